@@ -1,0 +1,83 @@
+"""The columns of a catalog's tables."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+#: What is read from tags or a source table. Missing values are null, never "" or 0.
+METADATA = pa.schema(
+    [
+        ("title", pa.string()),
+        ("artists", pa.list_(pa.string())),
+        ("album_artist", pa.string()),
+        ("album", pa.string()),
+        ("track_number", pa.int32()),
+        ("disc_number", pa.int32()),
+        ("date", pa.string()),  # as precise as known: 1997, 1997-05 or 1997-05-21
+        ("released", pa.date32()),  # the first day that `date` covers
+        ("original_date", pa.string()),
+        ("genres", pa.list_(pa.string())),
+        ("label", pa.string()),
+        ("composers", pa.list_(pa.string())),
+        ("language", pa.string()),
+        ("bpm_tag", pa.float32()),
+        ("key_tag", pa.string()),
+        ("isrc", pa.string()),
+        ("musicbrainz_recording_id", pa.string()),
+        ("musicbrainz_album_id", pa.string()),
+        ("musicbrainz_artist_ids", pa.list_(pa.string())),
+        ("replaygain_track_gain_db", pa.float32()),
+        ("replaygain_track_peak", pa.float32()),
+        ("replaygain_album_gain_db", pa.float32()),
+        ("compilation", pa.bool_()),
+        ("popularity", pa.float64()),
+        ("markets", pa.list_(pa.string())),
+        ("explicit", pa.bool_()),
+        ("codec", pa.string()),
+        ("bitrate_kbps", pa.float32()),
+        ("sample_rate", pa.int32()),
+        ("channels", pa.int32()),
+        ("bit_depth", pa.int32()),
+        ("duration_seconds", pa.float64()),
+    ]
+)
+
+#: Who a track is and where it lies. Extra columns of a source table follow, with their types.
+IDENTITY = pa.schema(
+    [
+        pa.field("track_id", pa.string(), nullable=False),
+        ("root", pa.string()),  # the folder that `path` is relative to
+        ("path", pa.string()),  # relative, with forward slashes; odd bytes shown as \xNN
+        ("path_bytes", pa.binary()),  # the exact name, only where it is not valid UTF-8
+        ("size_bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("content_hash", pa.string()),  # of the audio without its tags; null where unreadable
+        ("gone", pa.bool_()),  # the file was there once and is not now
+    ]
+)
+
+TRACKS = pa.schema(list(IDENTITY) + list(METADATA))
+
+FAILURES = pa.schema(
+    [
+        pa.field("track_id", pa.string(), nullable=False),
+        ("path", pa.string()),
+        ("model", pa.string()),  # null where it failed before any model
+        ("stage", pa.string()),
+        ("reason", pa.string()),
+        ("content_hash", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+    ]
+)
+
+
+def vectors_schema(dim: int) -> pa.Schema:
+    """The columns of `vectors/<model>/`: one row a recording, keyed by its content."""
+    return pa.schema(
+        [
+            pa.field("content_hash", pa.string(), nullable=False),
+            pa.field("vector", pa.list_(pa.float32(), dim), nullable=False),
+            ("complete", pa.bool_()),  # False: the decoder stopped before the file's end
+        ]
+    )

@@ -1,0 +1,91 @@
+"""Model folders: a card that says what the model is, and the files that make its numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from musicu.errors import ModelError
+from musicu.records import Windows
+
+SHIPPED = Path(__file__).parent / "models"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model folder's `card.json` says.
+
+    files: names of the files in the folder that decide the vectors.
+    about: free text for people: `summary`, `training`, `scores`, `weaknesses`, `licence`, ….
+    """
+
+    name: str
+    kind: str
+    dim: int
+    sample_rate: int
+    windows: Windows
+    files: tuple[str, ...]
+    about: dict[str, Any]
+    folder: Path
+    fingerprint: str
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a model folder; raises ModelError where it is missing or not understood."""
+    path = folder / "card.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a model folder: it has no card.json") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT_VERSION:
+        found = card.get("format") if isinstance(card, dict) else type(card).__name__
+        raise ModelError(
+            f"{path} has format {found}; this version of musicu reads format {FORMAT_VERSION}"
+        )
+    try:
+        core = {k: card[k] for k in ("name", "kind", "dim", "sample_rate", "windows", "files")}
+        return ModelCard(
+            name=str(card["name"]),
+            kind=str(card["kind"]),
+            dim=int(card["dim"]),
+            sample_rate=int(card["sample_rate"]),
+            windows=Windows(float(card["windows"]["seconds"]), int(card["windows"]["count"])),
+            files=tuple(card["files"]),
+            about=dict(card["about"]),
+            folder=folder,
+            fingerprint=_fingerprint(core, folder, card["files"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is not a model card: {error!r}") from error
+
+
+def _fingerprint(core: dict[str, Any], folder: Path, files: list[str]) -> str:
+    """A digest of what decides the vectors: the card's core and the model's files."""
+    digest = hashlib.sha256(json.dumps(core, sort_keys=True).encode())
+    for name in files:
+        try:
+            digest.update((folder / name).read_bytes())
+        except OSError as error:
+            raise ModelError(f"{folder / name}, which the model needs: {error.strerror}") from error
+    return digest.hexdigest()[:16]
+
+
+def shipped_models() -> list[ModelCard]:
+    """The cards of the models in this package, by name."""
+    return [read_card(path.parent) for path in sorted(SHIPPED.glob("*/card.json"))]
+
+
+def find_model(name_or_path: str | Path) -> ModelCard:
+    """The card of a shipped model by its name, or of a model folder by its path."""
+    if isinstance(name_or_path, str) and (SHIPPED / name_or_path / "card.json").is_file():
+        return read_card(SHIPPED / name_or_path)
+    if Path(name_or_path).is_dir():
+        return read_card(Path(name_or_path))
+    names = ", ".join(card.name for card in shipped_models())
+    raise ModelError(f"there is no model {str(name_or_path)!r}: shipped are {names}; or give a folder")
