@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,3 +64,10 @@ class Failure:
     stage: str
     reason: str
     content_hash: str | None = None
+
+
+class Vectors(NamedTuple):
+    """Vectors of a catalog under one model: ids object [tracks], values float32 [tracks, dim]."""
+
+    ids: NDArray[np.object_]
+    values: NDArray[np.float32]

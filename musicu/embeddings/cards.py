@@ -88,4 +88,6 @@ def find_model(name_or_path: str | Path) -> ModelCard:
     if Path(name_or_path).is_dir():
         return read_card(Path(name_or_path))
     names = ", ".join(card.name for card in shipped_models())
-    raise ModelError(f"there is no model {str(name_or_path)!r}: shipped are {names}; or give a folder")
+    raise ModelError(
+        f"there is no model {str(name_or_path)!r}: shipped are {names}; or give a folder"
+    )

@@ -56,9 +56,7 @@ def _hann(n: int) -> NDArray[np.float32]:
     return window
 
 
-def power_spectrogram(
-    samples: NDArray[np.float32], n_fft: int, hop: int
-) -> NDArray[np.float32]:
+def power_spectrogram(samples: NDArray[np.float32], n_fft: int, hop: int) -> NDArray[np.float32]:
     """Power |STFT|² with a periodic Hann window, float32 [frames, n_fft // 2 + 1].
 
     Frames are centred: the signal is padded with n_fft // 2 zeros at both ends, so that there
