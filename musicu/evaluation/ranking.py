@@ -1,0 +1,81 @@
+"""Rankings of a catalog by its own vectors, in blocks that fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.errors import QueryError
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Matrix = NDArray[np.float32]
+
+BLOCK_CELLS = 8_000_000  # similarities held at once: 32 MB of float32
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> Matrix:
+    """The vectors scaled to unit length, float32 [tracks, dim]; a zero vector stays zero.
+
+    Raises QueryError for anything but a matrix of finite numbers.
+    """
+    if vectors.ndim != 2:
+        raise QueryError(f"vectors are a matrix [tracks, dim], not of shape {vectors.shape}")
+    values = np.asarray(vectors, dtype=np.float64)
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise QueryError(
+            f"{bad.sum()} of {len(values)} vectors have numbers that are not finite, "
+            f"the first in row {int(np.argmax(bad))}: fill or drop them"
+        )
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return (values / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+def similarity_blocks(vectors: Matrix) -> Iterator[tuple[int, Matrix]]:
+    """The first row and the cosine similarities, float32 [rows, tracks], block by block.
+
+    A track's similarity to itself is minus infinity, which puts it last.
+    """
+    step = max(1, BLOCK_CELLS // max(1, len(vectors)))
+    for start in range(0, len(vectors), step):
+        block = vectors[start : start + step] @ vectors.T
+        rows = np.arange(len(block))
+        block[rows, start + rows] = -np.inf
+        yield start, block
+
+
+def rankings(vectors: Matrix) -> Iterator[Rows]:
+    """For each track in turn, all tracks from the most similar to itself, which is last.
+
+    Equal similarities go by row order.
+    """
+    for _, block in similarity_blocks(vectors):
+        yield from np.argsort(-block, axis=1, kind="stable")
+
+
+def nearest(similarities: Matrix, k: int) -> Rows:
+    """The columns of the `k` largest in each row, largest first, ties by column: [rows, k]."""
+    order: Rows = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+    return order
+
+
+def neighbours(vectors: Matrix, k: int) -> Rows:
+    """The `k` nearest other tracks of every track, nearest first: int64 [tracks, k].
+
+    Raises QueryError where there are not more than `k` tracks.
+    """
+    if len(vectors) <= k:
+        raise QueryError(f"{k} neighbours need more than {k} tracks, there are {len(vectors)}")
+    return np.concatenate([nearest(block, k) for _, block in similarity_blocks(vectors)])
+
+
+def ranks_of(ranking: Rows, relevant: Mask, removed: Mask) -> Rows:
+    """The ranks of the relevant tracks once the removed ones are taken out, rising from 0.
+
+    ranking: rows, best first. relevant, removed: bool [tracks].
+    """
+    candidates = ranking[~removed[ranking]]
+    return np.flatnonzero(relevant[candidates])
