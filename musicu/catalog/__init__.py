@@ -1,1 +1,1 @@
-"""TODO"""
+"""Catalogs: what a source holds, and the folder that keeps it."""

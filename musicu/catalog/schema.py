@@ -52,6 +52,7 @@ IDENTITY = pa.schema(
         ("size_bytes", pa.int64()),
         ("modified_ns", pa.int64()),
         ("content_hash", pa.string()),  # of the audio without its tags; null where unreadable
+        ("complete", pa.bool_()),  # False: only part of it could be heard; null: not heard yet
         ("gone", pa.bool_()),  # the file was there once and is not now
     ]
 )

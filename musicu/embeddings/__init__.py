@@ -1,1 +1,1 @@
-"""TODO"""
+"""Models of sound, and what runs them over a catalog."""

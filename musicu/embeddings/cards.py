@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from musicu.records import Windows
 
 SHIPPED = Path(__file__).parent / "models"
 FORMAT_VERSION = 1
+DEFAULT_MODEL = "musicu-stats-v1"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ def read_card(folder: Path) -> ModelCard:
         found = card.get("format") if isinstance(card, dict) else type(card).__name__
         raise ModelError(
             f"{path} has format {found}; this version of musicu reads format {FORMAT_VERSION}"
+        )
+    if not _NAME.fullmatch(str(card.get("name"))):
+        raise ModelError(
+            f"{path} names the model {card.get('name')!r}: only letters, digits, '.', '_' and '-' "
+            "may be in a name"
         )
     try:
         core = {k: card[k] for k in ("name", "kind", "dim", "sample_rate", "windows", "files")}

@@ -1,0 +1,46 @@
+"""musicu listens to a music catalog and says what belongs together.
+
+Names are loaded when they are first used, so that `import musicu` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musicu import shelves as shelves
+    from musicu.audio import read_audio as read_audio
+    from musicu.catalog.catalog import Catalog as Catalog
+    from musicu.embeddings.embedder import Embedder as Embedder
+    from musicu.embeddings.run import EmbedOptions as EmbedOptions
+    from musicu.embeddings.run import embed as embed
+    from musicu.embeddings.run import scan as scan
+    from musicu.errors import MusicuError as MusicuError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Catalog": "musicu.catalog.catalog",
+    "EmbedOptions": "musicu.embeddings.run",
+    "Embedder": "musicu.embeddings.embedder",
+    "MusicuError": "musicu.errors",
+    "embed": "musicu.embeddings.run",
+    "read_audio": "musicu.audio",
+    "scan": "musicu.embeddings.run",
+}
+_ROOMS = {"shelves"}
+
+__all__ = sorted([*_HOMES, *_ROOMS])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"musicu.{name}")
+    raise AttributeError(f"module 'musicu' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,142 @@
+"""A catalog folder, opened to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from musicu.catalog.manifest import ModelEntry
+from musicu.catalog.rows import latest, track_file
+from musicu.catalog.schema import FAILURES, TRACKS
+from musicu.catalog.store import Store
+from musicu.errors import QueryError
+from musicu.records import Vectors
+
+
+class Catalog:
+    """Tracks, what is known of them, and their vectors, as they were when it was opened."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tracks: pa.Table | None = None
+        self._vectors: dict[str, Vectors] = {}
+
+    @classmethod
+    def open(cls, path: str | Path) -> Catalog:
+        """The catalog folder at `path`; raises CatalogError where there is none."""
+        return cls(Store.open(Path(path)))
+
+    def __repr__(self) -> str:
+        return f"Catalog({str(self.path)!r})"
+
+    def __len__(self) -> int:
+        return int(self.tracks().num_rows)
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._store.folder
+
+    def tracks(self, *, gone: bool = False) -> pa.Table:
+        """The tracks by id, a row each; with `gone`, also those whose files are gone.
+
+        The columns are those of `musicu.catalog.schema.TRACKS`, then the source table's own.
+        """
+        if self._tracks is None:
+            table = self._store.read("tracks")
+            self._tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
+        return self._tracks if gone else self._tracks.filter(pc.invert(self._tracks["gone"]))
+
+    def failures(self) -> pa.Table:
+        """What could not be read or embedded, and why: the columns of `schema.FAILURES`."""
+        table = self._store.read("failures")
+        return FAILURES.empty_table() if table is None else table
+
+    def models(self) -> list[str]:
+        """The models whose vectors the catalog holds; the one last added first."""
+        return list(reversed(self._store.manifest.models))
+
+    def model_entry(self, model: str | None = None) -> tuple[str, ModelEntry]:
+        """A model's name and entry; the one last added where none is named.
+
+        Raises QueryError where the catalog has no vectors of it.
+        """
+        models = self._store.manifest.models
+        if not models:
+            raise QueryError(f"{self.path} has no vectors yet: run `musicu embed` on its source")
+        name = model or self.models()[0]
+        if name not in models:
+            raise QueryError(
+                f"{self.path} has no vectors of {name!r}, only of {', '.join(models)}: "
+                f"embed with --model {name}"
+            )
+        return name, models[name]
+
+    def vectors(self, model: str | None = None) -> Vectors:
+        """Track ids object [tracks] and unit vectors float32 [tracks, dim] under one model.
+
+        Tracks without a vector are not among them. The vectors are a read-only view of what was
+        read where every one of them belongs to one track, and a copy in the order of the ids
+        otherwise.
+        """
+        name, entry = self.model_entry(model)
+        if name not in self._vectors:
+            self._vectors[name] = self._read_vectors(name, entry.dim)
+        return self._vectors[name]
+
+    def _read_vectors(self, name: str, dim: int) -> Vectors:
+        table = self._store.read(f"vectors/{name}")
+        if table is None:
+            return Vectors(np.empty(0, object), np.empty((0, dim), np.float32))
+        if len(self._store.manifest.tables[f"vectors/{name}"]) > 1:
+            table = latest(table, "content_hash")
+        values = _matrix(table["vector"], dim)
+        tracks = self.tracks().select(["track_id", "content_hash"])
+        order = pc.sort_indices(tracks["content_hash"])  # stable: then by id, as tracks() is
+        tracks = tracks.take(order)
+        rows = pc.index_in(tracks["content_hash"], value_set=table["content_hash"].combine_chunks())
+        known = pc.is_valid(rows)
+        ids = np.asarray(tracks["track_id"].filter(known).to_pylist(), dtype=object)
+        wanted = rows.filter(known).to_numpy()
+        if np.array_equal(wanted, np.arange(len(values))):
+            return Vectors(ids, values)
+        return Vectors(ids, values[wanted])
+
+    def file(self, track_id: str) -> Path:
+        """Where a track's file lies; raises QueryError where there is no such track."""
+        return track_file(self.track(track_id))
+
+    def track(self, track_id: str) -> dict[str, Any]:
+        """One track's row; raises QueryError where there is no such track."""
+        tracks = self.tracks(gone=True)
+        row = pc.index(tracks["track_id"], track_id).as_py()
+        if row < 0:
+            raise QueryError(f"{self.path} has no track with the id {track_id!r}")
+        found: dict[str, Any] = tracks.slice(row, 1).to_pylist()[0]
+        return found
+
+    def similar(
+        self,
+        track_id: str | Sequence[str],
+        k: int = 20,
+        where: Any = None,
+        model: str | None = None,
+    ) -> pa.Table:
+        """The k tracks nearest to a track, with scores: see `musicu.retrieval.similar`."""
+        from musicu.retrieval.similar import similar
+
+        return similar(self, track_id, k=k, where=where, model=model)
+
+
+def _matrix(column: pa.ChunkedArray, dim: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A column of vectors as float32 [rows, dim], without a copy where it is in one piece."""
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    if not chunks:
+        return np.empty((0, dim), np.float32)
+    parts = [chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, dim) for chunk in chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

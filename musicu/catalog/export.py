@@ -1,0 +1,82 @@
+"""A catalog as one file for other tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+from safetensors.numpy import save_file
+
+from musicu.catalog.catalog import Catalog
+from musicu.catalog.files import write_atomically
+from musicu.catalog.rows import vector_column
+from musicu.errors import QueryError
+
+FORMATS = ("parquet", "csv", "npz", "safetensors")
+
+
+def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> int:
+    """Write tracks with their vectors to one file; returns how many tracks it holds.
+
+    The format goes by the ending: `.parquet` has every column and a list column `vector`; `.csv`
+    has every column (lists joined by ";") and `vector_0` …; `.npz` and `.safetensors` have
+    `vectors` float32 [tracks, dim] and the ids, as array `ids` or as JSON in the metadata.
+    Tracks without a vector are left out. Raises QueryError for another ending.
+    """
+    path = Path(path)
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        raise QueryError(
+            f"cannot export to {path.name!r}: name a file that ends in "
+            + ", ".join("." + name for name in FORMATS)
+        )
+    name, _ = catalog.model_entry(model)
+    ids, values = catalog.vectors(name)
+    if kind == "npz":
+        write_atomically(path, lambda p: _write_npz(p, ids.astype(np.str_), values))
+    elif kind == "safetensors":
+        about = {"ids": json.dumps(list(ids)), "model": name}
+        data = {"vectors": np.ascontiguousarray(values)}
+        write_atomically(path, lambda p: save_file(data, p, metadata=about))
+    else:
+        table = _rows(catalog, ids)
+        if kind == "parquet":
+            table = table.append_column("vector", vector_column(values))
+            write_atomically(path, lambda p: pq.write_table(table, p, compression="zstd"))
+        else:
+            flat = _flat(table, values)
+            write_atomically(path, lambda p: pyarrow.csv.write_csv(flat, p))
+    return len(ids)
+
+
+def _write_npz(path: Path, ids: np.ndarray, values: np.ndarray) -> None:  # type: ignore[type-arg]
+    """Write an uncompressed .npz under exactly this name."""
+    with path.open("wb") as file:
+        np.savez(file, ids=ids, vectors=values)
+
+
+def _rows(catalog: Catalog, ids: np.ndarray) -> pa.Table:  # type: ignore[type-arg]
+    """The tracks' rows in the order of the ids."""
+    tracks = catalog.tracks()
+    rows = pc.index_in(pa.array(ids, pa.string()), value_set=tracks["track_id"].combine_chunks())
+    return tracks.take(rows)
+
+
+def _flat(table: pa.Table, values: np.ndarray) -> pa.Table:  # type: ignore[type-arg]
+    """A table without lists or bytes, and a column for each dimension."""
+    columns = {}
+    for name in table.schema.names:
+        column = table[name]
+        if pa.types.is_list(column.type):
+            text = [None if v is None else ";".join(map(str, v)) for v in column.to_pylist()]
+            columns[name] = pa.array(text, pa.string())
+        elif not pa.types.is_binary(column.type):
+            columns[name] = column
+    for i in range(values.shape[1]):
+        columns[f"vector_{i}"] = pa.array(values[:, i])
+    return pa.table(columns)

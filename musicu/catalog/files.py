@@ -1,0 +1,70 @@
+"""Writing files so that a kill at any moment leaves the old or the new, never a half."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from musicu.errors import CatalogError
+
+TEMPORARY_SUFFIX = ".tmp"
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space and run again, finished work is kept",
+    errno.EDQUOT: "the disk quota is used up: free some space and run again, finished work is kept",
+    errno.EROFS: "the disk is read-only: choose another folder",
+    errno.EACCES: "permission denied: choose a folder you may write to",
+    errno.EPERM: "permission denied: choose a folder you may write to",
+}
+
+
+@contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing `path` into a CatalogError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+        raise CatalogError(f"cannot write {path}: {advice}") from error
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a temporary path, sync what it wrote, and rename it to `path`.
+
+    Raises CatalogError where the disk refuses; the temporary file is then removed.
+    """
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with plain_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(temporary)
+            _sync(temporary)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+def _sync(path: Path) -> None:
+    """Flush a file's bytes to the disk."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a rename to the disk, where the system can (Windows cannot open folders)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

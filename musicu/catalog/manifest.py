@@ -1,0 +1,100 @@
+"""The manifest: which files make up a catalog, and which models spoke in it.
+
+`manifest.json` is replaced in one step, and that step is the commit: a Parquet file that it does
+not list is not part of the catalog.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from musicu.catalog.files import write_atomically
+from musicu.errors import CatalogError
+
+FORMAT_VERSION = 1
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model whose vectors a catalog holds."""
+
+    fingerprint: str
+    dim: int
+
+
+@dataclass(slots=True)
+class Manifest:
+    """The state of a catalog folder.
+
+    tables: files of each table, relative to the folder, in the order they were written.
+    models: by name; their vectors are the table `vectors/<name>`.
+    sequence: grows by one with every file, so that a name is never used twice.
+    """
+
+    tables: dict[str, list[str]] = field(default_factory=dict)
+    models: dict[str, ModelEntry] = field(default_factory=dict)
+    sequence: int = 0
+
+    def write(self, folder: Path) -> None:
+        """Commit this state to the folder."""
+        document = {
+            "format": FORMAT_VERSION,
+            "tables": self.tables,
+            "models": {
+                name: {"fingerprint": m.fingerprint, "dim": m.dim}
+                for name, m in self.models.items()
+            },
+            "sequence": self.sequence,
+        }
+        text = json.dumps(document, indent=1) + "\n"
+        write_atomically(folder / NAME, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a catalog folder; raises CatalogError where there is none to be trusted."""
+    path = folder / NAME
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise CatalogError(
+            f"{folder} is not a catalog: make one with `musicu embed FOLDER -o {folder}`"
+        ) from None
+    except OSError as error:
+        raise CatalogError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
+    return _parse(document, path)
+
+
+def _parse(document: object, path: Path) -> Manifest:
+    """A manifest from its JSON; raises CatalogError where it is newer or makes no sense."""
+    found = document.get("format") if isinstance(document, dict) else None
+    if isinstance(found, int) and found > FORMAT_VERSION:
+        raise CatalogError(
+            f"{path} has format {found}, this version of musicu reads up to {FORMAT_VERSION}: "
+            "pip install --upgrade musicu"
+        )
+    try:
+        if not isinstance(document, dict) or not isinstance(found, int) or found < 1:
+            raise ValueError(f"format {found!r}")
+        return Manifest(
+            tables={str(k): [_inside(f) for f in v] for k, v in document["tables"].items()},
+            models={
+                str(k): ModelEntry(str(v["fingerprint"]), int(v["dim"]))
+                for k, v in document["models"].items()
+            },
+            sequence=int(document["sequence"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
+
+
+def _inside(name: object) -> str:
+    """A file name of the manifest; raises ValueError where it would lead out of the folder."""
+    parts = Path(str(name)).parts
+    if not parts or ".." in parts or Path(str(name)).is_absolute():
+        raise ValueError(f"file {name!r}")
+    return str(name)

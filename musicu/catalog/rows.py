@@ -1,0 +1,78 @@
+"""Rows of the tables, from what the scan and the models say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.catalog.dates import parse_date
+from musicu.catalog.schema import METADATA, TRACKS, vectors_schema
+from musicu.catalog.sources import SourceFile
+
+Row = dict[str, Any]
+
+
+def track_row(
+    found: SourceFile, tags: Mapping[str, Any], content_hash: str | None, complete: bool | None
+) -> Row:
+    """The row of a track: tags, and over them what the source table gives."""
+    metadata = {name: tags[name] for name in METADATA.names if tags.get(name) is not None}
+    metadata.update({name: value for name, value in found.given.items() if value is not None})
+    if metadata.get("released") is None and metadata.get("date") is not None:
+        date = parse_date(str(metadata["date"]))
+        metadata["released"] = date.first_day if date else None
+    return {
+        **metadata,
+        "track_id": found.track_id,
+        "root": found.root,
+        "path": found.path,
+        "path_bytes": found.path_bytes,
+        "size_bytes": found.size_bytes,
+        "modified_ns": found.modified_ns,
+        "content_hash": content_hash,
+        "complete": complete,
+        "gone": False,
+    }
+
+
+def track_file(row: Mapping[str, Any]) -> Path:
+    """Where a track's file lies, from its columns root, path and path_bytes."""
+    exact = row["path_bytes"]
+    return Path(row["root"], os.fsdecode(exact) if exact is not None else row["path"])
+
+
+def tracks_table(rows: Sequence[Row], extra: pa.Schema) -> pa.Table:
+    """Track rows as a table: the columns of TRACKS, then the source's own."""
+    return pa.Table.from_pylist(list(rows), schema=pa.schema(list(TRACKS) + list(extra)))
+
+
+def vector_column(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
+    """Vectors float32 [rows, dim] as one column."""
+    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def vectors_table(
+    hashes: Sequence[str], vectors: Sequence[NDArray[np.float32]], complete: Sequence[bool]
+) -> pa.Table:
+    """Vectors, each float32 [dim], as a table keyed by content hash."""
+    column = vector_column(np.stack(vectors))
+    arrays = [pa.array(hashes, pa.string()), column, pa.array(complete, pa.bool_())]
+    return pa.Table.from_arrays(arrays, schema=vectors_schema(column.type.list_size))
+
+
+def latest(table: pa.Table, key: str) -> pa.Table:
+    """One row a key, the last one written, sorted by key."""
+    keys = table[key].combine_chunks()
+    if pc.count_distinct(keys).as_py() < len(keys):
+        numbered = pa.table({"key": keys, "row": np.arange(len(keys))})
+        last = numbered.group_by("key").aggregate([("row", "max")])["row_max"]
+        table = table.take(last)
+    return table.take(pc.sort_indices(table, sort_keys=[(key, "ascending")]))
