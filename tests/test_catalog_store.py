@@ -1,0 +1,173 @@
+"""What a catalog folder promises to its writers and readers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from musicu.catalog.files import write_atomically
+from musicu.catalog.lock import write_lock
+from musicu.catalog.manifest import ModelEntry
+from musicu.catalog.store import Change, Store
+from musicu.errors import CatalogError
+
+
+def table(*values: int) -> pa.Table:
+    return pa.table({"n": pa.array(values, pa.int64())})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.create(tmp_path / "catalog")
+
+
+def test_rows_read_back_in_the_order_they_were_committed(store: Store) -> None:
+    store.commit([Change("tracks", table(3, 1))])
+    store.commit([Change("tracks", table(2))])
+    assert Store.open(store.folder).read("tracks") == table(3, 1, 2)
+
+
+def test_replace_puts_rows_in_the_place_of_all_others(store: Store) -> None:
+    store.commit([Change("tracks", table(3, 1))])
+    store.commit([Change("tracks", table(2), replace=True)])
+    assert Store.open(store.folder).read("tracks") == table(2)
+
+
+def test_large_tables_go_into_several_files(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("musicu.catalog.store.ROWS_PER_FILE", 2)
+    store.commit([Change("tracks", table(1, 2, 3, 4, 5))])
+    assert len(store.manifest.tables["tracks"]) == 3
+    assert Store.open(store.folder).read("tracks") == table(1, 2, 3, 4, 5)
+
+
+def test_a_commit_that_fails_leaves_the_catalog_as_it_was(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.commit([Change("tracks", table(1))])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("musicu.catalog.files._sync", full)
+        with pytest.raises(CatalogError, match="the disk is full"):
+            store.commit([Change("tracks", table(2))])
+    assert Store.open(store.folder).read("tracks") == table(1)
+    assert not list(store.folder.rglob("*.tmp"))
+
+
+def test_files_that_no_manifest_lists_are_not_read_and_are_cleaned(store: Store) -> None:
+    store.commit([Change("tracks", table(1))])
+    listed = store.folder / store.manifest.tables["tracks"][0]
+    orphan = listed.with_name("00000099.parquet")
+    half = listed.with_name("00000100.parquet.tmp")
+    theirs = listed.with_name("notes.txt")
+    for path in (orphan, half, theirs):
+        path.write_bytes(b"not parquet")
+    again = Store.open(store.folder)
+    assert again.read("tracks") == table(1)
+    again.clean()
+    assert sorted(p.name for p in listed.parent.iterdir()) == [listed.name, "notes.txt"]
+
+
+def test_a_reader_follows_a_writer_that_replaced_its_files(store: Store) -> None:
+    store.commit([Change("tracks", table(1))])
+    reader = Store.open(store.folder)
+    store.commit([Change("tracks", table(2), replace=True)])
+    store.clean()
+    assert reader.read("tracks") == table(2)
+
+
+def test_a_missing_file_is_named(store: Store) -> None:
+    store.commit([Change("tracks", table(1))])
+    (store.folder / store.manifest.tables["tracks"][0]).unlink()
+    with pytest.raises(CatalogError, match=r"00000001\.parquet is missing"):
+        Store.open(store.folder).read("tracks")
+
+
+def test_a_damaged_file_is_named(store: Store) -> None:
+    store.commit([Change("tracks", table(1))])
+    (store.folder / store.manifest.tables["tracks"][0]).write_bytes(b"PAR1 and nothing")
+    with pytest.raises(CatalogError, match=r"00000001\.parquet is damaged"):
+        Store.open(store.folder).read("tracks")
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"format": 99, "tables": {}, "models": {}, "sequence": 0}, "pip install --upgrade"),
+        ({"format": 1, "tables": {"tracks": ["../x"]}, "models": {}, "sequence": 0}, "damaged"),
+        ({"format": 1, "tables": {"tracks": ["/x"]}, "models": {}, "sequence": 0}, "damaged"),
+        ({"format": 1, "tables": [], "models": {}, "sequence": 0}, "damaged"),
+        ({"format": "1"}, "damaged"),
+        ({}, "damaged"),
+        ([], "damaged"),
+        (None, "damaged"),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_refused(
+    store: Store, document: object, words: str
+) -> None:
+    (store.folder / "manifest.json").write_text(json.dumps(document))
+    with pytest.raises(CatalogError, match=words):
+        Store.open(store.folder)
+
+
+def test_a_manifest_that_is_no_json_is_refused(store: Store) -> None:
+    (store.folder / "manifest.json").write_bytes(b"\xff{")
+    with pytest.raises(CatalogError, match="damaged"):
+        Store.open(store.folder)
+
+
+def test_a_folder_with_other_things_is_not_made_a_catalog(tmp_path: Path) -> None:
+    (tmp_path / "song.mp3").touch()
+    with pytest.raises(CatalogError, match="not empty"):
+        Store.create(tmp_path)
+
+
+def test_a_folder_without_a_manifest_is_no_catalog(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="is not a catalog: make one with `musicu embed"):
+        Store.open(tmp_path / "nowhere")
+
+
+def test_a_dropped_model_is_in_no_table(store: Store) -> None:
+    store.commit([Change("vectors/a", table(1))], {"a": ModelEntry("f", 1)})
+    store.drop_model("a")
+    again = Store.open(store.folder)
+    assert again.read("vectors/a") is None
+    assert again.manifest.models == {}
+
+
+def test_a_second_writer_is_refused_until_the_first_is_done(store: Store) -> None:
+    code = (
+        "import sys; from pathlib import Path; from musicu.catalog.lock import write_lock\n"
+        "from musicu.errors import CatalogError\n"
+        "try:\n"
+        "    with write_lock(Path(sys.argv[1])): print('taken')\n"
+        "except CatalogError as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(store.folder)]
+    with write_lock(store.folder):
+        second = subprocess.run(command, capture_output=True, text=True, check=True)
+    third = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "another process is writing" in second.stdout
+    assert third.stdout == "taken\n"
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def half(temporary: Path) -> None:
+        temporary.write_text("ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(CatalogError, match="the disk is full"):
+        write_atomically(path, half)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
