@@ -1,0 +1,97 @@
+"""Dates as precise as they are known: a year, a month, or a day."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+#: Years outside of this range are slips ("0000", "20205") rather than releases of recordings.
+FIRST_YEAR, LAST_YEAR = 1860, 2200
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = rf"(?P<name>{'|'.join(_MONTHS)})[a-z]*\.?"
+_END = r"(?:[T\s].*)?$"  # a time and zone may follow
+
+_FORMS = [
+    re.compile(form, re.IGNORECASE | re.DOTALL)
+    for form in (
+        rf"(?P<year>\d{{4}})[-./](?P<month>\d{{1,2}})[-./](?P<day>\d{{1,2}}){_END}",
+        r"(?P<year>\d{4})[-./](?P<month>\d{1,2})$",
+        rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d){_END}",
+        rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}){_END}",
+        r"(?P<month>\d{1,2})[./-](?P<year>\d{4})$",
+        rf"{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})$",
+        rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]+{_MONTH},?[\s-]+(?P<year>\d{{4}})$",
+        rf"{_MONTH},?[\s-]+(?P<year>\d{{4}})$",
+        rf"(?P<year>\d{{4}})[\s-]+{_MONTH}$",
+        rf"(?P<year>\d{{4}}){_END}",
+    )
+]
+_SLASHED = re.compile(
+    rf"(?P<a>\d{{1,2}})[/-](?P<b>\d{{1,2}})[/-](?P<year>\d{{4}}){_END}", re.DOTALL
+)
+_YEAR_FIRST = re.compile(r"(?P<year>\d{4})(?:[-./]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class PartialDate:
+    """A year, with its month and day where they are known."""
+
+    year: int
+    month: int | None = None
+    day: int | None = None
+
+    @property
+    def text(self) -> str:
+        """As ISO 8601, cut to what is known: "1997", "1997-05" or "1997-05-21"."""
+        parts = [f"{self.year:04d}"]
+        parts += [f"{part:02d}" for part in (self.month, self.day) if part is not None]
+        return "-".join(parts)
+
+    @property
+    def first_day(self) -> date:
+        """The first day that the date covers."""
+        return date(self.year, self.month or 1, self.day or 1)
+
+
+def parse_date(text: str) -> PartialDate | None:
+    """Read a date as people and programs write it; None where there is none to be trusted.
+
+    Reads ISO 8601 of any precision (a time is left out), "19970521", "21.05.1997", "May 1997",
+    "21 May 1997" and "May 21, 1997". "05/06/1997" could be May or June and keeps its year only,
+    "21/05/1997" can be just one day. A month or day of 0, or one that does not exist, counts as
+    not known.
+    """
+    text = text.strip()
+    for form in _FORMS:
+        if match := form.match(text):
+            found = match.groupdict()
+            name = found.get("name")
+            month = _MONTHS.index(name.lower()) + 1 if name else int(found.get("month") or 0)
+            return _checked(int(found["year"]), month, int(found.get("day") or 0))
+    if match := _SLASHED.match(text):
+        return _slashed(int(match["a"]), int(match["b"]), int(match["year"]))
+    if match := _YEAR_FIRST.match(text):
+        return _checked(int(match["year"]), 0, 0)
+    return None
+
+
+def _slashed(a: int, b: int, year: int) -> PartialDate | None:
+    """Day/month or month/day: only told apart where one of them is above 12, or both agree."""
+    if a == b or b > 12:
+        return _checked(year, a, b)
+    return _checked(year, b, a) if a > 12 else _checked(year, 0, 0)
+
+
+def _checked(year: int, month: int, day: int) -> PartialDate | None:
+    """The date, cut to the parts that exist."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        return None
+    if not 1 <= month <= 12:
+        return PartialDate(year)
+    try:
+        date(year, month, day)
+    except ValueError:
+        return PartialDate(year, month)
+    return PartialDate(year, month, day)

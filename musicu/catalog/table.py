@@ -1,0 +1,192 @@
+"""A table as a source: one row a track, with a column of paths and any others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
+import pyarrow.parquet as pq
+
+from musicu.catalog.columns import (
+    ID_NAMES,
+    PATH_NAMES,
+    converter,
+    extra_names,
+    find_column,
+    metadata_columns,
+    text_of,
+)
+from musicu.catalog.found import SourceFile, examine
+from musicu.catalog.listed import (
+    absolute,
+    common_root,
+    distinct_known,
+    outside,
+    relative_names,
+)
+from musicu.errors import SourceError
+from musicu.records import Failure
+
+TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".parquet", ".pq"))
+
+_ROWS_AT_ONCE = 10_000
+
+
+def read_table(path: Path) -> pa.Table:
+    """A CSV, TSV or Parquet file; raises SourceError where it is not what its suffix says."""
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            return pq.read_table(path, partitioning=None)
+        return _read_csv(path)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise SourceError(f"the table {path} cannot be read: {error}") from error
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """A CSV file; what we know the meaning of is read as text, so "007" stays "007"."""
+    with path.open(encoding="utf-8-sig") as file:
+        header = file.readline()
+    marks = "\t" if path.suffix.lower() == ".tsv" else ",;\t"
+    parse = pc_csv.ParseOptions(delimiter=max(marks, key=header.count), newlines_in_values=True)
+    with pc_csv.open_csv(path, parse_options=parse) as reader:
+        names = reader.schema.names
+    known = set(metadata_columns(names).values())
+    known.update(filter(None, (find_column(names, PATH_NAMES), find_column(names, ID_NAMES))))
+    return pc_csv.read_csv(
+        path,
+        parse_options=parse,
+        convert_options=pc_csv.ConvertOptions(column_types={n: pa.string() for n in known}),
+    )
+
+
+class TableSource:
+    """The files that a table names, with what it says of them."""
+
+    def __init__(
+        self, table: pa.Table, home: Path, root: Path | None, path_column: str | None = None
+    ) -> None:
+        """Check the table; raises SourceError where its rows cannot be told apart or found.
+
+        home: the folder that relative paths belong to where no root is given.
+        """
+        names = table.column_names
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise SourceError(f"the table has several columns named {repeated[0]!r}: rename them")
+        self._path_column = _path_column(names, path_column)
+        rest = [name for name in names if name != self._path_column]
+        self._id_column = find_column(rest, ID_NAMES)
+        rest = [name for name in rest if name != self._id_column]
+        self._metadata = metadata_columns(rest)
+        used = set(self._metadata.values())
+        self._extras = extra_names([name for name in rest if name not in used])
+        self._table = _plain_types(table)
+        self._base = root or home
+        self._root = root
+        self._paths = self._texts(self._path_column, "path")
+        self._ids = self._texts(self._id_column, "id") if self._id_column else None
+        self._check_unique()
+
+    @property
+    def count(self) -> int:
+        """Rows of the table."""
+        return int(self._table.num_rows)
+
+    @property
+    def extra_schema(self) -> pa.Schema:
+        """The columns that METADATA has no place for, under the names they get."""
+        fields = [self._table.schema.field(name) for name in self._extras]
+        return pa.schema([pa.field(self._extras[f.name], f.type) for f in fields])
+
+    def files(self) -> Iterator[SourceFile | Failure]:
+        """One SourceFile a row, in the table's order, or the Failure of a file that is not there.
+
+        Raises SourceError where a cell has no value of its column's type.
+        """
+        paths = [absolute(path, self._base) for path in self._paths]
+        root = str(self._root) if self._root else common_root(paths, self._base)
+        names = relative_names(paths, root)
+        id_names = distinct_known(names)
+        for row, given in enumerate(self._given()):
+            name, id_name = names[row], id_names[row]
+            track_id = self._ids[row] if self._ids else None
+            if name is None or id_name is None:
+                yield outside(paths[row], root, track_id)
+                continue
+            found = examine(Path(paths[row]), name, id_name, root, track_id)
+            yield replace(found, given=given) if isinstance(found, SourceFile) else found
+
+    def _texts(self, column: str, what: str) -> list[str]:
+        """A column as text without nulls."""
+        texts = [text_of(c) if c is not None else None for c in self._table[column].to_pylist()]
+        for row, text in enumerate(texts):
+            if text is None:
+                raise SourceError(f"row {row + 1} of the table has no {what} ({column!r} is empty)")
+        return [text for text in texts if text is not None]
+
+    def _check_unique(self) -> None:
+        """Raise SourceError where two rows would be one track."""
+        if self._ids is None:
+            self._check(self._paths, "name the same file and there is no id column")
+        else:
+            self._check(self._ids, f"have the same id in {self._id_column!r}")
+
+    @staticmethod
+    def _check(values: list[str], complaint: str) -> None:
+        rows: dict[str, int] = {}
+        for row, value in enumerate(values):
+            if rows.setdefault(value, row) != row:
+                raise SourceError(
+                    f"rows {rows[value] + 1} and {row + 1} of the table {complaint}: {value!r}"
+                )
+
+    def _given(self) -> Iterator[dict[str, Any]]:
+        """Each row's typed values: METADATA columns and extras, nulls left out."""
+        columns = [(s, t, converter(t)) for t, s in self._metadata.items()]
+        for start in range(0, self.count, _ROWS_AT_ONCE):
+            rows = self._table.slice(start, _ROWS_AT_ONCE).to_pylist()
+            for number, row in enumerate(rows, start + 1):
+                given = {self._extras[name]: row[name] for name in self._extras}
+                for source, target, convert in columns:
+                    if row[source] not in (None, ""):
+                        given[target] = _converted(convert, row[source], source, number)
+                if "date" not in given and given.get("released") is not None:
+                    given["date"] = given["released"].isoformat()
+                yield {name: value for name, value in given.items() if value not in (None, "")}
+
+
+def _converted(convert: Any, cell: Any, column: str, row: int) -> Any:
+    try:
+        return convert(cell)
+    except (TypeError, ValueError, OverflowError):
+        raise SourceError(
+            f"row {row} of the table: {column!r} is {cell!r}, which that column cannot hold; "
+            "correct it or rename the column"
+        ) from None
+
+
+def _path_column(names: list[str], chosen: str | None) -> str:
+    """The column that holds paths."""
+    if chosen is not None and chosen not in names:
+        raise SourceError(f"the table has no column {chosen!r}, only {', '.join(map(repr, names))}")
+    found = chosen or find_column(names, PATH_NAMES)
+    if found is None:
+        raise SourceError(
+            f"the table has no column of paths: it has {', '.join(map(repr, names)) or 'none'}; "
+            "name one of them 'path', or say which one it is (path_column)"
+        )
+    return found
+
+
+def _plain_types(table: pa.Table) -> pa.Table:
+    """The table without dictionary encoding, which a catalog has no use for."""
+    for index, column in enumerate(table.schema):
+        if pa.types.is_dictionary(column.type):
+            plain = pc.cast(table[column.name], column.type.value_type)
+            table = table.set_column(index, column.name, plain)
+    return table
