@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from musicu.catalog.catalog import Catalog
@@ -54,20 +55,20 @@ def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> i
     return len(ids)
 
 
-def _write_npz(path: Path, ids: np.ndarray, values: np.ndarray) -> None:  # type: ignore[type-arg]
+def _write_npz(path: Path, ids: NDArray[np.str_], values: NDArray[np.float32]) -> None:
     """Write an uncompressed .npz under exactly this name."""
     with path.open("wb") as file:
         np.savez(file, ids=ids, vectors=values)
 
 
-def _rows(catalog: Catalog, ids: np.ndarray) -> pa.Table:  # type: ignore[type-arg]
+def _rows(catalog: Catalog, ids: NDArray[np.object_]) -> pa.Table:
     """The tracks' rows in the order of the ids."""
     tracks = catalog.tracks()
     rows = pc.index_in(pa.array(ids, pa.string()), value_set=tracks["track_id"].combine_chunks())
     return tracks.take(rows)
 
 
-def _flat(table: pa.Table, values: np.ndarray) -> pa.Table:  # type: ignore[type-arg]
+def _flat(table: pa.Table, values: NDArray[np.float32]) -> pa.Table:
     """A table without lists or bytes, and a column for each dimension."""
     columns = {}
     for name in table.schema.names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,25 @@ class ModelCard:
     about: dict[str, Any]
     folder: Path
     fingerprint: str
+
+    def document(self) -> dict[str, Any]:
+        """The card as plain values that go into JSON."""
+        core = {name: getattr(self, name) for name in ("name", "kind", "dim", "sample_rate")}
+        windows = {"seconds": self.windows.seconds, "count": self.windows.count}
+        return {**core, "windows": windows, "fingerprint": self.fingerprint, "about": self.about}
+
+
+def card_text(card: ModelCard) -> str:
+    """A card for people."""
+    lines = [
+        card.name,
+        f"  {card.dim} numbers, listens to {card.windows.count} x {card.windows.seconds:g} s at "
+        f"{card.sample_rate} Hz, fingerprint {card.fingerprint}",
+    ]
+    for title, value in card.about.items():
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        lines += ["", title.replace("_", " ").capitalize(), textwrap.indent(text, "  ")]
+    return "\n".join(lines)
 
 
 def read_card(folder: Path) -> ModelCard:

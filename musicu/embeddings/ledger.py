@@ -236,7 +236,8 @@ class Ledger:
         before = self._tracks.num_rows
         self._tracks = self._tracks.filter(pc.invert(self._tracks["gone"]))
         self._reindex_after_prune()
-        return before - self._tracks.num_rows
+        removed: int = before - self._tracks.num_rows
+        return removed
 
     def _reindex_after_prune(self) -> None:
         """Drop vectors and failures of tracks that are no longer in the table."""
@@ -300,7 +301,7 @@ def _rows(table: pa.Table | None) -> list[Row]:
 def _equal(ours: pa.Table, stored: pa.Table | None) -> bool:
     """Whether the stored table is ours, row for row; an empty one need not be stored."""
     if stored is None:
-        return ours.num_rows == 0
+        return not ours.num_rows
     return bool(ours.schema.equals(stored.schema) and ours.equals(stored))
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -21,7 +21,7 @@ from musicu.embeddings.plan import Plan, make_plan
 from musicu.embeddings.pool import work_through
 from musicu.errors import CatalogError
 
-Source = str | Path | Iterable[str | Path] | pa.Table
+Source: TypeAlias = str | Path | Iterable[str | Path] | pa.Table
 COMMIT_EVERY_SECONDS = 20.0
 
 

@@ -1,0 +1,189 @@
+"""`musicu embed` and `musicu scan`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from musicu.catalog.sources import split_paths
+from musicu.cli.output import duration, note, print_json, safe
+from musicu.embeddings.cards import DEFAULT_MODEL
+from musicu.embeddings.run import EmbedOptions, EmbedReport, Progress, run
+from musicu.errors import SourceError
+
+_FAILURES_SHOWN = 10
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments and options of both commands."""
+    decorators = [
+        click.argument("source", type=click.Path(path_type=Path)),
+        click.option(
+            "-o",
+            "--out",
+            required=True,
+            type=click.Path(path_type=Path),
+            help="The catalog folder, made where there is none.",
+        ),
+        click.option(
+            "-j",
+            "--jobs",
+            type=click.IntRange(min=1),
+            help="Worker processes; one a processor core unless told otherwise.",
+        ),
+        click.option(
+            "--root",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="The folder that the paths of a list or table are relative to.",
+        ),
+        click.option("--retry-failed", is_flag=True, help="Try again what failed before."),
+        click.option("--prune", is_flag=True, help="Remove tracks whose files are gone."),
+        click.option(
+            "--timeout",
+            "timeout_seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            default=EmbedOptions().timeout_seconds,
+            show_default=True,
+            help="Seconds one file may take.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON lines."),
+        click.option("-v", "--verbose", is_flag=True, help="Name every failure."),
+        click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+    ]
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+@click.command()
+@_common
+@click.option(
+    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="A model's name or folder."
+)
+@click.option("--force", is_flag=True, help="Embed also what has a vector.")
+def embed(source: Path, out: Path, model: str, force: bool, **rest: Any) -> int:
+    """Turn SOURCE into a catalog of vectors.
+
+    SOURCE is a folder (at any depth), a CSV or Parquet table with a column of paths, or "-" for
+    paths on standard input, one a line or separated by NUL. Only what is new or changed is read;
+    failures are remembered and listed by `musicu failures`.
+    """
+    return _go(source, out, model, force=force, **rest)
+
+
+@click.command()
+@_common
+def scan(source: Path, out: Path, **rest: Any) -> int:
+    """Read the tags of SOURCE into a catalog, without decoding.
+
+    SOURCE is what it is for `musicu embed`, which goes on from here.
+    """
+    return _go(source, out, None, **rest)
+
+
+def _go(
+    source: Path,
+    out: Path,
+    model: str | None,
+    *,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+    **options: Any,
+) -> int:
+    """Run, report, and choose the exit code."""
+    given = split_paths(sys.stdin.buffer.read()) if str(source) == "-" else source
+    if given == []:
+        raise SourceError("standard input named no files: pipe paths into it, one a line")
+    with _progress(quiet) as show:
+        report = run(given, out, model=model, options=EmbedOptions(**options), progress=show)
+    _print(report, out, model, as_json, verbose)
+    return 1 if report.failed else 0
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A progress bar on standard error, where that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[rate]}"),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.fields[failed]}", style="red"),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("looking", total=None, rate="", failed="")
+
+        def show(now: Progress) -> None:
+            elapsed = bar.tasks[line].elapsed or 0.0
+            rate = now.done / elapsed if elapsed else 0.0
+            bar.update(
+                line,
+                description="listening",
+                completed=now.done,
+                total=now.todo,
+                rate=f"{rate:.1f} tracks/s",
+                failed=f"{now.failed} failed" if now.failed else "",
+            )
+
+        yield show
+
+
+def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, verbose: bool) -> None:
+    """The report on standard output as JSON, or on standard error for people."""
+    if as_json:
+        for failure in report.failures:
+            print_json({"event": "failure", **failure})
+        totals = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
+        print_json({"event": "report", **totals, "failures": len(report.failures)})
+        return
+    shown = report.failures if verbose else report.failures[:_FAILURES_SHOWN]
+    for failure in shown:
+        note(f"failed: {safe(failure['path'])}: {safe(failure['reason'])} ({failure['stage']})")
+    if len(report.failures) > len(shown):
+        note(f"… and {len(report.failures) - len(shown)} more: musicu failures {out}")
+    note(_sentence(report, out, model))
+
+
+def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
+    """The report in a line."""
+    verb = "embedded" if model else "scanned"
+    done = report.embedded if model else report.tracks - report.known - report.failed
+    parts = [f"{report.tracks} tracks"]
+    if done or report.failed:
+        parts.append(f"{done} {verb}")
+    told = (
+        (report.reused if model else 0, "known by their sound"),
+        (report.updated if model else 0, "with new tags"),
+        (report.known, "unchanged"),
+        (report.incomplete, "heard only in part"),
+        (report.gone, "gone"),
+        (report.pruned, "pruned"),
+    )
+    parts += [f"{count} {words}" for count, words in told if count]
+    parts.append(f"{report.failed} failed")
+    if report.remembered:
+        parts[-1] += f" ({report.remembered} of them before: --retry-failed tries again)"
+    if report.known == report.tracks:
+        parts.append("nothing to do")
+    speed = report.audio_seconds / report.seconds if report.embedded and report.seconds else 0.0
+    pace = f", {speed:.0f} times real time" if speed else ""
+    return f"{out}: {', '.join(parts)} in {_time(report.seconds)}{pace}"
+
+
+def _time(seconds: float) -> str:
+    """A time for people: 4.2 s, or 3:05."""
+    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)

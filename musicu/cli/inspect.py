@@ -1,0 +1,108 @@
+"""`musicu info`, `failures`, `export` and `models`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from musicu.catalog.catalog import Catalog
+from musicu.catalog.summary import summary
+from musicu.cli.output import duration, note, print_json, print_table
+
+CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+
+
+@click.command()
+@CATALOG
+@AS_JSON
+def info(catalog: Path, as_json: bool) -> None:
+    """Say what is in CATALOG."""
+    told = summary(Catalog.open(catalog))
+    if as_json:
+        print_json(told)
+        return
+    print_table(["", ""], _info_rows(told))
+
+
+def _info_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """A summary in words."""
+    tracks = told["tracks"]
+    known = ", ".join(f"{name} {100 * n / max(tracks, 1):.0f} %" for name, n in told["known"].items())
+    rows = [
+        ("catalog", told["path"]),
+        ("tracks", f"{tracks:,} ({duration(told['hours'] * 3600)} of music)"),
+        ("artists, albums", f"{told['artists']:,}, {told['albums']:,}"),
+        ("formats", ", ".join(f"{codec} {n:,}" for codec, n in told["codecs"].items())),
+        ("tags known", known),
+        ("heard in part", f"{told['incomplete']:,}"),
+        ("failures", f"{told['failures']:,}"),
+        ("gone", f"{told['gone']:,}"),
+        ("on disk", f"{told['bytes_on_disk'] / 1e6:,.1f} MB"),
+    ]
+    for model in told["models"]:
+        text = f"{model['vectors']:,} vectors of {model['dim']} numbers ({model['fingerprint']})"
+        rows.append((model["name"], text))
+    return rows
+
+
+@click.command()
+@CATALOG
+@AS_JSON
+def failures(catalog: Path, as_json: bool) -> None:
+    """Say which tracks of CATALOG failed, at which stage, and why."""
+    rows = Catalog.open(catalog).failures().to_pylist()
+    if as_json:
+        for row in rows:
+            print_json(row)
+    elif rows:
+        columns = ["path", "stage", "reason"]
+        print_table(columns, [[row[name] for name in columns] for row in rows])
+    else:
+        note("no failures")
+
+
+@click.command()
+@CATALOG
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file; its ending chooses the format: .parquet, .csv, .npz or .safetensors.",
+)
+@click.option("-m", "--model", help="Whose vectors; those last added unless told otherwise.")
+def export(catalog: Path, out: Path, model: str | None) -> None:
+    """Write the tracks of CATALOG and their vectors as one file."""
+    from musicu.catalog import export as exporting
+
+    count = exporting.export(Catalog.open(catalog), out, model=model)
+    note(f"{out}: {count} tracks")
+
+
+@click.command()
+@click.argument("model", required=False)
+@AS_JSON
+def models(model: str | None, as_json: bool) -> None:
+    """List the models that come with musicu, or show the card of MODEL, a name or a folder."""
+    from musicu.embeddings.cards import DEFAULT_MODEL, card_text, find_model, shipped_models
+
+    if model:
+        card = find_model(model)
+        if as_json:
+            print_json(card.document())
+        else:
+            click.echo(card_text(card))
+        return
+    cards = shipped_models()
+    if as_json:
+        for card in cards:
+            print_json(card.document())
+        return
+    rows = [
+        [c.name + (" (default)" if c.name == DEFAULT_MODEL else ""), c.dim, c.about.get("summary")]
+        for c in cards
+    ]
+    print_table(["model", "numbers", "what it is"], rows)

@@ -1,0 +1,70 @@
+"""What commands print: tables for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+
+def safe(value: object) -> str:
+    """Text that a terminal shows as it is: control characters and lone surrogates escaped."""
+    text = ";".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def print_json(record: Mapping[str, Any]) -> None:
+    """Print one JSON line to standard output."""
+    sys.stdout.write(json.dumps(record, ensure_ascii=True, default=_encode) + "\n")
+
+
+def _encode(value: object) -> str:
+    """JSON for dates and bytes; bytes are names that are not UTF-8."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    raise TypeError(f"{value!r} does not go into JSON")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table for people to standard output; numbers stand to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [list(row) for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(columns):
+        number = any(isinstance(row[i], int | float) for row in rows)
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    console = Console()
+    if not console.is_terminal:  # in a pipe or file no line is broken
+        console = Console(width=max(console.width, 240))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    """A value as it stands in a table."""
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else safe(value)
+
+
+def note(text: str) -> None:
+    """Tell people something, on standard error."""
+    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stderr.flush()
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: 3:05, 2:03:05."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
