@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from musicu.audio import read_audio as read_audio
     from musicu.catalog.catalog import Catalog as Catalog
     from musicu.embeddings.embedder import Embedder as Embedder
-    from musicu.embeddings.run import EmbedOptions as EmbedOptions
-    from musicu.embeddings.run import embed as embed
-    from musicu.embeddings.run import scan as scan
+    from musicu.pipeline.run import EmbedOptions as EmbedOptions
+    from musicu.pipeline.run import embed as embed
+    from musicu.pipeline.run import scan as scan
     from musicu.errors import MusicuError as MusicuError
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Catalog": "musicu.catalog.catalog",
-    "EmbedOptions": "musicu.embeddings.run",
+    "EmbedOptions": "musicu.pipeline.run",
     "Embedder": "musicu.embeddings.embedder",
     "MusicuError": "musicu.errors",
-    "embed": "musicu.embeddings.run",
+    "embed": "musicu.pipeline.run",
     "read_audio": "musicu.audio",
-    "scan": "musicu.embeddings.run",
+    "scan": "musicu.pipeline.run",
 }
 _ROOMS = {"shelves"}
 

@@ -16,6 +16,7 @@ LAYERS = [
     {"audio", "catalog"},
     {"features"},
     {"embeddings"},
+    {"pipeline"},
     {"retrieval"},
     {"candidates"},
     {"shelves"},

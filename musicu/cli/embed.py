@@ -14,8 +14,8 @@ import click
 from musicu.catalog.sources import split_paths
 from musicu.cli.output import duration, note, print_json, safe
 from musicu.embeddings.cards import DEFAULT_MODEL
-from musicu.embeddings.run import EmbedOptions, EmbedReport, Progress, run
 from musicu.errors import SourceError
+from musicu.pipeline.run import EmbedOptions, EmbedReport, Progress, run
 
 _FAILURES_SHOWN = 10
 

@@ -30,7 +30,8 @@ def info(catalog: Path, as_json: bool) -> None:
 def _info_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
     """A summary in words."""
     tracks = told["tracks"]
-    known = ", ".join(f"{name} {100 * n / max(tracks, 1):.0f} %" for name, n in told["known"].items())
+    shares = {name: 100 * n / max(tracks, 1) for name, n in told["known"].items()}
+    known = ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
     rows = [
         ("catalog", told["path"]),
         ("tracks", f"{tracks:,} ({duration(told['hours'] * 3600)} of music)"),

@@ -17,7 +17,7 @@ from musicu.catalog.schema import FAILURES, TRACKS
 from musicu.catalog.sources import SourceFile
 from musicu.catalog.store import ROWS_PER_FILE, Change, Store
 from musicu.embeddings.cards import ModelCard
-from musicu.embeddings.tasks import Result
+from musicu.pipeline.tasks import Result
 from musicu.records import Failure
 
 _REMEMBERED_STAGES = ("hash", "tags", "decode", "embed")

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from musicu.embeddings.tasks import Result, Task
-from musicu.embeddings.workers import Worker, WorkerDiedError
+from musicu.pipeline.tasks import Result, Task
+from musicu.pipeline.workers import Worker, WorkerDiedError
 from musicu.records import Failure
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from musicu.catalog.sources import Source, SourceFile
-from musicu.embeddings.ledger import Ledger
-from musicu.embeddings.tasks import Task
+from musicu.pipeline.ledger import Ledger
+from musicu.pipeline.tasks import Task
 from musicu.records import Failure
 
 

@@ -16,10 +16,10 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.sources import open_source
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard, find_model
-from musicu.embeddings.ledger import Ledger
-from musicu.embeddings.plan import Plan, make_plan
-from musicu.embeddings.pool import work_through
 from musicu.errors import CatalogError
+from musicu.pipeline.ledger import Ledger
+from musicu.pipeline.plan import Plan, make_plan
+from musicu.pipeline.pool import work_through
 
 Source: TypeAlias = str | Path | Iterable[str | Path] | pa.Table
 COMMIT_EVERY_SECONDS = 20.0

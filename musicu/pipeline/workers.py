@@ -13,9 +13,7 @@ from typing import IO, Any
 from musicu.errors import MusicuError
 
 #: The child sees the parent's modules and not what happens to lie in the current folder.
-_START = (
-    "import sys; sys.path[:] = {path!r}; import musicu.embeddings.worker as w; w.main({model!r})"
-)
+_START = "import sys; sys.path[:] = {path!r}; import musicu.pipeline.worker as w; w.main({model!r})"
 
 #: One thread a worker: the jobs are the parallelism.
 _SINGLE_THREADED = dict.fromkeys(

@@ -1,0 +1,1 @@
+"""What takes a source through the models into a catalog."""
