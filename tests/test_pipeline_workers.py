@@ -1,0 +1,61 @@
+"""A worker that dies or hangs costs one file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from musicu.pipeline.workers import Worker, WorkerDiedError
+
+ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
+DIES = "import os, sys\nsys.stdin.readline()\nos.kill(os.getpid(), {signal})"
+LEAVES = "import sys\nsys.stdin.readline()\nprint('half an ans', end='', flush=True)\nsys.exit(3)"
+HANGS = "import sys, time\nsys.stdin.readline()\ntime.sleep(60)"
+
+
+def worker(program: str, timeout_seconds: float = 30.0) -> Worker:
+    made = Worker(None, timeout_seconds)
+    made._command = [sys.executable, "-c", program]
+    return made
+
+
+def test_an_answer_comes_back() -> None:
+    echo = worker(ECHO)
+    name = Path("a\nb\udce9.flac")
+    assert echo.ask("inspect", name) == {"task": "inspect", "file": str(name)}
+    echo.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+@pytest.mark.parametrize(("signal", "words"), [(9, "want of memory"), (11, "signal 11, a crash")])
+def test_a_crash_is_told_with_its_cause(signal: int, words: str) -> None:
+    with pytest.raises(WorkerDiedError, match=words):
+        worker(DIES.format(signal=signal)).ask("embed", Path("x"))
+
+
+def test_half_an_answer_is_none() -> None:
+    with pytest.raises(WorkerDiedError, match="exit code 3"):
+        worker(LEAVES).ask("embed", Path("x"))
+
+
+def test_a_task_that_hangs_is_given_up() -> None:
+    with pytest.raises(WorkerDiedError, match=r"no answer within 0\.5 s"):
+        worker(HANGS, 0.5).ask("embed", Path("x"))
+
+
+def test_after_a_crash_the_next_task_gets_a_new_process() -> None:
+    made = worker(LEAVES)
+    with pytest.raises(WorkerDiedError):
+        made.ask("embed", Path("x"))
+    made._command = [sys.executable, "-c", ECHO]
+    assert made.ask("embed", Path("y"))["file"] == "y"
+    made.close()
+
+
+def test_a_closed_worker_starts_no_process() -> None:
+    made = worker(ECHO)
+    made.close()
+    with pytest.raises(WorkerDiedError, match="the run was stopped"):
+        made.ask("embed", Path("x"))
