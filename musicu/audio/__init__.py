@@ -1,1 +1,15 @@
-"""TODO"""
+"""Recordings in, mono sound out: formats, seeking, resampling, windows."""
+
+from musicu.audio.placement import Span, place_windows
+from musicu.audio.reading import MIN_SECONDS, read_audio, stream_blocks
+from musicu.audio.sources import Source, open_source
+
+__all__ = [
+    "MIN_SECONDS",
+    "Source",
+    "Span",
+    "open_source",
+    "place_windows",
+    "read_audio",
+    "stream_blocks",
+]

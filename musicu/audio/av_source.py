@@ -1,0 +1,167 @@
+"""Recordings that only FFmpeg reads, through PyAV (the extra `av`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.errors import AudioError, MissingExtraError
+
+_PREROLL_SECONDS = 0.25  # heard and dropped before a seek's target, for the decoder to settle
+_UNTIMED = {
+    "aac",
+    "avi",
+    "ac3",
+    "eac3",
+    "dts",
+    "dtshd",
+    "truehd",
+    "mp3",
+    "amr",
+}  # no length
+_SCALES = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 9223372036854775808.0}
+
+
+def has_av() -> bool:
+    """Whether PyAV is installed."""
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+class AvSource:
+    """A recording that FFmpeg reads; see `Source`. `why` tells what others said of the file."""
+
+    def __init__(self, file: BinaryIO, name: str, why: str) -> None:
+        if not has_av():
+            raise MissingExtraError(f"{name}, {why}," if why else name, "av")
+        import av
+
+        self._errors: tuple[type[Exception], ...] = (av.error.FFmpegError, OSError, ValueError)
+        self.cut = False
+        self._file, self._why = file, f"{why}; " if why else ""
+        first = next(self._open(), None)
+        if first is None:
+            raise AudioError(f"{self._why}no sound in it that FFmpeg can decode")
+        self.sample_rate, self.channels = int(first.sample_rate), len(first.layout.channels)
+        self._origin = first.pts or 0
+        self.promised = self._container.format.name not in _UNTIMED
+        self._timed = self.promised or self._container.format.name == "aac"
+        self.frames = self._declared()
+        self._restart()
+
+    def _open(self) -> Iterator[Any]:
+        """Open the container at its beginning; the decoded frames."""
+        import av
+
+        self._file.seek(0)
+        try:
+            # No protocol: a playlist in disguise must not open other files or addresses.
+            options = {"protocol_whitelist": "none"}
+            self._container: Any = av.open(self._file, options=options, metadata_errors="replace")
+        except self._errors as error:
+            raise AudioError(f"{self._why}FFmpeg cannot read it: {error}") from error
+        if not self._container.streams.audio:
+            raise AudioError("not audio: a picture or video without sound")
+        self._stream = self._container.streams.audio[0]
+        return self._decode()
+
+    def _declared(self) -> int:
+        """The length in frames by the container, or by the packets where that is a guess."""
+        if self.promised and self._stream.duration is not None:
+            return round(float(self._stream.duration * self._stream.time_base) * self.sample_rate)
+        if self.promised and self._container.duration is not None:
+            return round(float(self._container.duration) / 1e6 * self.sample_rate)
+        self._restart()
+        ticks = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                ticks += packet.duration or 0
+        except self._errors:
+            self.cut = True
+        return round(float(ticks * self._stream.time_base) * self.sample_rate)
+
+    def seek(self, frame: int) -> bool:
+        """Go to a frame; False where FFmpeg cannot."""
+        if not self._timed:
+            return False
+        early = max(0, frame - round(_PREROLL_SECONDS * self.sample_rate))
+        if early == 0:
+            self._restart()
+            return self._skip(frame)
+        ticks = self._origin + int(early / self.sample_rate / self._stream.time_base)
+        if not self._go(ticks):
+            return False
+        first = next(self._decoder, None)
+        if first is None or first.pts is None or not self._fits(first):
+            return False
+        seconds = float((first.pts - self._origin) * self._stream.time_base)
+        at = round(seconds * self.sample_rate)
+        self._pending = _samples(first)
+        return at <= frame and self._skip(frame - at)
+
+    def _restart(self) -> None:
+        """Begin anew; a seek to the start would lose what FFmpeg skips there."""
+        self._container.close()
+        self._decoder = self._open()
+        self._pending = np.empty((0, self.channels), dtype=np.float32)
+
+    def _go(self, ticks: int) -> bool:
+        try:
+            self._container.seek(ticks, stream=self._stream, backward=True)
+        except self._errors:
+            return False
+        self._decoder = self._decode()
+        self._pending = np.empty((0, self.channels), dtype=np.float32)
+        return True
+
+    def _skip(self, frames: int) -> bool:
+        return len(self.read(frames)) == frames
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """The next frames, float32 [n, channels]; fewer at the end or where decoding stops."""
+        blocks, got = [self._pending], len(self._pending)
+        while got < frames:
+            frame = next(self._decoder, None)
+            if frame is None or not self._fits(frame):
+                break
+            blocks.append(_samples(frame))
+            got += len(blocks[-1])
+        joined = np.concatenate(blocks)
+        self._pending = joined[frames:]
+        return joined[:frames]
+
+    def _decode(self) -> Iterator[Any]:
+        """Decoded frames from here on; damage ends them."""
+        try:
+            yield from self._container.decode(self._stream)
+        except self._errors:
+            self.cut = True
+
+    def _fits(self, frame: Any) -> bool:
+        """Whether a frame goes on in the recording's rate and channels."""
+        same_rate = frame.sample_rate == self.sample_rate
+        return bool(same_rate and len(frame.layout.channels) == self.channels)
+
+    def close(self) -> None:
+        """Give the decoder back."""
+        self._container.close()
+
+
+def _samples(frame: Any) -> NDArray[np.float32]:
+    """A frame's samples, float32 [n, channels], integers scaled to [-1, 1)."""
+    kind, values = frame.format.name, frame.to_ndarray()
+    if not frame.format.is_planar:
+        values = values.reshape(-1, len(frame.layout.channels)).T
+    scale = _SCALES.get(kind.removesuffix("p"))
+    if scale is None:  # float or double
+        samples = values.T.astype(np.float32)
+    else:
+        middle = 128.0 if kind.startswith("u8") else 0.0
+        samples = ((values.T.astype(np.float64) - middle) / scale).astype(np.float32)
+    return np.ascontiguousarray(samples)

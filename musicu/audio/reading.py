@@ -1,0 +1,211 @@
+"""From a path to mono samples at the rate one asks for, whole or in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from musicu.audio.placement import Span, place_windows
+from musicu.audio.sources import BLOCK, Source, open_source
+from musicu.errors import AudioError
+from musicu.records import Audio, Windows
+
+#: Shorter recordings are refused.
+MIN_SECONDS = 0.2
+
+# Flat to 0.45 of the lower rate and 140 dB down beyond it, in about the time of the next lower
+# quality (which droops by 0.2 dB): there is nothing to choose.
+_QUALITY = "HQ"
+_MARGIN = 256  # samples of the lower rate around a window, longer than half the filter
+_SLACK_SECONDS = 0.1  # headers and timestamps may be off by this without anything missing
+
+Samples = NDArray[np.float32]
+
+
+def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = None) -> Audio:
+    """Mono samples of a recording, float32 [n] at `sample_rate` Hz: all, or windows of it.
+
+    Channels are averaged; level, clipping and offset stay as they are. NaN and infinities in
+    float files become 0. Windows lie as `place_windows` says and are decoded by seeking: they
+    hold what a full read holds there, up to what a lossy decoder's warming up leaves, and the
+    same file gives the same samples always. Where a read meets damage or a missing end, the
+    recording is what can be decoded from its beginning, and `complete` is False.
+
+    Raises AudioError where the path is no readable file, the file holds no sound, or less than
+    `MIN_SECONDS` of it can be had; MissingExtraError where the format needs PyAV.
+    """
+    if sample_rate < 1:
+        raise ValueError(f"sample_rate must be at least 1 Hz, not {sample_rate}")
+    with open_source(path) as source:
+        spans = _spans(source, source.frames, sample_rate, windows)
+        if len(spans) < 2:
+            return _read_whole(source, sample_rate)
+        audio = _read_by_seeking(source, sample_rate, spans)
+    return audio or _read_through(path, sample_rate, windows)
+
+
+def stream_blocks(path: str | Path, sample_rate: int) -> Iterator[Samples]:
+    """Mono samples of a whole recording in blocks float32 [n], in constant memory.
+
+    Laid end to end they are `read_audio(path, sample_rate).samples`. Raises as `read_audio`,
+    but for a recording that is too short.
+    """
+    with open_source(path) as source:
+        yield from _blocks(source, sample_rate)
+
+
+def _spans(source: Source, frames: int, sample_rate: int, windows: Windows | None) -> list[Span]:
+    """Where to read, in output samples, if the recording has `frames` frames."""
+    return place_windows(frames * sample_rate // source.sample_rate, sample_rate, windows)
+
+
+def _read_whole(source: Source, sample_rate: int) -> Audio:
+    """Everything from the beginning to where decoding ends."""
+    blocks = list(_blocks(source, sample_rate))
+    samples = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.float32)
+    seconds = len(samples) / sample_rate
+    _check_length(seconds)
+    complete = not source.cut and not _is_short(source, seconds)
+    return Audio(samples, sample_rate, (0, len(samples)), (0.0,), seconds, complete)
+
+
+def _read_by_seeking(source: Source, sample_rate: int, spans: list[Span]) -> Audio | None:
+    """The spans alone; None where one of them, or the recording's end, cannot be had."""
+    if not _reaches_end(source):
+        return None
+    parts: list[Samples] = []
+    for span in spans:
+        part = _stretch(source, sample_rate, span)
+        if len(part) < span.stop - span.start:
+            return None
+        parts.append(part)
+    return _joined(parts, spans, sample_rate, source.frames / source.sample_rate, not source.cut)
+
+
+def _read_through(path: str | Path, sample_rate: int, windows: Windows | None) -> Audio:
+    """Windows over what can be decoded from the beginning, in constant memory, without seeks.
+
+    The file is decoded twice: once to learn how far it goes, once to cut the windows out.
+    """
+    with open_source(path) as source:
+        frames = sum(len(block) for block in _native_blocks(source))
+        seconds = frames / source.sample_rate
+        complete = not source.cut and not _is_short(source, seconds)
+    _check_length(seconds)
+    with open_source(path) as source:
+        spans = _spans(source, frames, sample_rate, windows)
+        if len(spans) < 2:
+            return _read_whole(source, sample_rate)
+        parts = _cut_out(_blocks(source, sample_rate), spans)
+    return _joined(parts, spans, sample_rate, seconds, complete)
+
+
+def _joined(
+    parts: list[Samples], spans: list[Span], sample_rate: int, seconds: float, complete: bool
+) -> Audio:
+    edges = (0, *np.cumsum([len(part) for part in parts]).tolist())
+    starts = tuple(span.start / sample_rate for span in spans)
+    return Audio(np.concatenate(parts), sample_rate, edges, starts, seconds, complete)
+
+
+def _check_length(seconds: float) -> None:
+    if seconds < MIN_SECONDS:
+        raise AudioError(
+            f"too short: {seconds:.2f} s of sound can be read, at least {MIN_SECONDS} s are needed"
+        )
+
+
+def _is_short(source: Source, seconds: float) -> bool:
+    """Whether a recording read to `seconds` breaks its header's promise."""
+    return source.promised and seconds < source.frames / source.sample_rate - _SLACK_SECONDS
+
+
+def _reaches_end(source: Source) -> bool:
+    """Whether sound can be had where the header says that the recording ends."""
+    if not source.promised:
+        return True
+    near_end = source.frames - round(_SLACK_SECONDS * source.sample_rate) - 1
+    return source.seek(max(0, near_end)) and len(source.read(1)) == 1
+
+
+def _stretch(source: Source, sample_rate: int, span: Span) -> Samples:
+    """One span in output samples, float32 [n]; fewer where the source ends.
+
+    Frames are read from where an input frame and an output sample fall together, with a margin
+    for the filter: the samples are those of resampling the whole recording.
+    """
+    common = gcd(source.sample_rate, sample_rate)
+    frames_step, samples_step = source.sample_rate // common, sample_rate // common
+    margin = 0 if frames_step == samples_step else _MARGIN
+    margin = margin * sample_rate // min(sample_rate, source.sample_rate)
+    steps = max(0, span.start - margin) // samples_step
+    first = steps * frames_step
+    last = min(-(-(span.stop + margin) * frames_step // samples_step), source.frames)
+    if not source.seek(first):
+        return np.empty(0, dtype=np.float32)
+    frames = source.read(last - first)
+    if len(frames) < last - first:
+        return np.empty(0, dtype=np.float32)
+    samples = _resampled(_mono(frames), source.sample_rate, sample_rate)
+    begin = span.start - steps * samples_step
+    return samples[begin : begin + span.stop - span.start]
+
+
+def _resampled(mono: Samples, source_rate: int, sample_rate: int) -> Samples:
+    if source_rate == sample_rate:
+        return mono
+    return _finite(soxr.resample(mono, source_rate, sample_rate, quality=_QUALITY))
+
+
+def _native_blocks(source: Source) -> Iterator[Samples]:
+    """What the source gives from here to its end, float32 [n, channels]."""
+    while len(block := source.read(BLOCK)):
+        yield block
+
+
+def _blocks(source: Source, sample_rate: int) -> Iterator[Samples]:
+    """The whole source from here on, mono and resampled."""
+    if source.sample_rate == sample_rate:
+        yield from map(_mono, _native_blocks(source))
+        return
+    resampler = soxr.ResampleStream(
+        source.sample_rate, sample_rate, 1, dtype="float32", quality=_QUALITY
+    )
+    for block in _native_blocks(source):
+        yield _finite(resampler.resample_chunk(_mono(block)))
+    yield _finite(resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True))
+
+
+def _cut_out(blocks: Iterator[Samples], spans: list[Span]) -> list[Samples]:
+    """The spans' samples out of a stream, each padded with zeros where the stream ends early."""
+    parts = [np.zeros(span.stop - span.start, dtype=np.float32) for span in spans]
+    position = 0
+    for block in blocks:
+        for part, span in zip(parts, spans, strict=True):
+            begin, end = max(span.start, position), min(span.stop, position + len(block))
+            if begin < end:
+                part[begin - span.start : end - span.start] = block[
+                    begin - position : end - position
+                ]
+        position += len(block)
+    return parts
+
+
+def _mono(frames: Samples) -> Samples:
+    """The mean of the channels, float32 [n], with 0 for what is not a number."""
+    frames = _finite(frames)
+    if frames.shape[1] == 1:
+        return frames[:, 0]
+    return _finite(frames.mean(axis=1, dtype=np.float32))
+
+
+def _finite(values: Samples) -> Samples:
+    """The same values with 0 for NaN and infinities."""
+    if np.isfinite(values).all():
+        return values
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,0 +1,91 @@
+"""A read-only file made of stretches of another file and of bytes of our own."""
+
+from __future__ import annotations
+
+import io
+from array import array
+from bisect import bisect_right
+from typing import BinaryIO
+
+
+class Splice(io.RawIOBase):
+    """Serves pieces of `file` and literal bytes end to end, as one seekable file.
+
+    Decoders read a repaired recording through it while the original stays as it is. A piece
+    takes 16 bytes of memory, whatever its length.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._starts = array("q")
+        self._origins = array("q")  # an offset in the file, or -1 - offset in the literals
+        self._literals = bytearray()
+        self._length = 0
+        self._position = 0
+
+    def add_file(self, offset: int, length: int) -> None:
+        """Append `length` bytes of the file from `offset`."""
+        self._add(offset, length)
+
+    def add_bytes(self, data: bytes) -> None:
+        """Append bytes of our own."""
+        self._add(-1 - len(self._literals), len(data))
+        self._literals += data
+
+    def overwrite(self, offset: int, data: bytes) -> None:
+        """Change literal bytes, counted over the literals alone."""
+        self._literals[offset : offset + len(data)] = data
+
+    def _add(self, origin: int, length: int) -> None:
+        if length > 0:
+            self._starts.append(self._length)
+            self._origins.append(origin)
+            self._length += length
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """The position in the spliced file, in bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move as a file does; before the beginning is refused."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
+        if base + offset < 0:
+            raise OSError(f"cannot seek to byte {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # any writable buffer
+        """Fill the buffer as far as the file goes; the number of bytes."""
+        view = memoryview(buffer).cast("B")
+        wanted = max(0, min(len(view), self._length - self._position))
+        done = 0
+        while done < wanted:
+            got = self._read_piece(view[done:wanted])
+            if got == 0:  # the file has shrunk since it was spliced
+                break
+            done += got
+            self._position += got
+        return done
+
+    def _read_piece(self, view: memoryview) -> int:
+        """Bytes from the one piece at the position."""
+        index = bisect_right(self._starts, self._position) - 1
+        last = index + 1 == len(self._starts)
+        end = self._length if last else self._starts[index + 1]
+        count = min(len(view), end - self._position)
+        origin, into = self._origins[index], self._position - self._starts[index]
+        if origin < 0:
+            at = -1 - origin + into
+            view[:count] = self._literals[at : at + count]
+            return count
+        self._file.seek(origin + into)
+        return self._file.readinto(view[:count])  # type: ignore[attr-defined, no-any-return]
