@@ -1,0 +1,1 @@
+"""A small studio: theory, instruments, patterns, styles and mixing for made music."""
