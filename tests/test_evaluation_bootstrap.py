@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musicu.errors import QueryError
-from musicu.evaluation.bootstrap import Resamples, interval
+from musicu.evaluation.bootstrap import Resamples, half_samples, interval
 
 
 def test_draws_are_the_plain_cluster_bootstrap() -> None:
@@ -20,11 +20,26 @@ def test_draws_are_the_plain_cluster_bootstrap() -> None:
         assert counts.sum() == 5
 
 
-def test_unit_counts_repeat_a_units_cluster() -> None:
-    resamples = Resamples(np.array([4, 9, 4]), 5, seed=0)
-    for draw in range(5):
-        first, second = resamples.counts[draw]
-        assert resamples.unit_counts(draw).tolist() == [first, second, first]
+def test_half_samples_hold_half_of_the_clusters_whole() -> None:
+    clusters = np.array([5, 5, 8, 2, 2, 2, 9])
+    halves = half_samples(clusters, 40, seed=0)
+    assert halves.shape == (40, 7)
+    for half in halves:
+        chosen = set(clusters[half])
+        assert len(chosen) == 2
+        assert np.array_equal(half, np.isin(clusters, list(chosen)))
+
+
+def test_half_samples_spread_as_the_bootstrap_does() -> None:
+    clusters = np.repeat(np.arange(80), 3)
+    values = np.random.default_rng(1).normal(size=80)[clusters]
+    halves = half_samples(clusters, 2000, seed=0)
+    spread = np.std([values[half].mean() for half in halves])
+    assert spread == pytest.approx(Resamples(clusters, 2000, seed=0).means(values).std(), rel=0.1)
+
+
+def test_one_cluster_has_no_halves() -> None:
+    assert half_samples(np.zeros(4, dtype=np.int64), 10, seed=0).shape == (0, 4)
 
 
 def test_the_seed_decides_the_draws() -> None:

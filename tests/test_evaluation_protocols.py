@@ -32,16 +32,16 @@ def asked(name: str, row: int) -> tuple[list[int], list[int]]:
 @pytest.mark.parametrize(
     ("name", "row", "relevant", "removed"),
     [
-        ("same artist", 0, [1, 2, 3], [0, 6]),
-        ("same artist, other albums", 0, [2], [0, 1, 3, 6]),
-        ("same artist, other albums", 4, [5], [4, 6]),
-        ("same artist, other albums", 3, [], [0, 1, 2, 3, 4, 5, 6]),
-        ("same artist, other sources", 0, [2, 3], [0, 1, 4, 6]),
-        ("same album", 0, [1], [0, 3]),
-        ("same album", 4, [], [3, 4]),
-        ("same genre, other artists", 0, [4], [0, 1, 2, 3, 6]),
-        ("same genre, other artists", 1, [4, 5], [0, 1, 2, 3, 6]),
-        ("same genre, other artists", 6, [], [0, 1, 2, 3, 4, 5, 6]),
+        ("same-artist", 0, [1, 2, 3], [0, 6]),
+        ("same-artist-other-albums", 0, [2], [0, 1, 3, 6]),
+        ("same-artist-other-albums", 4, [5], [4, 6]),
+        ("same-artist-other-albums", 3, [], [0, 1, 2, 3, 4, 5, 6]),
+        ("same-artist-other-sources", 0, [2, 3], [0, 1, 4, 6]),
+        ("same-album", 0, [1], [0, 3]),
+        ("same-album", 4, [], [3, 4]),
+        ("same-genre-other-artists", 0, [4], [0, 1, 2, 3, 6]),
+        ("same-genre-other-artists", 1, [4, 5], [0, 1, 2, 3, 6]),
+        ("same-genre-other-artists", 6, [], [0, 1, 2, 3, 4, 5, 6]),
     ],
 )
 def test_each_protocol_asks_what_it_says(
@@ -117,9 +117,9 @@ def test_models_are_scored_side_by_side_as_alone() -> None:
     rng = np.random.default_rng(5)
     known = Labels.of(pa.table({"artist": [f"a{i % 6}" for i in range(30)]}))
     models = [unit_rows(rng.normal(size=(30, dim))) for dim in (3, 8)]
-    together = score_queries(models, known, [PROTOCOLS["same artist"]])[0]
+    together = score_queries(models, known, [PROTOCOLS["same-artist"]])[0]
     for index, model in enumerate(models):
-        alone = score_queries([model], known, [PROTOCOLS["same artist"]])[0]
+        alone = score_queries([model], known, [PROTOCOLS["same-artist"]])[0]
         assert np.array_equal(together.values[:, index], alone.values[:, 0])
 
 

@@ -57,11 +57,6 @@ class Resamples:
         ]
         return np.concatenate(blocks) if blocks else np.zeros((0, columns.shape[1]))
 
-    def unit_counts(self, draw: int) -> NDArray[np.int64]:
-        """How often each unit is in that draw, int64 [units]."""
-        counts: NDArray[np.int64] = self.counts[draw][self._codes].astype(np.int64)
-        return counts
-
     def means(self, values: Floats, weights: Floats | None = None) -> Floats:
         """The (weighted) mean of `values`, float64 [units], in every draw: float64 [draws].
 
@@ -73,6 +68,23 @@ class Resamples:
             sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0
         )
         return result
+
+
+def half_samples(clusters: NDArray[np.int64], count: int, seed: int) -> NDArray[np.bool_]:
+    """Draws of half the clusters without replacement: bool [draws, units], who is in each.
+
+    For statistics that repeated units would bias, such as mutual information. A mean over half
+    of the clusters, drawn so, varies as the mean over all of them does in new samples (Davison
+    and Hinkley, section 3.10): the draws need centring, but no scaling. No draws of fewer than
+    two clusters.
+    """
+    found, codes = np.unique(clusters, return_inverse=True)
+    rng = np.random.default_rng([seed, len(found)])
+    usable = count if len(found) >= 2 else 0
+    chosen = np.zeros((usable, len(found)), dtype=bool)
+    for row in chosen:
+        row[rng.permutation(len(found))[: len(found) // 2]] = True
+    return chosen[:, codes]
 
 
 def interval(draws: Floats, confidence: float = 0.95) -> Interval | None:

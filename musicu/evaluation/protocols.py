@@ -106,22 +106,22 @@ def _unanswerable(labels: Labels) -> Question:
 
 
 RETRIEVAL: tuple[Retrieval, ...] = (
-    Retrieval("same artist", "Every other track by the same artist.", _same_artist),
+    Retrieval("same-artist", "Every other track by the same artist.", _same_artist),
     Retrieval(
-        "same artist, other albums",
+        "same-artist-other-albums",
         "Tracks by the same artist on other albums; those on the query's album are taken out, "
         "so that one session's mastering does not help.",
         _other_albums,
     ),
     Retrieval(
-        "same artist, other sources",
+        "same-artist-other-sources",
         "Tracks by the same artist from other sources; everything from the query's source is "
         "taken out, so that codecs and mastering do not help.",
         _other_sources,
     ),
-    Retrieval("same album", "Every other track of the same album.", _same_album),
+    Retrieval("same-album", "Every other track of the same album.", _same_album),
     Retrieval(
-        "same genre, other artists",
+        "same-genre-other-artists",
         "Tracks that share a genre; those by the same artist are taken out.",
         _same_genre,
         ("precision@10", "mean average precision"),

@@ -1,0 +1,123 @@
+"""What was measured, and the table that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from musicu.evaluation.bootstrap import Floats, Resamples, interval
+from musicu.evaluation.labels import Labels
+from musicu.evaluation.ranking import Matrix, Rows
+
+TABLE = pa.schema(
+    [
+        ("protocol", pa.string()),
+        ("metric", pa.string()),
+        ("model", pa.string()),
+        ("value", pa.float64()),  # null where it cannot be measured: see `note`
+        ("low", pa.float64()),  # the 95 % interval, artists drawn; null where there is none
+        ("high", pa.float64()),
+        ("queries", pa.int64()),
+        ("artists", pa.int64()),  # whom the queries belong to; few of them make the interval vague
+        ("left_out", pa.int64()),  # tracks that the protocol cannot ask about
+        ("higher_is_better", pa.bool_()),
+        ("baseline", pa.string()),  # a row for each baseline other than the model itself
+        ("difference", pa.float64()),  # model - baseline, paired: on the same queries and draws
+        ("diff_low", pa.float64()),
+        ("diff_high", pa.float64()),
+        ("note", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """The models that are measured, and what is known of the tracks, row by row.
+
+    models: by name, float32 [tracks, dim], unit rows. draws: how many bootstrap draws.
+    """
+
+    models: dict[str, Matrix]
+    tracks: pa.Table
+    labels: Labels
+    seed: int
+    draws: int
+
+    def resamples(self, rows: Rows) -> Resamples:
+        """Draws of the artists of those rows; the same rows always give the same draws."""
+        return Resamples(self.labels.clusters[rows], self.draws, self.seed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurement:
+    """One model under one metric of one protocol.
+
+    draws: the metric in every bootstrap draw, float64 [draws]; empty where it has no interval.
+    """
+
+    protocol: str
+    metric: str
+    model: str
+    value: float | None
+    draws: Floats = field(default_factory=lambda: np.empty(0))
+    queries: int = 0
+    artists: int = 0
+    left_out: int = 0
+    higher_is_better: bool = True
+    note: str = ""
+
+
+def unmeasured(trial: Trial, protocol: str, metrics: Iterable[str], note: str) -> list[Measurement]:
+    """Rows which say that a protocol cannot be measured here, and why."""
+    left_out = len(trial.labels)
+    return [
+        Measurement(protocol, metric, model, None, left_out=left_out, note=note)
+        for metric in metrics
+        for model in trial.models
+    ]
+
+
+def to_table(measurements: Sequence[Measurement], baselines: Sequence[str]) -> pa.Table:
+    """A row for every measurement and baseline other than its model, in the columns of TABLE."""
+    known = {(m.protocol, m.metric, m.model): m for m in measurements}
+    rows = []
+    for found in measurements:
+        beside = [known.get((found.protocol, found.metric, name)) for name in baselines]
+        others = [b for b in beside if b is not None and b.model != found.model]
+        rows += [_row(found, other) for other in others] or [_row(found, None)]
+    return pa.Table.from_pylist(rows, schema=TABLE)
+
+
+def _row(found: Measurement, baseline: Measurement | None) -> dict[str, object]:
+    bounds = interval(found.draws)
+    row: dict[str, object] = {
+        "protocol": found.protocol,
+        "metric": found.metric,
+        "model": found.model,
+        "value": found.value,
+        "low": bounds.low if bounds else None,
+        "high": bounds.high if bounds else None,
+        "queries": found.queries,
+        "artists": found.artists,
+        "left_out": found.left_out,
+        "higher_is_better": found.higher_is_better,
+        "note": found.note or None,
+    }
+    if baseline is not None:
+        row |= {"baseline": baseline.model, **_difference(found, baseline)}
+    return row
+
+
+def _difference(found: Measurement, baseline: Measurement) -> dict[str, float | None]:
+    if found.value is None or baseline.value is None:
+        return {}
+    paired = len(found.draws) == len(baseline.draws)
+    bounds = interval(found.draws - baseline.draws) if paired else None
+    return {
+        "difference": found.value - baseline.value,
+        "diff_low": bounds.low if bounds else None,
+        "diff_high": bounds.high if bounds else None,
+    }
