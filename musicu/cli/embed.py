@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import click
 
 from musicu.catalog.sources import split_paths
 from musicu.cli.output import duration, note, print_json, safe
+from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import SourceError
-from musicu.pipeline.run import EmbedOptions, EmbedReport, Progress, run
+from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 
 _FAILURES_SHOWN = 10
 
@@ -101,45 +101,10 @@ def _go(
     given = split_paths(sys.stdin.buffer.read()) if str(source) == "-" else source
     if given == []:
         raise SourceError("standard input named no files: pipe paths into it, one a line")
-    with _progress(quiet) as show:
+    with progress_bar(quiet) as show:
         report = run(given, out, model=model, options=EmbedOptions(**options), progress=show)
     _print(report, out, model, as_json, verbose)
     return 1 if report.failed else 0
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """A progress bar on standard error, where that is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich import progress as bars
-    from rich.console import Console
-
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TextColumn("{task.fields[rate]}"),
-        bars.TimeRemainingColumn(),
-        bars.TextColumn("{task.fields[failed]}", style="red"),
-    )
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("looking", total=None, rate="", failed="")
-
-        def show(now: Progress) -> None:
-            elapsed = bar.tasks[line].elapsed or 0.0
-            rate = now.done / elapsed if elapsed else 0.0
-            bar.update(
-                line,
-                description="listening",
-                completed=now.done,
-                total=now.todo,
-                rate=f"{rate:.1f} tracks/s",
-                failed=f"{now.failed} failed" if now.failed else "",
-            )
-
-        yield show
 
 
 def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, verbose: bool) -> None:

@@ -1,0 +1,52 @@
+"""`musicu demo`."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from musicu.cli.output import note, print_table
+from musicu.cli.progress import progress_bar
+from musicu.embeddings.cards import DEFAULT_MODEL
+from musicu.pipeline.run import run
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("musicu-demo"),
+    show_default=True,
+    help="The folder that receives the music, the catalog and the shelf.",
+)
+@click.option("--open/--no-open", "show", default=True, help="Open the shelf in a browser.")
+def demo(out: Path, show: bool) -> None:
+    """Make music, a catalog and a shelf, to see it all work.
+
+    Composes and plays a few dozen short tracks by a dozen artists who do not exist, embeds them,
+    and builds the shelf of one track. Needs no network and no files; running it again is safe.
+    """
+    from musicu.catalog.catalog import Catalog
+    from musicu.datasets import make_demo_music
+    from musicu.shelves import more_like
+
+    music, folder, page = out / "music", out / "catalog", out / "shelf.html"
+    note("composing and playing the music …")
+    truth = make_demo_music(music)
+    with progress_bar(quiet=False) as bar:
+        report = run(music, folder, model=DEFAULT_MODEL, progress=bar)
+    note(f"{truth.num_rows} tracks in {music}, {report.embedded} embedded into {folder}")
+    catalog = Catalog.open(folder)
+    tracks = catalog.tracks()
+    seed = tracks["track_id"][tracks["path"].index(truth["path"][0]).as_py()].as_py()
+    shelf = more_like(catalog, seed, size=10)
+    shelf.to_html(page)
+    rows = [[item.position, item.title, item.artist, item.score, item.reason] for item in shelf]
+    click.echo(shelf.title)
+    print_table(["", "title", "artist", "score", "why"], rows)
+    click.echo(f"Listen to it: {page.resolve().as_uri()}")
+    if show:
+        webbrowser.open(page.resolve().as_uri())
