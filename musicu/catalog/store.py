@@ -75,7 +75,8 @@ class Store:
     def _read_file(self, name: str, columns: list[str] | None) -> pa.Table:
         path = self.folder / name
         try:
-            return pq.read_table(path, columns=columns, partitioning=None)
+            with pq.ParquetFile(path) as file:  # read_table would import pandas where it can
+                return file.read(columns)
         except FileNotFoundError:
             raise FileNotFoundError(2, "missing", str(path)) from None
         except (OSError, pa.ArrowException) as error:
