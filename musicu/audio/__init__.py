@@ -1,8 +1,9 @@
 """Recordings in, mono sound out: formats, seeking, resampling, windows."""
 
+from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
 from musicu.audio.reading import MIN_SECONDS, read_audio, stream_blocks
-from musicu.audio.sources import Source, open_source
+from musicu.audio.source import Source
 
 __all__ = [
     "MIN_SECONDS",

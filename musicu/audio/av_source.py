@@ -8,20 +8,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.audio.source import UNKNOWN_FRAMES
 from musicu.errors import AudioError, MissingExtraError
 
 _PREROLL_SECONDS = 0.25  # heard and dropped before a seek's target, for the decoder to settle
-_UNTIMED = {
-    "aac",
-    "avi",
-    "ac3",
-    "eac3",
-    "dts",
-    "dtshd",
-    "truehd",
-    "mp3",
-    "amr",
-}  # no length
+# Raw streams and what else has no length to rely on.
+_UNTIMED = {"aac", "avi", "ac3", "eac3", "dts", "dtshd", "truehd", "mp3", "amr"}
 _SCALES = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 9223372036854775808.0}
 
 
@@ -35,19 +27,19 @@ def has_av() -> bool:
 
 
 class AvSource:
-    """A recording that FFmpeg reads; see `Source`. `why` tells what others said of the file."""
+    """A recording that FFmpeg reads; see `Source`. `name` is its format for error texts."""
 
-    def __init__(self, file: BinaryIO, name: str, why: str) -> None:
+    def __init__(self, file: BinaryIO, name: str) -> None:
         if not has_av():
-            raise MissingExtraError(f"{name}, {why}," if why else name, "av")
+            raise MissingExtraError(name, "av")
         import av
 
         self._errors: tuple[type[Exception], ...] = (av.error.FFmpegError, OSError, ValueError)
         self.cut = False
-        self._file, self._why = file, f"{why}; " if why else ""
+        self._file, self._name = file, name
         first = next(self._open(), None)
         if first is None:
-            raise AudioError(f"{self._why}no sound in it that FFmpeg can decode")
+            raise AudioError(f"{name}: there is no sound in it that FFmpeg can decode")
         self.sample_rate, self.channels = int(first.sample_rate), len(first.layout.channels)
         self._origin = first.pts or 0
         self.promised = self._container.format.name not in _UNTIMED
@@ -65,7 +57,8 @@ class AvSource:
             options = {"protocol_whitelist": "none"}
             self._container: Any = av.open(self._file, options=options, metadata_errors="replace")
         except self._errors as error:
-            raise AudioError(f"{self._why}FFmpeg cannot read it: {error}") from error
+            said = getattr(error, "strerror", None) or str(error)
+            raise AudioError(f"damaged {self._name}: FFmpeg says {said!r}") from error
         if not self._container.streams.audio:
             raise AudioError("not audio: a picture or video without sound")
         self._stream = self._container.streams.audio[0]
@@ -84,7 +77,8 @@ class AvSource:
                 ticks += packet.duration or 0
         except self._errors:
             self.cut = True
-        return round(float(ticks * self._stream.time_base) * self.sample_rate)
+        frames = round(float(ticks * self._stream.time_base) * self.sample_rate)
+        return frames or UNKNOWN_FRAMES
 
     def seek(self, frame: int) -> bool:
         """Go to a frame; False where FFmpeg cannot."""

@@ -99,8 +99,6 @@ def _named(head: bytes, table: tuple[tuple[int, bytes, str], ...]) -> str | None
 
 def not_audio(head: bytes) -> str | None:
     """What the file is instead of sound, in words; None where that cannot be told."""
-    if not head.strip(b"\0"):
-        return "nothing but zero bytes" if head else "empty"
     known = next((name for magic, name in _OTHER if head.startswith(magic)), None)
     if known:
         return known

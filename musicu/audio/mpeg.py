@@ -37,7 +37,7 @@ class Stream:
 
     file: a view from the first frame on, with a frame count in front where there was none.
     exact: whether the frame count is known rather than guessed from the bit rate.
-    cut: whether the last frame lacks its end.
+    cut: whether the frames stop before the file does, or the last one lacks its end.
     """
 
     file: Splice
@@ -151,13 +151,21 @@ def _count_frames(file: BinaryIO, offset: int, size: int, kind: bytes) -> tuple[
         file.seek(offset)
         frame = parse_frame(file.read(4))
         if frame is None or frame.kind != kind:
-            offset = find_frame(file, offset + 1, _RESYNC_LIMIT, size)
-            if offset < 0:
-                return count, False
+            found = find_frame(file, offset + 1, _RESYNC_LIMIT, size)
+            if found < 0:
+                return count, not _is_tag(file, offset)
+            offset = found
             continue
         offset += frame.size
         count += 1
     return (count - 1, True) if offset > size else (count, False)
+
+
+def _is_tag(file: BinaryIO, offset: int) -> bool:
+    """Whether a tag, or padding, ends the file from `offset` on."""
+    file.seek(offset)
+    head = file.read(256)
+    return head.startswith((b"TAG", b"APETAGEX", b"ID3", b"LYRICSBEGIN")) or not head.strip(b"\0")
 
 
 def _count_frame(header: bytes, count: int) -> bytes:

@@ -10,8 +10,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
-from musicu.audio.sources import BLOCK, Source, open_source
+from musicu.audio.sndfile_source import BLOCK
+from musicu.audio.source import Source
 from musicu.errors import AudioError
 from musicu.records import Audio, Windows
 
@@ -127,10 +129,8 @@ def _is_short(source: Source, seconds: float) -> bool:
 
 def _reaches_end(source: Source) -> bool:
     """Whether sound can be had where the header says that the recording ends."""
-    if not source.promised:
-        return True
-    near_end = source.frames - round(_SLACK_SECONDS * source.sample_rate) - 1
-    return source.seek(max(0, near_end)) and len(source.read(1)) == 1
+    slack = round(_SLACK_SECONDS * source.sample_rate) + 1
+    return source.seek(max(0, source.frames - slack)) and len(source.read(slack)) > 0
 
 
 def _stretch(source: Source, sample_rate: int, span: Span) -> Samples:

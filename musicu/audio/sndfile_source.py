@@ -1,0 +1,86 @@
+"""Recordings that libsndfile reads, through soundfile."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from musicu.audio.source import UNKNOWN_FRAMES
+from musicu.audio.splice import Splice
+
+#: Frames decoded by one call. What a decoder has in hand when it fails is lost: keep it small.
+BLOCK = 16384
+
+
+class _SequentialFile(sf.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A SoundFile that does not seek after each read.
+
+    soundfile seeks to the new position after every read of a seekable file. In an MP3 that
+    restarts the decoder without the frames before, and the sound is wrong there (by up to half
+    of full scale).
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class SndfileSource:
+    """A recording that libsndfile reads; see `Source`."""
+
+    def __init__(
+        self, file: BinaryIO | Splice, *, promised: bool = True, cut: bool = False
+    ) -> None:
+        file.seek(0)
+        self._file = _SequentialFile(file)
+        self.sample_rate = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self.frames = int(self._file.frames)
+        guessed = self._file.format != "MP3" and "MPEG" in self._file.subtype  # MP3 in a WAV
+        self.promised = promised and not guessed and self.frames < UNKNOWN_FRAMES
+        self.cut = cut or _data_missing(self._file.extra_info)
+        # libmpg123 drops the bit reservoir when it seeks: the frames before must be heard.
+        compressed = self._file.format in ("MP3", "OGG") or "MPEG" in self._file.subtype
+        self._preroll = self.sample_rate // 4 if compressed else 0
+
+    def seek(self, frame: int) -> bool:
+        """Go to a frame; False where libsndfile cannot."""
+        start = max(0, frame - self._preroll)
+        try:
+            reached = self._file.seek(start)
+        except (sf.SoundFileError, OSError):
+            return False
+        return bool(reached == start) and len(self.read(frame - start)) == frame - start
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """The next frames, float32 [n, channels]; fewer at the end or where decoding stops."""
+        block = np.empty((frames, self.channels), dtype=np.float32)
+        done = 0
+        while done < frames:
+            try:
+                got = len(self._file.read(out=block[done : done + BLOCK]))
+            except (sf.SoundFileError, OSError):
+                break
+            if got == 0:
+                break
+            done += got
+        return block[:done]
+
+    def close(self) -> None:
+        """Give the decoder back."""
+        self._file.close()
+
+
+_DATA_SIZE = re.compile(
+    r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+_UNKNOWN_SIZE = 0x7FFFF000  # what writes to a pipe puts this or more for the size
+
+
+def _data_missing(log: str) -> bool:
+    """Whether libsndfile noted that the sound is shorter than the header says."""
+    found: list[Any] = _DATA_SIZE.findall(log)
+    return any(int(actual) < int(told) < _UNKNOWN_SIZE for told, actual in found)

@@ -1,0 +1,52 @@
+"""Windows lie evenly, whatever the length."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from musicu.audio import place_windows
+from musicu.records import Windows
+
+lengths = st.integers(0, 1 << 63)
+rates = st.integers(8, 200_000)
+shapes = st.builds(Windows, st.floats(0.1, 60), st.integers(1, 50))
+
+
+@given(lengths, rates, shapes)
+def test_windows_are_inside_in_order_and_never_overlap(samples, rate, windows):
+    spans = place_windows(samples, rate, windows)
+    length = round(windows.seconds * rate)
+    if samples < length * windows.count:
+        assert spans == [(0, samples)]
+        return
+    assert len(spans) == windows.count
+    assert all(span.stop - span.start == length for span in spans)
+    assert spans[0].start >= 0
+    assert spans[-1].stop <= samples
+    assert all(a.stop <= b.start for a, b in zip(spans, spans[1:], strict=False))
+
+
+@given(st.integers(0, 10**9), rates, shapes)
+def test_windows_lie_in_the_middle_of_equal_parts(samples, rate, windows):
+    spans = place_windows(samples, rate, windows)
+    if len(spans) == 1:
+        return
+    for k, span in enumerate(spans):
+        middle = (2 * k + 1) * samples / (2 * windows.count)
+        assert abs((span.start + span.stop) / 2 - middle) <= 1
+
+
+def test_windows_that_just_fit_lie_end_to_end():
+    assert place_windows(30, 10, Windows(1.0, 3)) == [(0, 10), (10, 20), (20, 30)]
+
+
+def test_no_windows_means_the_whole():
+    assert place_windows(12345, 10, None) == [(0, 12345)]
+
+
+@pytest.mark.parametrize("windows", [Windows(0.0, 3), Windows(1.0, 0)])
+def test_windows_without_length_or_number_are_refused(windows):
+    with pytest.raises(ValueError, match="a length and a number"):
+        place_windows(1000, 10, windows)
