@@ -81,19 +81,19 @@ def simulated(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def covered(by_query: bool) -> float:
     """How often a 95 % interval holds the true mean, drawing artists or (wrongly) queries."""
     hits = 0
-    for trial in range(300):
+    for trial in range(150):
         clusters, values = simulated(np.random.default_rng([9, trial]))
         units = np.arange(len(values)) if by_query else clusters
         found = interval(Resamples(units, 300, seed=trial).means(values))
         assert found is not None
         hits += found.low <= 0 <= found.high
-    return hits / 300
+    return hits / 150
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    # Nominal 0.95; percentile intervals of 60 clusters fall a little short of it. 300 trials
-    # of a coin of 0.93 or 0.95 stay within these bounds in 99.8 % of all seeds.
-    assert 0.88 <= covered(by_query=False) <= 0.99
+    # Nominal 0.95; percentile intervals of 60 clusters fall a little short of it. 150 trials
+    # of a coin of 0.93 or 0.95 stay within these bounds in nearly all seeds.
+    assert 0.87 <= covered(by_query=False) <= 0.99
 
 
 def test_drawing_queries_instead_of_artists_would_claim_too_much() -> None:

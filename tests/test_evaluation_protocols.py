@@ -37,6 +37,8 @@ def asked(name: str, row: int) -> tuple[list[int], list[int]]:
         ("same-artist-other-albums", 4, [5], [4, 6]),
         ("same-artist-other-albums", 3, [], [0, 1, 2, 3, 4, 5, 6]),
         ("same-artist-other-sources", 0, [2, 3], [0, 1, 4, 6]),
+        ("same-artist-within-source", 0, [1], [0, 2, 3, 5, 6]),
+        ("same-artist-within-source", 5, [], [0, 1, 4, 5, 6]),
         ("same-album", 0, [1], [0, 3]),
         ("same-album", 4, [], [3, 4]),
         ("same-genre-other-artists", 0, [4], [0, 1, 2, 3, 6]),

@@ -1,1 +1,27 @@
-"""TODO"""
+"""Every number with its protocol, its baselines and its confidence interval."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musicu.evaluation.evaluation import Evaluation as Evaluation
+    from musicu.evaluation.run import PROTOCOLS as PROTOCOLS
+    from musicu.evaluation.run import evaluate as evaluate
+    from musicu.evaluation.run import evaluate_vectors as evaluate_vectors
+
+_HOMES = {
+    "Evaluation": "musicu.evaluation.evaluation",
+    "PROTOCOLS": "musicu.evaluation.run",
+    "evaluate": "musicu.evaluation.run",
+    "evaluate_vectors": "musicu.evaluation.run",
+}
+
+__all__ = ["PROTOCOLS", "Evaluation", "evaluate", "evaluate_vectors"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'musicu.evaluation' has no attribute {name!r}")

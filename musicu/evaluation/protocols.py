@@ -84,6 +84,11 @@ def _other_sources(labels: Labels, row: int) -> Question:
     return _question(labels.artists.shared(row), removed, row)
 
 
+def _within_source(labels: Labels, row: int) -> Question:
+    removed = ~labels.sources.shared(row) | ~labels.artists.known
+    return _question(labels.artists.shared(row), removed, row)
+
+
 def _same_album(labels: Labels, row: int) -> Question:
     return _question(labels.albums.shared(row), ~labels.albums.known, row)
 
@@ -118,6 +123,12 @@ RETRIEVAL: tuple[Retrieval, ...] = (
         "Tracks by the same artist from other sources; everything from the query's source is "
         "taken out, so that codecs and mastering do not help.",
         _other_sources,
+    ),
+    Retrieval(
+        "same-artist-within-source",
+        "Tracks by the same artist among those of the query's own source, where codecs and "
+        "mastering are alike for all.",
+        _within_source,
     ),
     Retrieval("same-album", "Every other track of the same album.", _same_album),
     Retrieval(
