@@ -36,13 +36,14 @@ class Ledger:
         self._tracks = tracks_table([], extra) if tracks is None else latest(tracks, "track_id")
         known = [name for name in self._tracks.schema.names if name not in TRACKS.names]
         self._extra = _merged(pa.schema([self._tracks.schema.field(n) for n in known]), extra)
-        self._index = {id_: i for i, id_ in enumerate(self._tracks["track_id"].to_pylist())}
+        self._number()
         self._stamps = list(
             zip(*(self._tracks[n].to_pylist() for n in _STAMP_COLUMNS), strict=True)
         )
         self._given: dict[tuple[str, ...], list[Row]] = {}
         self._complete = self._read_complete()
-        self._failures: list[Row] = _rows(store.read("failures"))
+        self._stored_failures = _rows(store.read("failures"))
+        self._failures = list(self._stored_failures)
         self._failed = {
             row["track_id"]: (row["size_bytes"], row["modified_ns"])
             for row in self._failures
@@ -179,9 +180,7 @@ class Ledger:
         if self._results and self._card:
             changes.append(Change(self._table, self._vectors()))
             models[self._card.name] = ModelEntry(self._card.fingerprint, self._card.dim)
-        failures = self._failures_table()
-        if not _equal(failures, self._store.read("failures")):
-            changes.append(Change("failures", failures, replace=True))
+        changes += self._failures_change()
         if changes:
             self._store.commit(changes, models)
         self._rows, self._results = [], []
@@ -195,8 +194,8 @@ class Ledger:
             [r.complete is True for r in results],
         )
 
-    def _failures_table(self) -> pa.Table:
-        """Failures of earlier runs that still hold, and this run's, by path."""
+    def _failures_change(self) -> list[Change]:
+        """Failures of earlier runs that still hold, and this run's, by path; none if as stored."""
         model = self._card.name if self._card else None
         kept = [
             row
@@ -204,7 +203,10 @@ class Ledger:
             if row["track_id"] not in self._touched or row["model"] not in (None, model)
         ]
         rows = sorted(kept + self.new_failures, key=lambda r: (r["path"], r["model"] or ""))
-        return pa.Table.from_pylist(rows, schema=FAILURES)
+        if rows == self._stored_failures:
+            return []
+        self._stored_failures = rows
+        return [Change("failures", pa.Table.from_pylist(rows, schema=FAILURES), replace=True)]
 
     # The end of a run. Everything is committed by now.
 
@@ -212,9 +214,9 @@ class Ledger:
         """Note which files are no longer there; returns how many tracks are gone."""
         self._reload()
         gone = self._tracks["gone"].to_pylist()
-        for row, track_id in enumerate(self._tracks["track_id"].to_pylist()):
+        for row, track_id in enumerate(self._index):
             gone[row] = track_id not in seen and (gone[row] or not os.path.lexists(self._file(row)))
-        self._set("gone", pa.array(gone, pa.bool_()))
+        self._set("gone", gone)
         away = {id_ for id_, is_gone in zip(self._index, gone, strict=True) if is_gone}
         self._failures = [r for r in self._failures if r["track_id"] not in away]
         return len(away)
@@ -224,23 +226,25 @@ class Ledger:
         tracks = self._store.read("tracks")
         if tracks is not None:
             self._tracks = latest(tracks, "track_id")
+        self._number()
+
+    def _number(self) -> None:
+        """Note in which row each track stands."""
         self._index = {id_: i for i, id_ in enumerate(self._tracks["track_id"].to_pylist())}
 
-    def _set(self, column: str, values: pa.Array) -> None:
-        """Replace a column of the tracks."""
-        at = self._tracks.schema.get_field_index(column)
-        self._tracks = self._tracks.set_column(at, self._tracks.schema.field(at), values)
+    def _set(self, column: str, values: list[Any]) -> None:
+        """Replace a column of the tracks, where any value differs."""
+        if values != self._tracks[column].to_pylist():
+            at = self._tracks.schema.get_field_index(column)
+            field = self._tracks.schema.field(at)
+            self._tracks = self._tracks.set_column(at, field, pa.array(values, field.type))
 
     def prune(self) -> int:
         """Remove the tracks that are gone, and vectors that no track has; returns how many."""
         before = self._tracks.num_rows
         self._tracks = self._tracks.filter(pc.invert(self._tracks["gone"]))
-        self._reindex_after_prune()
-        removed: int = before - self._tracks.num_rows
-        return removed
-
-    def _reindex_after_prune(self) -> None:
-        """Drop vectors and failures of tracks that are no longer in the table."""
+        self._number()
+        self._failures = [r for r in self._failures if r["track_id"] in self._index]
         hashes = self._tracks["content_hash"].combine_chunks()
         changes = []
         for model in self._store.manifest.models:
@@ -250,10 +254,10 @@ class Ledger:
             kept = table.filter(pc.is_in(table["content_hash"], value_set=hashes))
             if kept.num_rows < table.num_rows:
                 changes.append(Change(f"vectors/{model}", kept, replace=True))
-        ids = set(self._tracks["track_id"].to_pylist())
-        self._failures = [r for r in self._failures if r["track_id"] in ids]
         if changes:
             self._store.commit(changes)
+        removed: int = before - self._tracks.num_rows
+        return removed
 
     def finish(self) -> None:
         """Bring the tables into their final form: one row a key, sorted, in whole files.
@@ -261,17 +265,14 @@ class Ledger:
         The form depends on what is in the catalog, not on the runs that it took.
         """
         roots, hashes = self._tracks["root"].to_pylist(), self._tracks["content_hash"].to_pylist()
-        for row, track_id in enumerate(self._tracks["track_id"].to_pylist()):
-            roots[row] = self._moved.get(track_id, roots[row])
-        self._set("root", pa.array(roots, pa.string()))
         told = self._tracks["complete"].to_pylist()
-        complete = [self._complete.get(h, c) for h, c in zip(hashes, told, strict=True)]
-        self._set("complete", pa.array(complete, pa.bool_()))
-        changes = []
+        moved = zip(self._index, roots, strict=True)
+        self._set("root", [self._moved.get(track_id, root) for track_id, root in moved])
+        heard = zip(hashes, told, strict=True)
+        self._set("complete", [self._complete.get(hash_, before) for hash_, before in heard])
+        changes = self._failures_change()
         if not _equal(self._tracks, self._store.read("tracks")):
             changes.append(Change("tracks", self._tracks, replace=True))
-        if not _equal(self._failures_table(), self._store.read("failures")):
-            changes.append(Change("failures", self._failures_table(), replace=True))
         if self._card is not None and self._untidy():
             vectors = self._store.read(self._table)
             changes.append(Change(self._table, latest(vectors, "content_hash"), replace=True))
