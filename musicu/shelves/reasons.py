@@ -1,0 +1,182 @@
+"""Why a track is on the shelf: only what the catalog knows, in words and in numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from musicu.catalog.dates import parse_date
+from musicu.shelves.identity import Row, artist_keys, fold
+from musicu.shelves.keys import parse_key, relation
+
+#: Days between two releases, and beats per minute between two tempi, that still count as near.
+NEAR_DAYS = 60
+NEAR_BPM = 3.0
+#: A likeness below this share of the catalog is no reason.
+CLOSE_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that speaks for a track.
+
+    kind: "sound", "artist", "album", "genres", "label", "released", "era", "tempo" or "key".
+    value: the facts behind it, as plain values that go into JSON.
+    text: the same for people, as part of a sentence.
+    """
+
+    kind: str
+    value: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How near a track's vector is to the seed's, among all tracks that have a vector.
+
+    cosine: -1 to 1. rank: 1 is the nearest. others: tracks in comparison, the seed left out.
+    closer_than: the share of the others, 0 to 1, that are less near.
+    """
+
+    cosine: float
+    rank: int
+    others: int
+    closer_than: float
+
+
+def explain(seed: Row, track: Row, likeness: Likeness | None) -> tuple[Reason, ...]:
+    """Every reason that holds between the seed and a track, the strongest first."""
+    found = [
+        _artist(seed, track),
+        _album(seed, track),
+        _sound(likeness),
+        _genres(seed, track),
+        _tempo(seed, track),
+        _key(seed, track),
+        _label(seed, track),
+        _released(seed, track),
+    ]
+    return tuple(reason for reason in found if reason is not None)
+
+
+def sentence(reasons: Sequence[Reason], fallback: str) -> str:
+    """The strongest reasons as one sentence; `fallback` where there are none."""
+    texts = [reason.text for reason in reasons[:4]]
+    if not texts:
+        return fallback
+    words = texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _sound(likeness: Likeness | None) -> Reason | None:
+    if likeness is None or (likeness.rank > 1 and likeness.closer_than <= CLOSE_SHARE):
+        return None
+    value = {
+        "cosine": round(likeness.cosine, 4),
+        "rank": likeness.rank,
+        "of": likeness.others,
+        "closer_than": math.floor(likeness.closer_than * 1e4) / 1e4,
+    }
+    if likeness.rank == 1:
+        text = "the closest in sound of the whole catalog"
+    elif likeness.others < 100:
+        text = f"number {likeness.rank} of {likeness.others} in closeness of sound"
+    else:
+        text = f"closer in sound than {_floor_percent(likeness.closer_than)} % of the catalog"
+    return Reason("sound", value, text)
+
+
+def _floor_percent(share: float) -> str:
+    """A share as a percentage that never says more than is true: 99.97 % becomes 99.9."""
+    return f"{math.floor(share * 1000) / 10:g}" if share >= 0.99 else str(math.floor(share * 100))
+
+
+def _artist(seed: Row, track: Row) -> Reason | None:
+    shared = artist_keys(seed) & artist_keys(track)
+    if not shared:
+        return None
+    names = [*(track.get("artists") or ()), track.get("album_artist") or ""]
+    name = next((n for n in names if artist_keys({"artists": [n]}) & shared), "")
+    return Reason("artist", {"name": name}, "by the same artist")
+
+
+def _album(seed: Row, track: Row) -> Reason | None:
+    if not artist_keys(seed) & artist_keys(track) or not fold(track.get("album")):
+        return None
+    if fold(seed.get("album")) != fold(track.get("album")):
+        return None
+    return Reason("album", {"name": track["album"]}, "from the same album")
+
+
+def _genres(seed: Row, track: Row) -> Reason | None:
+    theirs = {fold(name) for name in seed.get("genres") or ()} - {""}
+    shared: dict[str, str] = {}
+    for name in track.get("genres") or ():
+        if fold(name) in theirs:
+            shared.setdefault(fold(name), name)
+    if not shared:
+        return None
+    names = list(shared.values())
+    noun = "genre" if len(names) == 1 else "genres"
+    return Reason("genres", {"names": names}, f"of the same {noun} ({', '.join(names[:3])})")
+
+
+def _label(seed: Row, track: Row) -> Reason | None:
+    if not fold(track.get("label")) or fold(seed.get("label")) != fold(track.get("label")):
+        return None
+    return Reason("label", {"name": track["label"]}, f"on the same label ({track['label']})")
+
+
+def _tempo(seed: Row, track: Row) -> Reason | None:
+    mine, theirs = track.get("bpm_tag"), seed.get("bpm_tag")
+    if not mine or not theirs or not abs(mine - theirs) <= NEAR_BPM:
+        return None
+    value = {"bpm": round(mine, 2), "seed_bpm": round(theirs, 2)}
+    return Reason("tempo", value, f"at nearly the same tempo ({mine:.0f} BPM)")
+
+
+def _key(seed: Row, track: Row) -> Reason | None:
+    mine, theirs = parse_key(track.get("key_tag")), parse_key(seed.get("key_tag"))
+    if mine is None or theirs is None or (how := relation(theirs, mine)) is None:
+        return None
+    value = {"key": mine.name, "seed_key": theirs.name, "relation": how}
+    text = "in the same key" if how == "same" else "in a neighbouring key"
+    return Reason("key", value, f"{text} ({mine.name})")
+
+
+def _released(seed: Row, track: Row) -> Reason | None:
+    """Days where both days are known and near; else a year or a decade in common."""
+    a, b = _day(seed), _day(track)
+    if a and b and abs((a - b).days) <= NEAR_DAYS:
+        days = abs((a - b).days)
+        text = "released on the same day" if days == 0 else f"released within {_days(days)}"
+        value = {"date": b.isoformat(), "seed_date": a.isoformat(), "days": days}
+        return Reason("released", value, text)
+    year, seed_year = _year(track), _year(seed)
+    if year is None or seed_year is None or year // 10 != seed_year // 10:
+        return None
+    text = f"also from {year}" if year == seed_year else f"also from the {year // 10 * 10}s"
+    return Reason("era", {"year": year, "seed_year": seed_year}, text)
+
+
+def _days(count: int) -> str:
+    return "a day of it" if count == 1 else f"{count} days of it"
+
+
+def _day(track: Row) -> date | None:
+    """The day of release where it is known to the day."""
+    if track.get("date") is None:
+        released: date | None = track.get("released")
+        return released
+    known = parse_date(track["date"])
+    return known.first_day if known and known.day is not None else None
+
+
+def _year(track: Row) -> int | None:
+    """The year of the recording: of its first release where that is known."""
+    text = track.get("original_date") or track.get("date") or str(track.get("released") or "")
+    known = parse_date(text)
+    return known.year if known else None

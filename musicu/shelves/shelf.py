@@ -1,0 +1,192 @@
+"""A shelf: tracks in order, each with its score and its reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from musicu.catalog.files import write_atomically
+from musicu.catalog.rows import track_file
+from musicu.shelves.reasons import Reason
+from musicu.shelves.rules import Rules
+
+FORMAT_VERSION = 1
+
+SHELF = pa.schema(
+    [
+        ("position", pa.int32()),  # from 1
+        ("track_id", pa.string()),
+        ("title", pa.string()),
+        ("artists", pa.list_(pa.string())),
+        ("album", pa.string()),
+        ("date", pa.string()),
+        ("duration_seconds", pa.float64()),
+        ("score", pa.float64()),
+        ("reason", pa.string()),  # a sentence
+        # what stands behind the sentence; `value` is JSON
+        ("reasons", pa.list_(pa.struct([("kind", pa.string()), ("value", pa.string())]))),
+        ("path", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShelfTrack:
+    """A track as a shelf shows it; `row` is its row of the catalog's tracks."""
+
+    row: Mapping[str, Any]
+
+    @property
+    def track_id(self) -> str:
+        """The track's id."""
+        return str(self.row["track_id"])
+
+    @property
+    def title(self) -> str:
+        """The title, else the file's name without its ending."""
+        return self.row.get("title") or PurePosixPath(self.row.get("path") or self.track_id).stem
+
+    @property
+    def artist(self) -> str:
+        """The performers, else the album's; "Unknown artist" where neither is known."""
+        names = ", ".join(name for name in self.row.get("artists") or () if name)
+        return names or self.row.get("album_artist") or "Unknown artist"
+
+    @property
+    def year(self) -> str | None:
+        """The year of release, as four digits."""
+        text = self.row.get("date") or str(self.row.get("released") or "")
+        return text[:4] if text[:4].isdigit() else None
+
+    @property
+    def file(self) -> Path | None:
+        """Where the file lies; None where the tracks came without their paths."""
+        row = {"path_bytes": None, **self.row}
+        return track_file(row) if row.get("root") is not None and row.get("path") else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShelfItem(ShelfTrack):
+    """A track on a shelf: its place (from 1), its score, and why it is there."""
+
+    position: int
+    score: float
+    reason: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf:
+    """Tracks in the order to show or play them, under a title.
+
+    seed: the track that they were chosen for, if it was one.
+    """
+
+    title: str
+    items: tuple[ShelfItem, ...]
+    rules: Rules
+    seed: ShelfTrack | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[ShelfItem]:
+        return iter(self.items)
+
+    @property
+    def track_ids(self) -> list[str]:
+        """The ids of the tracks, in order."""
+        return [item.track_id for item in self.items]
+
+    def to_table(self) -> pa.Table:
+        """The shelf as a table with the columns of `SHELF`, a row an item, in order."""
+        return pa.Table.from_pylist([_record(item) for item in self.items], schema=SHELF)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The shelf as JSON (format 1); also written to `path` where one is given."""
+        document = {
+            "format": FORMAT_VERSION,
+            "title": self.title,
+            "seed": _about(self.seed) if self.seed else None,
+            "rules": asdict(self.rules),
+            "items": [
+                {
+                    "position": item.position,
+                    **_about(item),
+                    "score": item.score,
+                    "reason": item.reason,
+                    "reasons": [{"kind": r.kind, "value": r.value} for r in item.reasons],
+                }
+                for item in self.items
+            ],
+        }
+        text = json.dumps(document, indent=2, allow_nan=False, default=_plain)
+        if path is not None:
+            write_atomically(Path(path), lambda to: to.write_text(text + "\n", encoding="utf-8"))
+        return text
+
+    def to_m3u8(
+        self, path: str | Path, *, paths: Literal["relative", "absolute"] = "relative"
+    ) -> None:
+        """Write the shelf as a playlist that players open: see `musicu.shelves.playlist`.
+
+        Raises QueryError where an item has no file, CatalogError where the disk refuses.
+        """
+        from musicu.shelves.playlist import write_m3u8
+
+        write_m3u8(self, Path(path), paths)
+
+    def to_html(
+        self,
+        path: str | Path,
+        audio: Literal["relative", "absolute", "embedded"] = "relative",
+        *,
+        embed_limit_bytes: int = 100_000_000,
+    ) -> list[str]:
+        """Write one page with players that works offline, from the disk.
+
+        audio: "relative" names the files as seen from the page (move both together),
+            "absolute" names them by their full path, "embedded" puts them into the page, in
+            order, as long as they fit into `embed_limit_bytes`.
+        Returns a sentence for each track that cannot be played there, and why; the page says
+        the same. Raises CatalogError where the disk refuses.
+        """
+        from musicu.shelves.page import write_page
+
+        return write_page(self, Path(path), audio, embed_limit_bytes)
+
+
+def _about(track: ShelfTrack) -> dict[str, Any]:
+    """What JSON says of a track."""
+    known = {name: track.row.get(name) for name in ("title", "artists", "album", "date", "path")}
+    return {"track_id": track.track_id, **known, "duration_seconds": _duration(track)}
+
+
+def _record(item: ShelfItem) -> dict[str, Any]:
+    """An item as a row of the table."""
+    reasons = [
+        {"kind": r.kind, "value": json.dumps(r.value, ensure_ascii=False, default=_plain)}
+        for r in item.reasons
+    ]
+    own = {"position": item.position, "score": item.score, "reason": item.reason}
+    return {**_about(item), **own, "reasons": reasons}
+
+
+def _duration(track: ShelfTrack) -> float | None:
+    seconds = track.row.get("duration_seconds")
+    return float(seconds) if seconds is not None else None
+
+
+def _plain(value: object) -> object:
+    """JSON for sets (sorted) and dates."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{value!r} does not go into JSON")

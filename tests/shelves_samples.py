@@ -1,0 +1,67 @@
+"""Catalogs in memory and sound on disk, for the tests of shelves."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from musicu.catalog.schema import TRACKS
+from musicu.records import Vectors
+
+Row = dict[str, Any]
+
+
+def table(rows: Sequence[Row]) -> pa.Table:
+    return pa.Table.from_pylist([{"gone": False, **row} for row in rows], schema=TRACKS)
+
+
+def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.maximum(lengths, 1e-9), dtype=np.float32)
+
+
+def vectors(ids: Sequence[str], values: NDArray[np.float32]) -> Vectors:
+    return Vectors(np.array(list(ids), dtype=object), unit(np.asarray(values, np.float32)))
+
+
+class MemoryCatalog:
+    """What `more_like` asks of a catalog, without a folder."""
+
+    def __init__(self, rows: Sequence[Row], values: NDArray[np.float32]) -> None:
+        self._tracks = table(rows)
+        self._vectors = vectors([row["track_id"] for row in rows], values)
+        self.asked: list[int] = []
+
+    def tracks(self) -> pa.Table:
+        return self._tracks
+
+    def vectors(self, model: str | None = None) -> Vectors:
+        return self._vectors
+
+    def similar(
+        self, track_id: str, k: int = 20, where: Any = None, model: str | None = None
+    ) -> pa.Table:
+        self.asked.append(k)
+        ids, values = self._vectors
+        scores = values @ values[list(ids).index(track_id)]
+        order = [i for i in np.lexsort((ids.astype(str), -scores)) if ids[i] != track_id][:k]
+        return pa.table({"track_id": list(ids[order]), "score": scores[order]})
+
+
+def write_tone(path: Path, hertz: float, seconds: float = 1.0) -> Path:
+    """A WAV file with a sine in it."""
+    rate = 8000
+    samples = 0.2 * np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes((samples * 32767).astype("<i2").tobytes())
+    return path

@@ -1,0 +1,109 @@
+"""Which tracks are one recording, and who and what names stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from musicu.shelves.duplicates import recording_numbers
+from musicu.shelves.identity import artist_key, artist_keys, version_of
+
+SONG = {"title": "Song", "artists": ["Ann"], "duration_seconds": 200.0, "content_hash": "h1"}
+CODE = {"isrc": "GBAYE0601498"}
+MBID = {"musicbrainz_recording_id": "8f3471b5-7e6a-48da-86a9-c1c07a0f47ae"}
+
+
+def one(a: dict[str, Any], b: dict[str, Any], cosine: float | None = 0.99) -> bool:
+    numbers = recording_numbers([a, {**b}], lambda i, j: cosine, 0.98)
+    return numbers == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "cosine"),
+    [
+        ({"content_hash": "h1", "title": "Other (Live)", "artists": None}, 0.0),
+        ({"title": "SONG", "artists": ["ANN feat. Bo"]}, 0.99),
+        ({"title": "Ｓｏｎｇ!", "duration_seconds": 201.9}, 0.98),
+        ({"title": "Song (feat. Bo)"}, 0.99),
+    ],
+)
+def test_same_recording_is_found(change: dict[str, Any], cosine: float) -> None:
+    assert one(SONG, SONG | {"content_hash": "h2"} | change, cosine)
+
+
+@pytest.mark.parametrize("code", [CODE, MBID])
+def test_shared_code_is_one_recording(code: dict[str, Any]) -> None:
+    other = {"title": "Song [Mono]", "content_hash": "h2", **code}
+    assert one(SONG | code, other, None)
+
+
+def test_isrc_is_read_with_and_without_dashes() -> None:
+    assert one(SONG | CODE, {"title": "Song", "isrc": "gb-aye-06-01498"}, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"duration_seconds": 203.0},
+        {"duration_seconds": None},
+        {"artists": ["Bo"]},
+        {"artists": None},
+        {"title": "Song 2"},
+        {"title": None},
+    ],
+)
+def test_different_recordings_stay_apart(change: dict[str, Any]) -> None:
+    assert not one(SONG, SONG | {"content_hash": "h2"} | change)
+
+
+@pytest.mark.parametrize("cosine", [0.97, None, -1.0])
+def test_unlike_or_unheard_tracks_stay_apart(cosine: float | None) -> None:
+    assert not one(SONG, SONG | {"content_hash": "h2"}, cosine)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Song (Live)", "Song - Live at Leeds", "Song [Radio Edit]", "Song (Bo Remix)", "Song - Demo"],
+)
+def test_other_version_stays_apart_even_with_the_same_code(title: str) -> None:
+    assert not one(SONG | CODE, SONG | CODE | {"content_hash": "h2", "title": title})
+
+
+@pytest.mark.parametrize("isrc", ["", "0", "UNKNOWN", "GBAYE0000000"])
+def test_placeholder_code_means_nothing(isrc: str) -> None:
+    assert not one({"title": "A", "isrc": isrc}, {"title": "B", "isrc": isrc})
+
+
+def test_copies_of_copies_are_one_recording() -> None:
+    a, b = SONG | CODE, SONG | {"content_hash": "h2", "duration_seconds": 400.0} | CODE
+    c = {"title": "Elsewhere", "content_hash": "h2"}
+    assert recording_numbers([c, a, b, {"title": "Song"}], lambda i, j: 0.0, 0.98) == [0, 0, 0, 3]
+
+
+def test_live_in_a_name_is_not_a_live_version() -> None:
+    assert version_of("Live and Let Die") == frozenset()
+    assert "live" in version_of("Ann – Live in Paris")
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("  Ann   Lee ", "ann lee"),
+        ("ＡＮＮ", "ann"),
+        ("Ann feat. Bo", "ann"),
+        ("Ann (ft. Bo)", "ann"),
+        ("Ann featuring Bo & Cy", "ann"),
+        ("Little Feat", "little feat"),
+        ("Featherstone", "featherstone"),
+        ("Various Artists", ""),
+        (None, ""),
+    ],
+)
+def test_artist_names_are_folded(name: str | None, key: str) -> None:
+    assert artist_key(name) == key
+
+
+def test_album_artist_stands_in_for_a_missing_artist() -> None:
+    assert artist_keys({"artists": [], "album_artist": "Ann"}) == {"ann"}
+    assert artist_keys({"artists": ["Bo"], "album_artist": "Ann"}) == {"bo"}
