@@ -1,1 +1,22 @@
-"""TODO"""
+"""Finding tracks: by their sound, by filters, by name."""
+
+from musicu.retrieval.filters import Filter, matching_rows, where_options
+from musicu.retrieval.index import Hits, Index
+from musicu.retrieval.names import find_track, label
+from musicu.retrieval.parsing import parse_where
+from musicu.retrieval.similar import similar, similar_to_vector
+from musicu.retrieval.where import Where
+
+__all__ = [
+    "Filter",
+    "Hits",
+    "Index",
+    "Where",
+    "find_track",
+    "label",
+    "matching_rows",
+    "parse_where",
+    "similar",
+    "similar_to_vector",
+    "where_options",
+]

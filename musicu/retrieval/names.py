@@ -1,0 +1,240 @@
+"""A track from words: its id, its file, "Artist - Title", or something near.
+
+Names compare without case, accents and punctuation. What is merely near is scored in [0, 1] by
+`_likeness`, over the tracks that share most letter triples with the words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.errors import AmbiguousTrackError, QueryError
+
+_SHORTLIST = 60  # tracks scored closely
+_LISTED = 10  # candidates named in an error
+_NEAR = 0.6  # likeness below it is not worth proposing
+_CLEAR = 0.8  # likeness from which a lone winner is taken
+_LEAD = 0.08  # by how much it must lead
+
+
+def find_track(tracks: pa.Table, words: str) -> str:
+    """The id of the one track that `words` name.
+
+    Tried in turn: the id; the path, or the file's name with or without its suffix; artist and
+    title; title alone; artist alone; then what is near, if one is clearly nearest. Copies of one
+    recording (equal content_hash) count as one, the first by id.
+
+    Raises AmbiguousTrackError with at most 10 candidates, best first, where several fit or the
+    nearest is too far to be taken unasked, and QueryError with the nearest three where nothing
+    fits.
+    """
+    if not words.strip():
+        raise QueryError("no track is named: give its id, its file or 'Artist - Title'")
+    if not tracks.num_rows:
+        raise QueryError(f"no track is like {words!r}: the catalog has no tracks")
+    row = pc.index(tracks["track_id"], words).as_py()
+    if row >= 0:
+        return words
+    rows = _by_file(tracks, words)
+    names = _Names(tracks)
+    if not len(rows):
+        rows = names.equal_to(words)
+    if len(rows):
+        return _only(tracks, rows, words)
+    return _nearest(tracks, names, words)
+
+
+def label(track: Mapping[str, Any]) -> str:
+    """How a track is shown: "Artist – Title (Album)", by its file's name where it has no title.
+
+    Characters that a terminal would obey rather than show become spaces.
+    """
+    title = track.get("title") or _stem(track.get("path") or track["track_id"])
+    artists = ", ".join(name for name in track.get("artists") or () if name)
+    album = f" ({track['album']})" if track.get("album") else ""
+    text = (f"{artists} – {title}" if artists else title) + album
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+class _Names:
+    """Every track's title and artists, simplified."""
+
+    def __init__(self, tracks: pa.Table) -> None:
+        titles = pa.array(
+            [
+                title or _stem(path or "")
+                for title, path in zip(
+                    tracks["title"].to_pylist(), tracks["path"].to_pylist(), strict=True
+                )
+            ],
+            pa.string(),
+        )
+        artists = [
+            [name for name in names or () if name] for names in tracks["artists"].to_pylist()
+        ]
+        self.title = simplified(titles)
+        self.all_artists = simplified(pa.array([" ".join(names) for names in artists], pa.string()))
+        self.artist = simplified(pa.array([(names or [""])[0] for names in artists], pa.string()))
+        self.album_artist = simplified(tracks["album_artist"])
+
+    def equal_to(self, words: str) -> NDArray[np.int64]:
+        """Rows of the tracks of this artist and title; else of this title; else of this artist."""
+        wanted = _simple(words)
+        fits = np.zeros(len(self.title), bool)
+        for artists in (self.all_artists, self.artist, self.album_artist):
+            joined = pc.utf8_trim_whitespace(pc.binary_join_element_wise(artists, self.title, " "))
+            fits |= pc.equal(joined, wanted).to_numpy(zero_copy_only=False)
+        for names in (self.title, self.all_artists, self.artist):
+            if not fits.any():
+                fits = pc.equal(names, wanted).to_numpy(zero_copy_only=False)
+        return np.flatnonzero(fits)
+
+    def near(self, words: str) -> list[tuple[float, int]]:
+        """Likeness and row of the tracks nearest to the words, best first."""
+        wanted = _simple(words)
+        texts = pc.binary_join_element_wise(self.all_artists, self.title, " ")
+        found = []
+        for row in _sharing_triples(texts, wanted):
+            artist, title = self.all_artists[row].as_py(), self.title[row].as_py()
+            found.append((_likeness(wanted, artist, title), int(row)))
+        return sorted(found, key=lambda pair: (-pair[0], pair[1]))
+
+
+def simplified(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Text without case, accents and punctuation, words apart by one space; null becomes ""."""
+    if isinstance(values, pa.ChunkedArray):
+        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], pa.string())
+    raw = pc.utf8_lower(pc.fill_null(values.cast(pa.string()), ""))
+    plain = pc.replace_substring_regex(pc.utf8_normalize(raw, form="NFKD"), r"\p{Mn}+", "")
+    plain = pc.replace_substring(pc.utf8_lower(plain), "ß", "ss")
+    plain = pc.replace_substring_regex(plain, r"['’`]", "")  # don't is dont
+    plain = pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, r"[^\p{L}\p{N}]+", " "))
+    return pc.if_else(pc.equal(plain, ""), pc.utf8_trim_whitespace(raw), plain)  # "!!!" is a name
+
+
+def _simple(words: str) -> str:
+    return str(simplified(pa.array([words], pa.string()))[0].as_py())
+
+
+def _by_file(tracks: pa.Table, words: str) -> NDArray[np.int64]:
+    """Rows of the tracks whose path, or else file name, is `words`."""
+    asked = words.replace(os.sep, "/")
+    paths = tracks["path"].to_pylist()
+    roots = [(root or "").rstrip("/\\").replace(os.sep, "/") for root in tracks["root"].to_pylist()]
+    whole = {asked, os.path.abspath(words).replace(os.sep, "/")}  # noqa: PTH100 - follows no link
+    rows = [
+        row
+        for row, (root, path) in enumerate(zip(roots, paths, strict=True))
+        if path and (path == asked or f"{root}/{path}" in whole)
+    ]
+    if not rows:
+        files = [(path or "").rsplit("/", 1)[-1] for path in paths]
+        rows = [row for row, file in enumerate(files) if file and asked in (file, _stem(file))]
+    return np.array(rows, np.int64)
+
+
+def _only(tracks: pa.Table, rows: NDArray[np.int64], words: str) -> str:
+    """The one track of the rows, copies taken as one."""
+    rows = _without_copies(tracks, rows)
+    if len(rows) == 1:
+        return str(tracks["track_id"][int(rows[0])].as_py())
+    raise _ambiguous(tracks, rows, f"{words!r} names {len(rows)} tracks")
+
+
+def _nearest(tracks: pa.Table, names: _Names, words: str) -> str:
+    found = names.near(words)
+    likeness = {row: score for score, row in found}
+    rows = _without_copies(tracks, np.array([row for _, row in found], np.int64))
+    best = likeness[int(rows[0])] if len(rows) else 0.0
+    if best < _NEAR:
+        nearest = "; ".join(name for _, name in _listed(tracks, rows[:3]))
+        hint = f"; the nearest are: {nearest}" if nearest else ""
+        raise QueryError(f"no track is like {words!r}{hint}")
+    behind = likeness[int(rows[1])] if len(rows) > 1 else 0.0
+    if best >= _CLEAR and best - behind >= _LEAD:
+        return str(tracks["track_id"][int(rows[0])].as_py())
+    close = rows[[likeness[int(row)] >= max(_NEAR, best - 0.25) for row in rows]]
+    raise _ambiguous(tracks, close, f"no track is named exactly {words!r}")
+
+
+def _without_copies(tracks: pa.Table, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows, in order, with one (the first by id) for each recording."""
+    part = tracks.select(["track_id", "content_hash"]).take(pa.array(rows)).to_pylist()
+    kept: dict[str, tuple[str, int]] = {}
+    for row, track in zip(rows.tolist(), part, strict=True):
+        key = track["content_hash"] or f"track {track['track_id']}"
+        kept[key] = min(kept.get(key, (track["track_id"], row)), (track["track_id"], row))
+    return np.array([row for _, row in kept.values()], np.int64)
+
+
+def _ambiguous(tracks: pa.Table, rows: NDArray[np.int64], why: str) -> AmbiguousTrackError:
+    candidates = _listed(tracks, rows[:_LISTED])
+    lines = "".join(f"\n  {track_id}  {name}" for track_id, name in candidates)
+    return AmbiguousTrackError(f"{why}; give the id of the one you mean:{lines}", candidates)
+
+
+def _listed(tracks: pa.Table, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
+    part = tracks.select(["track_id", "path", "title", "artists", "album"]).take(pa.array(rows))
+    return [(track["track_id"], label(track)) for track in part.to_pylist()]
+
+
+def _sharing_triples(texts: pa.Array, words: str, count: int = _SHORTLIST) -> NDArray[np.int64]:
+    """Rows of the texts that share most byte triples with the words, at most `count`.
+
+    Ranked by Dice's coefficient of the sets of triples, with a text's own number of triples
+    taken from its length.
+    """
+    padded = pc.binary_join_element_wise("  ", texts, " ", "").cast(pa.large_binary())
+    lengths = pc.binary_length(padded).to_numpy().astype(np.int64)
+    codes = _triples(b"".join(padded.to_pylist()))
+    wanted = np.unique(_triples(f"  {words} ".encode()))
+    known = np.zeros(1 << 16, bool)
+    known[wanted & 0xFFFF] = True
+    at = np.flatnonzero(known[codes & 0xFFFF])  # few are left to be looked up whole
+    at = at[wanted[np.minimum(np.searchsorted(wanted, codes[at]), len(wanted) - 1)] == codes[at]]
+    owner = np.repeat(np.arange(len(lengths)), lengths)[at]
+    pairs = np.unique(owner * len(wanted) + np.searchsorted(wanted, codes[at]))
+    shared = np.bincount(pairs // len(wanted), minlength=len(lengths))
+    dice = 2 * shared / (len(wanted) + lengths)
+    # What holds all of the words counts, however long it is.
+    rows = np.lexsort((np.arange(len(dice)), -(dice + shared / len(wanted))))[:count]
+    return rows[shared[rows] > 0]
+
+
+def _triples(text: bytes) -> NDArray[np.int64]:
+    """Each byte with the two that follow it, as one number."""
+    codes = np.frombuffer(text + b"\0\0", np.uint8).astype(np.int64)
+    return codes[:-2] << 16 | codes[1:-1] << 8 | codes[2:]
+
+
+def _likeness(words: str, artist: str, title: str) -> float:
+    """How alike words and a track's name are, in [0, 1]: half spelling, half words found."""
+    forms = (f"{artist} {title}", title, f"{title} {artist}")
+    spelling = max(
+        difflib.SequenceMatcher(None, words, form, autojunk=False).ratio() for form in forms
+    )
+    return 0.5 * spelling + 0.5 * _words_found(words.split(), forms[0].split())
+
+
+def _words_found(wanted: Sequence[str], there: Sequence[str]) -> float:
+    """How much of the wanted words is there, by letters: each by its best match."""
+    if not wanted or not there:
+        return 0.0
+    best = [
+        max(difflib.SequenceMatcher(None, word, other, autojunk=False).ratio() for other in there)
+        for word in wanted
+    ]
+    return float(np.average(best, weights=[len(word) for word in wanted]))
+
+
+def _stem(path: str) -> str:
+    file = path.rsplit("/", 1)[-1]
+    return file.rsplit(".", 1)[0] or file
