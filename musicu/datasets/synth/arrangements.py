@@ -49,9 +49,9 @@ def house(plan: Plan, rng: np.random.Generator) -> list[Part]:
         Part("clap", drums(plan, ["....x.......x..."], 0.15), 0.4, 0, 0.2),
         Part("open hat", drums(plan, ["..x...x...x...x."], 0.15), 0.22, 0.25),
         Part("hat", drums(plan, ["x-o-x-o-x-o-x-oo"], 0.3), 0.22, -0.3),
-        Part("synth bass", bass(plan, line, 0.4, 36), 0.55, 0, 0.02, ducked=True),
-        Part("stab", chords(plan, rhythm, 0.35, 57), 0.16, -0.15, 0.3, 0.35, ducked=True),
-        Part("pad", chords(plan, "x", 4.2, 64, 0.3), 0.14, 0.3, 0.5, ducked=True),
+        Part("synth bass", bass(plan, line, 0.4, 36), 0.48, 0, 0.02, ducked=True),
+        Part("stab", chords(plan, rhythm, 0.35, 57), 0.24, -0.15, 0.3, 0.35, ducked=True),
+        Part("pad", chords(plan, "x", 4.2, 64, 0.3), 0.2, 0.3, 0.5, ducked=True),
     ]
 
 
@@ -63,10 +63,10 @@ def synth_pop(plan: Plan, rng: np.random.Generator) -> list[Part]:
         Part("kick", drums(plan, ["x.......x.o.....", "x.......x......."]), 0.8, 0, 0.03),
         Part("snare", drums(plan, ["....x.......x..."]), 0.5, 0, 0.35),
         Part("hat", drums(plan, ["x.o.x.o.x.o.x.o."], 0.15), 0.2, 0.3),
-        Part("synth bass", bass(plan, "1.8.1.8.1.8.1.8.", 0.45, 36), 0.5, 0, 0.03),
-        Part("pad", chords(plan, "x", 4.1, 57), 0.15, -0.4, 0.4),
-        Part("square wave", arpeggio(plan, steps, 0.22, 62), 0.13, 0.5, 0.3, 0.3),
-        Part("lead", melody(plan, rng, rhythms, 72, 0.3), 0.28, 0, 0.35, 0.3),
+        Part("synth bass", bass(plan, "1.8.1.8.1.8.1.8.", 0.45, 36), 0.42, 0, 0.03),
+        Part("pad", chords(plan, "x", 4.1, 57), 0.2, -0.4, 0.4),
+        Part("square wave", arpeggio(plan, steps, 0.22, 62), 0.2, 0.5, 0.3, 0.3),
+        Part("lead", melody(plan, rng, rhythms, 72, 0.3), 0.36, 0, 0.35, 0.3),
     ]
 
 
@@ -98,10 +98,10 @@ def dub(plan: Plan, rng: np.random.Generator) -> list[Part]:
     line = _pick(rng, "1..1.5..3.1.....", "..1.1.5...8.5...", "1...3.5.1...5...")
     return [
         Part("soft kick", drums(plan, ["........x......."]), 1.0, 0, 0.05),
-        Part("rim", drums(plan, ["........x.......", "........x.....o."]), 0.45, 0.1, 0.5, 0.5),
+        Part("rim", drums(plan, ["........x.......", "........x.....o."]), 0.6, 0.1, 0.5, 0.5),
         Part("hat", drums(plan, ["x.o.x.o.x.o.x.oo"], swing=0.2), 0.2, -0.3),
-        Part("sub bass", bass(plan, line, 0.5, 33), 0.75, 0, 0.0),
-        Part("organ", chords(plan, "....x.......x...", 0.22, 60), 0.15, 0.3, 0.2, 0.5),
+        Part("sub bass", bass(plan, line, 0.5, 33), 0.5, 0, 0.0),
+        Part("organ", chords(plan, "....x.......x...", 0.22, 60), 0.2, 0.3, 0.2, 0.5),
         Part(
             "electric piano",
             melody(plan, rng, ["..x..o..", "x.o.....", "....x.o."], 69, 0.3, rest=0.3),
@@ -120,9 +120,9 @@ def chiptune(plan: Plan, rng: np.random.Generator) -> list[Part]:
     rhythms = ["x.o.x.oox.o.x...", "x..o..x.o.o.x.o.", "x.oox.o.x...x.o."]
     steps = _pick(rng, "0120120120120120", "0123012301230123", "0210021002100210")
     return [
-        Part("pulse wave", melody(plan, rng, rhythms, 72, 0.15), 0.4, 0.15, 0.03, 0.2, 0.5),
+        Part("pulse wave", melody(plan, rng, rhythms, 72, 0.15), 0.5, 0.15, 0.03, 0.2, 0.5),
         Part("square wave", arpeggio(plan, steps, 0.2, 60), 0.2, -0.35, 0.02),
-        Part("triangle wave", bass(plan, "1.1.8.1.1.1.8.5.", 0.3, 36), 0.5, 0, 0.0),
+        Part("triangle wave", bass(plan, "1.1.8.1.1.1.8.5.", 0.3, 36), 0.3, 0, 0.0),
         Part("noise drum", drums(plan, ["x.-.x.-.x.-.x.--"]), 0.35, 0, 0.02),
         Part("soft kick", drums(plan, ["x...x...x...x..."]), 0.5, 0, 0.0),
     ]
@@ -133,8 +133,8 @@ def solo_piano(plan: Plan, rng: np.random.Generator) -> list[Part]:
     left = _pick(rng, "01213121", "02132312", "01234321")
     rhythms = ["x...o.x.", "x.o.x...", "x..ox.o."]
     return [
-        Part("piano", bass(plan, "1...5...", 2.2, 36), 0.5, -0.25, 0.25, loose_seconds=0.008),
-        Part("piano", arpeggio(plan, left, 0.9, 50), 0.4, -0.1, 0.3, loose_seconds=0.008),
+        Part("piano", bass(plan, "1...5...", 2.2, 36), 0.42, -0.25, 0.25, loose_seconds=0.008),
+        Part("piano", arpeggio(plan, left, 0.9, 50), 0.3, -0.1, 0.3, loose_seconds=0.008),
         Part("piano", melody(plan, rng, rhythms, 72, 0.15), 0.65, 0.2, 0.3, loose_seconds=0.01),
     ]
 
@@ -149,7 +149,7 @@ def jazz_trio(plan: Plan, rng: np.random.Generator) -> list[Part]:
         Part("hat", drums(plan, ["..x...x."]), 0.25, -0.3, 0.05),
         Part("snare", drums(plan, [".......-", "...-...."], 0.3, swing=swing), 0.25, -0.1, 0.1),
         Part("double bass", walking_bass(plan, rng, 33), 0.75, -0.1, 0.08, loose_seconds=0.004),
-        Part("piano", chords(plan, comping, 0.6, 53, swing=swing), 0.28, 0.15, 0.2),
+        Part("piano", chords(plan, comping, 0.6, 53, swing=swing), 0.22, 0.15, 0.2),
         Part(
             "piano",
             melody(plan, rng, rhythms, 72, 0.3, swing=swing, rest=0.12),
@@ -165,12 +165,12 @@ def folk(plan: Plan, rng: np.random.Generator) -> list[Part]:
     """A fingerpicked guitar, its thumb alternating, a tune on top."""
     fingers = _pick(rng, "2.3124.3", "3.2.4.23", "2324.324")
     return [
-        Part("guitar", bass(plan, "1.5.1.5.", 1.2, 40), 0.6, -0.15, 0.12, loose_seconds=0.006),
+        Part("guitar", bass(plan, "1.3.1.5.", 1.2, 40), 0.6, -0.15, 0.12, loose_seconds=0.006),
         Part("guitar", arpeggio(plan, fingers, 1.0, 50), 0.5, 0.15, 0.15, loose_seconds=0.006),
         Part(
             "guitar",
             melody(plan, rng, ["x...o.o.", "x.o.x...", "..x.o.x."], 67, 0.3),
-            0.6,
+            1.0,
             0.3,
             0.2,
             loose_seconds=0.008,

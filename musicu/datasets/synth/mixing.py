@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import fft, signal
 
 from musicu.datasets.synth.held import HELD
 from musicu.datasets.synth.percussion import PERCUSSION
@@ -79,8 +79,7 @@ def mix(
         send += part.reverb * track
         if part.echo:
             _echo(stereo, send, track, part, round(part.echo_beats * beat * rate))
-    for side in stereo:
-        side += signal.oaconvolve(send, _room(room_seconds, rate, rng))[:n]
+    stereo += _reverberated(send, np.stack([_room(room_seconds, rate, rng) for _ in range(2)]))
     recording: Samples = stereo.T
     return recording
 
@@ -114,12 +113,10 @@ def _place(stereo: Samples, track: Samples, pan: float) -> None:
 def _echo(stereo: Samples, send: Samples, track: Samples, part: Part, delay: int) -> None:
     """Repeats that fade and change sides."""
     for k in range(1, _REPEATS + 1):
-        if k * delay >= len(track):
-            return
-        repeat = np.zeros_like(track)
-        repeat[k * delay :] = np.float32(part.echo**k) * track[: -k * delay]
-        _place(stereo, repeat, 0.7 if k % 2 else -0.7)
-        send += part.reverb * repeat
+        late = k * delay
+        repeat = np.float32(part.echo**k) * track[: max(0, len(track) - late)]
+        _place(stereo[:, late:], repeat, 0.7 if k % 2 else -0.7)
+        send[late:] += part.reverb * repeat
 
 
 def _duck(n: int, beat_samples: float) -> Samples:
@@ -127,6 +124,14 @@ def _duck(n: int, beat_samples: float) -> Samples:
     phase = (np.arange(n) % beat_samples) / beat_samples
     gain: Samples = (1 - 0.65 * np.exp(-phase / 0.22)).astype(np.float32)
     return gain
+
+
+def _reverberated(send: Samples, rooms: Samples) -> Samples:
+    """Mono float32 [n] convolved with each of the impulse responses [rooms, m]: [rooms, n]."""
+    size = fft.next_fast_len(len(send) + rooms.shape[1] - 1, real=True)
+    spectrum = fft.rfft(rooms, size) * fft.rfft(send, size)
+    wet: Samples = fft.irfft(spectrum, size)[:, : len(send)]
+    return wet
 
 
 def _room(seconds: float, rate: int, rng: np.random.Generator) -> Samples:
@@ -137,14 +142,18 @@ def _room(seconds: float, rate: int, rng: np.random.Generator) -> Samples:
     dark = signal.lfilter([0.35], [1, -0.65], noise)
     response = (1 - t) * noise * np.exp(-11 * t) * 0.5 + dark * np.exp(-6.9 * t)
     response[: rate // 100] *= np.linspace(0, 1, rate // 100)  # the room answers late
-    room: Samples = (1.6 * response / np.sqrt(np.sum(response**2))).astype(np.float32)
+    clear = signal.butter(2, 180, "high", fs=rate, output="sos")  # basses stay dry
+    response = signal.sosfilt(clear, response)
+    room: Samples = (0.8 * response / np.sqrt(np.sum(response**2))).astype(np.float32)
     return room
 
 
 def master(stereo: Samples, rate: int, level_db: float, fade_seconds: float) -> Samples:
     """The mix at a loudness (dBFS RMS), softly limited to -1 dBFS, its end faded out."""
-    rms = float(np.sqrt(np.mean(np.square(stereo), dtype=np.float64)))
-    loud: Samples = stereo * np.float32(10 ** (level_db / 20) / max(rms, 1e-9))
+    rumble = signal.butter(1, 25, "high", fs=rate, output="sos")
+    clean = signal.sosfilt(rumble, stereo, axis=0).astype(np.float32)
+    rms = float(np.sqrt(np.mean(np.square(clean), dtype=np.float64)))
+    loud: Samples = clean * np.float32(10 ** (level_db / 20) / max(rms, 1e-9))
     knee = np.float32(0.6)
     size = np.abs(loud)
     over = size > knee

@@ -126,7 +126,6 @@ STYLES = (
         _MINOR,
         ("minor",),
         bars_per_chord=2,
-        chord_size=4,
         level_db=-15,
         dj_tags=True,
     ),
