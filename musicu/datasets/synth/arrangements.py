@@ -75,6 +75,7 @@ def drum_and_bass(plan: Plan, rng: np.random.Generator) -> list[Part]:
     breaks = ["x.........x.....", "x.....o...x....."]
     snares = _pick(rng, "....x..-.-..x..-", "....x..o....x.-.", "....x-......x..o")
     line = _pick(rng, "1.....1...8.....", "1..1......5...1.", "1.........1.8...")
+    tune = melody(plan, rng, ["x..o..x.", "x.......", "o..x...."], 72, 0.4)
     return [
         Part("kick", drums(plan, breaks), 0.85, 0, 0.02),
         Part("snare", drums(plan, [snares]), 0.55, 0, 0.12),
@@ -82,35 +83,21 @@ def drum_and_bass(plan: Plan, rng: np.random.Generator) -> list[Part]:
         Part("shaker", drums(plan, ["oxoxoxoxoxoxoxox"], 0.3), 0.14, -0.4),
         Part("reese bass", bass(plan, line, 0.95, 33, 0.15), 0.5, 0, 0.02),
         Part("pad", chords(plan, "x", 4.2, 60), 0.16, -0.2, 0.6),
-        Part(
-            "electric piano",
-            melody(plan, rng, ["x..o..x.", "x.......", "o..x...."], 72, 0.4),
-            0.25,
-            0.2,
-            0.5,
-            0.45,
-        ),
+        Part("electric piano", tune, 0.25, 0.2, 0.5, 0.45),
     ]
 
 
 def dub(plan: Plan, rng: np.random.Generator) -> list[Part]:
     """One drop, a heavy bass, an organ skank that echoes away."""
     line = _pick(rng, "1..1.5..3.1.....", "..1.1.5...8.5...", "1...3.5.1...5...")
+    tune = melody(plan, rng, ["..x..o..", "x.o.....", "....x.o."], 69, 0.3, rest=0.3)
     return [
         Part("soft kick", drums(plan, ["........x......."]), 1.0, 0, 0.05),
         Part("rim", drums(plan, ["........x.......", "........x.....o."]), 0.6, 0.1, 0.5, 0.5),
         Part("hat", drums(plan, ["x.o.x.o.x.o.x.oo"], swing=0.2), 0.2, -0.3),
         Part("sub bass", bass(plan, line, 0.5, 33), 0.5, 0, 0.0),
         Part("organ", chords(plan, "....x.......x...", 0.22, 60), 0.2, 0.3, 0.2, 0.5),
-        Part(
-            "electric piano",
-            melody(plan, rng, ["..x..o..", "x.o.....", "....x.o."], 69, 0.3, rest=0.3),
-            0.3,
-            -0.3,
-            0.5,
-            0.55,
-            0.75,
-        ),
+        Part("electric piano", tune, 0.3, -0.3, 0.5, 0.55, 0.75),
         Part("crackle", drums(plan, ["x"])[::4], 0.12, 0.0, 0.0),
     ]
 
@@ -144,37 +131,25 @@ def jazz_trio(plan: Plan, rng: np.random.Generator) -> list[Part]:
     comping = _pick(rng, "x..o....", ".x....o.", "...x..o.")
     rhythms = ["x.oox.o.", ".oxo..x.", "x.o.xoo.", "..x.ooxo"]
     swing = 1 / 3
+    tune = melody(plan, rng, rhythms, 72, 0.3, swing=swing, rest=0.12)
     return [
         Part("ride", drums(plan, ["x.oxx.ox"], swing=swing), 0.3, 0.35, 0.1),
         Part("hat", drums(plan, ["..x...x."]), 0.25, -0.3, 0.05),
         Part("snare", drums(plan, [".......-", "...-...."], 0.3, swing=swing), 0.25, -0.1, 0.1),
         Part("double bass", walking_bass(plan, rng, 33), 0.75, -0.1, 0.08, loose_seconds=0.004),
         Part("piano", chords(plan, comping, 0.6, 53, swing=swing), 0.22, 0.15, 0.2),
-        Part(
-            "piano",
-            melody(plan, rng, rhythms, 72, 0.3, swing=swing, rest=0.12),
-            0.6,
-            0.2,
-            0.2,
-            loose_seconds=0.008,
-        ),
+        Part("piano", tune, 0.6, 0.2, 0.2, loose_seconds=0.008),
     ]
 
 
 def folk(plan: Plan, rng: np.random.Generator) -> list[Part]:
     """A fingerpicked guitar, its thumb alternating, a tune on top."""
     fingers = _pick(rng, "2.3124.3", "3.2.4.23", "2324.324")
+    tune = melody(plan, rng, ["x...o.o.", "x.o.x...", "..x.o.x."], 67, 0.3)
     return [
         Part("guitar", bass(plan, "1.3.1.5.", 1.2, 40), 0.6, -0.15, 0.12, loose_seconds=0.006),
         Part("guitar", arpeggio(plan, fingers, 1.0, 50), 0.5, 0.15, 0.15, loose_seconds=0.006),
-        Part(
-            "guitar",
-            melody(plan, rng, ["x...o.o.", "x.o.x...", "..x.o.x."], 67, 0.3),
-            1.0,
-            0.3,
-            0.2,
-            loose_seconds=0.008,
-        ),
+        Part("guitar", tune, 1.0, 0.3, 0.2, loose_seconds=0.008),
         Part("shaker", drums(plan, ["o-x-o-x-"], 0.5), 0.08, -0.4, 0.1),
     ]
 
