@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_shelf_keeps_every_rule(
             assert not artist_keys(row) & {"bo"}
             assert "bo" not in (row["album_artist"] or "").lower()
     runs = album_numbers(chosen)
-    changes = sum(a != b for a, b in zip(runs[:-1], runs[1:], strict=True))
+    changes = sum(a != b for a, b in pairwise(runs))
     assert changes == max(0, len(set(runs)) - 1)  # each album stands in one run
     assert max(Counter(runs).values(), default=0) <= rules.max_per_album
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from musicu.catalog.files import write_atomically
 from musicu.errors import QueryError
@@ -20,6 +21,9 @@ from musicu.shelves.covers import Cover, cover_of, data_url
 from musicu.shelves.locations import absolute, file_url
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
 from musicu.shelves.words import clock, one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 AudioPlacing = Literal["relative", "absolute", "embedded"]
 
@@ -97,17 +101,9 @@ def _fill(
     script: str,
 ) -> str:
     """Fill the template; everything but our own style and script is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.jinja").render(
+    text: str = _page_template().render(
         title=one_line(shelf.title),
         seed=seed,
         items=items,
@@ -117,6 +113,21 @@ def _fill(
         style_digest=_digest(style),
         script_digest=_digest(script),
     )
+    return text
+
+
+@cache
+def _page_template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja")
 
 
 def _template(name: str) -> str:
