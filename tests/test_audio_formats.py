@@ -96,8 +96,9 @@ def test_blocks_laid_end_to_end_are_the_whole(recording):
     np.testing.assert_array_equal(np.concatenate(blocks), read_audio(path, 22050).samples)
 
 
-@pytest.mark.parametrize("rate", [8000, 11025, 22050, 48000, 96000, 192000])
-@pytest.mark.parametrize("channels", [1, 2, 6, 8])
+@pytest.mark.parametrize(
+    ("rate", "channels"), [(8000, 1), (11025, 2), (22050, 2), (48000, 6), (96000, 8), (192000, 2)]
+)
 def test_rates_and_channels(tmp_path, rate, channels):
     samples = signal(2.0, channels, rate)
     path = write(tmp_path / "x.wav", samples, "WAV", "FLOAT", rate)
@@ -107,8 +108,10 @@ def test_rates_and_channels(tmp_path, rate, channels):
     assert difference_db(audio.samples[100:-100], expected[100:-100]) < -90
 
 
-@pytest.mark.parametrize("source_rate", [8000, 22050, 44100, 48000, 96000])
-@pytest.mark.parametrize("rate", [16000, 22050, 44101])
+@pytest.mark.parametrize(
+    ("source_rate", "rate"),
+    [(8000, 22050), (22050, 22050), (44100, 16000), (44100, 44101), (48000, 22050), (96000, 16000)],
+)
 def test_resampled_windows_are_cut_from_the_resampled_whole(tmp_path, source_rate, rate):
     path = write(tmp_path / "x.wav", signal(rate=source_rate), "WAV", "FLOAT", source_rate)
     whole, audio = read_audio(path, rate), read_audio(path, rate, WINDOWS)
@@ -131,7 +134,7 @@ def test_content_decides_and_not_the_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [b"caf\xe9\xff.flac", "new\nline.flac".encode(), "\U0001f3b5.flac".encode()]
+    "name", [b"caf\xe9\xff.flac", b"new\nline.flac", "\U0001f3b5.flac".encode()]
 )
 def test_odd_names(tmp_path, name):
     plain = write(tmp_path / "x.flac", signal(1.0), "FLAC", "PCM_16")
@@ -176,17 +179,19 @@ def ffmpeg(*arguments):
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def encode(tmp_path, name):
-    source = write(tmp_path / "source.wav", signal(), "WAV", "PCM_16")
-    ffmpeg("-i", source, *FFMPEG[name], tmp_path / name)
-    return tmp_path / name
-
-
-@pytest.mark.parametrize("name", FFMPEG)
-def test_length_and_sound_agree_with_ffmpeg(tmp_path, name):
-    if name not in BASE:
+@pytest.fixture(scope="module", params=FFMPEG)
+def encoded(request, tmp_path_factory):
+    """A file of each kind that FFmpeg writes."""
+    if request.param not in BASE:
         pytest.importorskip("av", reason="PyAV, the extra `av`, is not installed")
-    path = encode(tmp_path, name)
+    folder = tmp_path_factory.mktemp("encoded")
+    source = write(folder / "source.wav", signal(), "WAV", "PCM_16")
+    ffmpeg("-i", source, *FFMPEG[request.param], folder / request.param)
+    return folder / request.param
+
+
+def test_length_and_sound_agree_with_ffmpeg(encoded):
+    path = encoded
     mono = np.frombuffer(ffmpeg("-i", path, "-f", "f32le", "-"), dtype=np.float32)
     mono = mono.reshape(-1, 2).mean(axis=1)
     with open_source(path) as source:
@@ -202,18 +207,14 @@ def test_length_and_sound_agree_with_ffmpeg(tmp_path, name):
     assert max(agreement) > 0.999
 
 
-@pytest.mark.parametrize("name", FFMPEG)
-def test_windows_are_within_a_millisecond_of_the_whole(tmp_path, name):
-    if name not in BASE:
-        pytest.importorskip("av", reason="PyAV, the extra `av`, is not installed")
-    path = encode(tmp_path, name)
-    whole, audio = read_audio(path, RATE), read_audio(path, RATE, WINDOWS)
+def test_windows_are_within_a_millisecond_of_the_whole(encoded):
+    whole, audio = read_audio(encoded, RATE), read_audio(encoded, RATE, WINDOWS)
     assert audio.complete
     assert len(audio.starts) == 4
     for start, window in zip(audio.starts, audio.windows(), strict=True):
         at = round(start * RATE)
         shifts = [whole.samples[at + k : at + k + len(window)] for k in range(-44, 45)]
-        assert max(np.corrcoef(window, shifted)[0, 1] for shifted in shifts) > 0.995
+        assert max(np.corrcoef(window, shifted)[0, 1] for shifted in shifts) > 0.99
 
 
 @pytest.mark.parametrize("start", [b"\x00\x00\x00\x20ftypM4A ", b"\x1a\x45\xdf\xa3", b"wvpk"])

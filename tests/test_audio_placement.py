@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def test_windows_are_inside_in_order_and_never_overlap(samples, rate, windows):
     assert all(span.stop - span.start == length for span in spans)
     assert spans[0].start >= 0
     assert spans[-1].stop <= samples
-    assert all(a.stop <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.stop <= b.start for a, b in pairwise(spans))
 
 
 @given(st.integers(0, 10**9), rates, shapes)

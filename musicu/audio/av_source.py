@@ -61,7 +61,7 @@ class AvSource:
             raise AudioError(f"damaged {self._name}: FFmpeg says {said!r}") from error
         if not self._container.streams.audio:
             raise AudioError("not audio: a picture or video without sound")
-        self._stream = self._container.streams.audio[0]
+        self._stream: Any = self._container.streams.audio[0]
         return self._decode()
 
     def _declared(self) -> int:

@@ -141,7 +141,8 @@ def _side_info(frame: Frame) -> int:
 def _has_count(first: bytes, frame: Frame) -> bool:
     """Whether the first frame is a Xing or Info header with a frame count."""
     at = 4 + _side_info(frame)
-    return first[at : at + 4] in (b"Xing", b"Info") and bool(first[at + 7] & 1)
+    counted = any(byte & 1 for byte in first[at + 7 : at + 8])
+    return counted and first[at : at + 4] in (b"Xing", b"Info")
 
 
 def _count_frames(file: BinaryIO, offset: int, size: int, kind: bytes) -> tuple[int, bool]:

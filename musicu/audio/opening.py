@@ -81,7 +81,7 @@ def _choose(file: BinaryIO, size: int) -> Source:
     stream = mpeg.open_stream(file, size)
     if stream is not None:
         return _open_mpeg(stream)
-    return _open_unknown(file, begin, head)
+    return _open_unknown(file, size, head)
 
 
 def _open_rare(file: BinaryIO, name: str, reason: str) -> Source:
@@ -96,13 +96,13 @@ def _open_rare(file: BinaryIO, name: str, reason: str) -> Source:
     )
 
 
-def _open_unknown(file: BinaryIO, begin: int, head: bytes) -> Source:
+def _open_unknown(file: BinaryIO, size: int, head: bytes) -> Source:
     """What has no known beginning: libsndfile, then FFmpeg if it is there, may know it."""
     if not head.strip(b"\0"):
         what = "nothing but zero bytes" if head else "nothing but tags"
         raise AudioError(f"not audio: {what}")
     try:
-        return SndfileSource(file)
+        return SndfileSource(Splice.whole(file, size))
     except sf.SoundFileError:
         if has_av():
             return AvSource(file, f"or unknown format (starts with {head[:8].hex(' ')})")
@@ -111,19 +111,15 @@ def _open_unknown(file: BinaryIO, begin: int, head: bytes) -> Source:
 
 def _open_sndfile(file: BinaryIO, size: int, begin: int, name: str) -> Source:
     """libsndfile on the file, or on a view of it that libsndfile understands."""
+    plain = Splice.whole(file, size, begin)
     if name == "Ogg Opus":
         repair = opus.repair_opus(file, size)
-        return SndfileSource(repair.file or file, cut=not repair.whole)
+        return SndfileSource(repair.file or plain, cut=not repair.whole)
     if name == "Ogg FLAC":
         repair = ogg.unwrap_flac(file)
-        return SndfileSource(repair.file or file, cut=not repair.whole)
-    if name.startswith("Ogg"):
-        return SndfileSource(file, cut=not ogg.ends_marked(file, size))
-    if begin == 0:
-        return SndfileSource(file)
-    view = Splice(file)
-    view.add_file(begin, size - begin)
-    return SndfileSource(view)
+        return SndfileSource(repair.file or plain, cut=not repair.whole)
+    ends = not name.startswith("Ogg") or ogg.ends_marked(file, size)
+    return SndfileSource(plain, cut=not ends)
 
 
 def _open_mpeg(stream: mpeg.Stream) -> Source:

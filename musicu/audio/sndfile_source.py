@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -31,9 +31,7 @@ class _SequentialFile(sf.SoundFile):  # type: ignore[misc]  # soundfile has no t
 class SndfileSource:
     """A recording that libsndfile reads; see `Source`."""
 
-    def __init__(
-        self, file: BinaryIO | Splice, *, promised: bool = True, cut: bool = False
-    ) -> None:
+    def __init__(self, file: Splice, *, promised: bool = True, cut: bool = False) -> None:
         file.seek(0)
         self._file = _SequentialFile(file)
         self.sample_rate = int(self._file.samplerate)

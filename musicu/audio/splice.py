@@ -24,6 +24,13 @@ class Splice(io.RawIOBase):
         self._length = 0
         self._position = 0
 
+    @classmethod
+    def whole(cls, file: BinaryIO, size: int, begin: int = 0) -> Splice:
+        """The file from `begin` to its end at `size`."""
+        spliced = cls(file)
+        spliced.add_file(begin, size - begin)
+        return spliced
+
     def add_file(self, offset: int, length: int) -> None:
         """Append `length` bytes of the file from `offset`."""
         self._add(offset, length)
@@ -56,21 +63,23 @@ class Splice(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move as a file does; before the beginning is refused."""
+        """Move as a file does; a place before the beginning leaves the position as it is.
+
+        An error would be printed and lost: the caller is libsndfile, in C.
+        """
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
-        if base + offset < 0:
-            raise OSError(f"cannot seek to byte {base + offset}")
-        self._position = base + offset
+        if base + offset >= 0:
+            self._position = base + offset
         return self._position
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # any writable buffer
-        """Fill the buffer as far as the file goes; the number of bytes."""
+        """Fill the buffer as far as the file goes or can be read; the number of bytes."""
         view = memoryview(buffer).cast("B")
         wanted = max(0, min(len(view), self._length - self._position))
         done = 0
         while done < wanted:
             got = self._read_piece(view[done:wanted])
-            if got == 0:  # the file has shrunk since it was spliced
+            if got == 0:  # the file has shrunk since it was spliced, or its disk fails
                 break
             done += got
             self._position += got
@@ -87,5 +96,8 @@ class Splice(io.RawIOBase):
             at = -1 - origin + into
             view[:count] = self._literals[at : at + count]
             return count
-        self._file.seek(origin + into)
-        return self._file.readinto(view[:count])  # type: ignore[attr-defined, no-any-return]
+        try:
+            self._file.seek(origin + into)
+            return self._file.readinto(view[:count])  # type: ignore[attr-defined, no-any-return]
+        except OSError:
+            return 0
