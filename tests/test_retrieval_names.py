@@ -127,7 +127,7 @@ def test_path_from_where_one_stands_is_found(
     assert find_track(table([*ROWS, *rows]), "../x/song.mp3") == "a"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=25))
 def test_any_words_are_answered_or_refused(words: str) -> None:
     try:

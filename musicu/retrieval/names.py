@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from musicu.errors import AmbiguousTrackError, QueryError
 
 _SHORTLIST = 60  # tracks scored closely
+_LONGEST = 100  # letters of the words that are looked for
 _LISTED = 10  # candidates named in an error
 _NEAR = 0.6  # likeness below it is not worth proposing
 _CLEAR = 0.8  # likeness from which a lone winner is taken
@@ -68,22 +69,15 @@ class _Names:
     """Every track's title and artists, simplified."""
 
     def __init__(self, tracks: pa.Table) -> None:
-        titles = pa.array(
-            [
-                title or _stem(path or "")
-                for title, path in zip(
-                    tracks["title"].to_pylist(), tracks["path"].to_pylist(), strict=True
-                )
-            ],
-            pa.string(),
-        )
-        artists = [
-            [name for name in names or () if name] for names in tracks["artists"].to_pylist()
-        ]
-        self.title = simplified(titles)
-        self.all_artists = simplified(pa.array([" ".join(names) for names in artists], pa.string()))
-        self.artist = simplified(pa.array([(names or [""])[0] for names in artists], pa.string()))
-        self.album_artist = simplified(tracks["album_artist"])
+        first, everyone = _artists(_whole(tracks["artists"]))
+        title = _whole(tracks["title"])
+        if title.null_count:
+            title = pc.coalesce(title, _stems(_whole(tracks["path"])))
+        columns = [title, everyone, first, _whole(tracks["album_artist"])]
+        simple = simplified(pa.concat_arrays([column.cast(pa.string()) for column in columns]))
+        count = tracks.num_rows
+        parts = [simple.slice(n * count, count) for n in range(len(columns))]
+        self.title, self.all_artists, self.artist, self.album_artist = parts
 
     def equal_to(self, words: str) -> NDArray[np.int64]:
         """Rows of the tracks of this artist and title; else of this title; else of this artist."""
@@ -102,43 +96,65 @@ class _Names:
         wanted = _simple(words)
         texts = pc.binary_join_element_wise(self.all_artists, self.title, " ")
         found = []
+        wanted = wanted[:_LONGEST]
         for row in _sharing_triples(texts, wanted):
             artist, title = self.all_artists[row].as_py(), self.title[row].as_py()
             found.append((_likeness(wanted, artist, title), int(row)))
         return sorted(found, key=lambda pair: (-pair[0], pair[1]))
 
 
-def simplified(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+def simplified(values: pa.Array) -> pa.Array:
     """Text without case, accents and punctuation, words apart by one space; null becomes ""."""
-    if isinstance(values, pa.ChunkedArray):
-        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], pa.string())
-    raw = pc.utf8_lower(pc.fill_null(values.cast(pa.string()), ""))
-    plain = pc.replace_substring_regex(pc.utf8_normalize(raw, form="NFKD"), r"\p{Mn}+", "")
+    encoded = pc.fill_null(values, "").dictionary_encode()  # names repeat: read each once
+    raw = pc.utf8_lower(encoded.dictionary)
+    plain = pc.replace_substring_regex(pc.utf8_normalize(raw, form="NFKD"), r"\p{Mn}+|['’`]", "")
     plain = pc.replace_substring(pc.utf8_lower(plain), "ß", "ss")
-    plain = pc.replace_substring_regex(plain, r"['’`]", "")  # don't is dont
     plain = pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, r"[^\p{L}\p{N}]+", " "))
-    return pc.if_else(pc.equal(plain, ""), pc.utf8_trim_whitespace(raw), plain)  # "!!!" is a name
+    plain = pc.if_else(pc.equal(plain, ""), pc.utf8_trim_whitespace(raw), plain)  # "!!!" is a name
+    return plain.take(encoded.indices)
 
 
 def _simple(words: str) -> str:
     return str(simplified(pa.array([words], pa.string()))[0].as_py())
 
 
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _artists(lists: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """The first artist of each track, and all of them, joined by a space."""
+    names = pc.list_flatten(lists)
+    parents = pc.list_parent_indices(lists).to_numpy()
+    rows, starts = np.unique(parents, return_index=True)
+    at = np.full(len(lists), -1)
+    at[rows] = starts
+    first = names.take(pa.array(at, mask=at < 0))
+    return first, pc.coalesce(pc.binary_join(lists, " "), first)  # null where an element is
+
+
+def _stems(paths: pa.Array) -> pa.Array:
+    files = pc.replace_substring_regex(paths, r"(?s)^.*/", "")
+    return pc.replace_substring_regex(files, r"(?s)^(.+)\.[^.]*$", r"\1")
+
+
 def _by_file(tracks: pa.Table, words: str) -> NDArray[np.int64]:
     """Rows of the tracks whose path, or else file name, is `words`."""
     asked = words.replace(os.sep, "/")
-    paths = tracks["path"].to_pylist()
-    roots = [(root or "").rstrip("/\\").replace(os.sep, "/") for root in tracks["root"].to_pylist()]
     whole = {asked, os.path.abspath(words).replace(os.sep, "/")}  # noqa: PTH100 - follows no link
-    rows = [
-        row
-        for row, (root, path) in enumerate(zip(roots, paths, strict=True))
-        if path and (path == asked or f"{root}/{path}" in whole)
+    holds = pc.match_substring(tracks["path"], asked.rsplit("/", 1)[-1])
+    rows = np.flatnonzero(pc.fill_null(holds, False).to_numpy())
+    part = tracks.select(["root", "path"]).take(pa.array(rows)).to_pylist()
+    fits = [
+        track["path"] == asked
+        or f"{(track['root'] or '').replace(os.sep, '/').rstrip('/')}/{track['path']}" in whole
+        for track in part
     ]
-    if not rows:
-        files = [(path or "").rsplit("/", 1)[-1] for path in paths]
-        rows = [row for row, file in enumerate(files) if file and asked in (file, _stem(file))]
-    return np.array(rows, np.int64)
+    if not any(fits):
+        files = [track["path"].rsplit("/", 1)[-1] for track in part]
+        fits = [asked in (file, _stem(file)) for file in files]
+    found: NDArray[np.int64] = rows[np.array(fits, bool)]
+    return found
 
 
 def _only(tracks: pa.Table, rows: NDArray[np.int64], words: str) -> str:
@@ -201,17 +217,19 @@ def _sharing_triples(texts: pa.Array, words: str, count: int = _SHORTLIST) -> ND
     at = np.flatnonzero(known[codes & 0xFFFF])  # few are left to be looked up whole
     at = at[wanted[np.minimum(np.searchsorted(wanted, codes[at]), len(wanted) - 1)] == codes[at]]
     owner = np.repeat(np.arange(len(lengths)), lengths)[at]
-    pairs = np.unique(owner * len(wanted) + np.searchsorted(wanted, codes[at]))
-    shared = np.bincount(pairs // len(wanted), minlength=len(lengths))
+    seen = np.zeros((len(lengths), len(wanted)), bool)
+    seen[owner, np.searchsorted(wanted, codes[at])] = True
+    shared = seen.sum(axis=1)
     dice = 2 * shared / (len(wanted) + lengths)
     # What holds all of the words counts, however long it is.
     rows = np.lexsort((np.arange(len(dice)), -(dice + shared / len(wanted))))[:count]
-    return rows[shared[rows] > 0]
+    found: NDArray[np.int64] = rows[shared[rows] > 0]
+    return found
 
 
-def _triples(text: bytes) -> NDArray[np.int64]:
+def _triples(text: bytes) -> NDArray[np.int32]:
     """Each byte with the two that follow it, as one number."""
-    codes = np.frombuffer(text + b"\0\0", np.uint8).astype(np.int64)
+    codes = np.frombuffer(text + b"\0\0", np.uint8).astype(np.int32)
     return codes[:-2] << 16 | codes[1:-1] << 8 | codes[2:]
 
 
