@@ -119,9 +119,9 @@ def test_a_flac_length_that_is_absurd_or_missing_harms_nothing(tmp_path, total):
 def test_an_absurd_rate_is_refused(tmp_path):
     path = write(tmp_path / "x.wav", 1.0)
     data = bytearray(path.read_bytes())
-    data[24:28] = (4_000_000_000).to_bytes(4, "little")
+    data[24:28] = (2_000_000).to_bytes(4, "little")
     path.write_bytes(data)
-    with pytest.raises(AudioError, match="sample rate of 4000000000 Hz"):
+    with pytest.raises(AudioError, match="sample rate of 2000000 Hz"):
         read_audio(path, 22050)
 
 
