@@ -64,6 +64,25 @@ def test_shares_never_say_more_than_is_true() -> None:
     assert explain({}, {}, Likeness(0.9, 90, 200, 0.5)) == ()
 
 
+@pytest.mark.parametrize(
+    ("likeness", "text"),
+    [
+        (Likeness(0.9, 1, 9, 8 / 9), "the closest in sound of the whole catalog"),
+        (Likeness(0.9, 1, 9, 6 / 9), "as close in sound as any"),
+        (Likeness(0.0, 1, 9, 8 / 9), None),
+        (Likeness(-0.4, 2, 900, 0.9), None),
+    ],
+)
+def test_closest_is_said_of_one_track_that_is_close(likeness: Likeness, text: str | None) -> None:
+    assert [reason.text for reason in explain({}, {}, likeness)] == ([text] if text else [])
+
+
+def test_names_in_a_sentence_are_short_and_on_one_line() -> None:
+    names = {"genres": ["x" * 90], "label": "a\nb"}
+    texts = [reason.text for reason in explain(names, names, None)]
+    assert texts == [f"of the same genre ({'x' * 39}…)", "on the same label (a b)"]
+
+
 def test_likeness_counts_what_is_nearer_and_farther() -> None:
     values = np.array([[1, 0], [1, 0.1], [1, 0.1], [0, 1], [-1, 0]], np.float32)
     found = Space(vectors(list("sabcd"), values)).likeness("s", "a")
@@ -97,7 +116,23 @@ def test_item_carries_a_sentence_and_the_numbers_behind_it() -> None:
         "seed_key": "A minor",
         "relation": "relative",
     }
-    assert second.reason == "Number 2 by its score, 0.1."
+    assert second.reason == "A more distant match: the 2nd closest in sound of 2."
+
+
+def test_track_without_a_vector_is_placed_by_its_score() -> None:
+    candidates = pa.table({"track_id": ["a"], "score": [12.5]})
+    space = vectors(["s"], np.array([[1, 0]], np.float32))
+    shelf = build_shelf(candidates, table([{"track_id": "s"}, {"track_id": "a"}]), space, seed="s")
+    assert shelf.items[0].reason == "Number 1 by its score, 12.5."
+
+
+@pytest.mark.parametrize(
+    ("rank", "text"),
+    [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (21, "21st"), (33, "33rd")],
+)
+def test_places_are_spoken_as_people_do(rank: int, text: str) -> None:
+    found = explain({}, {}, Likeness(0.5, rank, 90, 0.6))
+    assert found[0].text == f"the {text} closest in sound of 90"
 
 
 @pytest.mark.parametrize(

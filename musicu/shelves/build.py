@@ -15,7 +15,7 @@ from musicu.shelves.diversity import POOL_FACTOR, diversify
 from musicu.shelves.duplicates import recording_numbers
 from musicu.shelves.identity import Row
 from musicu.shelves.likeness import Space
-from musicu.shelves.reasons import explain, sentence
+from musicu.shelves.reasons import distance_in_words, explain, sentence
 from musicu.shelves.rules import Rules, album_numbers, blocked, one_run_per_album, within_limits
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
 
@@ -134,5 +134,7 @@ def _item(position: int, row: Row, score: float, seed: Row | None, space: Space)
     if seed is None:
         return ShelfItem(row, position, score, fallback, ())
     likeness = space.likeness(seed["track_id"], row["track_id"])
+    if likeness is not None:
+        fallback = distance_in_words(likeness)
     reasons = explain(seed, row, likeness)
     return ShelfItem(row, position, score, sentence(reasons, fallback), reasons)

@@ -11,6 +11,7 @@ from typing import Any
 from musicu.catalog.dates import parse_date
 from musicu.shelves.identity import Row, artist_keys, fold
 from musicu.shelves.keys import parse_key, relation
+from musicu.shelves.words import one_line
 
 #: Days between two releases, and beats per minute between two tempi, that still count as near.
 NEAR_DAYS = 60
@@ -72,7 +73,9 @@ def sentence(reasons: Sequence[Reason], fallback: str) -> str:
 
 
 def _sound(likeness: Likeness | None) -> Reason | None:
-    if likeness is None or (likeness.rank > 1 and likeness.closer_than <= CLOSE_SHARE):
+    if likeness is None or likeness.cosine <= 0:
+        return None
+    if likeness.rank > 1 and likeness.closer_than <= CLOSE_SHARE:
         return None
     value = {
         "cosine": round(likeness.cosine, 4),
@@ -81,12 +84,25 @@ def _sound(likeness: Likeness | None) -> Reason | None:
         "closer_than": math.floor(likeness.closer_than * 1e4) / 1e4,
     }
     if likeness.rank == 1:
-        text = "the closest in sound of the whole catalog"
+        alone = round(likeness.closer_than * likeness.others) == likeness.others - 1
+        text = "the closest in sound of the whole catalog" if alone else "as close in sound as any"
     elif likeness.others < 100:
-        text = f"number {likeness.rank} of {likeness.others} in closeness of sound"
+        text = _placed(likeness)
     else:
         text = f"closer in sound than {_floor_percent(likeness.closer_than)} % of the catalog"
     return Reason("sound", value, text)
+
+
+def distance_in_words(likeness: Likeness) -> str:
+    """A sentence for a track that has nothing to speak for it but its place."""
+    return f"A more distant match: {_placed(likeness)}."
+
+
+def _placed(likeness: Likeness) -> str:
+    """ "the 2nd closest in sound of 48"."""
+    tens, ones = divmod(likeness.rank, 10)
+    ending = "th" if tens % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(ones, "th")
+    return f"the {likeness.rank:,}{ending} closest in sound of {likeness.others:,}"
 
 
 def _floor_percent(share: float) -> str:
@@ -121,13 +137,20 @@ def _genres(seed: Row, track: Row) -> Reason | None:
         return None
     names = list(shared.values())
     noun = "genre" if len(names) == 1 else "genres"
-    return Reason("genres", {"names": names}, f"of the same {noun} ({', '.join(names[:3])})")
+    return Reason("genres", {"names": names}, f"of the same {noun} ({_told(names[:3])})")
 
 
 def _label(seed: Row, track: Row) -> Reason | None:
     if not fold(track.get("label")) or fold(seed.get("label")) != fold(track.get("label")):
         return None
-    return Reason("label", {"name": track["label"]}, f"on the same label ({track['label']})")
+    return Reason(
+        "label", {"name": track["label"]}, f"on the same label ({_told([track['label']])})"
+    )
+
+
+def _told(names: Sequence[str]) -> str:
+    """Names from tags as they stand in a sentence."""
+    return ", ".join(one_line(name, 40) for name in names)
 
 
 def _tempo(seed: Row, track: Row) -> Reason | None:
