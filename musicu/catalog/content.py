@@ -138,43 +138,49 @@ class _Stream:
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
-        self._headers: list[bytes] = []  # pieces of the header packet that is being read
-        self._packets = 0
-        self._counts = (0, 0)
+        self._first = b""
+        self._packets = 0  # that have ended
+        self._keep: bool | None = None  # the header packet that is being read; None: not begun
         self._in_headers = True
 
     def add(self, page: ogg.Page) -> None:
         """Take in a page: packet by packet while headers last, whole after that."""
-        if not self._in_headers:
-            self.digest.update(page.body)
-            return
         place = 0
-        for length in page.lacing:
+        for length in page.lacing if self._in_headers else b"":
+            piece = page.body[place : place + length]
+            if self._keep is None:
+                self._begin_packet(piece)
             if not self._in_headers:
                 break
-            self._headers.append(page.body[place : place + length])
             place += length
+            if self._packets == 0:
+                self._first += piece
+            elif self._keep:
+                self.digest.update(piece)
             if length < 255:
-                self._end_packet(b"".join(self._headers))
-                self._headers = []
+                self._end_packet()
         self.digest.update(page.body[place:])
 
-    def _end_packet(self, packet: bytes) -> None:
-        """Hash a header packet, if it is not one that retagging changes."""
+    def _begin_packet(self, piece: bytes) -> None:
+        """Find out whether a packet is audio or, if not, a header that retagging leaves alone."""
+        more, comments = ogg.comment_packets(self._first)
         if self._packets == 0:
-            self._counts = ogg.comment_packets(packet)
-            if packet.startswith(b"\x7fFLAC"):  # keep the format, not the count of comment packets
-                packet = packet[:7] + repr((flac.parse_streaminfo(packet[17:]) or ())[:3]).encode()
-        more, comments = self._counts
-        if more < 0:  # FLAC: metadata blocks up to the first frame
-            self._in_headers = self._packets == 0 or packet[:1] != b"\xff"
-            keep = self._packets == 0 or not self._in_headers
+            self._keep = True
+        elif more < 0:  # FLAC: metadata blocks up to the first frame
+            self._in_headers = piece[:1] != b"\xff"
+            self._keep = False
         else:
-            self._in_headers = self._packets < more
-            keep = self._packets != comments or comments == 0
-        if keep:
-            self.digest.update(packet)
+            self._in_headers = self._packets <= more
+            self._keep = self._packets != comments
+
+    def _end_packet(self) -> None:
+        if self._packets == 0:
+            first = self._first
+            if first.startswith(b"\x7fFLAC"):  # the format, not the number of comment packets
+                first = repr((flac.parse_streaminfo(first[17:]) or ())[:3]).encode()
+            self.digest.update(first)
         self._packets += 1
+        self._keep = None
 
 
 def _ogg_digests(file: BinaryIO) -> bytes:

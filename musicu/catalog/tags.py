@@ -1,15 +1,15 @@
 """Tags and sound properties of a file, as METADATA columns.
 
-Read by our own small readers (`formats/`). tinytag, which this once stood on, loses all tags to one
-damaged field, mixes ARTIST with ARTISTS, miscounts genre numbers from 139 on, and reads neither
-APEv2, RF64, unsynchronised ID3 nor a second value of an ID3 TXXX frame.
+Read by our own small readers (`formats/`), because tinytag 2.3 loses all tags to one damaged
+field, mixes ARTIST with ARTISTS, miscounts genre numbers from 139 on, guesses the length of an MP3
+from its first frames, and knows neither APEv2, RF64 nor unsynchronised ID3.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,12 +22,17 @@ from musicu.catalog.formats.flac import read_flac
 from musicu.catalog.formats.id3 import read_id3v1, read_id3v2
 from musicu.catalog.formats.kinds import kind_of
 from musicu.catalog.formats.mp4 import read_mp4
-from musicu.catalog.formats.mpeg import read_mpeg
+from musicu.catalog.formats.mpeg import read_adts, read_mpeg
 from musicu.catalog.formats.ogg import read_ogg
-from musicu.catalog.formats.raw import Raw, damage_ends_here, plain
+from musicu.catalog.formats.raw import Raw, at, damage_ends_here, plain
 from musicu.errors import AudioError
 
 _R128_TO_REPLAYGAIN_DB = 5.0  # RFC 7845 refers to -23 LUFS, ReplayGain 2 to -18 LUFS
+_MARKS = {
+    b"wvpk": "wavpack", b"MAC ": "monkeys", b"MPCK": "musepack", b"MP+": "musepack",
+    b"TTA1": "tta", b"\x0bw": "ac3", b".snd": "pcm",
+}  # fmt: skip
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff ]+")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -51,17 +56,27 @@ def read_raw(file: BinaryIO) -> Raw:
     """The fields and properties of a file; of damaged tags, as much as can be read."""
     raw = Raw()
     edges = find_edges(file)
-    for offset, size in edges.id3v2:
-        read_id3v2(file, offset, size, raw)
     with damage_ends_here():
         _read_container(file, edges, raw)
-    for offset, size in edges.ape:
-        ape = Raw()
-        read_ape(file, offset, size, ape)
-        raw.underlay(ape)
-    if edges.id3v1 is not None:
-        read_id3v1(file, edges.id3v1, raw)
+    for tag in _tags_around(file, edges):
+        raw.underlay(tag)
     return raw
+
+
+def _tags_around(file: BinaryIO, edges: Edges) -> Iterator[Raw]:
+    """The tags in front of and behind the audio, those that say more first."""
+    for offset, size in edges.id3v2:
+        tag = Raw()
+        read_id3v2(file, offset, size, tag)
+        yield tag
+    for offset, size in edges.ape:
+        tag = Raw()
+        read_ape(file, offset, size, tag)
+        yield tag
+    if edges.id3v1 is not None:
+        tag = Raw()
+        read_id3v1(file, edges.id3v1, tag)
+        yield tag
 
 
 def _read_container(file: BinaryIO, edges: Edges, raw: Raw) -> None:
@@ -79,7 +94,10 @@ def _read_container(file: BinaryIO, edges: Edges, raw: Raw) -> None:
     elif kind == "asf":
         read_asf(file, raw)
     elif kind == "adts":
-        raw.codec = "aac"
+        read_adts(file, edges, raw)
+    else:
+        head = at(file, edges.start, 4)
+        raw.codec = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
 
 
 def _properties(raw: Raw) -> dict[str, Any]:
@@ -121,11 +139,7 @@ def _metadata(fields: dict[str, list[str]]) -> dict[str, Any]:
 
 def clean(text: str) -> str:
     """Text in NFC; control characters and lone surrogates become spaces, which are trimmed."""
-    text = "".join(
-        " " if unicodedata.category(char) in ("Cc", "Cs") or char == "\ufeff" else char
-        for char in text
-    )
-    return unicodedata.normalize("NFC", re.sub(r"  +", " ", text)).strip()
+    return unicodedata.normalize("NFC", _UNSEEN.sub(" ", text)).strip()
 
 
 def _first(texts: list[str]) -> str | None:
@@ -134,6 +148,11 @@ def _first(texts: list[str]) -> str | None:
 
 def _joined(texts: list[str]) -> str | None:
     return "; ".join(dict.fromkeys(texts))
+
+
+def _language(texts: list[str]) -> str | None:
+    known = [text for text in texts if text.lower() not in ("und", "xxx", "unknown")]
+    return "; ".join(known) or None
 
 
 def _several(texts: list[str]) -> list[str] | None:
@@ -222,7 +241,7 @@ _COLUMNS: list[tuple[str, tuple[str, ...], Callable[[list[str]], Any]]] = [
     ("genres", ("genre",), _genres),
     ("label", ("label", "publisher", "organization", "recordlabel"), _joined),
     ("composers", ("composer",), _several),
-    ("language", ("language",), _first),
+    ("language", ("language",), _language),
     ("bpm_tag", ("bpm", "tbpm", "tempo"), _positive),
     ("key_tag", ("initialkey", "key"), _first),
     ("isrc", ("isrc",), _isrc),

@@ -48,6 +48,8 @@ def chunks(file: BinaryIO, big_endian: bool) -> Iterator[Chunk]:
     """The chunks of a WAV (RF64, BW64) or AIFF file; a size of 0 for data: up to the end."""
     offset, end, wide = 12, size_of(file), 0
     while len(header := at(file, offset, 8)) == 8:
+        if min(header[:4]) < 0x20 or max(header[:4]) > 0x7E:  # not a name: lost, or padding
+            return
         name, size = header[:4], int.from_bytes(header[4:], "big" if big_endian else "little")
         offset += 8
         if name == b"ds64":
@@ -87,6 +89,7 @@ def read_chunks(file: BinaryIO, big_endian: bool, raw: Raw) -> None:
     """Fill in tags and properties of a WAV or AIFF file."""
     sound: Sound | None = None
     frames, data = -1, 0
+    text = Raw()  # of its own, because ID3 in the same file says more
     for chunk in chunks(file, big_endian):
         if chunk.name in (b"fmt ", b"COMM"):
             body = at(file, chunk.offset, min(chunk.size, 64))
@@ -99,7 +102,8 @@ def read_chunks(file: BinaryIO, big_endian: bool, raw: Raw) -> None:
             read_id3v2(file, chunk.offset, chunk.size, raw)
         else:
             with damage_ends_here():
-                _read_text(file, chunk, raw)
+                _read_text(file, chunk, text)
+    raw.underlay(text)
     if sound is not None:
         _set_sound(sound, frames, data, raw)
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from musicu.catalog.formats.raw import at, size_of
 
 _LYRICS3_V1_BYTES = 5100 + 11 + 9
+_MOST_TAGS = 64  # a file with more is made to waste time
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Edges:
 def find_edges(file: BinaryIO) -> Edges:
     """The span of the audio between the tags of a file."""
     edges = Edges(0, size_of(file))
-    while size := id3v2_bytes(at(file, edges.start, 10)):
+    while len(edges.id3v2) < _MOST_TAGS and (size := id3v2_bytes(at(file, edges.start, 10))):
         edges.id3v2.append((edges.start, size))
         edges.start = min(edges.start + size, edges.end)
     while size := _last_tag(file, edges):

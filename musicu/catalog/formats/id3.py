@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from typing import BinaryIO
 
 from musicu.catalog.formats.edges import id3v2_bytes, synchsafe
 from musicu.catalog.formats.genres import GENRES
-from musicu.catalog.formats.raw import Raw, at, damage_ends_here
+from musicu.catalog.formats.raw import Raw, at, damage_ends_here, size_of
 
 _MOST_TEXT = 1 << 20
 _CODECS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
@@ -30,7 +31,7 @@ _FRAMES = {
 
 
 def read_id3v2(file: BinaryIO, offset: int, most: int, raw: Raw) -> None:
-    """Add the fields of the ID3v2 tag at `offset`, of `most` bytes or less; pictures stay unread."""
+    """Add the fields of the ID3v2 tag at `offset`, `most` bytes at most; pictures stay unread."""
     with damage_ends_here():
         for name, body in _frames(file, offset, most):
             with damage_ends_here():
@@ -42,6 +43,9 @@ def _frames(file: BinaryIO, offset: int, most: int) -> Iterator[tuple[str, bytes
     header = at(file, offset, 10)
     size = min(id3v2_bytes(header), most)
     version, flags = header[3], header[5]
+    if flags & 0x80 and version < 4:  # applied to the whole tag, after sizes were counted
+        file = BytesIO(at(file, offset + 10, size - 10).replace(b"\xff\0", b"\xff"))
+        offset, size = -10, size_of(file) + 10
     place, end = offset + 10, offset + size
     if flags & 0x40 and version > 2:
         place += _extended_bytes(at(file, place, 4), version)
@@ -55,7 +59,7 @@ def _frames(file: BinaryIO, offset: int, most: int) -> Iterator[tuple[str, bytes
         place += head_bytes
         if name[:1] == b"T" or name in (b"UFID", b"UFI"):
             body = at(file, place, min(length, end - place, _MOST_TEXT))
-            yield name.decode("latin-1").strip(), _unwrapped(body, head, version, flags)
+            yield name.decode("latin-1").strip(), _unwrapped(body, head, version, flags & 0x80)
         place += length
 
 
@@ -83,26 +87,20 @@ def _frame_follows(file: BinaryIO, place: int, end: int) -> bool:
     return re.match(rb"[A-Z][A-Z0-9]{3}|\0", at(file, place, 4)) is not None
 
 
-def _unwrapped(body: bytes, head: bytes, version: int, flags: int) -> bytes:
+def _unwrapped(body: bytes, head: bytes, version: int, unsynchronised: int) -> bytes:
     """A frame's body without grouping byte, length, unsynchronisation and compression."""
-    unsynchronised = bool(flags & 0x80)
-    zipped = False
+    skip, zipped, encrypted = 0, False, False
     if version == 4:
-        unsynchronised = unsynchronised or bool(head[9] & 0x02)
+        if unsynchronised or head[9] & 0x02:
+            body = body.replace(b"\xff\0", b"\xff")
         skip = (1 if head[9] & 0x40 else 0) + (4 if head[9] & 0x01 else 0)
         zipped, encrypted = bool(head[9] & 0x08), bool(head[9] & 0x04)
     elif version == 3:
         zipped, encrypted = bool(head[9] & 0x80), bool(head[9] & 0x40)
         skip = (4 if zipped else 0) + (1 if head[9] & 0x20 else 0)
-    else:
-        skip, encrypted = 0, False
     if encrypted:
         return b""
-    if unsynchronised:
-        body = body.replace(b"\xff\0", b"\xff")
-    if zipped:
-        return _inflated(body[skip:])
-    return body[skip:]
+    return _inflated(body[skip:]) if zipped else body[skip:]
 
 
 def _inflated(data: bytes) -> bytes:

@@ -148,3 +148,14 @@ def _mean_length(file: BinaryIO, frame: Frame, end: int) -> float:
         offset += following.length
         following = parse_frame(at(file, offset, 4), offset)
     return (offset - frame.offset) / count
+
+
+_ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+
+
+def read_adts(file: BinaryIO, edges: Edges, raw: Raw) -> None:
+    """Fill in the properties of AAC in ADTS frames (ISO 13818-7), which give no duration."""
+    header = at(file, edges.start, 4)
+    raw.codec = "aac"
+    raw.sample_rate = _ADTS_RATES[header[2] >> 2 & 15]
+    raw.channels = ((header[2] & 1) << 2 | header[3] >> 6) or None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
-from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
 from musicu.catalog.formats.flac import parse_streaminfo, set_format
 from musicu.catalog.formats.raw import Raw, at, damage_ends_here, size_of
 from musicu.catalog.formats.vorbis import read_comments
 
-_MOST_HEADERS = 1 << 26  # three packets with a picture in them
 _TAIL = 1 << 17
 
 
@@ -29,9 +28,13 @@ class Page(NamedTuple):
     body: bytes
 
 
-def pages(file: BinaryIO, start: int = 0) -> Iterator[Page]:
-    """The pages from `start`; what lies between pages is passed over, the last may be cut short."""
-    file.seek(start)
+def pages(file: BinaryIO, bodies: bool = True) -> Iterator[Page]:
+    """The pages of a file, with or without their bodies.
+
+    What lies between pages is passed over; the last page may be cut short. Between two pages, the
+    file stands at the end of the first.
+    """
+    file.seek(0)
     while len(header := file.read(27)) == 27:
         if header[:4] != b"OggS":
             if not _seek_page(file, file.tell() - 26):
@@ -39,7 +42,11 @@ def pages(file: BinaryIO, start: int = 0) -> Iterator[Page]:
             continue
         lacing = file.read(header[26])
         granule, serial = struct.unpack_from("<qI", header, 6)
-        yield Page(serial, bool(header[5] & 2), granule, lacing, file.read(sum(lacing)))
+        end = file.tell() + sum(lacing)
+        body = file.read(sum(lacing)) if bodies else b""
+        file.seek(end)
+        yield Page(serial, bool(header[5] & 2), granule, lacing, body)
+        file.seek(end)
 
 
 def _seek_page(file: BinaryIO, start: int) -> bool:
@@ -57,20 +64,53 @@ def _seek_page(file: BinaryIO, start: int) -> bool:
     return False
 
 
-def packets(stream: Iterator[Page], serial: int | None = None) -> Iterator[bytes]:
-    """The packets of one logical stream (None: the first that is met)."""
-    parts: list[bytes] = []
-    for page in stream:
-        serial = page.serial if serial is None else serial
-        if page.serial != serial:
-            continue
-        place = 0
-        for length in page.lacing:
-            parts.append(page.body[place : place + length])
-            place += length
-            if length < 255:
-                yield b"".join(parts)
-                parts = []
+class _Packet(io.RawIOBase):
+    """The second packet of a logical stream as a file, so that a picture in it can be skipped."""
+
+    def __init__(self, file: BinaryIO, serial: int) -> None:
+        self._file = file
+        self._spans = _second_packet(file, serial)
+        self.size = sum(size for _, size in self._spans)
+        self._place = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, from as many pages as they lie in."""
+        parts, start = [], 0
+        for offset, length in self._spans:
+            skip = self._place - start
+            if size > 0 and 0 <= skip < length:
+                parts.append(at(self._file, offset + skip, min(size, length - skip)))
+                size -= len(parts[-1])
+                self._place += len(parts[-1])
+            start += length
+        return b"".join(parts)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place from the start (whence 0) or from here (1)."""
+        self._place = offset + (self._place if whence else 0)
+        return self._place
+
+    def tell(self) -> int:
+        """The place in the packet."""
+        return self._place
+
+
+def _second_packet(file: BinaryIO, serial: int) -> list[tuple[int, int]]:
+    """The (offset, size) of each piece of a stream's second packet."""
+    spans: list[tuple[int, int]] = []
+    ended = 0
+    for page in pages(file, bodies=False):
+        offset = file.tell() - sum(page.lacing)
+        for length in page.lacing if page.serial == serial else b"":
+            if ended == 1 and spans and sum(spans[-1]) == offset:
+                spans[-1] = spans[-1][0], spans[-1][1] + length
+            elif ended == 1:
+                spans.append((offset, length))
+            offset += length
+            ended += length < 255
+            if ended == 2:
+                return spans
+    return spans
 
 
 def comment_packets(first: bytes) -> tuple[int, int]:
@@ -85,19 +125,15 @@ def comment_packets(first: bytes) -> tuple[int, int]:
     return (-1, 1) if first.startswith(b"\x7fFLAC") else (0, 0)
 
 
-_COMMENT_START = ((b"\x03vorbis", 7), (b"OpusTags", 8))
+_COMMENTS_AFTER = ((b"\x01vorbis", 7), (b"OpusHead", 8), (b"\x7fFLAC", 4))
 
 
 def read_ogg(file: BinaryIO, raw: Raw) -> None:
     """Fill in tags and properties of the first audio stream in an Ogg file."""
     serial, first = _audio_stream(file)
-    stream = packets(pages(file), serial)
-    next(stream, b"")
-    comments = next(stream, b"")
-    skip = next((size for mark, size in _COMMENT_START if comments.startswith(mark)), 0)
-    if first.startswith(b"\x7fFLAC"):
-        skip = 4
-    read_comments(BytesIO(comments), skip, len(comments), raw)
+    comments = _Packet(file, serial)
+    start = next((size for mark, size in _COMMENTS_AFTER if first.startswith(mark)), 0)
+    read_comments(comments, start, comments.size, raw)
     skipped = 0
     with damage_ends_here():
         skipped = _read_first(first, raw)
@@ -106,7 +142,7 @@ def read_ogg(file: BinaryIO, raw: Raw) -> None:
     if rate and last > 0 and not (first.startswith(b"\x7fFLAC") and raw.duration_seconds):
         raw.duration_seconds = last / rate
     if raw.duration_seconds:
-        audio = size_of(file) - len(first) - len(comments)
+        audio = size_of(file) - len(first) - comments.size
         raw.bitrate_kbps = audio * 8 / raw.duration_seconds / 1000
 
 
@@ -159,7 +195,7 @@ def _last_granule(file: BinaryIO, serial: int) -> int:
 def _walked_granules(file: BinaryIO) -> int:
     """The last position of every stream, added up."""
     ends: dict[int, int] = {}
-    for page in pages(file):
+    for page in pages(file, bodies=False):
         if page.granule > 0:
             ends[page.serial] = page.granule
     return sum(ends.values())

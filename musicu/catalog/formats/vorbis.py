@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from io import RawIOBase
 from typing import BinaryIO
 
 from musicu.catalog.formats.raw import Raw, damage_ends_here
@@ -10,7 +11,7 @@ from musicu.catalog.formats.raw import Raw, damage_ends_here
 _MOST_TEXT = 1 << 16
 
 
-def read_comments(file: BinaryIO, offset: int, end: int, raw: Raw) -> None:
+def read_comments(file: BinaryIO | RawIOBase, offset: int, end: int, raw: Raw) -> None:
     """Add the comments between two places of a file; long ones (pictures) are passed over."""
     with damage_ends_here():
         file.seek(offset)
@@ -19,7 +20,7 @@ def read_comments(file: BinaryIO, offset: int, end: int, raw: Raw) -> None:
         (count,) = struct.unpack("<I", file.read(4))
         for _ in range(count):
             (size,) = struct.unpack("<I", file.read(4))
-            if file.tell() + size > end:
+            if size == 0 or file.tell() + size > end:
                 return
             text = file.read(min(size, _MOST_TEXT))
             file.seek(size - len(text), 1)
