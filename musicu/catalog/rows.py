@@ -24,6 +24,7 @@ def track_row(
 ) -> Row:
     """The row of a track: tags, and over them what the source table gives."""
     metadata = {name: tags[name] for name in METADATA.names if tags.get(name) is not None}
+    metadata.pop("released", None)  # follows from `date`; a worker sends it as text
     metadata.update({name: value for name, value in found.given.items() if value is not None})
     if metadata.get("released") is None and metadata.get("date") is not None:
         date = parse_date(str(metadata["date"]))
