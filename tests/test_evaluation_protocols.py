@@ -8,7 +8,7 @@ from musicu.errors import QueryError
 from musicu.evaluation.labels import Labels, classes
 from musicu.evaluation.metrics import average_precision
 from musicu.evaluation.protocols import RETRIEVAL, Question, score_queries
-from musicu.evaluation.ranking import neighbours, ranks_of, unit_rows
+from musicu.evaluation.ranking import nearest, neighbours, rankings, ranks_of, unit_rows
 
 PROTOCOLS = {protocol.name: protocol for protocol in RETRIEVAL}
 
@@ -151,6 +151,19 @@ def test_equal_similarities_go_by_row_order() -> None:
         [0, 1],
         [0, 1],
     ]
+
+
+def test_rankings_are_a_stable_sort_by_falling_similarity(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    few = np.concatenate([[[0.0, -0.0, 1e-38, -1e-38, 1, -1, -np.inf]], rng.normal(size=(9, 7))])
+    table = np.concatenate([few, rng.integers(-2, 3, size=(90, 7))]).astype(np.float32)
+    expected = np.argsort(-table, axis=1, kind="stable")
+    monkeypatch.setattr(
+        "musicu.evaluation.ranking.similarity_blocks", lambda vectors: [(0, vectors)]
+    )
+    assert np.array_equal(np.array(list(rankings(table))), expected)
+    for k in (1, 3, 7):
+        assert np.array_equal(nearest(table, k), expected[:, :k])
 
 
 def test_neighbours_need_enough_tracks() -> None:

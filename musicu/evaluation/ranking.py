@@ -53,13 +53,36 @@ def rankings(vectors: Matrix) -> Iterator[Rows]:
     Equal similarities go by row order.
     """
     for _, block in similarity_blocks(vectors):
-        yield from np.argsort(-block, axis=1, kind="stable")
+        keys = _keys(block)
+        keys.sort(axis=1)
+        yield from _columns(keys)
 
 
 def nearest(similarities: Matrix, k: int) -> Rows:
     """The columns of the `k` largest in each row, largest first, ties by column: [rows, k]."""
-    order: Rows = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
-    return order
+    keys = _keys(similarities)
+    if k < keys.shape[1]:
+        keys = np.partition(keys, k, axis=1)[:, :k]
+    return _columns(np.sort(keys, axis=1))
+
+
+def _keys(similarities: Matrix) -> NDArray[np.uint64]:
+    """Numbers that rise as similarity falls, and then with the column: uint64, same shape.
+
+    A plain sort of these takes a quarter of the time of a stable argsort of the floats, on
+    20,000 columns. Above: the float's bits, made to rise with its value; below: the column.
+    """
+    falling = np.negative(similarities) + np.float32(0)  # + 0 turns -0 into 0
+    bits = falling.view(np.uint32)
+    bits ^= np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
+    keys: NDArray[np.uint64] = bits.astype(np.uint64) << np.uint64(32)
+    keys |= np.arange(keys.shape[1], dtype=np.uint64)
+    return keys
+
+
+def _columns(keys: NDArray[np.uint64]) -> Rows:
+    columns: Rows = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return columns
 
 
 def neighbours(vectors: Matrix, k: int) -> Rows:
