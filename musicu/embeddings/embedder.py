@@ -77,4 +77,8 @@ class Embedder(ABC):
             from musicu.embeddings.stats import StatsEmbedder
 
             return StatsEmbedder(card)
+        if card.kind == "audio":
+            from musicu.embeddings.onnx_embedder import AudioEmbedder
+
+            return AudioEmbedder(card)
         raise ModelError(f"{card.name} is of kind {card.kind!r}, which this version cannot load")

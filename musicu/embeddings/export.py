@@ -1,0 +1,129 @@
+"""A trained encoder as a model folder that `Embedder.load` reads."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from musicu.embeddings.cards import FORMAT_VERSION, read_card
+from musicu.embeddings.finish import Finish
+from musicu.embeddings.frontend import HOP, SAMPLE_RATE
+from musicu.embeddings.network import AudioNetwork
+from musicu.embeddings.onnx_graph import build_graph
+from musicu.embeddings.train_config import Recipe, read_recipe
+from musicu.errors import ModelError
+
+CREDITS = ("track_id", "title", "artist", "album", "licence", "source", "commit", "path")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoder:
+    """A network with its finish, and the recipe that says how it listens."""
+
+    network: AudioNetwork
+    finish: Finish
+    recipe: Recipe
+
+
+def export_model(
+    folder: Path,
+    encoder: Encoder,
+    about: Mapping[str, Any],
+    credits: Sequence[Mapping[str, str]],
+) -> Path:
+    """Write card.json, model.onnx, weights.safetensors, recipe.toml and credits.csv.
+
+    The card is written last, under a temporary name, so a folder with a card is whole.
+    """
+    recipe = encoder.recipe
+    folder.mkdir(parents=True, exist_ok=True)
+    graph = build_graph(encoder.network, encoder.finish, recipe.frames, recipe.frames)
+    (folder / "model.onnx").write_bytes(graph.SerializeToString(deterministic=True))
+    _save_weights(folder / "weights.safetensors", encoder)
+    (folder / "recipe.toml").write_text(as_toml(recipe), encoding="utf-8")
+    with (folder / "credits.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, CREDITS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(credits)
+    card = {
+        "format": FORMAT_VERSION,
+        "name": recipe.name,
+        "kind": "audio",
+        "dim": recipe.network.dim,
+        "sample_rate": SAMPLE_RATE,
+        "windows": {
+            # frames that lie wholly inside a window: one fewer than its hops
+            "seconds": (recipe.frames + 1) * HOP / SAMPLE_RATE,
+            "count": recipe.window_count,
+        },
+        "files": ["model.onnx"],
+        "about": dict(about),
+    }
+    partial = folder / "card.json.partial"
+    partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / "card.json")
+    return folder
+
+
+def _save_weights(path: Path, encoder: Encoder) -> None:
+    tensors = {f"network.{k}": v.cpu() for k, v in encoder.network.state_dict().items()}
+    tensors["finish.centre"] = torch.from_numpy(encoder.finish.centre)
+    tensors["finish.matrix"] = torch.from_numpy(encoder.finish.matrix)
+    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path)
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """The network, ready to learn on, of a model folder of kind "audio"."""
+    card = read_card(folder)
+    if card.kind != "audio":
+        raise ModelError(f"{card.name} is of kind {card.kind!r}: only audio models can learn on")
+    path = folder / "weights.safetensors"
+    if not path.is_file():
+        raise ModelError(f"{folder} has no weights.safetensors, which training goes on from")
+    recipe = read_recipe(folder / "recipe.toml")
+    tensors = load_file(path)
+    network = AudioNetwork(recipe.network)
+    network.load_state_dict(
+        {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    )
+    finish = Finish(tensors["finish.centre"].numpy(), tensors["finish.matrix"].numpy())
+    return Encoder(network.eval(), finish, recipe)
+
+
+def copy_model(source: Path, folder: Path, name: str) -> Path:
+    """The same model under another name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("model.onnx", "weights.safetensors", "recipe.toml", "credits.csv"):
+        shutil.copyfile(source / file, folder / file)
+    card = json.loads((source / "card.json").read_text(encoding="utf-8")) | {"name": name}
+    partial = folder / "card.json.partial"
+    partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / "card.json")
+    return folder
+
+
+def as_toml(recipe: Recipe) -> str:
+    """A recipe as TOML that `read_recipe` reads back to an equal recipe."""
+    plain, tables = [], []
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            rows = [f"{k} = {_toml(v)}" for k, v in dataclasses.asdict(value).items()]
+            tables.append("\n".join(["", f"[{field.name}]", *rows]))
+        else:
+            plain.append(f"{field.name} = {_toml(value)}")
+    return "\n".join([*plain, *tables]) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """JSON's spelling of strings, numbers, truth and lists is TOML's too."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

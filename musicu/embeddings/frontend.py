@@ -1,0 +1,60 @@
+"""What the audio encoder hears: log-mel chunks whose level no longer matters."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.features.mel import mel_filterbank, power_spectrogram
+
+SAMPLE_RATE = 16_000  # Hz
+N_FFT = 1024
+HOP = 512  # half a frame: inner frames of a cut equal those of the whole recording
+N_MELS = 80
+LOW_HZ = 40.0
+HIGH_HZ = 7_500.0  # below what low-rate codecs take away
+FLOOR = 1e-7  # 70 dB below the chunk's mean power
+CENTRE = -3.0  # of log10(power / mean + FLOOR), so that the network sees about zero …
+SPREAD = 1.8  # … and about one
+_SILENCE = 1e-12
+
+
+def mel_power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mel power of sound at 16 kHz, float32 [frames, 80].
+
+    samples: float32 [n], any length. Frames are 64 ms long and 32 ms apart, and lie wholly
+    inside the sound: `n // 512 - 1` of them; a sound under 64 ms gives one frame, padded.
+    """
+    if len(samples) < N_FFT:
+        samples = np.pad(samples, (0, N_FFT - len(samples)))
+    inner = power_spectrogram(samples, N_FFT, HOP)[1 : len(samples) // HOP]
+    power: NDArray[np.float32] = (
+        inner @ mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, LOW_HZ, HIGH_HZ).T
+    )
+    return power
+
+
+def level_free_log(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logarithm of mel power relative to each chunk's mean, float32, shaped as `power`.
+
+    power: float32 [..., frames, bands]. Any gain on the sound leaves the result unchanged;
+    digital silence becomes a constant.
+    """
+    mean = power.mean(axis=(-2, -1), keepdims=True, dtype=np.float64)
+    relative = power / np.maximum(mean, _SILENCE).astype(np.float32)
+    logs: NDArray[np.float32] = (np.log10(relative + np.float32(FLOOR)) - CENTRE) / SPREAD
+    return logs.astype(np.float32, copy=False)
+
+
+def cut_chunks(power: NDArray[np.float32], frames: int, hop: int) -> NDArray[np.float32]:
+    """Equal chunks of a spectrogram, float32 [chunks, frames, bands], copied.
+
+    power: float32 [n, bands]. Chunks begin every `hop` frames; the last one is moved back to
+    end with the sound. Sound shorter than one chunk is repeated until it fills it.
+    """
+    if len(power) < frames:
+        power = np.tile(power, (-(-frames // len(power)), 1))[:frames]
+    starts = list(range(0, len(power) - frames + 1, hop))
+    if starts[-1] + frames < len(power):
+        starts.append(len(power) - frames)
+    return np.stack([power[s : s + frames] for s in starts])

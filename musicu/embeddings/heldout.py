@@ -1,0 +1,86 @@
+"""Artists kept aside, and how well their recordings find each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.embeddings.pairs import Grouping
+
+
+def hold_out(grouping: Grouping, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Recordings kept for validation, bool [recordings]: whole artists, about `share` of all.
+
+    A recording without an artist goes with its album, one without either on its own. Artists
+    with more than a fifth of that share's room are left for training.
+    """
+    n = len(grouping)
+    makers = np.where(grouping.artist >= 0, grouping.artist, -2 - 2 * n - grouping.album)
+    alone = (grouping.artist < 0) & (grouping.album < 0)
+    makers = np.where(alone, -2 - np.arange(n), makers)
+    room = share * n
+    held = np.zeros(n, dtype=np.bool_)
+    for maker in rng.permutation(np.unique(makers)):
+        rows = makers == maker
+        if held.sum() + rows.sum() <= room and rows.sum() <= max(2, room / 5):
+            held |= rows
+    return held
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutScore:
+    """Mean average precisions in 0 to 1, NaN where no query has an answer.
+
+    track: a window of a recording's first half finds windows of its second half.
+    artist: a recording finds others by its artist. queries: recordings with such an answer.
+    """
+
+    track: float
+    artist: float
+    queries: int
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """For JSON: what could not be measured is None."""
+        track, artist = (None if np.isnan(x) else x for x in (self.track, self.artist))
+        return {"track": track, "artist": artist, "queries": self.queries}
+
+    def better_than(self, other: HeldOutScore) -> bool:
+        """By artist where 20 recordings or more have an answer, by track otherwise."""
+        if self.queries >= 20:
+            return self.artist > other.artist
+        return self.track > other.track
+
+
+def score(
+    halves: NDArray[np.float32], whole: NDArray[np.float32], artist: NDArray[np.int64]
+) -> HeldOutScore:
+    """Held-out retrieval by cosine.
+
+    halves: unit float32 [recordings, 2, dim], one vector from each half. whole: unit float32
+    [recordings, dim]. artist: int64 [recordings], -1 where unknown.
+    """
+    same = np.eye(len(halves), dtype=np.bool_)
+    everyone = np.ones_like(same)
+    track, _ = mean_average_precision(halves[:, 0] @ halves[:, 1].T, same, everyone)
+    kin = (artist[:, None] == artist[None, :]) & (artist >= 0)[:, None]
+    found, queries = mean_average_precision(whole @ whole.T, kin & ~same, everyone & ~same)
+    return HeldOutScore(track, found, queries)
+
+
+def mean_average_precision(
+    scores: NDArray[np.float32], relevant: NDArray[np.bool_], allowed: NDArray[np.bool_]
+) -> tuple[float, int]:
+    """Mean over queries with an answer, and their number; all three are [queries, items].
+
+    Items not `allowed` are left out of a query's ranking; ties keep the items' order.
+    """
+    precisions = []
+    for row, wanted, open_to in zip(scores, relevant & allowed, allowed, strict=True):
+        if wanted.any():
+            items = np.flatnonzero(open_to)
+            hits = wanted[items[np.argsort(-row[items], kind="stable")]]
+            ranks = np.flatnonzero(hits) + 1
+            precisions.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
+    return (float(np.mean(precisions)) if precisions else float("nan")), len(precisions)

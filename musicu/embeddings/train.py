@@ -1,0 +1,203 @@
+"""The trainer of audio encoders: from recordings to a model folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from musicu.embeddings import heldout
+from musicu.embeddings.augment import Draws, augment, warp
+from musicu.embeddings.checkpoint import Learner, load_checkpoint, save_checkpoint
+from musicu.embeddings.encode import encode_chunks
+from musicu.embeddings.finish import Finish, fit_finish, unit
+from musicu.embeddings.heads import Heads, rhythm_of
+from musicu.embeddings.losses import contrastive_loss
+from musicu.embeddings.network import AudioNetwork
+from musicu.embeddings.parallel import Workers
+from musicu.embeddings.train_config import Recipe
+from musicu.embeddings.train_data import Batch, Pool, join
+
+VALIDATION_CHUNKS = 8  # of each recording: four from each half
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a run hears. held: int64, recordings of `real.cache` that validate."""
+
+    real: Pool
+    made: Pool | None
+    held: NDArray[np.int64]
+
+    def batch(self, recipe: Recipe, step: int, rank: int) -> tuple[Batch, np.random.Generator]:
+        """The batch of a step, and the generator for what is done to it."""
+        rng = np.random.default_rng([recipe.seed, step, rank])
+        frames = long_frames(recipe)
+        if self.made is None:
+            return self.real.draw(recipe.tracks, frames, rng), rng
+        count = round(recipe.tracks * recipe.rendered_share)
+        real = self.real.draw(recipe.tracks - count, frames, rng)
+        return join(real, self.made.draw(count, frames, rng)), rng
+
+
+def long_frames(recipe: Recipe) -> int:
+    """Frames to cut for a window that a faster tempo may read further into."""
+    return int(np.ceil(recipe.frames * (1 + recipe.augment.tempo))) + 1
+
+
+def new_learner(recipe: Recipe, start: dict[str, torch.Tensor] | None = None) -> Learner:
+    """A learner at step 0, from the recipe's seed or from weights to go on from."""
+    torch.manual_seed(recipe.seed)
+    network, average = AudioNetwork(recipe.network), AudioNetwork(recipe.network)
+    heads = Heads(recipe.network.dim)
+    if start is not None:
+        network.load_state_dict(start)
+    average.load_state_dict(network.state_dict())
+    for module in (network, heads, average):
+        module.to(recipe.device)
+    parameters = [*network.parameters(), *heads.parameters()]
+    optimiser = torch.optim.AdamW(
+        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    return Learner(network, heads, average, optimiser)
+
+
+def learn(
+    learner: Learner, material: Material, recipe: Recipe, out: Path, report: Report
+) -> Learner:
+    """Run the recipe's steps, going on from a checkpoint in `out` where there is one."""
+    torch.set_num_threads(recipe.threads)
+    mark = _mark(recipe, material)
+    workers = Workers.join(recipe.device)
+    load_checkpoint(out, learner, mark)
+    began = time.monotonic()
+    losses: list[dict[str, float]] = []
+    while learner.step < recipe.steps:
+        losses.append(_step(learner, material, recipe, workers))
+        learner.step += 1
+        last = learner.step == recipe.steps
+        if learner.step % 50 == 0 or last:
+            means = {k: float(np.mean([x[k] for x in losses])) for k in losses[0]}
+            losses.clear()
+            seconds = round(time.monotonic() - began, 1)
+            report({"event": "step", "step": learner.step, "seconds": seconds} | means)
+        if learner.step % recipe.validate_every == 0 or last:
+            scores = validate(learner.average, material, recipe)
+            report({"event": "validation", "step": learner.step} | scores.as_dict())
+        if workers.rank == 0 and (learner.step % recipe.checkpoint_every == 0 or last):
+            save_checkpoint(out, learner, mark)
+    return learner
+
+
+def _mark(recipe: Recipe, material: Material) -> str:
+    """What a checkpoint must share to be gone on from: all but the number of threads."""
+    known = hashlib.sha256("".join(material.real.cache.keys).encode()).hexdigest()[:16]
+    fixed = dataclasses.replace(recipe, threads=1)
+    return json.dumps({"recipe": json.loads(fixed.as_json()), "recordings": known})
+
+
+def _step(
+    learner: Learner, material: Material, recipe: Recipe, workers: Workers
+) -> dict[str, float]:
+    batch, rng = material.batch(recipe, learner.step, workers.rank)
+    logs, rhythms = _prepare(batch, recipe, rng)
+    learner.network.train()
+    learner.average.train(False)
+    for group in learner.optimiser.param_groups:
+        group["lr"] = recipe.learning_rate * schedule(learner.step, recipe)
+    with torch.autocast(recipe.device.split(":")[0], torch.bfloat16, recipe.device != "cpu"):
+        vectors = learner.network(logs)
+        projected = learner.network.projected(vectors)
+    contrast = contrastive_loss(
+        projected.float(),
+        torch.from_numpy(batch.positives).to(recipe.device),
+        torch.from_numpy(batch.negatives).to(recipe.device),
+        recipe.temperature,
+    )
+    known = torch.from_numpy(batch.families).to(recipe.device)
+    rhythm, families = learner.heads.losses(vectors.float(), rhythms, known)
+    loss = contrast + recipe.rhythm * rhythm + recipe.families * families
+    learner.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    workers.average_gradients(learner.parameters())
+    torch.nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
+    learner.optimiser.step()
+    _follow(learner, recipe)
+    return {
+        "loss": loss.item(),
+        "contrast": contrast.item(),
+        "rhythm": rhythm.item(),
+        "families": families.item(),
+    }
+
+
+def _prepare(
+    batch: Batch, recipe: Recipe, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Augmented level-free windows, and the rhythm of the same windows before most of it."""
+    with torch.no_grad():
+        draws = Draws(rng, len(batch.logs))
+        moved = warp(torch.from_numpy(batch.logs), recipe.frames, draws, recipe.augment)
+        rhythms = rhythm_of(moved)
+        logs = augment(moved, draws, recipe.augment)
+    return logs.to(recipe.device), rhythms.to(recipe.device)
+
+
+def schedule(step: int, recipe: Recipe) -> float:
+    """Share of the learning rate: a linear start, then half a cosine down to 2 %."""
+    start = min(1.0, (step + 1) / max(1, recipe.warmup))
+    fall = 0.5 * (1 + float(np.cos(np.pi * step / recipe.steps)))
+    return start * (0.02 + 0.98 * fall)
+
+
+def _follow(learner: Learner, recipe: Recipe) -> None:
+    """Move the running average of the weights towards the network's."""
+    keep = min(recipe.average, (learner.step + 1) / (learner.step + 10))
+    now = learner.network.state_dict()
+    with torch.no_grad():
+        for key, value in learner.average.state_dict().items():
+            if value.dtype.is_floating_point:
+                value.mul_(keep).add_(now[key], alpha=1 - keep)
+            else:
+                value.copy_(now[key])
+
+
+def finish_of(network: AudioNetwork, pool: Pool, recipe: Recipe) -> Finish:
+    """The finishing map, fitted on the recordings that the pool draws from, as it draws them."""
+    recordings = np.flatnonzero(pool.chances)
+    vectors = encode_chunks(
+        network, pool.cache, recordings, recipe.frames, VALIDATION_CHUNKS, recipe.device
+    )
+    return fit_finish(vectors.mean(axis=1), pool.chances[recordings], recipe.shrinkage)
+
+
+def validate(
+    network: AudioNetwork, material: Material, recipe: Recipe, finish: Finish | None = None
+) -> heldout.HeldOutScore:
+    """How well held-out recordings find each other; only centred, by themselves, unless a
+    finish is given."""
+    if len(material.held) == 0:
+        return heldout.HeldOutScore(float("nan"), float("nan"), 0)
+    cache, grouping = material.real.cache, material.real.grouping
+    chunks = encode_chunks(
+        network, cache, material.held, recipe.frames, VALIDATION_CHUNKS, recipe.device
+    )
+    half = VALIDATION_CHUNKS // 2
+    halves = np.stack([chunks[:, half // 2], chunks[:, half + half // 2]], axis=1)
+    whole = chunks.mean(axis=1)
+    if finish is None:
+        centre = whole.mean(axis=0)
+        return heldout.score(
+            unit(halves - centre), unit(whole - centre), grouping.artist[material.held]
+        )
+    return heldout.score(finish.apply(halves), finish.apply(whole), grouping.artist[material.held])

@@ -1,0 +1,136 @@
+"""What a training run hears: real recordings and rendered pieces, in batches drawn by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.embeddings.pairs import (
+    Grouping,
+    PairWeights,
+    as_numbers,
+    draw_tracks,
+    pair_matrices,
+    sampling_weights,
+)
+from musicu.embeddings.rendered import N_FAMILIES, Rendered
+from musicu.embeddings.windows_cache import WindowsCache
+from musicu.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTrack:
+    """A recording to learn from; what is not known of it is None."""
+
+    track_id: str
+    path: Path
+    artist: str | None = None
+    album: str | None = None
+    source: str | None = None
+
+
+def group(tracks: Sequence[TrainingTrack]) -> Grouping:
+    """Who made what; albums of the same title by different artists are different albums."""
+    albums = [f"{t.artist or t.source}\0{t.album}" if t.album else None for t in tracks]
+    return Grouping(
+        as_numbers([t.artist for t in tracks]),
+        as_numbers(albums),
+        as_numbers([t.source for t in tracks]),
+    )
+
+
+def group_rendered(pieces: Sequence[Rendered]) -> Grouping:
+    """A piece's band is its artist and its style is a kinship that is never pushed apart."""
+    band = np.array([p.band for p in pieces], dtype=np.int64)
+    return Grouping(band, np.full(len(pieces), -1, np.int64), np.array([p.style for p in pieces]))
+
+
+def families(pieces: Sequence[Rendered]) -> NDArray[np.float32]:
+    """Which instrument families sound in each piece, 0 or 1, float32 [pieces, families]."""
+    known = np.zeros((len(pieces), N_FAMILIES), dtype=np.float32)
+    for row, piece in enumerate(pieces):
+        known[row, list(piece.families)] = 1.0
+    return known
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Windows of one step.
+
+    logs: log10 mel power float32 [n, frames, bands]. positives, negatives: [n, n], see
+    `pairs.pair_matrices`. families: float32 [n, families], NaN rows where they are not known.
+    """
+
+    logs: NDArray[np.float32]
+    positives: NDArray[np.float32]
+    negatives: NDArray[np.bool_]
+    families: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """Recordings of one kind with their frames; `chances` float64 [recordings] of being drawn."""
+
+    cache: WindowsCache
+    grouping: Grouping
+    chances: NDArray[np.float64]
+    pairs: PairWeights
+    families: NDArray[np.float32] | None = None
+
+    def draw(self, count: int, frames: int, rng: np.random.Generator) -> Batch:
+        """Two windows of `frames` frames of each of `count` recordings."""
+        drawn = draw_tracks(self.chances, count, rng)
+        tracks = np.concatenate([drawn, drawn])
+        room = self.cache.lengths()[tracks] - frames
+        starts = self.cache.offsets[tracks] + (rng.random(len(tracks)) * (room + 1)).astype(int)
+        logs = np.stack([self.cache.frames[s : s + frames] for s in starts]).astype(np.float32)
+        positives, negatives = pair_matrices(tracks, self.grouping, self.pairs)
+        if self.families is None:
+            return Batch(
+                logs, positives, negatives, np.full((len(tracks), N_FAMILIES), np.nan, "f")
+            )
+        source = self.grouping.source[tracks]
+        negatives &= source[:, None] != source[None, :]  # of one style: neither
+        return Batch(logs, positives, negatives, self.families[tracks])
+
+
+def make_pool(
+    cache: WindowsCache,
+    grouping: Grouping,
+    allowed: NDArray[np.bool_],
+    frames: int,
+    balance: float,
+    pairs: PairWeights,
+    known_families: NDArray[np.float32] | None = None,
+) -> Pool:
+    """A pool of the `allowed` recordings (bool [recordings]) that are long enough.
+
+    Raises ModelError where fewer than two are.
+    """
+    usable = allowed & (cache.lengths() >= frames)
+    if usable.sum() < 2:
+        raise ModelError(
+            f"{int(usable.sum())} of {len(usable)} recordings can be trained on: "
+            f"two or more of {frames * 0.032:.1f} s or longer are needed"
+        )
+    chances = sampling_weights(grouping, balance) * usable
+    return Pool(cache, grouping, chances / chances.sum(), pairs, known_families)
+
+
+def join(real: Batch, made: Batch) -> Batch:
+    """One batch of two kinds, each pushed apart from the other."""
+    n, m = len(real.logs), len(made.logs)
+    positives = np.zeros((n + m, n + m), dtype=np.float32)
+    positives[:n, :n], positives[n:, n:] = real.positives, made.positives
+    negatives = np.ones((n + m, n + m), dtype=np.bool_)
+    negatives[:n, :n], negatives[n:, n:] = real.negatives, made.negatives
+    return Batch(
+        np.concatenate([real.logs, made.logs]),
+        positives,
+        negatives,
+        np.concatenate([real.families, made.families]),
+    )

@@ -1,0 +1,106 @@
+"""Who meets in a batch, who is held out, and who belongs together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from musicu.embeddings.finish import fit_finish
+from musicu.embeddings.heldout import hold_out, mean_average_precision, score
+from musicu.embeddings.pairs import (
+    Grouping,
+    PairWeights,
+    as_numbers,
+    draw_tracks,
+    pair_matrices,
+    sampling_weights,
+)
+
+
+def _grouping(artists: list[str | None], albums: list[str | None] | None = None) -> Grouping:
+    none = [None] * len(artists)
+    return Grouping(as_numbers(artists), as_numbers(albums or none), as_numbers(none))
+
+
+def test_unknown_names_are_nobodys_kin() -> None:
+    grouping = _grouping([None, None])
+    positives, negatives = pair_matrices(np.array([0, 1]), grouping, PairWeights(1, 1, 1))
+    assert positives.sum() == 0.0
+    assert negatives[0, 1]
+
+
+def test_kin_are_never_pushed_apart() -> None:
+    grouping = _grouping(["a", "a", "b", "c"], ["x", "y", "y", "z"])
+    tracks = np.array([0, 1, 2, 3, 0, 1, 2, 3])
+    positives, negatives = pair_matrices(tracks, grouping, PairWeights())
+    assert not negatives[0, 1]  # same artist
+    assert not negatives[1, 2]  # same album
+    assert negatives[0, 2]
+    assert positives[0, 1] == 0.0
+    assert positives[0, 4] == 1.0
+    assert (positives == positives.T).all()
+    assert (negatives == negatives.T).all()
+    assert not negatives[positives > 0].any()
+
+
+def test_the_closest_kinship_gives_the_weight() -> None:
+    grouping = _grouping(["a", "a", "a"], ["x", "x", "y"])
+    tracks = np.array([0, 0, 1, 2])
+    positives, _ = pair_matrices(tracks, grouping, PairWeights(1.0, 0.5, 0.2))
+    np.testing.assert_allclose(positives[0], [0.0, 1.0, 0.5, 0.2])
+
+
+def test_a_prolific_artist_does_not_rule_the_batch() -> None:
+    grouping = _grouping(["prolific"] * 90 + [f"artist {i}" for i in range(10)])
+    assert sampling_weights(grouping, 0.0)[:90].sum() == pytest.approx(0.9)
+    halfway = sampling_weights(grouping, 1.0)[:90].sum()
+    assert halfway < 0.5
+    assert sampling_weights(grouping, 1.0).sum() == pytest.approx(1.0)
+
+
+def test_drawn_tracks_are_distinct_and_follow_the_seed() -> None:
+    weights = np.array([0.5, 0.25, 0.25, 0.0])
+    drawn = draw_tracks(weights, 10, np.random.default_rng(3))
+    assert sorted(drawn.tolist()) == [0, 1, 2]
+    again = draw_tracks(weights, 10, np.random.default_rng(3))
+    assert drawn.tolist() == again.tolist()
+
+
+def test_held_out_artists_are_held_out_whole() -> None:
+    artists: list[str | None] = [f"artist {i % 30}" for i in range(120)]
+    held = hold_out(_grouping(artists), 0.2, np.random.default_rng(0))
+    assert 12 <= held.sum() <= 24
+    for name in set(artists):
+        rows = [flag for flag, artist in zip(held, artists, strict=True) if artist == name]
+        assert len(set(rows)) == 1
+
+
+def test_mean_average_precision_by_hand() -> None:
+    scores = np.array([[0.9, 0.8, 0.7, 0.6]], dtype=np.float32)
+    wanted = np.array([[True, False, True, False]])
+    everyone = np.ones_like(wanted)
+    found, queries = mean_average_precision(scores, wanted, everyone)
+    assert found == pytest.approx((1 / 1 + 2 / 3) / 2)
+    assert queries == 1
+    without_second = np.array([[True, False, True, True]])
+    assert mean_average_precision(scores, wanted, without_second)[0] == pytest.approx(1.0)
+
+
+def test_score_finds_perfect_halves_and_nothing_where_nothing_is_known() -> None:
+    units = np.eye(4, dtype=np.float32)
+    found = score(np.stack([units, units], axis=1), units, np.full(4, -1))
+    assert found.track == 1.0
+    assert found.queries == 0
+    assert found.as_dict()["artist"] is None
+
+
+def test_finish_centres_and_whitens() -> None:
+    rng = np.random.default_rng(0)
+    vectors = (rng.standard_normal((4000, 3)) * [10.0, 1.0, 0.1] + 5.0).astype(np.float32)
+    finish = fit_finish(vectors, np.ones(4000), 0.0)
+    placed = (vectors - finish.centre) @ finish.matrix
+    spread = np.cov(placed.T)
+    np.testing.assert_allclose(placed.mean(axis=0), 0.0, atol=1e-4)
+    np.testing.assert_allclose(spread / spread[0, 0], np.eye(3), atol=1e-2)
+    only_centred = fit_finish(vectors, np.ones(4000), 1e6)
+    np.testing.assert_allclose(only_centred.matrix, np.eye(3), atol=1e-3)

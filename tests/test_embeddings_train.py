@@ -1,0 +1,219 @@
+"""Training: that it learns, that it resumes to the same result, that it never ends worse."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from musicu.embeddings import train, training  # noqa: E402
+from musicu.embeddings.augment_config import AugmentConfig  # noqa: E402
+from musicu.embeddings.cards import read_card  # noqa: E402
+from musicu.embeddings.embedder import Embedder  # noqa: E402
+from musicu.embeddings.export import as_toml  # noqa: E402
+from musicu.embeddings.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
+from musicu.embeddings.train_config import (  # noqa: E402
+    NetworkConfig,
+    Recipe,
+    read_recipe,
+    recipe_from,
+)
+from musicu.embeddings.train_data import TrainingTrack  # noqa: E402
+from musicu.errors import AudioError, ModelError  # noqa: E402
+from musicu.records import Audio  # noqa: E402
+
+RATE = 16_000
+TINY = Recipe(
+    name="tiny",
+    steps=6,
+    tracks=6,
+    frames=64,
+    held_out=0.34,
+    validate_every=3,
+    checkpoint_every=2,
+    average=0.5,
+    network=NetworkConfig(dim=16, channels=(8, 8, 8, 8), projection=8),
+    augment=AugmentConfig(tempo=0.02),
+)
+
+
+def _sound(path: Path) -> np.ndarray:
+    """A made recording: the artist's chord and pulse, with the track's own melody."""
+    artist, track = (int(part) for part in path.stem.split("-"))
+    rng = np.random.default_rng([artist, track])
+    t = np.arange(6 * RATE) / RATE
+    chord = sum(np.sin(2 * np.pi * 90 * (artist + 2) * k * t) / k for k in (1, 2, 3, 5))
+    pulse = np.exp(-6 * (t % (0.2 + 0.05 * artist)))
+    melody = np.sin(2 * np.pi * np.repeat(rng.uniform(300, 900, 12), RATE // 2) * t)
+    return (0.2 * chord * pulse + 0.1 * melody).astype(np.float32)
+
+
+@pytest.fixture
+def tracks(tmp_path: Path) -> list[TrainingTrack]:
+    found = []
+    for artist in range(6):
+        for track in range(3):
+            path = tmp_path / f"{artist}-{track}.wav"
+            path.write_bytes(b"made when read")
+            found.append(TrainingTrack(path.stem, path, f"artist {artist}", f"album {artist}"))
+    return found
+
+
+def _weights(model: Path) -> bytes:
+    return (model / "weights.safetensors").read_bytes()
+
+
+def test_a_stopped_run_goes_on_to_the_same_result(
+    tracks: list[TrainingTrack], tmp_path: Path
+) -> None:
+    through = training.train_audio(tracks, TINY, tmp_path / "through", read=_sound)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(event: dict[str, Any]) -> None:
+        if event["event"] == "validation" and event["step"] == 3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        training.train_audio(tracks, TINY, tmp_path / "halted", read=_sound, report=stop)
+    steps: list[int] = []
+    resumed = training.train_audio(
+        tracks, TINY, tmp_path / "halted", read=_sound, report=lambda e: steps.append(e["step"])
+    )
+    assert min(steps) == 3  # it did not begin again at the beginning
+    assert _weights(resumed.model) == _weights(through.model)
+    assert (resumed.model / "model.onnx").read_bytes() == (
+        through.model / "model.onnx"
+    ).read_bytes()
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(
+    tracks: list[TrainingTrack], tmp_path: Path
+) -> None:
+    training.train_audio(tracks, TINY, tmp_path / "run", read=_sound)
+    other = dataclasses.replace(TINY, temperature=0.5)
+    with pytest.raises(ModelError, match="another recipe"):
+        training.train_audio(tracks, other, tmp_path / "run", read=_sound)
+
+
+def test_a_run_leaves_a_model_a_log_and_a_picture(
+    tracks: list[TrainingTrack], tmp_path: Path
+) -> None:
+    result = training.train_audio(tracks, TINY, tmp_path / "run", read=_sound)
+    events = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in events if e["event"] == "validation"] == [3, 6]
+    assert (tmp_path / "run/curves.svg").read_text().startswith("<svg")
+    embedder = Embedder.load(result.model)
+    vector = embedder.embed(Audio.of(_sound(Path("1-1.wav")), RATE))
+    assert vector.shape == (16,)
+    assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
+    with (result.model / "credits.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(tracks)
+
+
+def test_going_on_never_ends_worse_than_it_began(
+    tracks: list[TrainingTrack], tmp_path: Path
+) -> None:
+    first = training.train_audio(tracks, TINY, tmp_path / "first", read=_sound)
+    ruinous = dataclasses.replace(TINY, name="ruined", learning_rate=30.0, warmup=1)
+    result = training.train_audio(
+        tracks, ruinous, tmp_path / "second", read=_sound, init=first.model
+    )
+    assert result.before is not None
+    assert result.kept in ("unchanged", "refitted")
+    assert read_card(result.model).name == "ruined"
+
+
+def test_an_unreadable_recording_is_counted_not_lost(
+    tracks: list[TrainingTrack], tmp_path: Path
+) -> None:
+    def read(path: Path) -> np.ndarray:
+        if path.stem == "2-1":
+            raise AudioError("it is torn")
+        return _sound(path)
+
+    result = training.train_audio(tracks, TINY, tmp_path / "run", read=read)
+    assert result.failures == {str(tracks[7].path): "it is torn"}
+
+
+def test_too_little_to_learn_from_is_said(tracks: list[TrainingTrack], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="too few"):
+        training.train_audio(tracks[:2], TINY, tmp_path / "run", read=_sound)
+
+
+def test_recipes_survive_toml(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(as_toml(TINY), encoding="utf-8")
+    assert read_recipe(path) == TINY
+
+
+def test_a_setting_that_does_not_exist_is_named() -> None:
+    with pytest.raises(ModelError, match="stpes"):
+        recipe_from({"stpes": 3}, "recipe.toml")
+    with pytest.raises(ModelError, match=r"\[augment\].*loud"):
+        recipe_from({"augment": {"loud": 3}}, "recipe.toml")
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    recipe = dataclasses.replace(TINY, steps=100, warmup=10)
+    rates = [train.schedule(step, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1, abs=0.01)
+    assert max(rates) == pytest.approx(rates[9], abs=0.01)
+    assert rates[-1] < 0.03
+
+
+def test_rhythm_target_shows_the_period_of_a_pulse() -> None:
+    logs = torch.full((1, 128, 80), -3.0)
+    logs[:, ::16] = 0.0
+    rhythm = rhythm_of(logs)[0]
+    assert rhythm[:20].argmax().item() + SHORTEST_LAG == 16
+
+
+@pytest.mark.slow
+def test_two_processes_average_their_gradients(tmp_path: Path) -> None:
+    """Started as torchrun starts them, over gloo."""
+    script = (
+        "import os, torch\n"
+        "from musicu.embeddings.parallel import Workers\n"
+        "w = Workers.join('cpu')\n"
+        "p = torch.nn.Parameter(torch.zeros(2))\n"
+        "p.grad = torch.full((2,), float(w.rank))\n"
+        "w.average_gradients([p])\n"
+        "assert w.count == 2 and p.grad.tolist() == [0.5, 0.5], p.grad\n"
+    )
+    settings = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29741", "WORLD_SIZE": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=os.environ | settings | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+
+
+@pytest.mark.slow
+def test_the_short_recipe_learns_on_real_music(shared_music: Path, tmp_path: Path) -> None:
+    with (shared_music / "tracks.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    tracks = [
+        TrainingTrack(r["path"], shared_music / r["path"], r["artist"] or None, r["album"] or None)
+        for r in rows
+    ]
+    recipe = Recipe(name="short", steps=250, held_out=0.2, average=0.98, validate_every=250)
+    material, _ = training.gather(tracks, recipe, tmp_path, training._read)
+    fresh = train.validate(train.new_learner(recipe).network, material, recipe)
+    result = training.train_audio(tracks, recipe, tmp_path)
+    assert result.learned.artist > fresh.artist + 0.03
+    assert result.learned.track > fresh.track
