@@ -1,0 +1,41 @@
+"""All statistics of a recording, in ten blocks that each say one thing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from musicu.features.dynamics import dynamics, percussion
+from musicu.features.frames import Frames, read_frames
+from musicu.features.rhythm import fluctuation, onsets, pulse
+from musicu.features.timbre import (
+    Statistics,
+    colour,
+    movement,
+    spread,
+    togetherness,
+    tonality,
+)
+from musicu.features.tonal import harmony, pitch
+from musicu.records import Audio
+
+BLOCKS: dict[str, tuple[Callable[[Frames], Statistics], ...]] = {
+    "colour": (colour,),
+    "spread": (spread,),
+    "togetherness": (togetherness,),
+    "movement": (movement, onsets),
+    "fluctuation": (fluctuation,),
+    "pulse": (pulse,),
+    "dynamics": (dynamics, percussion),
+    "tonality": (tonality,),
+    "harmony": (harmony,),
+    "pitch": (pitch,),
+}
+
+
+def track_statistics(audio: Audio) -> dict[str, Statistics]:
+    """The statistics of a recording at 22,050 Hz: block → group → float64 [n], always finite."""
+    frames = read_frames(audio)
+    found: dict[str, Statistics] = {}
+    for block, makers in BLOCKS.items():
+        found[block] = {name: v for make in makers for name, v in make(frames).items()}
+    return found

@@ -1,0 +1,152 @@
+"""Statistics of made sounds whose answers are known."""
+
+import numpy as np
+import pytest
+
+from musicu.features import dynamics, rhythm, timbre, tonal
+from musicu.features.frames import FRAME_RATE, HOP, N_FFT, N_MELS, SAMPLE_RATE, read_frames
+from musicu.features.mel import hz_to_mel, power_spectrogram
+from musicu.features.statistics import track_statistics
+from musicu.records import Audio
+
+
+def frames_of(samples):
+    return read_frames(Audio.of(np.asarray(samples, np.float32), SAMPLE_RATE))
+
+
+def sine(hz, seconds=4.0):
+    return 0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE)
+
+
+def clicks(period, seconds=20.0):
+    samples = np.random.default_rng(0).normal(0, 1e-4, round(seconds * SAMPLE_RATE))
+    for start in np.arange(0.5, seconds - 0.1, period):
+        at = round(start * SAMPLE_RATE)
+        samples[at : at + 200] += 0.5
+    return samples
+
+
+def tones(midi, seconds=4.0):
+    return sum(sine(440 * 2 ** ((m - 69) / 12), seconds) for m in midi) / len(midi)
+
+
+def noise(seconds=4.0):
+    return np.random.default_rng(3).normal(0, 0.1, round(seconds * SAMPLE_RATE))
+
+
+@pytest.mark.parametrize("hz", [400.0, 1000.0, 3000.0])
+def test_centroid_of_a_sine_is_its_own_band(hz):
+    low, high, at = hz_to_mel(np.array([40.0, 7800.0, hz]))
+    expected = (at - low) / (high - low) * (N_MELS + 1) - 1
+    centroid = timbre.spectral_moments(frames_of(sine(hz)).whole("mel"))[:, 0]
+    assert np.abs(centroid - expected).max() < 0.6
+
+
+def test_a_sine_is_less_flat_than_noise_in_its_octave():
+    octave = 4  # 800 to 1600 Hz
+    tone, hiss = (timbre.tonality(frames_of(x))["flatness"][octave] for x in (sine(1e3), noise()))
+    assert tone < -2.0
+    # the geometric mean of exponentially distributed power is exp(-0.5772) of its mean
+    assert hiss == pytest.approx(-0.5772 / np.log(10), abs=0.05)
+
+
+@pytest.mark.parametrize("period", [0.35, 0.5, 0.8])
+def test_clicks_return_after_their_period(period):
+    curve = rhythm.periodicity(frames_of(clicks(period)))
+    shortest = round(0.2 * FRAME_RATE)
+    peak = shortest + curve[shortest : round(1.3 * period * FRAME_RATE)].argmax()
+    assert peak / FRAME_RATE == pytest.approx(period, abs=0.6 / FRAME_RATE)
+
+
+def test_fluctuation_peaks_at_the_rate_of_the_beat():
+    rate = 3.2
+    t = np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE
+    pattern = rhythm.fluctuation(
+        frames_of(noise(20.0) * 10 ** (0.5 * np.sin(2 * np.pi * rate * t)))
+    )["fluctuation"].reshape(rhythm.BLOCK_BANDS, -1)
+    expected = np.searchsorted(rhythm.MODULATION_HZ, rate) - 1
+    assert (pattern.argmax(axis=1) == expected).all()
+
+
+def test_harmony_is_the_same_in_another_key():
+    chords = [(72, 76, 79), (77, 81, 84), (79, 83, 86), (72, 76, 79)]
+    original, transposed = (
+        tonal.harmony(frames_of(np.concatenate([tones(np.add(c, by), 1.0) for c in chords])))
+        for by in (0, 5)
+    )
+    for name in ("intervals", "sorted_chroma", "chord_steps"):
+        assert np.abs(original[name] - transposed[name]).max() < 0.04, name
+    cluster = tonal.harmony(frames_of(np.concatenate([tones((72, 73, 74), 1.0)] * 4)))
+    assert np.abs(original["intervals"] - cluster["intervals"]).max() > 0.08
+
+
+def test_a_fifth_shows_as_seven_semitones():
+    intervals = tonal.pitch(frames_of(tones((72, 79))))["wide_intervals"]
+    # neighbouring semitones share bins, so that steps of one and two count for nothing here
+    assert 3 + intervals[2:].argmax() == 7
+
+
+def test_pitch_classes_count_from_e():
+    shares = tonal.chroma(tonal.note_salience(frames_of(sine(440.0)).whole("notes")))
+    assert (shares.argmax(axis=1) == 5).all()  # E F F# G G# A
+
+
+def test_clicks_are_percussive_and_tones_are_not():
+    struck, held = (
+        dynamics.percussion(frames_of(x))["percussion"] for x in (clicks(0.5), sine(500))
+    )
+    assert struck.min() > 0.9
+    assert held[0] < 0.1
+
+
+def test_loudness_steps_of_a_gated_tone():
+    gate = np.where(np.arange(8 * SAMPLE_RATE) // (2 * SAMPLE_RATE) % 2, 1.0, 0.1)
+    loudness = dynamics.dynamics(frames_of(gate * noise(8.0)))["loudness"]
+    assert loudness[5] - loudness[1] == pytest.approx(2.0, abs=0.1)  # 20 dB
+
+
+@pytest.mark.parametrize("gain", [0.01, 0.25, 50.0])
+def test_no_statistic_hears_the_level(gain):
+    sound = tones((60, 64, 67)) + 0.1 * noise() + clicks(0.5, 4.0)
+    pair = [
+        track_statistics(Audio.of((sound * g).astype(np.float32), SAMPLE_RATE)) for g in (1, gain)
+    ]
+    for block, groups in pair[0].items():
+        for name, values in groups.items():
+            assert np.abs(values - pair[1][block][name]).max() < 2e-3, (block, name)
+
+
+def test_constant_offset_is_not_heard():
+    original, shifted = (timbre.colour(frames_of(noise() + offset)) for offset in (0.0, 0.2))
+    assert np.abs(original["cepstrum"] - shifted["cepstrum"]).max() < 1e-3
+
+
+def test_frames_lie_wholly_inside_their_window():
+    samples = noise(2.0).astype(np.float32)
+    alone = frames_of(samples)
+    assert len(alone.whole("mel")) == (len(samples) - N_FFT) // HOP + 1
+    power = power_spectrogram(samples, N_FFT, HOP)
+    assert np.isfinite(power).all()
+    edges = (0, len(samples), 2 * len(samples))
+    twice = Audio(np.concatenate([samples, samples]), SAMPLE_RATE, edges, (0.0, 5.0), 7.0)
+    first, second = read_frames(twice).windows
+    assert np.array_equal(first.mel, second.mel)
+    assert np.allclose(first.mel, alone.windows[0].mel, atol=1e-5)
+
+
+def test_cepstra_equal_librosas():
+    librosa = pytest.importorskip("librosa", reason="librosa serves as the oracle for cepstra")
+    mel = np.random.default_rng(1).uniform(-5, 0, (50, N_MELS)).astype(np.float32)
+    expected = librosa.feature.mfcc(S=10.0 * mel.T, n_mfcc=timbre.N_CEPSTRA)
+    assert np.allclose(10.0 * timbre.cepstra(mel), expected.T, atol=1e-4)
+
+
+def test_mel_power_equals_librosas():
+    librosa = pytest.importorskip("librosa", reason="librosa serves as the oracle for mel power")
+    samples = (noise(2.0) + sine(700.0, 2.0)).astype(np.float32)
+    expected = librosa.feature.melspectrogram(
+        y=samples, sr=SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS, fmin=40.0,
+        fmax=7800.0, center=False,
+    ).T  # fmt: skip
+    expected = np.log10(np.maximum(expected / expected.mean(), 1e-6))
+    assert np.abs(frames_of(samples).whole("mel") - expected).max() < 1e-3
