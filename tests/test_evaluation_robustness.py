@@ -66,14 +66,14 @@ def tone(track: int, seconds: float = 4.0) -> np.ndarray:
 @pytest.fixture
 def heard(tmp_path: Path) -> tuple[Trial, Players]:
     embedder = BandEmbedder()
-    vectors = []
+    vectors, said = [], list[str]()
     for track in range(TRACKS):
         soundfile.write(tmp_path / f"{track}.wav", tone(track), RATE, subtype="FLOAT")
         audio = read_audio(tmp_path / f"{track}.wav", 16_000, embedder.windows)
         vectors.append(embedder.embed(audio))
     table = pa.table({"artist": [f"a{i // 2}" for i in range(TRACKS)]})
     trial = Trial({"bands": np.array(vectors)}, table, Labels.of(table), seed=0, draws=50)
-    return trial, Players(lambda row: tmp_path / f"{row}.wav", {"bands": embedder})
+    return trial, Players(lambda row: tmp_path / f"{row}.wav", {"bands": embedder}, said.append)
 
 
 def test_a_model_deaf_to_the_change_keeps_its_neighbours(heard: tuple[Trial, Players]) -> None:

@@ -167,7 +167,9 @@ class FakeCatalog:
 
 
 def test_models_are_measured_on_the_recordings_that_all_have_once() -> None:
-    found = evaluate(FakeCatalog(), protocols=QUICK, bootstrap=20)
+    said: list[str] = []
+    found = evaluate(FakeCatalog(), protocols=QUICK, bootstrap=20, progress=said.append)
+    assert said == ["rankings", "hubness"]
     assert found.about()["tracks"] == 99
     assert list(found.about()["models"]) == ["good", "part", "random"]
     alone = evaluate(FakeCatalog(), ["good"], protocols=["same-artist"], bootstrap=20)

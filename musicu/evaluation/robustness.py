@@ -37,10 +37,14 @@ COSTS = ("processor seconds to decode", "processor seconds to embed")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Players:
-    """What can be heard again: a file for every row of the trial, and the models by name."""
+    """What can be heard again: a file for every row of the trial, and the models by name.
+
+    say: told which recording is heard now.
+    """
 
     file: Callable[[int], Path]
     embedders: Mapping[str, Embedder]
+    say: Callable[[str], None]
 
 
 def sample_rows(trial: Trial, count: int) -> Rows:
@@ -64,7 +68,8 @@ def measure_robustness(trial: Trial, players: Players, rows: Rows) -> list[Measu
         return [row for name in names for row in unmeasured(trial, name, METRICS, why)]
     heard: list[int] = []
     scores: list[NDArray[np.float64]] = []
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
+        players.say(f"robustness: recording {number} of {len(rows)}")
         try:
             whole = read_audio(players.file(int(row)), RATE).samples
             scores.append(_changed_scores(trial, players, int(row), whole))
@@ -139,6 +144,7 @@ def measure_seconds(trial: Trial, players: Players, rows: Rows) -> list[Measurem
     found = []
     for model, embedder in players.embedders.items():
         heard, spent = [], []
+        players.say(f"cost of {model}")
         for row in rows:
             try:
                 spent.append(_timed(embedder, players.file(int(row))))

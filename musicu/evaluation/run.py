@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,11 @@ from musicu.evaluation.probes import measure_probe
 from musicu.evaluation.protocols import RETRIEVAL
 from musicu.evaluation.ranking import Matrix, unit_rows
 from musicu.evaluation.spaces import measure_hubness, measure_retrieval
+
+if TYPE_CHECKING:
+    from musicu.evaluation.robustness import Players
+
+Say = Callable[[str], None]
 
 RANDOM = "random"
 RANDOM_DIM = 128
@@ -42,28 +48,33 @@ def evaluate(
     sample: int = 50,
     seed: int = 0,
     bootstrap: int = 1000,
+    progress: Say | None = None,
 ) -> Evaluation:
     """Measure models whose vectors the catalog holds, all on the tracks that all of them have.
 
     models: names, or folders of models; all of the catalog's where None. baselines: those the
     catalog lacks are left out, and noted; "random" is always there. columns: what the probes
     predict. sample: how many recordings are heard again for robustness and cost. bootstrap: how
-    many draws of artists. A recording that is in the catalog twice counts once.
+    many draws of artists. progress: told in a few words what is done now; hearing takes minutes,
+    the rest seconds up to some thousand tracks. A recording that is there twice counts once.
 
     Raises QueryError for unknown models, protocols or columns, and MissingExtraError where
     probes or clustering are asked for without scikit-learn.
     """
+    say = progress or _silent
+    _check(protocols, PROTOCOLS)
     folders = _folders(catalog, models)
     absent = [name for name in baselines if name != RANDOM and name not in catalog.models()]
     notes = [f"baseline {name} is not in the catalog: embed with --model {name}" for name in absent]
     names = dict.fromkeys([*folders, *(b for b in baselines if b not in absent and b != RANDOM)])
     tracks, vectors = _common(catalog, list(names))
     trial = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
-    found = _measure(trial, _checked(protocols, PROTOCOLS), columns)
+    found = _measure(trial, protocols, columns, say)
     if {"robustness", "cost"} & set(protocols):
         embedders, unheard = _embedders(catalog, {name: folders.get(name, name) for name in names})
         notes += unheard
-        found += _hear(trial, catalog, embedders, protocols, sample)
+        players = _players(trial, catalog, embedders, say)
+        found += _hear(trial, players, protocols, sample)
     return Evaluation(
         trial, tuple(found), tuple(b for b in baselines if b not in absent), tuple(notes)
     )
@@ -86,11 +97,12 @@ def evaluate_vectors(
     among the vectors, or "random". Raises as `evaluate` does, and QueryError where rows do not
     match or numbers are not finite.
     """
+    _check(protocols, OF_VECTORS)
     unknown = [name for name in baselines if name != RANDOM and name not in vectors]
     if unknown:
         raise QueryError(f"baselines {unknown} are not among the vectors: {', '.join(vectors)}")
     trial = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
-    found = _measure(trial, _checked(protocols, OF_VECTORS), columns)
+    found = _measure(trial, protocols, columns, _silent)
     return Evaluation(trial, tuple(found), tuple(baselines), ())
 
 
@@ -99,13 +111,16 @@ def random_vectors(count: int, seed: int, dim: int = RANDOM_DIM) -> Matrix:
     return unit_rows(np.random.default_rng([seed, dim]).normal(size=(count, dim)))
 
 
-def _checked(protocols: Sequence[str], known: Sequence[str]) -> Sequence[str]:
+def _silent(words: str) -> None:
+    """Say nothing."""
+
+
+def _check(protocols: Sequence[str], known: Sequence[str]) -> None:
     unknown = [name for name in protocols if name not in known]
     if unknown:
         raise QueryError(f"there is no protocol {unknown[0]!r} here: choose of {', '.join(known)}")
     if {*PROBES, "clustering"} & set(protocols):
         sklearn("metrics")  # better now than after an hour of rankings
-    return protocols
 
 
 def _trial(
@@ -140,15 +155,24 @@ def _with_columns(tracks: pa.Table) -> pa.Table:
     return tracks
 
 
-def _measure(trial: Trial, protocols: Sequence[str], columns: Sequence[str]) -> list[Measurement]:
-    found = measure_retrieval(trial, [p for p in RETRIEVAL if p.name in protocols])
+def _measure(
+    trial: Trial, protocols: Sequence[str], columns: Sequence[str], say: Say
+) -> list[Measurement]:
+    found: list[Measurement] = []
+    retrieval = [protocol for protocol in RETRIEVAL if protocol.name in protocols]
+    if retrieval:
+        say("rankings")
+        found += measure_retrieval(trial, retrieval)
     for name, kind in PROBES.items():
         if name in protocols:
+            say(name)
             found += [row for column in columns for row in measure_probe(trial, kind, column)]
     if "clustering" in protocols:
+        say("clustering")
         grouped = dict.fromkeys(["artist", *columns])
         found += [row for column in grouped for row in measure_clustering(trial, column)]
     if "hubness" in protocols:
+        say("hubness")
         found += measure_hubness(trial)
     if "cost" in protocols:
         found += _sizes(trial)
@@ -219,22 +243,20 @@ def _embedders(
     return found, notes
 
 
-def _hear(
-    trial: Trial,
-    catalog: Catalog,
-    embedders: Mapping[str, Embedder],
-    protocols: Sequence[str],
-    sample: int,
-) -> list[Measurement]:
-    from musicu.evaluation.robustness import (
-        Players,
-        measure_robustness,
-        measure_seconds,
-        sample_rows,
-    )
+def _players(
+    trial: Trial, catalog: Catalog, embedders: Mapping[str, Embedder], say: Say
+) -> Players:
+    from musicu.evaluation.robustness import Players
 
     ids = trial.tracks["track_id"].to_pylist()
-    players = Players(lambda row: catalog.file(ids[row]), embedders)
+    return Players(lambda row: catalog.file(ids[row]), embedders, say)
+
+
+def _hear(
+    trial: Trial, players: Players, protocols: Sequence[str], sample: int
+) -> list[Measurement]:
+    from musicu.evaluation.robustness import measure_robustness, measure_seconds, sample_rows
+
     rows = sample_rows(trial, sample)
     found = measure_seconds(trial, players, rows) if "cost" in protocols else []
     return found + (measure_robustness(trial, players, rows) if "robustness" in protocols else [])
