@@ -92,7 +92,7 @@ def test_playing_one_pauses_the_other_and_keys_move_on(browser: Browser, tmp_pat
     assert browser.run(paused) == [True, False, True, True, True]
     browser.press(" ")
     browser.wait_for("document.querySelectorAll('audio')[1].paused")
-    assert browser.run("document.getElementById('toggle').getAttribute('aria-label')") == "Play"
+    browser.wait_for("document.getElementById('toggle').getAttribute('aria-label') === 'Play'")
     browser.run("document.querySelectorAll('audio')[0].play()")
     browser.wait_for("document.querySelector('.hero').classList.contains('playing')")
 

@@ -20,7 +20,8 @@ class Rules:
     diversity: 0 takes the best scores, 1 only looks for what differs from what is there.
     min_score: the lowest score that may stand on a shelf; None lets everything in.
     duplicate_cosine: from which likeness two files with one title, one performer and one
-        duration are taken for one recording.
+        duration are taken for one recording. Under musicu-stats-v1 copies of 39 recordings
+        (MP3 at 64 kbit/s, Vorbis, 1.5 s cut off and 6 dB less) reached 0.939 to 1.000.
     blocked_artists: names; their tracks never appear, in whatever spelling.
     blocked_tracks: ids; they never appear, nor does the same recording in another file.
 
@@ -31,7 +32,7 @@ class Rules:
     max_per_album: int = 2
     diversity: float = 0.4
     min_score: float | None = None
-    duplicate_cosine: float = 0.98
+    duplicate_cosine: float = 0.93
     blocked_artists: frozenset[str] = frozenset()
     blocked_tracks: frozenset[str] = frozenset()
 
