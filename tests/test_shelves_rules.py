@@ -71,7 +71,7 @@ def one_recording(a: dict[str, Any], b: dict[str, Any], cosine: float, least: fl
     return named and known and bool(artist_keys(a) & artist_keys(b)) and cosine >= least
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(catalogs(), rule_sets(), st.integers(1, 12))
 def test_shelf_keeps_every_rule(
     catalog: tuple[list[dict[str, Any]], np.ndarray[Any, Any]], rules: Rules, size: int
@@ -104,7 +104,7 @@ def test_shelf_keeps_every_rule(
     assert max(Counter(runs).values(), default=0) <= rules.max_per_album
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(catalogs(), st.randoms(use_true_random=False))
 def test_order_and_scale_of_candidates_change_nothing(
     catalog: tuple[list[dict[str, Any]], np.ndarray[Any, Any]], random: Any
