@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from musicu.errors import QueryError
@@ -41,7 +42,7 @@ def good() -> np.ndarray:
 
 def test_a_good_model_is_surely_ahead_of_chance() -> None:
     found = evaluate_vectors({"good": good()}, tracks(), protocols=QUICK, bootstrap=200)
-    rows = found.to_table().filter(pa.compute.field("model") == "good").to_pylist()
+    rows = found.to_table().filter(pc.field("model") == "good").to_pylist()
     ahead = {(r["protocol"], r["metric"]): r for r in rows}
     for metric in ("mean average precision", "recall@10", "hit rate@1", "nDCG@10"):
         assert ahead["same-artist", metric]["diff_low"] > 0
