@@ -1,15 +1,18 @@
 """The role that `StatsEmbedder` fills, on made sounds; and the shipped model on real music."""
 
+import importlib.util
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from musicu.embeddings.cards import SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
-from musicu.embeddings.fit_stats import fit_constants
+from musicu.embeddings.fit_stats import fit_constants, measure, read_tracks
 from musicu.embeddings.stats import project
 from musicu.errors import ModelError
 from musicu.records import Audio
@@ -154,3 +157,26 @@ def test_every_recording_of_the_fit_is_credited():
     lines = (SHIPPED_STATS / "credits.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "title,artist,license,source_repo,source_commit,source_path"
     assert len(lines) > 500
+
+
+@pytest.mark.slow
+def test_artists_not_in_the_fit_are_found_more_often_than_by_librosas_statistics(shared_music):
+    quality = benchmark()
+    peers = pq.read_table(shared_music.parent / "peers" / "peers.parquet")
+    theirs = dict(zip(peers["path"].to_pylist(), peers["librosa"].to_pylist(), strict=True))
+    tracks = [t for t in read_tracks(shared_music) if t["path"] in theirs]
+    windows = read_card(SHIPPED_STATS).windows
+    rows = measure([shared_music / track["path"] for track in tracks], windows)
+    labels = quality.Labels(tracks)
+    ours = quality.evaluate(rows, labels, quality.fit_stats_model)
+    floor = quality.best_of(np.array([theirs[t["path"]] for t in tracks]), labels)[1]
+    for protocol in ("artist", "other albums"):
+        assert np.nanmean(ours[protocol]) > np.nanmean(floor[protocol]), protocol
+
+
+def benchmark():
+    path = Path(__file__).parents[1] / "benchmarks" / "stats_quality.py"
+    spec = importlib.util.spec_from_file_location("stats_quality", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -33,6 +33,9 @@ from musicu.records import Audio, Windows
 NUMBERS_PER_BLOCK = 24
 SHRINKAGE = 1.0  # of a block's variances, towards their mean over at most twenty directions
 WITHIN_SHRINKAGE = 5.0  # of the spread within artists, towards the same in all directions
+# chosen on artist-disjoint folds; the folds want no finer steps than these
+BLOCK_WEIGHTS = {"colour": 1.3, "harmony": 1.5, "pitch": 1.3}
+BLOCK_WEIGHTS |= {"pulse": 0.7, "spread": 0.7, "fluctuation": 0.7, "togetherness": 0.8}
 MOST_PER_ARTIST = 8  # a prolific artist counts as this many recordings
 CREDITS = ("title", "artist", "license", "source_repo", "source_commit", "source_path")
 
@@ -82,7 +85,9 @@ def fit_constants(statistics: Rows, artists: list[str]) -> Constants:
         projections[block] = _whitening(columns, sizes).astype(np.float32)
         start += sum(sizes)
     blocks = np.stack([project_blocks(row, projections) for row in scores])
-    final = _within_artists(blocks, artists).astype(np.float32)
+    weights = [BLOCK_WEIGHTS.get(block, 1.0) for block in projections]
+    weights = np.repeat(weights, [matrix.shape[1] for matrix in projections.values()])
+    final = (weights[:, None] * _within_artists(blocks * weights, artists)).astype(np.float32)
     centre = blocks.mean(axis=0).astype(np.float32)
     return Constants(quantiles, mean, projections, centre, final)
 

@@ -47,6 +47,7 @@ class Spectra:
 class Frames:
     """A recording's frames: one `Spectra` per window; no frame straddles two windows."""
 
+    audio: Audio
     windows: tuple[Spectra, ...]
 
     def whole(self, name: str) -> NDArray[np.float32]:
@@ -72,7 +73,7 @@ def read_frames(audio: Audio) -> Frames:
     silent = float(mean) <= _TINY
     if silent:
         powers = [_powers(np.zeros(3 * SAMPLE_RATE, np.float32))]
-    return Frames(tuple(_relative(power, scale, silent) for power in powers))
+    return Frames(audio, tuple(_relative(power, scale, silent) for power in powers))
 
 
 _Powers = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]

@@ -1,4 +1,4 @@
-"""All statistics of a recording, in ten blocks that each say one thing of it."""
+"""All statistics of a recording, in eleven blocks that each say one thing of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from musicu.features.timbre import (
     tonality,
 )
 from musicu.features.tonal import harmony, pitch
+from musicu.features.waveform import peakiness
 from musicu.records import Audio
 
 BLOCKS: dict[str, tuple[Callable[[Frames], Statistics], ...]] = {
@@ -29,6 +30,7 @@ BLOCKS: dict[str, tuple[Callable[[Frames], Statistics], ...]] = {
     "tonality": (tonality,),
     "harmony": (harmony,),
     "pitch": (pitch,),
+    "waveform": (peakiness,),
 }
 
 
