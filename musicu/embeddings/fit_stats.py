@@ -85,8 +85,8 @@ def fit_constants(statistics: Rows, artists: list[str]) -> Constants:
         projections[block] = _whitening(columns, sizes).astype(np.float32)
         start += sum(sizes)
     blocks = np.stack([project_blocks(row, projections) for row in scores])
-    weights = [BLOCK_WEIGHTS.get(block, 1.0) for block in projections]
-    weights = np.repeat(weights, [matrix.shape[1] for matrix in projections.values()])
+    by_block = [BLOCK_WEIGHTS.get(block, 1.0) for block in projections]
+    weights = np.repeat(by_block, [matrix.shape[1] for matrix in projections.values()])
     final = (weights[:, None] * _within_artists(blocks * weights, artists)).astype(np.float32)
     centre = blocks.mean(axis=0).astype(np.float32)
     return Constants(quantiles, mean, projections, centre, final)
