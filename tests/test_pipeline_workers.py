@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import pytest
 
+from musicu.embeddings.cards import find_model
+from musicu.errors import ModelError
 from musicu.pipeline.workers import Worker, WorkerDiedError
 
 ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
@@ -59,3 +62,9 @@ def test_a_closed_worker_starts_no_process() -> None:
     made.close()
     with pytest.raises(WorkerDiedError, match="the run was stopped"):
         made.ask("embed", Path("x"))
+
+
+def test_a_model_that_changed_since_the_run_began_is_not_used(tmp_path: Path) -> None:
+    card = dataclasses.replace(find_model("musicu-stats-v1"), fingerprint="0" * 16)
+    with pytest.raises(ModelError, match="changed during the run"):
+        Worker(card, 60.0).ask("embed", tmp_path / "x.flac")

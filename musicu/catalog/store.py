@@ -70,7 +70,13 @@ class Store:
                 ) from None
             self.manifest = newer  # a writer has replaced the file since we read the manifest
             return self.read(table, columns)
-        return pa.concat_tables(parts, promote_options="default") if parts else None
+        try:
+            return pa.concat_tables(parts, promote_options="default") if parts else None
+        except pa.ArrowException as error:
+            raise CatalogError(
+                f"the files of {self.folder / table} do not fit together ({error}): restore them "
+                "or embed anew"
+            ) from error
 
     def _read_file(self, name: str, columns: list[str] | None) -> pa.Table:
         path = self.folder / name

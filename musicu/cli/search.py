@@ -151,7 +151,8 @@ def shelf(
         click.echo(built.title)
         print_table(["", "title", "artist", "score", "why"], rows)
     if html:
-        built.to_html(html, audio=audio)
+        for problem in built.to_html(html, audio=audio):
+            note(problem)
         note(f"page: {html}")
     if m3u8:
         built.to_m3u8(m3u8)

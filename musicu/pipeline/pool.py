@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from musicu.embeddings.cards import ModelCard
 from musicu.pipeline.tasks import Result, Task
 from musicu.pipeline.workers import Worker, WorkerDiedError
 from musicu.records import Failure
@@ -23,7 +24,7 @@ class Known(Protocol):
 
 
 def work_through(
-    tasks: Sequence[Task], known: Known, model: str | None, jobs: int, timeout_seconds: float
+    tasks: Sequence[Task], known: Known, model: ModelCard | None, jobs: int, timeout_seconds: float
 ) -> Iterator[Result]:
     """The results of all tasks, in the order in which they are done.
 
@@ -62,7 +63,7 @@ def work_through(
             worker.close()
 
 
-def _do(task: Task, worker: Worker, known: Known, model: str | None) -> Result:
+def _do(task: Task, worker: Worker, known: Known, model: ModelCard | None) -> Result:
     """Inspect a file where it is new or changed, then embed it where its sound is unknown."""
     found, tags, content_hash = task.found, None, task.known_hash
     try:

@@ -174,8 +174,7 @@ def _work(
         report.failed += 1
     committed = time.monotonic()
     jobs = min(options.jobs or os.cpu_count() or 1, max(1, len(plan.todo)))
-    model = str(card.folder) if card else None
-    results = work_through(plan.todo, ledger, model, jobs, options.timeout_seconds)
+    results = work_through(plan.todo, ledger, card, jobs, options.timeout_seconds)
     for done, result in enumerate(results, start=1):
         ledger.add(result)
         report.embedded += result.vector is not None

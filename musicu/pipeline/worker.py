@@ -23,19 +23,39 @@ from musicu.audio import read_audio
 from musicu.catalog.content import content_hash
 from musicu.catalog.tags import read_tags
 from musicu.embeddings.embedder import Embedder
-from musicu.errors import MusicuError
+from musicu.errors import ModelError, MusicuError
 
 Answer = dict[str, Any]
 
 
-def main(model: str | None) -> None:
-    """Answer tasks from standard input until it ends."""
+def main(model: tuple[str, str] | None) -> None:
+    """Answer tasks from standard input until it ends.
+
+    model: the folder of the model to embed with, and the fingerprint that it must have; None
+    where nothing is to be embedded.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not mix with the answers
-    embedder = Embedder.load(model) if model else None
+    try:
+        embedder = _load(*model) if model else None
+    except MusicuError as error:
+        sys.stdin.readline()
+        _reply(answers, {"unusable": str(error)})
+        return
     for line in sys.stdin:
         _reply(answers, _answer(json.loads(line), embedder))
+
+
+def _load(folder: str, fingerprint: str) -> Embedder:
+    """The model, as long as it is the one that the run began with."""
+    embedder = Embedder.load(Path(folder))
+    if embedder.fingerprint != fingerprint:
+        raise ModelError(
+            f"the model in {folder} was changed during the run, and vectors of two models are "
+            "never mixed: run again with --force"
+        )
+    return embedder
 
 
 def _reply(answers: TextIO, answer: Answer) -> None:

@@ -10,7 +10,8 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-from musicu.errors import MusicuError
+from musicu.embeddings.cards import ModelCard
+from musicu.errors import ModelError, MusicuError
 
 #: The child sees the parent's modules and not what happens to lie in the current folder.
 _START = "import sys; sys.path[:] = {path!r}; import musicu.pipeline.worker as w; w.main({model!r})"
@@ -31,15 +32,18 @@ class Worker:
     timeout_seconds: a task that takes longer is given up and its process ended.
     """
 
-    def __init__(self, model: str | None, timeout_seconds: float) -> None:
-        self._command = [sys.executable, "-c", _START.format(path=sys.path, model=model)]
+    def __init__(self, model: ModelCard | None, timeout_seconds: float) -> None:
+        self._command = [sys.executable, "-c", _START.format(path=sys.path, model=_told(model))]
         self._timeout_seconds = timeout_seconds
         self._process: subprocess.Popen[str] | None = None
         self._closed = False
         self._lock = threading.Lock()
 
     def ask(self, task: str, file: Path) -> dict[str, Any]:
-        """Send one task and wait for its answer; raises WorkerDiedError with the cause."""
+        """Send one task and wait for its answer; raises WorkerDiedError with the cause.
+
+        Raises ModelError where the worker could not take up the model.
+        """
         process = self._running()
         timed_out = threading.Event()
 
@@ -55,6 +59,8 @@ class Worker:
         finally:
             timer.cancel()
         if answer is not None:
+            if "unusable" in answer:
+                raise ModelError(answer["unusable"])
             return answer
         code = process.wait()
         self._process = None
@@ -102,6 +108,11 @@ class Worker:
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
+
+
+def _told(model: ModelCard | None) -> tuple[str, str] | None:
+    """What a worker is told of the model: its folder, and what it must find there."""
+    return (os.fspath(model.folder), model.fingerprint) if model else None
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:
