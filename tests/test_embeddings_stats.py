@@ -14,7 +14,7 @@ from musicu.embeddings.cards import SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.fit_stats import fit_constants, measure, read_tracks
 from musicu.embeddings.stats import project
-from musicu.errors import ModelError
+from musicu.errors import ModelError, SourceError
 from musicu.records import Audio
 
 RATE = 22050
@@ -142,6 +142,12 @@ def test_fit_is_reproducible_and_pulls_artists_together():
     same = np.equal.outer(artists, artists) & ~np.eye(len(artists), dtype=bool)
     different = ~np.equal.outer(artists, artists)
     assert likeness[same].min() > likeness[different].max()
+
+
+def test_fit_needs_an_artist_with_two_recordings():
+    statistics, artists = made_catalog()
+    with pytest.raises(SourceError, match="no artist has two recordings"):
+        fit_constants(statistics, [f"{name} {i}" for i, name in enumerate(artists)])
 
 
 def made_catalog():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musicu.features import dynamics, rhythm, timbre, tonal
+from musicu.features import dynamics, rhythm, timbre, tonal, waveform
 from musicu.features.frames import FRAME_RATE, HOP, N_FFT, N_MELS, SAMPLE_RATE, read_frames
 from musicu.features.mel import hz_to_mel, power_spectrogram
 from musicu.features.statistics import track_statistics
@@ -150,3 +150,10 @@ def test_mel_power_equals_librosas():
     ).T  # fmt: skip
     expected = np.log10(np.maximum(expected / expected.mean(), 1e-6))
     assert np.abs(frames_of(samples).whole("mel") - expected).max() < 1e-3
+
+
+def test_crest_and_kurtosis_of_a_sine_and_of_noise():
+    tone, hiss = (waveform.peakiness(frames_of(x)) for x in (sine(1e3), noise()))
+    assert tone["crest"][0] == pytest.approx(np.log10(np.sqrt(2)), abs=1e-3)
+    assert tone["kurtosis"] == pytest.approx(np.log(1.5), abs=0.01)
+    assert hiss["kurtosis"][1] == pytest.approx(np.log(3.0), abs=0.05)

@@ -129,6 +129,8 @@ def _within_artists(blocks: Rows, artists: list[str]) -> Rows:
         centred = own - own.mean(axis=0)
         total += weight * centred.T @ centred
         count += weight * (len(own) - 1)
+    if count == 0.0:
+        raise SourceError("no artist has two recordings: tracks.csv must name some that have")
     values, axes = np.linalg.eigh(total / count)
     root: Rows = axes / np.sqrt(values + WITHIN_SHRINKAGE * values.mean()) @ axes.T
     return root
