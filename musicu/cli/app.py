@@ -18,6 +18,8 @@ _COMMANDS = {
     "failures": ("inspect", "Say which tracks failed, and why."),
     "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
     "models": ("inspect", "List the models, or show one's card."),
+    "evaluate": ("evaluate", "Measure models on a labelled catalog, with intervals."),
+    "train": ("train", "Train models on one's own music."),
     "demo": ("demo", "Make music, a catalog and a shelf, to see it all work."),
     "completion": ("completion", "Print the completion script of your shell."),
 }
