@@ -1,0 +1,190 @@
+"""Everything said of a recording, heard once from beginning to end in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.audio import MIN_SECONDS, open_source
+from musicu.audio import Source as AudioSource
+from musicu.errors import AudioError
+from musicu.features import activity
+from musicu.features.descriptors import Descriptors
+from musicu.features.edges import Edges, find_edges
+from musicu.features.loudness import MIN_SAMPLE_RATE, LoudnessMeter, measure
+from musicu.features.mono import SAMPLE_RATE, MonoMixer
+from musicu.features.onsets import OnsetStream
+from musicu.features.spectrum import SpectrumMeter
+from musicu.features.stereo import MONO, UNKNOWN, StereoMeter
+from musicu.features.truepeak import PeakMeter, decibels
+from musicu.records import Audio
+
+_BLOCK = 65536  # frames heard at a time
+_MONO_PIECE = 10 * SAMPLE_RATE  # samples that the spectral meters take at a time
+_SLACK_SECONDS = 0.1  # headers may be off by so much without anything missing
+
+Values = dict[str, Any]
+
+
+def describe(
+    recording: str | Path | Audio | NDArray[np.floating[Any]], sample_rate: int | None = None
+) -> Descriptors:
+    """The descriptors of a recording: a file, a whole `Audio`, or samples [n] or [n, channels].
+
+    sample_rate: of samples, in Hz. Files are read in their own channels and rate; an `Audio` is
+    mono and described as a mono recording.
+
+    Raises AudioError where a file cannot be read or holds less than 0.2 s of sound, or the
+    sample rate is under 8 kHz, and ValueError for an `Audio` of several windows or samples
+    without a rate.
+    """
+    if isinstance(recording, str | Path):
+        with open_source(recording) as source:
+            return _describe_source(source)
+    if isinstance(recording, Audio):
+        if len(recording.edges) > 2:
+            raise ValueError("describe hears whole recordings: read the audio without windows")
+        listener = Listener(recording.sample_rate, 1)
+        _hear_samples(listener, recording.samples[:, None])
+        return listener.finish(complete=recording.complete)
+    if sample_rate is None:
+        raise ValueError("samples need their sample_rate in Hz")
+    samples = np.asarray(recording, np.float32)
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    listener = Listener(sample_rate, samples.shape[1])
+    _hear_samples(listener, samples)
+    return listener.finish()
+
+
+def _describe_source(source: AudioSource) -> Descriptors:
+    listener = Listener(source.sample_rate, source.channels)
+    while len(block := source.read(_BLOCK)):
+        listener.hear(block)
+    promised = source.frames / source.sample_rate - _SLACK_SECONDS
+    short = source.promised and listener.seconds < promised
+    return listener.finish(complete=not source.cut and not short)
+
+
+def _hear_samples(listener: Listener, samples: NDArray[np.float32]) -> None:
+    for start in range(0, len(samples), _BLOCK):
+        listener.hear(samples[start : start + _BLOCK])
+
+
+class Listener:
+    """All meters over one recording; its memory grows by about 12 kB a second of music."""
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        if sample_rate < MIN_SAMPLE_RATE:
+            raise AudioError(
+                f"a sample rate of {sample_rate} Hz; at least {MIN_SAMPLE_RATE} are needed"
+            )
+        self._rate, self._channels = sample_rate, channels
+        self._frames = 0
+        self._power = 0.0  # sum of squares over all channels
+        self._loudness = LoudnessMeter(sample_rate, channels)
+        self._peak = PeakMeter(channels)
+        self._stereo = StereoMeter(sample_rate) if channels == 2 else None
+        self._mixer = MonoMixer(sample_rate)
+        self._mono: list[NDArray[np.float32]] = []
+        self._spectrum = SpectrumMeter()
+        self._onsets = OnsetStream()
+
+    @property
+    def seconds(self) -> float:
+        """How much was heard."""
+        return self._frames / self._rate
+
+    def hear(self, block: NDArray[np.float32]) -> None:
+        """Take in the next samples, float32 [n, channels]; what is not finite becomes 0."""
+        planes = np.ascontiguousarray(block.T)
+        if not np.isfinite(planes).all():
+            planes = np.nan_to_num(planes, nan=0.0, posinf=0.0, neginf=0.0)
+        self._frames += planes.shape[1]
+        self._power += sum(float(np.dot(plane, plane)) for plane in planes)
+        self._loudness.hear(planes)
+        self._peak.hear(planes)
+        if self._stereo is not None:
+            self._stereo.hear(planes)
+        self._mono.append(self._mixer.mix(planes))
+        if sum(map(len, self._mono)) >= _MONO_PIECE:
+            self._hear_mono()
+
+    def _hear_mono(self) -> None:
+        mono = np.concatenate(self._mono)
+        self._mono = []
+        self._spectrum.hear(mono)
+        self._onsets.add(mono)
+
+    def finish(self, *, complete: bool = True) -> Descriptors:
+        """The descriptors of all that was heard; raises AudioError where it is too short."""
+        if self.seconds < MIN_SECONDS:
+            raise AudioError(
+                f"too short: {self.seconds:.2f} s of sound can be read, at least {MIN_SECONDS} s "
+                "are needed"
+            )
+        self._peak.finish()
+        self._mono.append(self._mixer.finish())
+        self._hear_mono()
+        powers = self._loudness.powers()
+        edges = find_edges(powers)
+        levels = self._levels(powers)
+        return Descriptors(
+            heard_seconds=self.seconds,
+            complete=complete,
+            **levels,
+            **self._space(),
+            **asdict(edges),
+            **self._sound(edges, levels["plr_db"]),
+        )
+
+    def _levels(self, powers: NDArray[np.float64]) -> Values:
+        """Loudness, peaks and what follows from both."""
+        loudness = measure(powers)
+        true_peak, sample_peak = decibels(self._peak.true_peak), decibels(self._peak.sample_peak)
+        rms = decibels(math.sqrt(self._power / (self._frames * self._channels)))
+        integrated = loudness.integrated_lufs
+        return {
+            "loudness_lufs": integrated,
+            "loudness_range_lu": loudness.range_lu,
+            "momentary_max_lufs": loudness.momentary_max_lufs,
+            "short_term_max_lufs": loudness.short_term_max_lufs,
+            "true_peak_dbtp": true_peak,
+            "plr_db": _difference(true_peak, integrated),
+            "crest_db": _difference(sample_peak, rms),
+        }
+
+    def _space(self) -> Values:
+        """Width and mono compatibility; unknown for silence and for more than two channels."""
+        stereo = self._stereo.stereo() if self._stereo is not None else UNKNOWN
+        if self._channels == 1 and self._peak.sample_peak > 0.0:
+            stereo = MONO
+        return {
+            "stereo_width": stereo.width,
+            "stereo_correlation": stereo.correlation,
+            "stereo_correlation_low": stereo.correlation_low,
+            "mono_change_db": stereo.mono_change_db,
+            "balance_db": stereo.balance_db,
+        }
+
+    def _sound(self, edges: Edges, plr_db: float | None) -> Values:
+        """What the mono mix sounds like; unknown where nothing sounds."""
+        spectrum, strength = self._spectrum.finish(), self._onsets.finish()
+        if edges.silence_start_seconds is None or edges.silence_end_seconds is None:
+            return {}
+        sounding = self.seconds - edges.silence_start_seconds - edges.silence_end_seconds
+        onsets = activity.onset_rate(strength, sounding)
+        return {
+            **asdict(spectrum),
+            "onset_rate": onsets,
+            "energy": activity.energy(onsets, spectrum.brightness_hz, plr_db),
+            "danceability": activity.danceability(strength),
+        }
+
+
+def _difference(high: float | None, low: float | None) -> float | None:
+    return None if high is None or low is None else high - low

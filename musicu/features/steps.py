@@ -1,0 +1,45 @@
+"""Sums of a stream over steps of equal length, whatever the blocks in which it comes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class StepSums:
+    """Sums of several rows of values over steps of `samples_per_step` samples.
+
+    Steps of a broken length begin at the nearest whole sample: none of them drifts.
+    """
+
+    def __init__(self, rows: int, samples_per_step: float) -> None:
+        self._length = samples_per_step
+        self._position = 0  # samples heard
+        self._open = np.zeros((rows, 1))  # the step that is not full yet
+        self._done: list[NDArray[np.float64]] = []
+        self._count = 0
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Take in the next values, float64 [rows, n]."""
+        end = self._position + values.shape[1]
+        last = int((end + 0.5) / self._length) + 1
+        bounds = np.round(np.arange(self._count + 1, last + 1) * self._length).astype(np.int64)
+        bounds = bounds[bounds <= end]
+        starts = np.concatenate([[0], bounds[bounds < end] - self._position])
+        sums = np.add.reduceat(values, starts, axis=1) if values.shape[1] else self._open[:, :0]
+        if values.shape[1]:
+            sums[:, :1] += self._open
+            full = len(bounds)
+            self._open = sums[:, full:] if sums.shape[1] > full else np.zeros_like(self._open)
+            self._done.append(sums[:, :full])
+            self._count += full
+        self._position = end
+
+    def full(self) -> NDArray[np.float64]:
+        """The sums of the steps that are full, float64 [rows, steps]."""
+        return np.concatenate([self._open[:, :0], *self._done], axis=1)
+
+    def total(self) -> NDArray[np.float64]:
+        """The sums over everything heard, float64 [rows]."""
+        total: NDArray[np.float64] = self.full().sum(axis=1) + self._open[:, 0]
+        return total

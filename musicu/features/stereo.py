@@ -1,0 +1,102 @@
+"""How wide a stereo recording is, and what is left of it in mono."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.features.steps import StepSums
+
+STEP_SECONDS = 0.5
+_SILENT = 1e-10  # power; -100 dBFS
+_QUIET = 1e-4  # of the recording's mean power: 40 dB under it a step does not count
+_ONE_SIDED = 1e-8  # of the other channel's power: 80 dB under it a channel is silent
+_LOWEST_DB = -60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stereo:
+    """The relation of left and right; None where it is not known.
+
+    width: the side signal's share of the power, (L-R)² / ((L-R)² + (L+R)²), in [0, 1]: 0 mono,
+    0.5 unrelated channels or one channel alone, 1 channels in opposite phase.
+    correlation: of left and right over the whole recording, in [-1, 1].
+    correlation_low: its 5th percentile over half-seconds.
+    mono_change_db: the level of the mono mix (L+R)/2 relative to the mean power of the channels,
+    in [-60, 0] dB: 0 for equal channels, -3 for unrelated ones.
+    balance_db: left over right, in [-60, 60] dB.
+    """
+
+    width: float | None
+    correlation: float | None
+    correlation_low: float | None
+    mono_change_db: float | None
+    balance_db: float | None
+
+
+UNKNOWN = Stereo(None, None, None, None, None)
+MONO = Stereo(0.0, 1.0, 1.0, 0.0, 0.0)
+
+
+class StereoMeter:
+    """Hears left and right block by block; a constant offset of a channel does not count."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._sums = StepSums(5, sample_rate * STEP_SECONDS)
+        self._heard = 0
+        self._step = sample_rate * STEP_SECONDS
+
+    def hear(self, planes: NDArray[np.floating[Any]]) -> None:
+        """Take in the next samples, [2, n], finite."""
+        left, right = planes.astype(np.float64)
+        self._heard += len(left)
+        self._sums.add(np.stack([left, right, left * left, right * right, left * right]))
+
+    def stereo(self) -> Stereo:
+        """The relation of what was heard so far."""
+        if not self._heard:
+            return UNKNOWN
+        total = self._sums.total()[:, None] / self._heard
+        left, right, both = (float(v) for v in _moments(total)[:, 0])
+        if left + right < _SILENT:
+            return UNKNOWN
+        power = left + right
+        return Stereo(
+            width=min(max(0.5 - both / power, 0.0), 1.0),
+            correlation=_correlation(left, right, both),
+            correlation_low=self._lowest_correlation(left + right),
+            mono_change_db=_decibels(0.5 + both / power),
+            balance_db=_decibels(left / right) if right > left * _ONE_SIDED else -_LOWEST_DB,
+        )
+
+    def _lowest_correlation(self, power: float) -> float | None:
+        steps = _moments(self._sums.full() / self._step)
+        found = [
+            _correlation(*step) for step in steps.T.tolist() if step[0] + step[1] > power * _QUIET
+        ]
+        known = [value for value in found if value is not None]
+        return float(np.quantile(known, 0.05)) if known else None
+
+
+def _moments(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of left and right, and their covariance, float64 [3, steps], from means."""
+    left, right, left2, right2, product = means
+    variances = [np.maximum(left2 - left**2, 0.0), np.maximum(right2 - right**2, 0.0)]
+    return np.stack([*variances, product - left * right])
+
+
+def _correlation(left: float, right: float, both: float) -> float | None:
+    """Covariance over the deviations; None where a channel is silent."""
+    if min(left, right) <= max(left, right) * _ONE_SIDED:
+        return None
+    return min(max(both / math.sqrt(left * right), -1.0), 1.0)
+
+
+def _decibels(ratio: float) -> float:
+    """A ratio of powers in decibels, within ±60."""
+    low = 10.0 ** (_LOWEST_DB / 10.0)
+    return 10.0 * math.log10(min(max(ratio, low), 1.0 / low))
