@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicu.audio import place_windows
+from musicu.audio import place_windows, read_audio
 from musicu.records import Windows
 
 lengths = st.integers(0, 1 << 63)
@@ -52,3 +55,11 @@ def test_no_windows_means_the_whole():
 def test_windows_without_length_or_number_are_refused(windows):
     with pytest.raises(ValueError, match="a length and a number"):
         place_windows(1000, 10, windows)
+
+
+def test_a_single_window_is_read_alone(tmp_path: Path) -> None:
+    samples = np.linspace(-0.5, 0.5, 80_000, dtype=np.float32)
+    sf.write(tmp_path / "ramp.wav", samples, 8000, subtype="FLOAT")
+    audio = read_audio(tmp_path / "ramp.wav", 8000, Windows(0.5, 1))
+    np.testing.assert_array_equal(audio.samples, samples[38_000:42_000])
+    assert audio.starts == (4.75,)

@@ -45,7 +45,7 @@ def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = Non
         raise ValueError(f"sample_rate must be at least 1 Hz, not {sample_rate}")
     with open_source(path) as source:
         spans = _spans(source, source.frames, sample_rate, windows)
-        if len(spans) < 2:
+        if spans is None:
             return _read_whole(source, sample_rate)
         audio = _read_by_seeking(source, sample_rate, spans)
     return audio or _read_through(path, sample_rate, windows)
@@ -61,9 +61,13 @@ def stream_blocks(path: str | Path, sample_rate: int) -> Iterator[Samples]:
         yield from _blocks(source, sample_rate)
 
 
-def _spans(source: Source, frames: int, sample_rate: int, windows: Windows | None) -> list[Span]:
-    """Where to read, in output samples, if the recording has `frames` frames."""
-    return place_windows(frames * sample_rate // source.sample_rate, sample_rate, windows)
+def _spans(
+    source: Source, frames: int, sample_rate: int, windows: Windows | None
+) -> list[Span] | None:
+    """Where to read, in output samples, if the recording has `frames` frames; None: all of it."""
+    samples = frames * sample_rate // source.sample_rate
+    spans = place_windows(samples, sample_rate, windows)
+    return None if spans == [Span(0, samples)] else spans
 
 
 def _read_whole(source: Source, sample_rate: int) -> Audio:
@@ -101,7 +105,7 @@ def _read_through(path: str | Path, sample_rate: int, windows: Windows | None) -
     _check_length(seconds)
     with open_source(path) as source:
         spans = _spans(source, frames, sample_rate, windows)
-        if len(spans) < 2:
+        if spans is None:
             return _read_whole(source, sample_rate)
         parts = _cut_out(_blocks(source, sample_rate), spans)
     return _joined(parts, spans, sample_rate, seconds, complete)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from musicu.catalog.manifest import ModelEntry
 from musicu.catalog.rows import latest, track_file
-from musicu.catalog.schema import FAILURES, TRACKS
+from musicu.catalog.schema import DESCRIPTOR_SET, FAILURES, TRACKS
 from musicu.catalog.store import Store
 from musicu.errors import QueryError
 from musicu.records import Vectors
@@ -45,12 +45,33 @@ class Catalog:
     def tracks(self, *, gone: bool = False) -> pa.Table:
         """The tracks by id, a row each; with `gone`, also those whose files are gone.
 
-        The columns are those of `musicu.catalog.schema.TRACKS`, then the source table's own.
+        The columns are those of `musicu.catalog.schema.TRACKS`, then the source table's own, then
+        the descriptors where there are any: null for tracks that have none. Where two have one
+        name, the first of them stands, and `descriptors` has the other.
         """
         if self._tracks is None:
             table = self._store.read("tracks")
-            self._tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
+            tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
+            self._tracks = _beside(tracks, self._described())
         return self._tracks if gone else self._tracks.filter(pc.invert(self._tracks["gone"]))
+
+    def descriptors(self) -> pa.Table:
+        """A row for each track that is described: track_id, then the columns of the set.
+
+        They are those of `musicu.features.descriptors`; raises QueryError where there are none.
+        """
+        described = self._described()
+        if described is None:
+            raise QueryError(f"{self.path} has no descriptors: run `musicu describe {self.path}`")
+        tracks = self.tracks().select(["track_id", "content_hash"])
+        tracks = _beside(tracks, described)
+        known = pc.is_in(tracks["content_hash"], value_set=described["content_hash"])
+        return tracks.filter(known).drop_columns("content_hash")
+
+    def _described(self) -> pa.Table | None:
+        """The descriptors of recordings, a row for each content hash."""
+        table = self._store.read(f"descriptors/{DESCRIPTOR_SET}")
+        return None if table is None else latest(table, "content_hash")
 
     def failures(self) -> pa.Table:
         """What could not be read or embedded, and why: the columns of `schema.FAILURES`."""
@@ -131,6 +152,19 @@ class Catalog:
         from musicu.retrieval.similar import similar
 
         return similar(self, track_id, k=k, where=where, model=model)
+
+
+def _beside(tracks: pa.Table, described: pa.Table | None) -> pa.Table:
+    """The tracks with what is known of their recordings, under names that are still free."""
+    if described is None:
+        return tracks
+    hashes = described["content_hash"].combine_chunks()
+    rows = pc.index_in(tracks["content_hash"], value_set=hashes)
+    found = described.select([n for n in described.column_names if n not in tracks.column_names])
+    found = found.take(rows)
+    for at, name in enumerate(found.column_names):
+        tracks = tracks.append_column(found.schema.field(at), found[name])
+    return tracks
 
 
 def _matrix(column: pa.ChunkedArray, dim: int) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+#: The descriptors that `musicu describe` adds; their columns are in `musicu.features.descriptors`.
+DESCRIPTOR_SET = "musicu-descriptors-v1"
+
 #: What is read from tags or a source table. Missing values are null, never "" or 0.
 METADATA = pa.schema(
     [

@@ -130,7 +130,7 @@ class Store:
     def clean(self) -> None:
         """Remove what no manifest lists: halves of killed runs, and files replaced by others."""
         listed = {name for names in self.manifest.tables.values() for name in names}
-        for room in ("tracks", "failures", "vectors"):
+        for room in ("tracks", "failures", "vectors", "descriptors"):
             for path in (self.folder / room).rglob("*"):
                 known = path.relative_to(self.folder).as_posix() in listed
                 if path.is_file() and not known and _ours(path):

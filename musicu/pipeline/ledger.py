@@ -12,7 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.catalog.manifest import ModelEntry
-from musicu.catalog.rows import Row, latest, track_file, track_row, tracks_table, vectors_table
+from musicu.catalog.rows import (
+    Row,
+    latest,
+    plain_vectors,
+    track_file,
+    track_row,
+    tracks_table,
+    vectors_table,
+)
 from musicu.catalog.schema import FAILURES, TRACKS
 from musicu.catalog.sources import SourceFile
 from musicu.catalog.store import ROWS_PER_FILE, Change, Store
@@ -253,7 +261,7 @@ class Ledger:
                 continue
             kept = table.filter(pc.is_in(table["content_hash"], value_set=hashes))
             if kept.num_rows < table.num_rows:
-                changes.append(Change(f"vectors/{model}", kept, replace=True))
+                changes.append(Change(f"vectors/{model}", plain_vectors(kept), replace=True))
         if changes:
             self._store.commit(changes)
         removed: int = before - self._tracks.num_rows
@@ -274,8 +282,8 @@ class Ledger:
         if not _equal(self._tracks, self._store.read("tracks")):
             changes.append(Change("tracks", self._tracks, replace=True))
         if self._card is not None and self._untidy():
-            vectors = self._store.read(self._table)
-            changes.append(Change(self._table, latest(vectors, "content_hash"), replace=True))
+            vectors = plain_vectors(latest(self._store.read(self._table), "content_hash"))
+            changes.append(Change(self._table, vectors, replace=True))
         if changes:
             self._store.commit(changes)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import queue
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from musicu.embeddings.cards import ModelCard
 from musicu.pipeline.tasks import Result, Task
 from musicu.pipeline.workers import Worker, WorkerDiedError
 from musicu.records import Failure
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Known(Protocol):
@@ -30,21 +33,31 @@ def work_through(
 
     model: None to read tags and hashes only. Leaving the iteration ends the workers at once.
     """
-    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    workers = [Worker(model, timeout_seconds) for _ in range(min(jobs, len(tasks)))]
+    return share_out(tasks, workers, lambda task, worker: _do(task, worker, known, model))
+
+
+def share_out(
+    tasks: Sequence[A], workers: Sequence[Worker], do: Callable[[A, Worker], B]
+) -> Iterator[B]:
+    """What `do` makes of each task with a free worker, in the order in which they are done.
+
+    An error in `do` is raised here. Leaving the iteration ends the workers at once.
+    """
+    waiting: queue.SimpleQueue[A] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
-    results: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
-    workers = [Worker(model, timeout_seconds) for _ in range(min(jobs, len(tasks)))]
+    results: queue.SimpleQueue[tuple[B | None, BaseException | None]] = queue.SimpleQueue()
     stopped = threading.Event()
 
     def serve(worker: Worker) -> None:
         try:
             while not stopped.is_set():
-                results.put(_do(waiting.get_nowait(), worker, known, model))
+                results.put((do(waiting.get_nowait(), worker), None))
         except queue.Empty:
             pass
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            results.put(error)
+            results.put((None, error))
         finally:
             worker.close()
 
@@ -53,10 +66,10 @@ def work_through(
         for thread in threads:
             thread.start()
         for _ in tasks:
-            result = results.get()
-            if isinstance(result, BaseException):
-                raise result
-            yield result
+            result, error = results.get()
+            if error is not None:
+                raise error
+            yield cast(B, result)
     finally:
         stopped.set()
         for worker in workers:

@@ -3,8 +3,9 @@
 It is a process of its own, so that a decoder that crashes or hangs costs one file. It is started
 as a fresh Python, neither forked nor spawned, so that a caller's script needs no guard.
 
-A task is {"task": "inspect" or "embed", "file": path}; an answer has "tags" and "content_hash",
-or "vector" (base64 of little-endian float32) and "complete", or "stage" and "reason".
+A task is {"task": "inspect", "embed" or "describe", "file": path}; an answer has "tags" and
+"content_hash", or "vector" (base64 of little-endian float32) and "complete", or "descriptors", or
+"stage" and "reason".
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from musicu.catalog.content import content_hash
 from musicu.catalog.tags import read_tags
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import ModelError, MusicuError
+from musicu.features.describing import describe
 
 Answer = dict[str, Any]
 
@@ -76,6 +78,8 @@ def _answer(task: dict[str, str], embedder: Embedder | None) -> Answer:
     file = Path(task["file"])
     if task["task"] == "inspect":
         return _inspect(file)
+    if task["task"] == "describe":
+        return _try("describe", lambda: {"descriptors": describe(file).document()})
     assert embedder is not None
     return _try("decode", lambda: _embed(file, embedder))
 
