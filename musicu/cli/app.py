@@ -12,6 +12,7 @@ from musicu import __version__
 _COMMANDS = {
     "embed": ("embed", "Turn a folder, list or table of music into a catalog of vectors."),
     "scan": ("embed", "Read tags into a catalog, without decoding."),
+    "describe": ("describe", "Say what files sound like, in numbers; or describe a catalog."),
     "similar": ("search", "List the tracks nearest to a track."),
     "shelf": ("search", "Build a shelf around a track, to read or to hear."),
     "info": ("inspect", "Say what is in a catalog."),

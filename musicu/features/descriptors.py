@@ -10,7 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-SET_NAME = "musicu-descriptors-v1"
+from musicu.catalog.schema import DESCRIPTOR_SET
+
+SET_NAME = DESCRIPTOR_SET
 
 _BS1770 = "ITU-R BS.1770-4"
 _R128 = "EBU R 128, Tech 3341"

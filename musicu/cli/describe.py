@@ -1,0 +1,102 @@
+"""`musicu describe`."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any
+
+import click
+
+from musicu.catalog.manifest import NAME as MANIFEST
+from musicu.cli.output import duration, note, print_json, safe
+from musicu.cli.progress import progress_bar
+from musicu.errors import MusicuError
+from musicu.pipeline.describe import DescribeOptions, DescribeReport, describe_catalog
+
+
+@click.command()
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    metavar="CATALOG|FILE...",
+    type=click.Path(path_type=Path),
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes for a catalog.")
+@click.option("--force", is_flag=True, help="Describe also what a catalog has descriptors of.")
+@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DescribeOptions().timeout_seconds,
+    show_default=True,
+    help="Seconds one file of a catalog may take.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def describe(paths: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> int:
+    """Say what FILEs sound like, in numbers with units; or fill a CATALOG's descriptors.
+
+    A catalog is a folder that `musicu embed` or `musicu scan` made: each recording is described
+    once, what is described already is left alone, and `--where` can use the columns from then
+    on. The columns are explained in docs/descriptors.md.
+    """
+    if len(paths) == 1 and (paths[0] / MANIFEST).is_file():
+        return _describe_catalog(paths[0], as_json, quiet, DescribeOptions(**options))
+    return _describe_files(paths, as_json)
+
+
+def _describe_files(paths: tuple[Path, ...], as_json: bool) -> int:
+    """Cards, or JSON lines, of the files; the exit code."""
+    from musicu.cli.card import card
+    from musicu.features.describing import describe as hear
+
+    failed = 0
+    for number, path in enumerate(paths):
+        try:
+            found = hear(path)
+        except MusicuError as error:
+            note(f"failed: {safe(path)}: {safe(error)}")
+            failed += 1
+            continue
+        if as_json:
+            print_json({"path": str(path), **found.document()})
+        else:
+            click.echo(("\n" if number else "") + card(path.name, found))
+    return 1 if failed else 0
+
+
+def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: DescribeOptions) -> int:
+    with progress_bar(quiet) as show:
+        report = describe_catalog(catalog, options=options, progress=show)
+    if as_json:
+        for failure in report.failures:
+            print_json({"event": "failure", **failure})
+        totals = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
+        print_json({"event": "report", **totals, "failures": len(report.failures)})
+    else:
+        for failure in itertools.islice(report.failures, 10):
+            note(f"failed: {safe(failure['path'])}: {safe(failure['reason'])}")
+        note(_sentence(report, catalog))
+    return 1 if report.failed else 0
+
+
+def _sentence(report: DescribeReport, catalog: Path) -> str:
+    """The report in a line."""
+    told = (
+        (report.described, "described"),
+        (report.known, "described before"),
+        (report.missing, "not where they were: run `musicu embed` on their source"),
+    )
+    parts = [f"{report.recordings} recordings"]
+    parts += [f"{count} {words}" for count, words in told if count]
+    parts.append(f"{report.failed} failed")
+    if report.remembered:
+        parts[-1] += f" ({report.remembered} of them before: --retry-failed tries again)"
+    speed = report.audio_seconds / report.seconds if report.seconds else 0.0
+    pace = f", {speed:.0f} times real time" if report.described else ""
+    took = f"{report.seconds:.1f} s" if report.seconds < 60 else duration(report.seconds)
+    return f"{catalog}: {', '.join(parts)} in {took}{pace}"
