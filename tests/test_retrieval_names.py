@@ -189,3 +189,13 @@ def test_labels_are_for_people() -> None:
     assert label(ROWS[6]) == "Queen, David Bowie – Under Pressure"
     assert label(ROWS[11]) == "untitled demo"
     assert label({"track_id": "t", "title": "a\x1b[31m\nb", "artists": [None]}) == "a [31m b"
+
+
+def test_a_label_as_it_is_shown_names_its_track() -> None:
+    song = {"title": "Song", "artists": ["Band"]}
+    albums = [
+        {"track_id": "a", "album": "First", "content_hash": "x", **song},
+        {"track_id": "b", "album": "Best of", "content_hash": "y", **song},
+    ]
+    for row in table(albums).to_pylist():
+        assert find_track(table(albums), label(row)) == row["track_id"]

@@ -14,7 +14,7 @@ def main() -> None:
     import click
 
     from musicu.cli.app import app
-    from musicu.errors import AmbiguousTrackError, MusicuError
+    from musicu.errors import MusicuError
 
     try:
         sys.exit(app.main(prog_name="musicu", standalone_mode=False) or 0)
@@ -28,11 +28,6 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has left
-        sys.exit(1)
-    except AmbiguousTrackError as error:
-        _say(f"error: {error}")
-        for track_id, name in error.candidates:
-            _say(f"  {track_id}  {name}")
         sys.exit(1)
     except MusicuError as error:
         _say(f"error: {error}")

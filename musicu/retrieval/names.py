@@ -29,8 +29,8 @@ _LEAD = 0.08  # by how much it must lead
 def find_track(tracks: pa.Table, words: str) -> str:
     """The id of the one track that `words` name.
 
-    Tried in turn: the id; the path, or the file's name with or without its suffix; artist and
-    title; title alone; artist alone; then what is near, if one is clearly nearest. Copies of one
+    Tried in turn: the id; the path, or the file's name with or without its suffix; artist, title
+    and album as `label` shows them; artist and title; title alone; artist alone; then what is near, if one is clearly nearest. Copies of one
     recording (equal content_hash) count as one, the first by id.
 
     Raises AmbiguousTrackError with at most 10 candidates, best first, where several fit or the
@@ -66,23 +66,27 @@ def label(track: Mapping[str, Any]) -> str:
 
 
 class _Names:
-    """Every track's title and artists, simplified."""
+    """Every track's title, artists and album, simplified."""
 
     def __init__(self, tracks: pa.Table) -> None:
         first, everyone = _artists(_whole(tracks["artists"]))
         title = _whole(tracks["title"])
         if title.null_count:
             title = pc.coalesce(title, _stems(_whole(tracks["path"])))
-        columns = [title, everyone, first, _whole(tracks["album_artist"])]
+        columns = [title, everyone, first, _whole(tracks["album_artist"]), _whole(tracks["album"])]
         simple = simplified(pa.concat_arrays([column.cast(pa.string()) for column in columns]))
         count = tracks.num_rows
         parts = [simple.slice(n * count, count) for n in range(len(columns))]
-        self.title, self.all_artists, self.artist, self.album_artist = parts
+        self.title, self.all_artists, self.artist, self.album_artist, self.album = parts
 
     def equal_to(self, words: str) -> NDArray[np.int64]:
-        """Rows of the tracks of this artist and title; else of this title; else of this artist."""
+        """Rows of the tracks of this artist, title and album, as `label` shows them; else of this
+        artist and title; else of this title; else of this artist."""
         wanted = _simple(words)
-        fits = np.zeros(len(self.title), bool)
+        labels = pc.binary_join_element_wise(self.all_artists, self.title, self.album, " ")
+        fits = pc.equal(pc.utf8_trim_whitespace(labels), wanted).to_numpy(zero_copy_only=False)
+        if fits.any():
+            return np.flatnonzero(fits)
         for artists in (self.all_artists, self.artist, self.album_artist):
             joined = pc.utf8_trim_whitespace(pc.binary_join_element_wise(artists, self.title, " "))
             fits |= pc.equal(joined, wanted).to_numpy(zero_copy_only=False)
