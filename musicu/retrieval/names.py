@@ -30,8 +30,9 @@ def find_track(tracks: pa.Table, words: str) -> str:
     """The id of the one track that `words` name.
 
     Tried in turn: the id; the path, or the file's name with or without its suffix; artist, title
-    and album as `label` shows them; artist and title; title alone; artist alone; then what is near, if one is clearly nearest. Copies of one
-    recording (equal content_hash) count as one, the first by id.
+    and album as `label` shows them; artist and title; title alone; artist alone; then what is
+    near, if one is clearly nearest. Copies of one recording (equal content_hash) count as one,
+    the first by id.
 
     Raises AmbiguousTrackError with at most 10 candidates, best first, where several fit or the
     nearest is too far to be taken unasked, and QueryError with the nearest three where nothing
