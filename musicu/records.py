@@ -56,7 +56,7 @@ class Audio:
 class Failure:
     """A track that did not get through a stage, and why, in words for people.
 
-    stage: "scan", "tags", "hash", "decode" or "embed".
+    stage: "scan", "tags", "hash", "extra" (a dependency is missing), "decode" or "embed".
     """
 
     track_id: str

@@ -349,3 +349,18 @@ def test_ctrl_c_keeps_what_is_finished(music: Path, out: Path) -> None:
     assert process.returncode == 0 or b"run the same command again" in told
     assert go(music, out).failed == 0
     assert len(Catalog.open(out).vectors().ids) == TRACKS
+
+
+def test_what_wanted_an_extra_is_tried_again_once_it_may_be_there(
+    music: Path, out: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ftyp = b"\x00\x00\x00\x20ftypM4A \x00\x00\x02\x00M4A mp42isom\x00\x00\x00\x00"
+    (music / "song.m4a").write_bytes(ftyp + b"\x00\x00\x10\x00mdat" + bytes(4088))
+    (tmp_path / "hidden/av").mkdir(parents=True)
+    (tmp_path / "hidden/av/__init__.py").write_text("raise ModuleNotFoundError(name='av')")
+    monkeypatch.syspath_prepend(tmp_path / "hidden")
+    report = go(music, out)
+    assert [f["stage"] for f in report.failures] == ["extra"]
+    assert 'pip install "musicu[av]"' in report.failures[0]["reason"]
+    again = go(music, out)
+    assert (again.failed, again.remembered) == (1, 0)

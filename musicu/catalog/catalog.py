@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from musicu.catalog.manifest import ModelEntry
 from musicu.catalog.rows import latest, track_file
-from musicu.catalog.schema import DESCRIPTOR_SET, FAILURES, TRACKS
+from musicu.catalog.schema import DESCRIPTOR_SET, FAILURES, LONG_DESCRIPTORS, TRACKS
 from musicu.catalog.store import Store
 from musicu.errors import QueryError
 from musicu.records import Vectors
@@ -46,13 +46,13 @@ class Catalog:
         """The tracks by id, a row each; with `gone`, also those whose files are gone.
 
         The columns are those of `musicu.catalog.schema.TRACKS`, then the source table's own, then
-        the descriptors where there are any: null for tracks that have none. Where two have one
-        name, the first of them stands, and `descriptors` has the other.
+        the descriptors where there are any (not the beats): null for tracks that have none. Where
+        two have one name, the first of them stands, and `descriptors` has the other.
         """
         if self._tracks is None:
             table = self._store.read("tracks")
             tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
-            self._tracks = _beside(tracks, self._described())
+            self._tracks = _beside(tracks, self._described(LONG_DESCRIPTORS))
         return self._tracks if gone else self._tracks.filter(pc.invert(self._tracks["gone"]))
 
     def descriptors(self) -> pa.Table:
@@ -63,14 +63,15 @@ class Catalog:
         described = self._described()
         if described is None:
             raise QueryError(f"{self.path} has no descriptors: run `musicu describe {self.path}`")
-        tracks = self.tracks().select(["track_id", "content_hash"])
-        tracks = _beside(tracks, described)
+        tracks = _beside(self.tracks().select(["track_id", "content_hash"]), described)
         known = pc.is_in(tracks["content_hash"], value_set=described["content_hash"])
         return tracks.filter(known).drop_columns("content_hash")
 
-    def _described(self) -> pa.Table | None:
+    def _described(self, without: tuple[str, ...] = ()) -> pa.Table | None:
         """The descriptors of recordings, a row for each content hash."""
-        table = self._store.read(f"descriptors/{DESCRIPTOR_SET}")
+        name = f"descriptors/{DESCRIPTOR_SET}"
+        columns = [column for column in self._store.columns(name) if column not in without]
+        table = self._store.read(name, columns)
         return None if table is None else latest(table, "content_hash")
 
     def failures(self) -> pa.Table:

@@ -102,7 +102,8 @@ def _why_not(file: Path, error: OSError | ValueError) -> str:
         return f"no file can have this name ({error})"
     try:
         if file.is_symlink():
-            return f"a link that leads nowhere ({os.fsencode(file.readlink())!r})"[:300]
+            target = os.fsencode(file.readlink()).decode("utf-8", "backslashreplace")
+            return f"a link that leads nowhere ({target})"[:300]
     except OSError:
         pass
     if isinstance(error, FileNotFoundError):

@@ -7,6 +7,9 @@ import pyarrow as pa
 #: The descriptors that `musicu describe` adds; their columns are in `musicu.features.descriptors`.
 DESCRIPTOR_SET = "musicu-descriptors-v1"
 
+#: Descriptors that are too long to stand beside the tracks; `Catalog.descriptors` has them.
+LONG_DESCRIPTORS = ("beats_seconds",)
+
 #: What is read from tags or a source table. Missing values are null, never "" or 0.
 METADATA = pa.schema(
     [

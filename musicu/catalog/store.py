@@ -78,15 +78,17 @@ class Store:
                 "or embed anew"
             ) from error
 
+    def columns(self, table: str) -> list[str]:
+        """The columns of a table's newest file; none where it has no rows."""
+        files = self.manifest.tables.get(table, [])
+        if not files:
+            return []
+        with _opened(self.folder / files[-1]) as file:
+            return list(file.schema_arrow.names)
+
     def _read_file(self, name: str, columns: list[str] | None) -> pa.Table:
-        path = self.folder / name
-        try:
-            with pq.ParquetFile(path) as file:  # read_table would import pandas where it can
-                return file.read(columns)
-        except FileNotFoundError:
-            raise FileNotFoundError(2, "missing", str(path)) from None
-        except (OSError, pa.ArrowException) as error:
-            raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
+        with _opened(self.folder / name) as file:
+            return file.read(columns)
 
     def commit(self, changes: list[Change], models: dict[str, ModelEntry] | None = None) -> None:
         """Write the rows, then the manifest that lists them; all of it holds, or nothing."""
@@ -143,3 +145,15 @@ def _ours(path: Path) -> bool:
     """Whether a file has a name that this store writes."""
     stem = path.name.removesuffix(TEMPORARY_SUFFIX)
     return stem.endswith(".parquet") and stem.removesuffix(".parquet").isdigit()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file, open; its errors say which file it is and what to do."""
+    try:
+        with pq.ParquetFile(path) as file:  # read_table would import pandas where it can
+            yield file
+    except FileNotFoundError:
+        raise FileNotFoundError(2, "missing", str(path)) from None
+    except (OSError, pa.ArrowException) as error:
+        raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error

@@ -22,6 +22,16 @@ def card(name: str, found: Descriptors) -> str:
 
 def _lines(found: Descriptors) -> Iterator[tuple[str, list[str]]]:
     """The lines of the card: a title, and what is known under it."""
+    yield "tempo", _tempo(found)
+    yield (
+        "key",
+        _told(
+            ("{}", found.key),
+            ("Camelot {}", found.key_camelot),
+            ("confidence {:.0%}", found.key_confidence if found.key else None),
+            ("tuned {:+.0f} cents", found.tuning_cents),
+        ),
+    )
     yield (
         "loudness",
         _told(
@@ -66,6 +76,20 @@ def _lines(found: Descriptors) -> Iterator[tuple[str, list[str]]]:
     )
 
 
+def _tempo(found: Descriptors) -> list[str]:
+    if found.tempo_bpm is None:
+        return []
+    others = zip(
+        found.tempo_alternatives_bpm or (), found.tempo_alternatives_relation or (), strict=True
+    )
+    return [
+        f"{found.tempo_bpm:.1f} BPM",
+        *_told(("confidence {:.0%}", found.tempo_confidence)),
+        *(f"or {bpm:.1f} ({relation})" for bpm, relation in others),
+        *_told(("{:.0%} steady", found.tempo_stability)),
+    ]
+
+
 def _stereo(found: Descriptors) -> list[str]:
     if found.stereo_width == 0.0:
         return ["mono"]
@@ -78,6 +102,6 @@ def _stereo(found: Descriptors) -> list[str]:
     )
 
 
-def _told(*values: tuple[str, float | None]) -> list[str]:
+def _told(*values: tuple[str, float | str | None]) -> list[str]:
     """Each value in its words, where it is known."""
     return [words.format(value) for words, value in values if value is not None]

@@ -30,11 +30,11 @@ def encode_chunks(
     count: int,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
-    """Vectors of `count` chunks of each recording, float32 [recordings, count, dim]."""
+    """Features of `count` chunks of each recording, float32 [recordings, count, features]."""
     network.eval()
-    vectors = []
+    found = []
     with torch.no_grad():
         for recording in recordings:
             chunks = torch.from_numpy(spread_chunks(cache, int(recording), frames, count))
-            vectors.append(network(chunks.to(device)).float().cpu().numpy())
-    return np.stack(vectors)
+            found.append(network.features(chunks.to(device)).float().cpu().numpy())
+    return np.stack(found)

@@ -46,7 +46,8 @@ def export_model(
     """
     recipe = encoder.recipe
     folder.mkdir(parents=True, exist_ok=True)
-    graph = build_graph(encoder.network, encoder.finish, recipe.frames, recipe.frames)
+    # Windows are one chunk each; what is heard whole is cut into chunks that overlap by half.
+    graph = build_graph(encoder.network, encoder.finish, recipe.frames, recipe.frames // 2)
     (folder / "model.onnx").write_bytes(graph.SerializeToString(deterministic=True))
     _save_weights(folder / "weights.safetensors", encoder)
     (folder / "recipe.toml").write_text(as_toml(recipe), encoding="utf-8")
@@ -58,7 +59,7 @@ def export_model(
         "format": FORMAT_VERSION,
         "name": recipe.name,
         "kind": "audio",
-        "dim": recipe.network.dim,
+        "dim": encoder.finish.matrix.shape[1],
         "sample_rate": SAMPLE_RATE,
         "windows": {
             # frames that lie wholly inside a window: one fewer than its hops

@@ -1,4 +1,4 @@
-"""The last step of a vector: the mean taken away, and directions set to their scale."""
+"""From the chunks of a recording to its vector: statistics over time, then a linear map."""
 
 from __future__ import annotations
 
@@ -11,14 +11,29 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finish:
-    """A vector v becomes (v - centre) @ matrix: float32 [dim] and float32 [dim, dim]."""
+    """A summary s of a recording becomes (s - centre) @ matrix, at unit length.
+
+    centre: float32 [summary]. matrix: float32 [summary, dim].
+    """
 
     centre: NDArray[np.float32]
     matrix: NDArray[np.float32]
 
-    def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Unit vectors float32 [..., dim] of mean chunk vectors of that shape."""
-        return unit((vectors - self.centre) @ self.matrix)
+    def apply(self, summaries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Unit vectors float32 [..., dim] of summaries float32 [..., summary]."""
+        return unit((summaries - self.centre) @ self.matrix)
+
+
+def summarise(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean and deviation over a recording's chunks, float32 [..., 2 * features].
+
+    chunks: float32 [..., chunks, features]. How a recording varies tells as much of it as what
+    it is on average.
+    """
+    mean = chunks.mean(axis=-2)
+    spread = np.sqrt(np.square(chunks - mean[..., None, :]).mean(axis=-2))
+    both: NDArray[np.float32] = np.concatenate([mean, spread], axis=-1)
+    return both
 
 
 def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -29,20 +44,47 @@ def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 
 def fit_finish(
-    vectors: NDArray[np.float32], weights: NDArray[np.float64], shrinkage: float
+    summaries: NDArray[np.float32], weights: NDArray[np.float64], shrinkage: float, dim: int
 ) -> Finish:
-    """Centring and shrunk whitening of recordings' mean vectors.
+    """Principal directions of the summaries, each divided by its shrunk deviation.
 
-    vectors: float32 [recordings, dim]. weights: how much each recording counts. shrinkage: what
-    is added to every direction's variance, in mean variances: 0 whitens wholly, a large number
-    only centres. Symmetric (ZCA), so the result does not depend on the sign of eigenvectors.
+    summaries: float32 [recordings, summary]. weights: how much each recording counts, float64
+    [recordings]. shrinkage: what is added to every direction's variance, in mean variances of a
+    direction: 0 whitens wholly, a large number only centres and turns. Where there are fewer
+    directions than `dim`, the rest of the vector is 0.
     """
     share = weights / weights.sum()
-    centre = share @ vectors.astype(np.float64)
-    apart = vectors - centre
-    spread = (apart * share[:, None]).T @ apart
-    values, directions = np.linalg.eigh(spread)
-    values = np.maximum(values, 0.0)
-    scale = 1.0 / np.sqrt(values + shrinkage * values.mean() + 1e-12)
-    matrix = (directions * (scale / scale.max())) @ directions.T
+    centre = share @ summaries.astype(np.float64)
+    apart = (summaries - centre) * np.sqrt(share)[:, None]
+    _, deviations, directions = np.linalg.svd(apart, full_matrices=False)
+    values = deviations[:dim] ** 2
+    floor = shrinkage * (deviations**2).sum() / dim + 1e-12
+    matrix = np.zeros((summaries.shape[1], dim))
+    matrix[:, : len(values)] = directions[:dim].T / np.sqrt(values + floor)
     return Finish(centre.astype(np.float32), matrix.astype(np.float32))
+
+
+def refine_finish(
+    finish: Finish, summaries: NDArray[np.float32], weights: NDArray[np.float64], shrinkage: float
+) -> Finish:
+    """The same finish centred and scaled anew on other recordings, in its own directions.
+
+    For catalogs too small to find directions of their own.
+    """
+    placed = ((summaries - finish.centre) @ finish.matrix).astype(np.float32)
+    again = fit_finish(placed, weights, shrinkage, finish.matrix.shape[1])
+    back = np.linalg.pinv(finish.matrix.astype(np.float64))
+    centre = finish.centre + again.centre @ back
+    matrix = finish.matrix.astype(np.float64) @ _filled(again.matrix)
+    return Finish(centre.astype(np.float32), matrix.astype(np.float32))
+
+
+def _filled(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Unused columns of a square map take up the directions that no recording showed."""
+    used = np.flatnonzero(np.abs(matrix).max(axis=0) > 0)
+    full = matrix.astype(np.float64)
+    basis, _ = np.linalg.qr(np.concatenate([full[:, used], np.eye(len(full))], axis=1))
+    rest = np.flatnonzero(np.abs(matrix).max(axis=0) == 0)
+    least = np.linalg.norm(full[:, used], axis=0).max(initial=0.0) or 1.0
+    full[:, rest] = basis[:, len(used) : len(used) + len(rest)] * least
+    return full

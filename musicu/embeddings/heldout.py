@@ -33,7 +33,7 @@ def hold_out(grouping: Grouping, share: float, rng: np.random.Generator) -> NDAr
 class HeldOutScore:
     """Mean average precisions in 0 to 1, NaN where no query has an answer.
 
-    track: a window of a recording's first half finds windows of its second half.
+    track: the first half of a recording finds its second half.
     artist: a recording finds others by its artist. queries: recordings with such an answer.
     """
 

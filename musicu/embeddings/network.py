@@ -82,9 +82,14 @@ class AudioNetwork(nn.Module):
             parts += [mean.flatten(1), _spread(x, (2, 3), mean)]
         return torch.cat(parts, dim=1)
 
+    def features(self, logs: torch.Tensor) -> torch.Tensor:
+        """The statistics at a common scale, float [batch, pooled]: what a vector is made of."""
+        features: torch.Tensor = self.normalise(self.statistics(logs))
+        return features
+
     def forward(self, logs: torch.Tensor) -> torch.Tensor:
-        """float [batch, frames, bands] to vectors float [batch, dim], not yet of unit length."""
-        vectors: torch.Tensor = self.embed(self.normalise(self.statistics(logs)))
+        """float [batch, frames, bands] to float [batch, dim], what training works on."""
+        vectors: torch.Tensor = self.embed(self.features(logs))
         return vectors
 
     def projected(self, vectors: torch.Tensor) -> torch.Tensor:

@@ -61,12 +61,14 @@ class _Graph:
         mean = self.add("ReduceMean", x, axes=list(axes), keepdims=1)
         return [self._flat(mean), self.deviation(x, mean, axes)]
 
-    def deviation(self, x: str, mean: str | None, axes: Sequence[int]) -> str:
+    def deviation(
+        self, x: str, mean: str | None, axes: Sequence[int], floor: float = SPREAD_FLOOR
+    ) -> str:
         apart = x if mean is None else self.add("Sub", x, mean)
         squares = self.add("Mul", apart, apart)
         variance = self.add("ReduceMean", squares, axes=list(axes), keepdims=1)
-        floor = self.constant(np.float32(SPREAD_FLOOR))
-        return self._flat(self.add("Sqrt", self.add("Add", variance, floor)))
+        least = self.constant(np.float32(floor))
+        return self._flat(self.add("Sqrt", self.add("Add", variance, least)))
 
     def _flat(self, x: str) -> str:
         return self.add("Flatten", x, axis=1)
@@ -80,14 +82,16 @@ def _affine(norm: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 def build_graph(network: AudioNetwork, finish: Finish, frames: int, hop: int) -> onnx.ModelProto:
     """From level-free log-mel chunks `logs` float32 [chunks, frames, bands] of one recording to
-    its unit vector `vector` float32 [dim]: the chunks' vectors averaged, then the finish.
+    its unit vector `vector` float32 [dim]: mean and deviation over the chunks, then the finish.
 
     frames, hop: how a recording is to be cut into chunks; they ride in the file's metadata.
     """
     graph = _Graph()
-    chunks = _chunk_vectors(graph, network)
+    chunks = _chunk_features(graph, network)
     mean = graph.add("ReduceMean", chunks, axes=[0], keepdims=1)
-    apart = graph.add("Sub", mean, graph.constant(finish.centre[None]))
+    spread = graph.deviation(chunks, mean, (0,), floor=0.0)
+    summary = graph.add("Concat", mean, spread, axis=1)
+    apart = graph.add("Sub", summary, graph.constant(finish.centre[None]))
     placed = graph.add("MatMul", apart, graph.constant(finish.matrix))
     length = graph.add("ReduceL2", placed, axes=[1], keepdims=1)
     safe = graph.add("Max", length, graph.constant(np.float32(1e-9)))
@@ -100,7 +104,7 @@ def build_graph(network: AudioNetwork, finish: Finish, frames: int, hop: int) ->
             graph.nodes,
             "musicu-audio",
             [value("logs", TensorProto.FLOAT, ["chunks", "frames", N_MELS])],
-            [value("vector", TensorProto.FLOAT, [network.config.dim])],
+            [value("vector", TensorProto.FLOAT, [finish.matrix.shape[1]])],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", _OPSET)],
@@ -112,8 +116,8 @@ def build_graph(network: AudioNetwork, finish: Finish, frames: int, hop: int) ->
     return model
 
 
-def _chunk_vectors(graph: _Graph, network: AudioNetwork) -> str:
-    """As `AudioNetwork.forward`, float32 [chunks, dim]."""
+def _chunk_features(graph: _Graph, network: AudioNetwork) -> str:
+    """As `AudioNetwork.features`, float32 [chunks, features]."""
     parts = _input_statistics(graph)
     turned = graph.add("Transpose", "logs", perm=[0, 2, 1])
     x = graph.add("Unsqueeze", turned, graph.constant(np.array([1], np.int64)))
@@ -125,10 +129,8 @@ def _chunk_vectors(graph: _Graph, network: AudioNetwork) -> str:
         parts += graph.statistics(x, (2, 3))
     pooled = graph.add("Concat", *parts, axis=1)
     scale, shift = _affine(network.normalise)
-    weight = network.embed.weight.detach()
-    bias = network.embed.bias.detach() + weight @ shift
-    matrix = graph.constant((weight * scale).T.numpy())
-    return graph.add("Gemm", pooled, matrix, graph.constant(bias.numpy()))
+    scaled = graph.add("Mul", pooled, graph.constant(scale.numpy()))
+    return graph.add("Add", scaled, graph.constant(shift.numpy()))
 
 
 def _input_statistics(graph: _Graph) -> list[str]:

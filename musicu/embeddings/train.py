@@ -18,7 +18,7 @@ from musicu.embeddings import heldout
 from musicu.embeddings.augment import Draws, augment, warp
 from musicu.embeddings.checkpoint import Learner, load_checkpoint, save_checkpoint
 from musicu.embeddings.encode import encode_chunks
-from musicu.embeddings.finish import Finish, fit_finish, unit
+from musicu.embeddings.finish import Finish, fit_finish, summarise
 from musicu.embeddings.heads import Heads, rhythm_of
 from musicu.embeddings.losses import contrastive_loss
 from musicu.embeddings.network import AudioNetwork
@@ -172,32 +172,38 @@ def _follow(learner: Learner, recipe: Recipe) -> None:
                 value.copy_(now[key])
 
 
-def finish_of(network: AudioNetwork, pool: Pool, recipe: Recipe) -> Finish:
-    """The finishing map, fitted on the recordings that the pool draws from, as it draws them."""
+def summaries_of(
+    network: AudioNetwork, pool: Pool, recipe: Recipe
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Summaries float32 [recordings, summary] of what the pool draws from, and its chances."""
     recordings = np.flatnonzero(pool.chances)
-    vectors = encode_chunks(
-        network, pool.cache, recordings, recipe.frames, VALIDATION_CHUNKS, recipe.device
+    chunks = encode_chunks(
+        network, pool.cache, recordings, recipe.frames, recipe.window_count, recipe.device
     )
-    return fit_finish(vectors.mean(axis=1), pool.chances[recordings], recipe.shrinkage)
+    return summarise(chunks), pool.chances[recordings]
+
+
+def finish_of(network: AudioNetwork, pool: Pool, recipe: Recipe) -> Finish:
+    """The finish fitted on the recordings that the pool draws from, as it draws them."""
+    summaries, chances = summaries_of(network, pool, recipe)
+    return fit_finish(summaries, chances, recipe.shrinkage, recipe.network.dim)
 
 
 def validate(
     network: AudioNetwork, material: Material, recipe: Recipe, finish: Finish | None = None
 ) -> heldout.HeldOutScore:
-    """How well held-out recordings find each other; only centred, by themselves, unless a
-    finish is given."""
+    """How well held-out recordings find each other.
+
+    Without a finish, the held-out recordings' own: quick, and good enough to see learning by.
+    """
     if len(material.held) == 0:
         return heldout.HeldOutScore(float("nan"), float("nan"), 0)
     cache, grouping = material.real.cache, material.real.grouping
-    chunks = encode_chunks(
-        network, cache, material.held, recipe.frames, VALIDATION_CHUNKS, recipe.device
-    )
-    half = VALIDATION_CHUNKS // 2
-    halves = np.stack([chunks[:, half // 2], chunks[:, half + half // 2]], axis=1)
-    whole = chunks.mean(axis=1)
+    count = VALIDATION_CHUNKS if finish is None else recipe.window_count
+    chunks = encode_chunks(network, cache, material.held, recipe.frames, count, recipe.device)
+    halves = np.stack([summarise(h) for h in (chunks[:, : count // 2], chunks[:, count // 2 :])], 1)
+    whole = summarise(chunks)
     if finish is None:
-        centre = whole.mean(axis=0)
-        return heldout.score(
-            unit(halves - centre), unit(whole - centre), grouping.artist[material.held]
-        )
-    return heldout.score(finish.apply(halves), finish.apply(whole), grouping.artist[material.held])
+        finish = fit_finish(whole, np.ones(len(whole)), recipe.shrinkage, recipe.network.dim)
+    artist = grouping.artist[material.held]
+    return heldout.score(finish.apply(halves), finish.apply(whole), artist)

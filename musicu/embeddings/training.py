@@ -18,6 +18,7 @@ from musicu.embeddings import rendered, train
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.curves import draw_curves
 from musicu.embeddings.export import Encoder, copy_model, export_model, load_encoder
+from musicu.embeddings.finish import fit_finish, refine_finish
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.heldout import HeldOutScore, hold_out
 from musicu.embeddings.pairs import PairWeights
@@ -126,15 +127,20 @@ def _keep_better(
     material: train.Material,
     failures: dict[str, str],
 ) -> TrainResult:
-    """Export the best of: the old model, the old network centred anew, the new network."""
+    """Export the best of the old model, the old network with a finish fitted to these
+    recordings, and the new network with either finish."""
     recipe = new.recipe
     before = train.validate(old.network, material, recipe, old.finish)
-    refit = Encoder(old.network, train.finish_of(old.network, material.real, recipe), recipe)
-    refitted = train.validate(refit.network, material, recipe, refit.finish)
     kept, best, encoder = "unchanged", before, old
-    for name, score, candidate in (("refitted", refitted, refit), ("learned", learned, new)):
-        if score.better_than(best):
-            kept, best, encoder = name, score, candidate
+    for name, network in (("refitted", old.network), ("learned", new.network)):
+        summaries, chances = train.summaries_of(network, material.real, recipe)
+        for finish in (
+            refine_finish(old.finish, summaries, chances, recipe.shrinkage),
+            fit_finish(summaries, chances, recipe.shrinkage, old.finish.matrix.shape[1]),
+        ):
+            score = train.validate(network, material, recipe, finish)
+            if score.better_than(best):
+                kept, best, encoder = name, score, Encoder(network, finish, recipe)
     if kept == "unchanged":
         model = copy_model(old_folder, out / "model", recipe.name)
     else:

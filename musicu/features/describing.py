@@ -16,11 +16,14 @@ from musicu.errors import AudioError
 from musicu.features import activity
 from musicu.features.descriptors import Descriptors
 from musicu.features.edges import Edges, find_edges
+from musicu.features.key import Key, key_of_pitches
 from musicu.features.loudness import MIN_SAMPLE_RATE, LoudnessMeter, measure
 from musicu.features.mono import SAMPLE_RATE, MonoMixer
 from musicu.features.onsets import OnsetStream
+from musicu.features.pitches import PitchStream
 from musicu.features.spectrum import SpectrumMeter
 from musicu.features.stereo import MONO, UNKNOWN, StereoMeter
+from musicu.features.tempo import Tempo, tempo_of_onsets
 from musicu.features.truepeak import PeakMeter, decibels
 from musicu.records import Audio
 
@@ -76,7 +79,7 @@ def _hear_samples(listener: Listener, samples: NDArray[np.float32]) -> None:
 
 
 class Listener:
-    """All meters over one recording; its memory grows by about 12 kB a second of music."""
+    """All meters over one recording; its memory grows by about 10 kB a second of music."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         if sample_rate < MIN_SAMPLE_RATE:
@@ -93,6 +96,7 @@ class Listener:
         self._mono: list[NDArray[np.float32]] = []
         self._spectrum = SpectrumMeter()
         self._onsets = OnsetStream()
+        self._pitches = PitchStream()
 
     @property
     def seconds(self) -> float:
@@ -119,6 +123,7 @@ class Listener:
         self._mono = []
         self._spectrum.hear(mono)
         self._onsets.add(mono)
+        self._pitches.add(mono)
 
     def finish(self, *, complete: bool = True) -> Descriptors:
         """The descriptors of all that was heard; raises AudioError where it is too short."""
@@ -174,16 +179,41 @@ class Listener:
     def _sound(self, edges: Edges, plr_db: float | None) -> Values:
         """What the mono mix sounds like; unknown where nothing sounds."""
         spectrum, strength = self._spectrum.finish(), self._onsets.finish()
+        fine = self._pitches.finish()
         if edges.silence_start_seconds is None or edges.silence_end_seconds is None:
             return {}
         sounding = self.seconds - edges.silence_start_seconds - edges.silence_end_seconds
         onsets = activity.onset_rate(strength, sounding)
         return {
+            **_rhythm(tempo_of_onsets(strength)),
+            **_harmony(key_of_pitches(fine)),
             **asdict(spectrum),
             "onset_rate": onsets,
             "energy": activity.energy(onsets, spectrum.brightness_hz, plr_db),
             "danceability": activity.danceability(strength),
         }
+
+
+def _rhythm(tempo: Tempo) -> Values:
+    """A tempo as columns."""
+    return {
+        "tempo_bpm": tempo.bpm,
+        "tempo_confidence": tempo.confidence,
+        "tempo_alternatives_bpm": tuple(other.bpm for other in tempo.alternatives),
+        "tempo_alternatives_relation": tuple(other.relation for other in tempo.alternatives),
+        "tempo_stability": tempo.stability,
+        "beats_seconds": tuple(tempo.beats.tolist()),
+    }
+
+
+def _harmony(key: Key) -> Values:
+    """A key as columns."""
+    return {
+        "key": None if key.tonic is None else f"{key.tonic} {key.mode}",
+        "key_camelot": key.camelot,
+        "key_confidence": key.confidence,
+        "tuning_cents": key.tuning_cents,
+    }
 
 
 def _difference(high: float | None, low: float | None) -> float | None:

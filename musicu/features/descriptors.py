@@ -27,6 +27,7 @@ def _column(
 
 
 _NUMBER = pa.float32()
+_NUMBERS = pa.list_(pa.float32())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,69 @@ class Descriptors:
         "False where decoding stopped before the end that the file promises.",
         "",
         "true or false",
+    )
+    tempo_bpm: float | None = _column(
+        _NUMBER,
+        "Tempo: beats a minute. Unknown in silence and under 3 s; where there is no beat, the "
+        "confidence is low.",
+        "BPM",
+        "30 to 300",
+    )
+    tempo_confidence: float | None = _column(
+        _NUMBER,
+        "The chance that tempo_bpm is within 4 % of what a musician would say, calibrated on "
+        "styles of music that the estimator was not fitted on.",
+        "probability",
+        "0 to 1",
+    )
+    tempo_alternatives_bpm: tuple[float, ...] | None = _column(
+        _NUMBERS,
+        "The next most likely tempi, at most three, most likely first.",
+        "BPM",
+        "30 to 300",
+    )
+    tempo_alternatives_relation: tuple[str, ...] | None = _column(
+        pa.list_(pa.string()),
+        "What each alternative is to tempo_bpm: half, double, third, triple, dotted (2/3), "
+        "triplet (3/2) or other.",
+        "",
+        "these words",
+    )
+    tempo_stability: float | None = _column(
+        _NUMBER,
+        "The share of beats within 3 % of the median tempo; unknown under eight beats.",
+        "share",
+        "0 to 1",
+    )
+    beats_seconds: tuple[float, ...] | None = _column(
+        _NUMBERS, "Where the beats fall, from the start of the recording, rising.", "s", "0 and up"
+    )
+    key: str | None = _column(
+        pa.string(),
+        'Tonic and mode, such as "A minor" or "Eb major". Unknown where no pitch is heard; where '
+        "there is no key, the confidence is low.",
+        "",
+        "C, C#, D, Eb, E, F, F#, G, Ab, A, Bb or B, major or minor",
+    )
+    key_camelot: str | None = _column(
+        pa.string(),
+        "The key on the Camelot wheel: neighbouring numbers, and A and B of one number, mix well.",
+        "",
+        "1A to 12B",
+    )
+    key_confidence: float | None = _column(
+        _NUMBER,
+        "The chance that tonic and mode are what a musician would say, calibrated as "
+        "tempo_confidence is.",
+        "probability",
+        "0 to 1",
+    )
+    tuning_cents: float | None = _column(
+        _NUMBER,
+        "How far the recording's A lies from 440 Hz, as far as pitches tell; unknown where none "
+        "is heard.",
+        "cents",
+        "-50 to 50",
     )
     loudness_lufs: float | None = _column(
         _NUMBER,

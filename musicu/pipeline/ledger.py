@@ -28,6 +28,7 @@ from musicu.embeddings.cards import ModelCard
 from musicu.pipeline.tasks import Result
 from musicu.records import Failure
 
+#: Failures at other stages ("scan", "extra") are cheap to find again and may be over by then.
 _REMEMBERED_STAGES = ("hash", "tags", "decode", "embed")
 
 

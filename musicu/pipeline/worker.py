@@ -24,7 +24,7 @@ from musicu.audio import read_audio
 from musicu.catalog.content import content_hash
 from musicu.catalog.tags import read_tags
 from musicu.embeddings.embedder import Embedder
-from musicu.errors import ModelError, MusicuError
+from musicu.errors import MissingExtraError, ModelError, MusicuError
 from musicu.features.describing import describe
 
 Answer = dict[str, Any]
@@ -105,6 +105,8 @@ def _try(stage: str, work: Callable[[], Answer]) -> Answer:
     """What `work` returns, or the failure it met, for people."""
     try:
         return work()
+    except MissingExtraError as error:
+        return {"stage": "extra", "reason": str(error)}
     except MusicuError as error:
         return {"stage": stage, "reason": str(error)}
     except MemoryError:
