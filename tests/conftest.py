@@ -17,3 +17,23 @@ def shared_music() -> Path:
     if not (shared / "music" / "tracks.csv").is_file():
         pytest.skip(f"no development music at {shared / 'music'} (set MUSICU_SHARED)")
     return shared / "music"
+
+
+@pytest.fixture(scope="session")
+def demo_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of made music: three artists with two short tracks each, and a copy of one."""
+    from musicu.datasets import make_demo_music
+
+    folder = tmp_path_factory.mktemp("demo") / "Music"
+    make_demo_music(folder, artists=3, tracks_per_artist=2, seconds=6.0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_catalog(demo_music: Path) -> Path:
+    """A catalog of the made music, embedded with the statistics; to be read only."""
+    from musicu.pipeline.run import EmbedOptions, run
+
+    out = demo_music.parent / "catalog"
+    run(demo_music, out, model="musicu-stats-v1", options=EmbedOptions(jobs=1))
+    return out

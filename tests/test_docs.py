@@ -1,0 +1,61 @@
+"""What the README and the architecture page show does what they say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md"])
+def test_python_in_the_docs_runs_on_a_real_catalog(
+    page: str, demo_music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tool in ("duckdb", "pandas", "polars"):
+        pytest.importorskip(tool)
+    monkeypatch.setenv("HOME", str(demo_music.parent))
+    monkeypatch.setenv("USERPROFILE", str(demo_music.parent))
+    monkeypatch.chdir(tmp_path)
+    import musicu
+
+    musicu.embed("~/Music", out="catalog", model="musicu-stats-v1")
+    for code in blocks(page):
+        exec(compile(code, page, "exec"), {})
+
+
+def test_every_engine_reads_the_same_rows(demo_catalog: Path) -> None:
+    duckdb, pandas, polars = (pytest.importorskip(n) for n in ("duckdb", "pandas", "polars"))
+    from musicu import Catalog
+
+    ours = Catalog.open(demo_catalog)
+    ids = ours.tracks()["track_id"].to_pylist()
+    tracks = demo_catalog / "tracks"
+    assert pandas.read_parquet(tracks)["track_id"].tolist() == ids
+    assert polars.read_parquet(f"{tracks}/*.parquet")["track_id"].to_list() == ids
+    found = duckdb.sql(f"select track_id from '{tracks}/*.parquet' order by track_id").fetchall()
+    assert [row[0] for row in found] == ids
+    vectors = polars.read_parquet(f"{demo_catalog}/vectors/musicu-stats-v1/*.parquet")
+    assert vectors["vector"].to_list()[0] == ours.vectors("musicu-stats-v1").values[0].tolist()
+
+
+def test_the_readme_fits_a_screen_and_names_both_commands() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) < 90
+    assert "pip install . && musicu demo" in text
+    assert 'pip install -e ".[dev]" && pytest' in text
+    assert (ROOT / "docs/shelf.png").is_file()
+
+
+def test_every_command_that_the_docs_name_exists() -> None:
+    from musicu.cli.app import _COMMANDS
+
+    for page in ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
+        text = (ROOT / page).read_text("utf-8")
+        assert set(re.findall(r"`musicu ([a-z]+)[ `]", text)) <= set(_COMMANDS)
