@@ -69,9 +69,7 @@ class Catalog:
 
     def _described(self, without: tuple[str, ...] = ()) -> pa.Table | None:
         """The descriptors of recordings, a row for each content hash."""
-        name = f"descriptors/{DESCRIPTOR_SET}"
-        columns = [column for column in self._store.columns(name) if column not in without]
-        table = self._store.read(name, columns)
+        table = self._store.read(f"descriptors/{DESCRIPTOR_SET}", without=without)
         return None if table is None else latest(table, "content_hash")
 
     def failures(self) -> pa.Table:

@@ -57,10 +57,16 @@ class Store:
         store.manifest.write(folder)
         return store
 
-    def read(self, table: str, columns: list[str] | None = None) -> pa.Table | None:
-        """All rows of a table, in the order they were written; None where it has none."""
+    def read(
+        self, table: str, columns: list[str] | None = None, without: tuple[str, ...] = ()
+    ) -> pa.Table | None:
+        """All rows of a table, in the order they were written; None where it has none.
+
+        columns: to be read, all of them where None, but for those in `without`.
+        """
+        names = self.manifest.tables.get(table, [])
         try:
-            parts = [self._read_file(name, columns) for name in self.manifest.tables.get(table, [])]
+            parts = [self._read_file(name, columns, without) for name in names]
         except FileNotFoundError as error:
             newer = read_manifest(self.folder)
             if newer.sequence == self.manifest.sequence:
@@ -69,7 +75,7 @@ class Store:
                     "another folder"
                 ) from None
             self.manifest = newer  # a writer has replaced the file since we read the manifest
-            return self.read(table, columns)
+            return self.read(table, columns, without)
         try:
             return pa.concat_tables(parts, promote_options="default") if parts else None
         except pa.ArrowException as error:
@@ -78,17 +84,19 @@ class Store:
                 "or embed anew"
             ) from error
 
-    def columns(self, table: str) -> list[str]:
-        """The columns of a table's newest file; none where it has no rows."""
-        files = self.manifest.tables.get(table, [])
-        if not files:
-            return []
-        with _opened(self.folder / files[-1]) as file:
-            return list(file.schema_arrow.names)
-
-    def _read_file(self, name: str, columns: list[str] | None) -> pa.Table:
-        with _opened(self.folder / name) as file:
-            return file.read(columns)
+    def _read_file(
+        self, name: str, columns: list[str] | None, without: tuple[str, ...]
+    ) -> pa.Table:
+        path = self.folder / name
+        try:
+            with pq.ParquetFile(path) as file:  # read_table would import pandas where it can
+                if without and columns is None:
+                    columns = [n for n in file.schema_arrow.names if n not in without]
+                return file.read(columns)
+        except FileNotFoundError:
+            raise FileNotFoundError(2, "missing", str(path)) from None
+        except (OSError, pa.ArrowException) as error:
+            raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
 
     def commit(self, changes: list[Change], models: dict[str, ModelEntry] | None = None) -> None:
         """Write the rows, then the manifest that lists them; all of it holds, or nothing."""
@@ -145,15 +153,3 @@ def _ours(path: Path) -> bool:
     """Whether a file has a name that this store writes."""
     stem = path.name.removesuffix(TEMPORARY_SUFFIX)
     return stem.endswith(".parquet") and stem.removesuffix(".parquet").isdigit()
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """A Parquet file, open; its errors say which file it is and what to do."""
-    try:
-        with pq.ParquetFile(path) as file:  # read_table would import pandas where it can
-            yield file
-    except FileNotFoundError:
-        raise FileNotFoundError(2, "missing", str(path)) from None
-    except (OSError, pa.ArrowException) as error:
-        raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
