@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musicu.embeddings.finish import fit_finish
+from musicu.embeddings.finish import fit_finish, refine_finish, summarise
 from musicu.embeddings.heldout import hold_out, mean_average_precision, score
 from musicu.embeddings.pairs import (
     Grouping,
@@ -97,10 +97,32 @@ def test_score_finds_perfect_halves_and_nothing_where_nothing_is_known() -> None
 def test_finish_centres_and_whitens() -> None:
     rng = np.random.default_rng(0)
     vectors = (rng.standard_normal((4000, 3)) * [10.0, 1.0, 0.1] + 5.0).astype(np.float32)
-    finish = fit_finish(vectors, np.ones(4000), 0.0)
+    finish = fit_finish(vectors, np.ones(4000), 0.0, 3)
     placed = (vectors - finish.centre) @ finish.matrix
-    spread = np.cov(placed.T)
+    np.testing.assert_allclose(placed.mean(axis=0), 0.0, atol=1e-3)
+    np.testing.assert_allclose(np.cov(placed.T), np.eye(3), atol=1e-2)
+    only_centred = fit_finish(vectors, np.ones(4000), 1e6, 3)
+    scales = np.linalg.norm(only_centred.matrix, axis=0)
+    np.testing.assert_allclose(scales / scales[0], 1.0, atol=1e-3)
+
+
+def test_few_recordings_leave_the_rest_of_the_vector_empty() -> None:
+    vectors = np.random.default_rng(0).standard_normal((3, 10)).astype(np.float32)
+    placed = fit_finish(vectors, np.ones(3), 1.0, 5).apply(vectors)
+    assert placed.shape == (3, 5)
+    assert np.abs(placed[:, 3:]).max() == 0.0
+
+
+def test_a_refined_finish_is_centred_on_the_new_recordings() -> None:
+    rng = np.random.default_rng(1)
+    first = fit_finish(rng.standard_normal((50, 8)).astype(np.float32), np.ones(50), 1.0, 4)
+    other = (rng.standard_normal((3, 8)) + 2.0).astype(np.float32)
+    second = refine_finish(first, other, np.ones(3), 1.0)
+    placed = (other - second.centre) @ second.matrix
     np.testing.assert_allclose(placed.mean(axis=0), 0.0, atol=1e-4)
-    np.testing.assert_allclose(spread / spread[0, 0], np.eye(3), atol=1e-2)
-    only_centred = fit_finish(vectors, np.ones(4000), 1e6)
-    np.testing.assert_allclose(only_centred.matrix, np.eye(3), atol=1e-3)
+    assert np.linalg.matrix_rank(second.matrix) == 4  # nothing is lost that others may show
+
+
+def test_summaries_hold_mean_and_deviation() -> None:
+    chunks = np.array([[[1.0, 5.0], [3.0, 5.0]]], dtype=np.float32)
+    np.testing.assert_allclose(summarise(chunks), [[2.0, 5.0, 1.0, 0.0]])

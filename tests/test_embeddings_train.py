@@ -42,6 +42,7 @@ TINY = Recipe(
     validate_every=3,
     checkpoint_every=2,
     average=0.5,
+    vector_dim=16,
     network=NetworkConfig(dim=16, channels=(8, 8, 8, 8), projection=8),
     augment=AugmentConfig(tempo=0.02),
 )

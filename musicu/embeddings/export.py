@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from musicu.embeddings.cards import FORMAT_VERSION, read_card
 from musicu.embeddings.finish import Finish
 from musicu.embeddings.frontend import HOP, SAMPLE_RATE
 from musicu.embeddings.network import AudioNetwork
 from musicu.embeddings.onnx_graph import build_graph
+from musicu.embeddings.stats import CONSTANTS
 from musicu.embeddings.train_config import Recipe, read_recipe
 from musicu.errors import ModelError
+from musicu.features.frames import SAMPLE_RATE as STATS_RATE
 
 CREDITS = ("track_id", "title", "artist", "album", "licence", "source", "commit", "path")
 
@@ -39,8 +41,11 @@ def export_model(
     encoder: Encoder,
     about: Mapping[str, Any],
     credits: Sequence[Mapping[str, str]],
+    statistics: Path | None = None,
 ) -> Path:
     """Write card.json, model.onnx, weights.safetensors, recipe.toml and credits.csv.
+
+    statistics: constants of statistics to stand beside the network, copied.
 
     The card is written last, under a temporary name, so a folder with a card is whole.
     """
@@ -55,20 +60,20 @@ def export_model(
         writer = csv.DictWriter(file, CREDITS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(credits)
-    card = {
-        "format": FORMAT_VERSION,
-        "name": recipe.name,
-        "kind": "audio",
-        "dim": encoder.finish.matrix.shape[1],
-        "sample_rate": SAMPLE_RATE,
-        "windows": {
-            # frames that lie wholly inside a window: one fewer than its hops
-            "seconds": (recipe.frames + 1) * HOP / SAMPLE_RATE,
-            "count": recipe.window_count,
-        },
-        "files": ["model.onnx"],
-        "about": dict(about),
-    }
+    learned = encoder.finish.matrix.shape[1]
+    card: dict[str, Any] = {"format": FORMAT_VERSION, "name": recipe.name, "kind": "audio"}
+    if statistics is None:
+        # frames that lie wholly inside a window: one fewer than its hops
+        seconds = (recipe.frames + 1) * HOP / SAMPLE_RATE
+        card |= {"dim": learned, "sample_rate": SAMPLE_RATE, "files": ["model.onnx"]}
+        card["windows"] = {"seconds": seconds, "count": recipe.window_count}
+    else:
+        (folder / CONSTANTS).write_bytes(statistics.read_bytes())
+        beside = int(load_file(statistics)["final"].shape[1])
+        card |= {"dim": learned + beside, "sample_rate": STATS_RATE}
+        card["files"] = ["model.onnx", CONSTANTS]
+        card["windows"] = {"seconds": 10.0, "count": 8}  # what the constants were fitted on
+    card["about"] = dict(about)
     partial = folder / "card.json.partial"
     partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(folder / "card.json")
@@ -79,7 +84,7 @@ def _save_weights(path: Path, encoder: Encoder) -> None:
     tensors = {f"network.{k}": v.cpu() for k, v in encoder.network.state_dict().items()}
     tensors["finish.centre"] = torch.from_numpy(encoder.finish.centre)
     tensors["finish.matrix"] = torch.from_numpy(encoder.finish.matrix)
-    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path)
+    path.write_bytes(save({k: v.contiguous().clone() for k, v in tensors.items()}))
 
 
 def load_encoder(folder: Path) -> Encoder:
@@ -103,7 +108,7 @@ def load_encoder(folder: Path) -> Encoder:
 def copy_model(source: Path, folder: Path, name: str) -> Path:
     """The same model under another name."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in ("model.onnx", "weights.safetensors", "recipe.toml", "credits.csv"):
+    for file in {*read_card(source).files, "weights.safetensors", "recipe.toml", "credits.csv"}:
         shutil.copyfile(source / file, folder / file)
     card = json.loads((source / "card.json").read_text(encoding="utf-8")) | {"name": name}
     partial = folder / "card.json.partial"

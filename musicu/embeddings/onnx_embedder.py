@@ -1,16 +1,19 @@
-"""Audio encoders at work: log-mel chunks through ONNX Runtime."""
+"""Audio encoders at work: log-mel chunks through ONNX Runtime, and statistics beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_power
+from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
 from musicu.records import Audio
 
@@ -18,39 +21,53 @@ from musicu.records import Audio
 class AudioEmbedder(Embedder):
     """A network that was trained contrastively; see its card for how and on what.
 
-    Every recording goes through by itself and on one thread, so that its vector is the same to
-    the last bit whatever comes with it.
+    Where the card names constants of statistics too, the vector is two halves of equal weight:
+    the network's, and that of the statistics (which know what little training music
+    cannot teach). Every recording goes through by itself and on one thread, so
+    that its vector is the same to the last bit whatever comes with it.
     """
 
     def __init__(self, card: ModelCard) -> None:
-        if card.sample_rate != SAMPLE_RATE:
-            raise ModelError(f"{card.name} wants {card.sample_rate} Hz; its kind has {SAMPLE_RATE}")
         self.card = card
         self._session = _session(card)
         about = self._session.get_modelmeta().custom_metadata_map
         if not {"chunk_frames", "chunk_hop"} <= set(about):
             raise ModelError(f"{card.folder / 'model.onnx'} does not say how to cut recordings")
         self._frames, self._hop = int(about["chunk_frames"]), int(about["chunk_hop"])
+        learned = int(self._session.get_outputs()[0].shape[0])
+        self._constants = None
+        if CONSTANTS in card.files:
+            self._constants = read_constants(replace(card, dim=card.dim - learned))
+        elif learned != card.dim:
+            raise ModelError(f"{card.name}: the network gives {learned} numbers, not {card.dim}")
 
     def embed_batch(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
         """Vectors of several recordings, float32 [recordings, dim], each of unit length."""
         self.check(audios)
-        if not audios:
-            return np.empty((0, self.dim), np.float32)
-        return np.stack([self._one(audio) for audio in audios])
+        vectors = [self._one(audio) for audio in audios]
+        return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 
     def _one(self, audio: Audio) -> NDArray[np.float32]:
-        logs = self.hear(audio)
-        vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": logs})[0]
+        vector = self.learned(audio)
+        if self._constants is None:
+            return vector
+        statistics = project(flat_statistics(audio), self._constants)
+        both = np.concatenate([vector, statistics])
+        unit: NDArray[np.float32] = both / np.linalg.norm(both)
+        return unit
+
+    def learned(self, audio: Audio) -> NDArray[np.float32]:
+        """The network's part of a vector, of unit length."""
+        vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": self.hear(audio)})[0]
         return vector
 
     def hear(self, audio: Audio) -> NDArray[np.float32]:
         """What the network is given of a recording, float32 [chunks, frames, bands]."""
+        windows = audio.windows()
+        if audio.sample_rate != SAMPLE_RATE:
+            windows = [soxr.resample(w, audio.sample_rate, SAMPLE_RATE) for w in windows]
         return np.concatenate(
-            [
-                level_free_log(cut_chunks(mel_power(window), self._frames, self._hop))
-                for window in audio.windows()
-            ]
+            [level_free_log(cut_chunks(mel_power(w), self._frames, self._hop)) for w in windows]
         )
 
 

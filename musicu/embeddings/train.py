@@ -82,10 +82,11 @@ def learn(
     load_checkpoint(out, learner, mark)
     began = time.monotonic()
     losses: list[dict[str, float]] = []
-    while learner.step < recipe.steps:
+    end = min(recipe.stop_at or recipe.steps, recipe.steps)
+    while learner.step < end:
         losses.append(_step(learner, material, recipe, workers))
         learner.step += 1
-        last = learner.step == recipe.steps
+        last = learner.step == end
         if learner.step % 50 == 0 or last:
             means = {k: float(np.mean([x[k] for x in losses])) for k in losses[0]}
             losses.clear()
@@ -186,7 +187,7 @@ def summaries_of(
 def finish_of(network: AudioNetwork, pool: Pool, recipe: Recipe) -> Finish:
     """The finish fitted on the recordings that the pool draws from, as it draws them."""
     summaries, chances = summaries_of(network, pool, recipe)
-    return fit_finish(summaries, chances, recipe.shrinkage, recipe.network.dim)
+    return fit_finish(summaries, chances, recipe.shrinkage, recipe.vector_dim)
 
 
 def validate(
@@ -204,6 +205,6 @@ def validate(
     halves = np.stack([summarise(h) for h in (chunks[:, : count // 2], chunks[:, count // 2 :])], 1)
     whole = summarise(chunks)
     if finish is None:
-        finish = fit_finish(whole, np.ones(len(whole)), recipe.shrinkage, recipe.network.dim)
+        finish = fit_finish(whole, np.ones(len(whole)), recipe.shrinkage, recipe.vector_dim)
     artist = grouping.artist[material.held]
     return heldout.score(finish.apply(halves), finish.apply(whole), artist)

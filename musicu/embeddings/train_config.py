@@ -38,8 +38,8 @@ class Recipe:
     steps: optimiser steps. tracks: recordings in a batch, two windows of each. frames: of a
     training window, 32 ms each. balance: 0 draws recordings alike, 1 artists and sources alike.
     held_out: share of the artists kept for validation. rendered_share: pieces made by rules, as
-    a share of `tracks`. rhythm, families: weights of the auxiliary targets. finish: how the
-    vectors are centred and scaled at the end, by the training recordings.
+    a share of `tracks`. stop_at: end at this step of the schedule, 0 for its end. vector_dim:
+    numbers of a finished vector. rhythm, families: weights of the auxiliary targets.
     """
 
     name: str = "my-audio-model"
@@ -63,6 +63,8 @@ class Recipe:
     threads: int = 1
     device: str = "cpu"
     window_count: int = 24
+    vector_dim: int = 256
+    stop_at: int = 0
     network: NetworkConfig = field(default_factory=NetworkConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     pairs: PairWeights = field(default_factory=PairWeights)

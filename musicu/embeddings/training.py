@@ -22,6 +22,7 @@ from musicu.embeddings.finish import fit_finish, refine_finish
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.heldout import HeldOutScore, hold_out
 from musicu.embeddings.pairs import PairWeights
+from musicu.embeddings.stats import CONSTANTS
 from musicu.embeddings.train_config import Recipe
 from musicu.embeddings.train_data import (
     Pool,
@@ -145,7 +146,9 @@ def _keep_better(
         model = copy_model(old_folder, out / "model", recipe.name)
     else:
         about = _about(recipe, best, before)
-        model = export_model(out / "model", encoder, about, _credits(tracks))
+        beside = old_folder / CONSTANTS  # the statistics stay what they are
+        statistics = beside if beside.is_file() else None
+        model = export_model(out / "model", encoder, about, _credits(tracks), statistics)
     return TrainResult(model, before, learned, kept, failures)
 
 

@@ -1,0 +1,109 @@
+"""The encoder at work: ONNX against PyTorch, and what a vector must not depend on."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musicu.audio import read_audio
+from musicu.embeddings.cards import SHIPPED, read_card
+from musicu.embeddings.embedder import Embedder
+from musicu.errors import ModelError
+from musicu.records import Audio
+
+NAME = "musicu-audio-v1"
+RATE = 22_050
+
+
+def _music(seed: int, seconds: float = 20.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * RATE)) / RATE
+    tones = sum(np.sin(2 * np.pi * hz * t) for hz in rng.uniform(80, 3000, 5))
+    beat = np.exp(-5 * (t % rng.uniform(0.3, 0.7)))
+    return (0.1 * tones * beat + 0.01 * rng.standard_normal(len(t))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return Embedder.load(NAME)
+
+
+def test_the_card_keeps_its_promises(embedder: Embedder) -> None:
+    card = read_card(SHIPPED / NAME)
+    assert card.dim <= 256
+    assert (card.folder / "model.onnx").stat().st_size < 20e6
+    assert {"summary", "training", "scores", "weaknesses", "licence"} <= set(card.about)
+    with (card.folder / "credits.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 100
+    assert all(row["licence"] and row["source"] for row in rows)
+
+
+def test_a_vector_is_of_unit_length_whatever_the_recording(embedder: Embedder) -> None:
+    for samples in (_music(0), _music(1, 2.0), _music(2, 0.3), np.zeros(RATE, np.float32)):
+        vector = embedder.embed(Audio.of(samples, RATE))
+        assert vector.shape == (embedder.dim,)
+        assert vector.dtype == np.float32
+        assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_alone_and_in_a_batch_are_equal_to_the_last_bit(embedder: Embedder) -> None:
+    audios = [Audio.of(_music(seed, 5.0 + 9 * seed), RATE) for seed in range(4)]
+    together = embedder.embed_batch(audios)
+    for audio, vector in zip(audios, together, strict=True):
+        assert np.array_equal(embedder.embed(audio), vector)
+    again = Embedder.load(NAME).embed_batch(audios[::-1])[::-1]
+    assert np.array_equal(again, together)
+
+
+def test_an_empty_batch_is_empty(embedder: Embedder) -> None:
+    assert embedder.embed_batch([]).shape == (0, embedder.dim)
+
+
+def test_gain_changes_nothing(embedder: Embedder) -> None:
+    samples = _music(3)
+    loud = embedder.embed(Audio.of(samples, RATE))
+    quiet = embedder.embed(Audio.of(samples * np.float32(0.25), RATE))
+    assert float(loud @ quiet) > 0.99999
+
+
+def test_another_sample_rate_is_refused(embedder: Embedder) -> None:
+    with pytest.raises(ModelError, match="22050"):
+        embedder.embed(Audio.of(_music(0), 44_100))
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / NAME
+    folder.mkdir()
+    (folder / "card.json").write_bytes((SHIPPED / NAME / "card.json").read_bytes())
+    (folder / "constants.safetensors").write_bytes(b"")
+    (folder / "model.onnx").write_bytes(b"not a model")
+    with pytest.raises(ModelError, match=r"model\.onnx cannot be loaded"):
+        Embedder.load(folder)
+
+
+def _cosine_of_torch(embedder: Embedder, audio: Audio) -> float:
+    """The same chunks through PyTorch and the finish in NumPy."""
+    torch = pytest.importorskip("torch", reason="needs torch to compare with")
+    from musicu.embeddings.export import load_encoder
+    from musicu.embeddings.finish import summarise
+    from musicu.embeddings.onnx_embedder import AudioEmbedder
+
+    assert isinstance(embedder, AudioEmbedder)
+    encoder = load_encoder(embedder.card.folder)
+    with torch.no_grad():
+        chunks = encoder.network.features(torch.from_numpy(embedder.hear(audio))).numpy()
+    return float(encoder.finish.apply(summarise(chunks)) @ embedder.learned(audio))
+
+
+def test_onnx_equals_pytorch_on_made_music(embedder: Embedder) -> None:
+    assert _cosine_of_torch(embedder, Audio.of(_music(4), RATE)) > 0.9999
+
+
+def test_onnx_equals_pytorch_on_real_music(embedder: Embedder, shared_music: Path) -> None:
+    for path in sorted(shared_music.glob("*/*/*.opus"))[::140]:
+        audio = read_audio(path, RATE, embedder.windows)
+        assert _cosine_of_torch(embedder, audio) > 0.9999
