@@ -1,0 +1,104 @@
+"""What a recording's chroma says of each possible key.
+
+Everything is measured from a tonic upwards, so that a transposed recording gives the same
+numbers for the transposed key.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from musicu.features.pitches import PITCH_RATE
+
+_MAJOR, _MINOR = (0, 4, 7), (0, 3, 7)
+_LATER = round(1.5 * PITCH_RATE)  # frames from a chord to the next
+_SHARPNESS = 10.0
+# Krumhansl and Kessler (1982), and Temperley's revision, "What's key for key?" (1999)
+_PROFILES = np.array(
+    [
+        [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88],
+        [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17],
+        [5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0],
+        [5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0],
+    ]
+)
+
+
+def key_features(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What speaks for each tonic, float64 [12, features], of chroma [frames, 2, 12].
+
+    Rows are tonics from C upwards; each row reads the same statistics from its tonic upwards.
+    """
+    bass, treble = (_even(chroma[:, part]) for part in (0, 1))
+    both = _even(chroma.sum(axis=1))
+    calm = ndimage.median_filter(both, (5, 1), mode="nearest")
+    chords = chord_shares(calm)
+    tables = [_shares(part) for part in (bass, treble, calm, both**2)]
+    tables += [np.sqrt(_shares(treble)), *(chords.mean(axis=0) * 12.0)]
+    tables += [_followed(chords, later) for later in (0, 1)]
+    tables += [_fits(table) for table in tables[:3]]
+    rolled = [np.stack([np.roll(t, -tonic, axis=-1) for tonic in range(12)]) for t in tables]
+    flat = [r.reshape(12, -1) for r in rolled]
+    return np.hstack([*flat, np.tile(_common(chroma, both, chords), (12, 1))])
+
+
+def _even(part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chroma of which loud and quiet frames count alike; nearly empty frames fade out."""
+    total = part.sum(axis=1, keepdims=True)
+    even: NDArray[np.float64] = part / (total + 0.1 * total.mean() + 1e-9)
+    return even
+
+
+def _shares(part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over frames, with the mean of the twelve 1, float64 [12]."""
+    mean = part.mean(axis=0)
+    shares: NDArray[np.float64] = mean / (mean.mean() + 1e-9)
+    return shares
+
+
+def chord_shares(calm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each frame sounds like each major and minor triad, float64 [frames, 2, 12]."""
+    smooth = ndimage.uniform_filter1d(calm, 3, axis=0, mode="nearest")
+    unit = smooth / (np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-3)
+    likeness = np.stack(
+        [sum(np.roll(unit, -step, axis=1) for step in triad) for triad in (_MAJOR, _MINOR)], axis=1
+    ) / np.sqrt(3.0)
+    weights = np.exp(_SHARPNESS * likeness)
+    shares: NDArray[np.float64] = weights / weights.sum(axis=(1, 2), keepdims=True)
+    return shares
+
+
+def _followed(chords: NDArray[np.float64], mode: int) -> NDArray[np.float64]:
+    """How often the major triad a fifth above leads to the triad on each tonic, float64 [12]."""
+    lag = _LATER if len(chords) > _LATER else 0
+    now, later = chords[: len(chords) - lag], chords[lag:]
+    leading = np.roll(now[:, 0], -7, axis=1)  # place t holds the chord on t + 7
+    followed: NDArray[np.float64] = (leading * later[:, mode]).mean(axis=0) * 48.0
+    return followed
+
+
+def _fits(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation with the profiles of each tonic, float64 [4, 12]."""
+    rows = np.stack([np.roll(table, -tonic) for tonic in range(12)])
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    profiles = _PROFILES - _PROFILES.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(profiles, axis=1)[:, None] + 1e-9
+    fits: NDArray[np.float64] = profiles @ rows.T / norms
+    return fits
+
+
+def _common(
+    chroma: NDArray[np.float64], even: NDArray[np.float64], chords: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How tonal the recording is at all: the same for every tonic."""
+    total = chroma.sum(axis=2).mean(axis=0)
+    mean = even.mean(axis=0)
+    entropy = [
+        -(s * np.log(s + 1e-9)).sum(axis=-1).mean() for s in (even, mean / mean.sum().clip(1e-9))
+    ]
+    clear = chords.max(axis=(1, 2)).mean()
+    return np.array(
+        [*np.log(total + 1.0), *entropy, clear, mean.max() * 12 / mean.sum().clip(1e-9)]
+    )

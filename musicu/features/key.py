@@ -1,0 +1,90 @@
+"""Key and mode, with how sure they are, and tuning.
+
+A small network scores each of the 24 keys by chroma, chords and bass as read from its tonic
+upwards (see `musicu.features.harmony`), so that a transposed recording gives the transposed
+key. It was fitted on music made by rules, whose key is known (`musicu.features.fit_tempo_key`),
+and calibrated on styles that it was not fitted on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.features.harmony import key_features
+from musicu.features.pitches import PitchStream
+from musicu.features.resampled import at_analysis_rate
+from musicu.features.scorer import load_scorer
+from musicu.features.tuning import chroma, tuning
+
+TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MODES = ("major", "minor")
+_CAMELOT_C_MAJOR = 8  # 8B; a fifth up is one further around the wheel
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What `estimate_key` found.
+
+    tonic: one of `TONICS`, mode: "major" or "minor", camelot: 1A to 12B (A is minor); None
+    where no pitch is heard. confidence: in [0, 1], the chance that tonic and mode are what a
+    musician would say; low where there is no key.
+    tuning_cents: of the recording's A from 440 Hz, in [-50, 50); None where no pitch is heard.
+    strength: how far pitches agree on one tuning, in [0, 1]: near 0 for noise.
+    """
+
+    tonic: str | None
+    mode: str | None
+    confidence: float
+    camelot: str | None
+    tuning_cents: float | None
+    strength: float
+
+
+NO_KEY = Key(None, None, 0.0, None, None, 0.0)
+
+
+def estimate_key(samples: NDArray[np.float32], sample_rate: int) -> Key:
+    """Key and tuning of mono samples float32 [n] at any rate in Hz.
+
+    Silence has no key: tonic None, confidence 0. For sound that comes in pieces see
+    `PitchStream` and `key_of_pitches`. Raises ModelError where the package's constants are
+    missing.
+    """
+    stream = PitchStream()
+    stream.add(at_analysis_rate(samples, sample_rate))
+    return key_of_pitches(stream.finish())
+
+
+def key_of_pitches(fine: NDArray[np.float32]) -> Key:
+    """Key and tuning of fine pitch classes float32 [frames, 2, 120].
+
+    They are those of `musicu.features.pitches`.
+    """
+    if fine.max(initial=0.0) <= 0.0:
+        return NO_KEY
+    tuned = tuning(fine)
+    scorer = load_scorer("key")
+    belief = scorer.beliefs(key_features(chroma(fine, tuned.cents)))
+    tonic, mode = (int(i) for i in np.unravel_index(int(np.argmax(belief)), belief.shape))
+    return Key(
+        tonic=TONICS[tonic],
+        mode=MODES[mode],
+        confidence=scorer.calibration.confidence(float(belief.max())),
+        camelot=camelot(tonic, mode),
+        tuning_cents=tuned.cents,
+        strength=tuned.strength,
+    )
+
+
+def camelot(tonic: int, mode: int) -> str:
+    """A key on the Camelot wheel: tonic 0 (C) to 11 (B), mode 0 (major) or 1 (minor).
+
+    >>> camelot(0, 0), camelot(9, 1), camelot(6, 1)
+    ('8B', '8A', '11A')
+    """
+    relative_major = (tonic + 3 * mode) % 12
+    number = (_CAMELOT_C_MAJOR - 1 + 7 * relative_major) % 12 + 1
+    return f"{number}{'BA'[mode]}"

@@ -1,0 +1,65 @@
+"""Small networks that say how well each answer fits, in NumPy, and the file that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from musicu.errors import ModelError
+from musicu.features.calibration import Calibration
+
+CONSTANTS = Path(__file__).parent / "constants"
+_FIELDS = ("mean", "scale", "hidden", "hidden_bias", "output", "output_bias")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scorer:
+    """Networks with one hidden layer whose scores are averaged.
+
+    mean, scale: float32 [features]. hidden: float32 [networks, features, units], hidden_bias:
+    [networks, units]. output: [networks, units, scores], output_bias: [networks, scores].
+    calibration: from the share of belief to the share of right answers.
+    """
+
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    hidden: NDArray[np.float32]
+    hidden_bias: NDArray[np.float32]
+    output: NDArray[np.float32]
+    output_bias: NDArray[np.float32]
+    calibration: Calibration
+
+    def beliefs(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How likely each answer is, float64 [answers, scores], of features [answers, features].
+
+        The shares sum to at most 1; what is missing is the belief that there is no answer.
+        """
+        inputs = np.clip((features - self.mean) / self.scale, -5.0, 5.0).astype(np.float32)
+        units = np.maximum(inputs @ self.hidden + self.hidden_bias[:, None], 0.0)
+        scores = (units @ self.output + self.output_bias[:, None]).mean(axis=0, dtype=np.float64)
+        top = max(float(scores.max()), 0.0)
+        weights = np.exp(scores - top)
+        shares: NDArray[np.float64] = weights / (weights.sum() + np.exp(-top))
+        return shares
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file."""
+        tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _FIELDS}
+        knots = {"belief": self.calibration.belief, "right": self.calibration.right}
+        save_file(tensors | knots, path, metadata={"format": "1"})
+
+
+@lru_cache(maxsize=4)
+def load_scorer(name: str) -> Scorer:
+    """The scorer that the package ships under this name. Raises ModelError where it is missing."""
+    path = CONSTANTS / f"{name}.safetensors"
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: install musicu again")
+    tensors = load_file(path)
+    calibration = Calibration(tensors["belief"], tensors["right"])
+    return Scorer(**{field: tensors[field] for field in _FIELDS}, calibration=calibration)

@@ -1,0 +1,118 @@
+"""Tempo, with how sure it is, what else it may be, and where the beats fall.
+
+A small network scores each tempo from 30 to 300 BPM by the recording's periodicities at that
+period and its multiples (see `musicu.features.periodicity`); it was fitted on music made by
+rules, whose tempo is known (`musicu.features.fit_tempo_key`). Its belief is spread over the
+candidates and "no beat", and calibrated on styles that it was not fitted on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.features.beats import mean_period, stability, track_beats
+from musicu.features.onsets import ONSET_RATE, OnsetStream
+from musicu.features.periodicity import candidates, rhythm_pattern
+from musicu.features.resampled import at_analysis_rate
+from musicu.features.scorer import load_scorer
+
+SHORTEST_SECONDS = 3.0
+_SAME = 0.03  # of the logarithm: tempi so close are one
+_RELATIONS = {"half": 1 / 2, "double": 2.0, "third": 1 / 3, "triple": 3.0,
+              "dotted": 2 / 3, "triplet": 3 / 2}  # fmt: skip
+_N_ALTERNATIVES = 3
+_LEAST_WEIGHT = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class TempoAlternative:
+    """Another tempo that listeners may tap.
+
+    relation: to the first answer; "half", "double", "third", "triple", "dotted" (2/3: the beat
+    is a dotted one), "triplet" (3/2) or "other". weight: belief in it, in [0, 1]; that of all
+    answers sums to at most 1.
+    """
+
+    bpm: float
+    relation: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tempo:
+    """What `estimate_tempo` found.
+
+    bpm: beats per minute in [30, 300], or None where nothing is heard or less than 3 seconds.
+    confidence: in [0, 1], the chance that bpm is within 4 % of what a musician would say; low
+    where there is no beat. alternatives: most likely first.
+    stability: share of beats within 3 % of the median tempo, in [0, 1]; None below eight beats.
+    beats: float32 [b], seconds from the start, rising.
+    """
+
+    bpm: float | None
+    confidence: float
+    alternatives: tuple[TempoAlternative, ...]
+    stability: float | None
+    beats: NDArray[np.float32]
+
+
+NO_TEMPO = Tempo(None, 0.0, (), None, np.empty(0, np.float32))
+
+
+def estimate_tempo(samples: NDArray[np.float32], sample_rate: int) -> Tempo:
+    """Tempo and beats of mono samples float32 [n] at any rate in Hz.
+
+    Silence and less than 3 seconds have no tempo: bpm None, confidence 0, no beats. For sound
+    that comes in pieces see `OnsetStream` and `tempo_of_onsets`. Raises ModelError where the
+    package's constants are missing.
+    """
+    stream = OnsetStream()
+    stream.add(at_analysis_rate(samples, sample_rate))
+    return tempo_of_onsets(stream.finish())
+
+
+def tempo_of_onsets(bands: NDArray[np.float32]) -> Tempo:
+    """Tempo and beats of onset strength float32 [frames, 6], of `musicu.features.onsets`."""
+    if len(bands) < SHORTEST_SECONDS * ONSET_RATE or bands.max(initial=0.0) <= 0.0:
+        return NO_TEMPO
+    scorer = load_scorer("tempo")
+    periods, features = candidates(rhythm_pattern(bands))
+    found = rank(np.log(60.0 / periods), scorer.beliefs(features)[:, 0])
+    bpm, belief = found[0]
+    beats = track_beats(bands, 60.0 / bpm)
+    refined = mean_period(beats)
+    if refined is not None and abs(np.log(60.0 / refined / bpm)) < _SAME:
+        bpm = 60.0 / refined
+    others = [TempoAlternative(b, relation(b / found[0][0]), w) for b, w in found[1:]]
+    confidence = scorer.calibration.confidence(belief)
+    return Tempo(bpm, confidence, tuple(others), stability(beats), beats)
+
+
+def rank(position: NDArray[np.float64], belief: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """The most likely tempi (BPM, belief), best first, one at least and four at most.
+
+    position: logarithm of each candidate's BPM, belief: in each, float64 [cells]. Belief in
+    tempi that lie within 3 % counts together.
+    """
+    left, found = belief.copy(), []
+    for _ in range(1 + _N_ALTERNATIVES):
+        near = np.abs(position[:, None] - position) < _SAME
+        together = near @ left
+        best = int(np.argmax(together))
+        if found and together[best] < _LEAST_WEIGHT:
+            break
+        sharpest = int(np.argmax(np.where(near[best], left, -1.0)))
+        found.append((float(np.exp(position[sharpest])), float(min(together[best], 1.0))))
+        left[np.abs(position - position[sharpest]) < 2 * _SAME] = 0.0
+    return found
+
+
+def relation(ratio: float) -> str:
+    """What a tempo of `ratio` times another is to it; "other" where it is nothing simple."""
+    for name, exact in _RELATIONS.items():
+        if abs(np.log(ratio / exact)) < 0.04:
+            return name
+    return "other"
