@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musicu.embeddings.finish import fit_finish, refine_finish, summarise
+from musicu.embeddings.finish import fit_finish, refine_finish, settle_kin, summarise
 from musicu.embeddings.heldout import hold_out, mean_average_precision, score
 from musicu.embeddings.pairs import (
     Grouping,
@@ -121,6 +121,24 @@ def test_a_refined_finish_is_centred_on_the_new_recordings() -> None:
     placed = (other - second.centre) @ second.matrix
     np.testing.assert_allclose(placed.mean(axis=0), 0.0, atol=1e-4)
     assert np.linalg.matrix_rank(second.matrix) == 4  # nothing is lost that others may show
+
+
+def test_kin_come_closer_where_they_differ_among_themselves() -> None:
+    rng = np.random.default_rng(2)
+    artist = np.repeat(np.arange(20), 5)
+    own, other = rng.standard_normal((20, 4))[artist], rng.standard_normal((100, 4))
+    vectors = np.concatenate([own, other], axis=1).astype(np.float32)  # kin share the first half
+    blind = fit_finish(vectors, np.ones(100), 1.0, 8)
+    told = settle_kin(blind, vectors, artist, 0.1)
+    kin = (artist[:, None] == artist) & ~np.eye(100, dtype=bool)
+    everyone = ~np.eye(100, dtype=bool)
+    scores = [
+        mean_average_precision(v @ v.T, kin, everyone)[0]
+        for v in (blind.apply(vectors), told.apply(vectors))
+    ]
+    assert scores[1] > scores[0] + 0.05
+    unknown = settle_kin(blind, vectors, np.full(100, -1), 0.1)
+    assert np.array_equal(unknown.matrix, blind.matrix)
 
 
 def test_summaries_hold_mean_and_deviation() -> None:

@@ -18,7 +18,7 @@ from musicu.embeddings import heldout
 from musicu.embeddings.augment import Draws, augment, warp
 from musicu.embeddings.checkpoint import Learner, load_checkpoint, save_checkpoint
 from musicu.embeddings.encode import encode_chunks
-from musicu.embeddings.finish import Finish, fit_finish, summarise
+from musicu.embeddings.finish import Finish, fit_finish, settle_kin, summarise
 from musicu.embeddings.heads import Heads, rhythm_of
 from musicu.embeddings.losses import contrastive_loss
 from musicu.embeddings.network import AudioNetwork
@@ -187,7 +187,16 @@ def summaries_of(
 def finish_of(network: AudioNetwork, pool: Pool, recipe: Recipe) -> Finish:
     """The finish fitted on the recordings that the pool draws from, as it draws them."""
     summaries, chances = summaries_of(network, pool, recipe)
-    return fit_finish(summaries, chances, recipe.shrinkage, recipe.vector_dim)
+    finish = fit_finish(summaries, chances, recipe.shrinkage, recipe.vector_dim)
+    return settle(finish, summaries, pool, recipe)
+
+
+def settle(finish: Finish, summaries: NDArray[np.float32], pool: Pool, recipe: Recipe) -> Finish:
+    """The finish told who made what, where the recipe asks for it."""
+    if recipe.kin_shrinkage <= 0:
+        return finish
+    artists = pool.grouping.artist[np.flatnonzero(pool.chances)]
+    return settle_kin(finish, summaries, artists, recipe.kin_shrinkage)
 
 
 def validate(

@@ -59,6 +59,7 @@ class Recipe:
     rendered_share: float = 0.0
     rhythm: float = 0.0
     families: float = 0.0
+    kin_shrinkage: float = 0.0  # of what sets apart one artist's recordings; 0 asks no labels
     shrinkage: float = 1.0  # of the finishing map: 0 whitens wholly, large only centres
     threads: int = 1
     device: str = "cpu"

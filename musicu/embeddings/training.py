@@ -139,6 +139,7 @@ def _keep_better(
             refine_finish(old.finish, summaries, chances, recipe.shrinkage),
             fit_finish(summaries, chances, recipe.shrinkage, old.finish.matrix.shape[1]),
         ):
+            finish = train.settle(finish, summaries, material.real, recipe)
             score = train.validate(network, material, recipe, finish)
             if score.better_than(best):
                 kept, best, encoder = name, score, Encoder(network, finish, recipe)
