@@ -33,7 +33,8 @@ def track_beats(bands: NDArray[np.float32], period: float) -> NDArray[np.float32
     path = _best_path(curve, _local_periods(curve, period * ONSET_RATE))
     sounding = np.flatnonzero(bands.max(axis=1) > 0.05 * bands.max())
     inside = (path >= sounding[0] - 3) & (path <= sounding[-1] + 3)
-    return np.maximum(path[inside] / ONSET_RATE - _LATENCY, 0.0).astype(np.float32)
+    beats: NDArray[np.float32] = np.maximum(path[inside] / ONSET_RATE - _LATENCY, 0.0)
+    return beats.astype(np.float32)
 
 
 def stability(beats: NDArray[np.float32]) -> float | None:

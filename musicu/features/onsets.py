@@ -70,8 +70,8 @@ def _rise(power: NDArray[np.float32]) -> NDArray[np.float32]:
     rise = np.zeros_like(level)
     rise[_LAG:] = np.maximum(level[_LAG:] - before, 0.0)
     widths = np.diff(GROUPS).astype(np.float32)
-    bands: NDArray[np.float32] = np.add.reduceat(rise, GROUPS[:-1], axis=1) / widths
-    return bands
+    bands = np.add.reduceat(rise, GROUPS[:-1], axis=1) / widths
+    return bands.astype(np.float32, copy=False)
 
 
 @lru_cache(maxsize=1)

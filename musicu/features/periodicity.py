@@ -47,7 +47,8 @@ class Pattern:
 @lru_cache(maxsize=1)
 def periods() -> NDArray[np.float64]:
     """The axis of periods in seconds, float64 [958], 0.5 % apart."""
-    return np.exp(np.arange(np.log(SHORTEST), np.log(LONGEST), STEP))
+    axis: NDArray[np.float64] = np.exp(np.arange(np.log(SHORTEST), np.log(LONGEST), STEP))
+    return axis
 
 
 def rhythm_pattern(bands: NDArray[np.float32]) -> Pattern:
@@ -77,7 +78,8 @@ def _mean_autocorrelation(bands: NDArray[np.float32]) -> NDArray[np.float64]:
         if segment.max(initial=0.0) > 0.0:
             total += _autocorrelation(segment)
             used += 1
-    return ndimage.gaussian_filter1d(total / max(used, 1), 1.0, axis=1)
+    smooth: NDArray[np.float64] = ndimage.gaussian_filter1d(total / max(used, 1), 1.0, axis=1)
+    return smooth
 
 
 def _autocorrelation(segment: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,4 +160,5 @@ def _at(
     steps = np.round(np.log(np.array(multiples)) / STEP).astype(np.int64)
     place = index[:, None] + steps
     inside = (place >= 0) & (place < table.shape[1])
-    return table[:, np.clip(place, 0, table.shape[1] - 1)] * inside.astype(np.float64)
+    values: NDArray[np.float64] = table[:, np.clip(place, 0, table.shape[1] - 1)] * inside
+    return values.astype(np.float64)

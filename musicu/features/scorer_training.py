@@ -40,9 +40,11 @@ def train(
     mean = features.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
     scale = (features.std(axis=(0, 1), dtype=np.float64) + 1e-3).astype(np.float32)
     fitted = [_fit(features, right, mean, scale, config, n) for n in range(config.networks)]
-    stacked = [np.stack(same) for same in zip(*fitted, strict=True)]
+    hidden, hidden_bias, output, output_bias = (
+        np.stack(same) for same in zip(*fitted, strict=True)
+    )
     line = np.array([0.0, 1.0], np.float32)
-    return Scorer(mean, scale, *stacked, calibration=Calibration(line, line))
+    return Scorer(mean, scale, hidden, hidden_bias, output, output_bias, Calibration(line, line))
 
 
 def _fit(

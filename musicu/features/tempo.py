@@ -97,7 +97,8 @@ def rank(position: NDArray[np.float64], belief: NDArray[np.float64]) -> list[tup
     position: logarithm of each candidate's BPM, belief: in each, float64 [cells]. Belief in
     tempi that lie within 3 % counts together.
     """
-    left, found = belief.copy(), []
+    left = belief.copy()
+    found: list[tuple[float, float]] = []
     for _ in range(1 + _N_ALTERNATIVES):
         near = np.abs(position[:, None] - position) < _SAME
         together = near @ left
