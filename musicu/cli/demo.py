@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -48,5 +50,11 @@ def demo(out: Path, show: bool) -> None:
     click.echo(shelf.title)
     print_table(["", "title", "artist", "score", "why"], rows)
     click.echo(f"Listen to it: {page.resolve().as_uri()}")
-    if show:
+    if show and _has_screen():
         webbrowser.open(page.resolve().as_uri())
+
+
+def _has_screen() -> bool:
+    """Whether a browser would have a window to open, rather than take over the terminal."""
+    windowed = "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    return windowed or sys.platform in ("darwin", "win32")
