@@ -61,18 +61,17 @@ def export_model(
         writer.writeheader()
         writer.writerows(credits)
     learned = encoder.finish.matrix.shape[1]
+    # one chunk, whose frames lie wholly inside, and a little for what resampling rounds away
+    seconds = round((recipe.frames + 1) * HOP / SAMPLE_RATE + 0.012, 3)
     card: dict[str, Any] = {"format": FORMAT_VERSION, "name": recipe.name, "kind": "audio"}
+    card["windows"] = {"seconds": seconds, "count": recipe.window_count}
     if statistics is None:
-        # frames that lie wholly inside a window: one fewer than its hops
-        seconds = (recipe.frames + 1) * HOP / SAMPLE_RATE
         card |= {"dim": learned, "sample_rate": SAMPLE_RATE, "files": ["model.onnx"]}
-        card["windows"] = {"seconds": seconds, "count": recipe.window_count}
     else:
         (folder / CONSTANTS).write_bytes(statistics.read_bytes())
         beside = int(load_file(statistics)["final"].shape[1])
         card |= {"dim": learned + beside, "sample_rate": STATS_RATE}
         card["files"] = ["model.onnx", CONSTANTS]
-        card["windows"] = {"seconds": 10.0, "count": 8}  # what the constants were fitted on
     card["about"] = dict(about)
     partial = folder / "card.json.partial"
     partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
