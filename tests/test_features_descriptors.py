@@ -54,6 +54,15 @@ def clicks(period: float, seconds: float = 20.0) -> NDArray[np.float32]:
     return samples
 
 
+def numbers(found: Descriptors) -> dict[str, float]:
+    """The known numbers but for tempo and key, whose own tests hold them."""
+    return {
+        name: value
+        for name, value in found.document().items()
+        if isinstance(value, float) and not name.startswith(("tempo_", "key_", "tuning_"))
+    }
+
+
 def assert_sound(found: Descriptors) -> None:
     """Nothing is NaN or infinite, and everything goes into the table."""
     values = [value for value in found.document().values() if isinstance(value, float)]
@@ -135,12 +144,12 @@ def test_a_file_its_samples_and_its_audio_are_described_alike(tmp_path: Path) ->
 
 def test_the_sizes_of_blocks_do_not_matter() -> None:
     signal = np.stack([np.tile(tune(seed, 4.0, 44_100), 9) for seed in (1, 2)], axis=1)
-    whole = describe(signal, 44_100).document()
+    whole = numbers(describe(signal, 44_100))
     listener = Listener(44_100, 2)
     cuts = np.sort(np.random.default_rng(0).integers(0, len(signal), 60))
     for part in np.split(signal, cuts):
         listener.hear(part)
-    for name, value in listener.finish().document().items():
+    for name, value in numbers(listener.finish()).items():
         assert value == pytest.approx(whole[name], rel=1e-3, abs=1e-3), name
 
 
@@ -148,8 +157,8 @@ def test_the_sizes_of_blocks_do_not_matter() -> None:
 @given(gain_db=st.floats(-30.0, 6.0), seed=st.integers(0, 5))
 def test_only_levels_follow_the_level(gain_db: float, seed: int) -> None:
     signal = tune(seed, 6.0)
-    plain = describe(signal, RATE).document()
-    gained = describe(signal * np.float32(10 ** (gain_db / 20)), RATE).document()
+    plain = numbers(describe(signal, RATE))
+    gained = numbers(describe(signal * np.float32(10 ** (gain_db / 20)), RATE))
     for name, value in plain.items():
         if name.endswith(("_lufs", "_dbtp")):
             assert gained[name] == pytest.approx(value + gain_db, abs=0.01), name
@@ -161,8 +170,8 @@ def test_only_levels_follow_the_level(gain_db: float, seed: int) -> None:
 @given(seed=st.integers(0, 20))
 def test_the_same_sound_in_two_channels_is_only_louder(seed: int) -> None:
     signal = tune(seed, 5.0)
-    one = describe(signal, RATE).document()
-    two = describe(np.stack([signal, signal], axis=1), RATE).document()
+    one = numbers(describe(signal, RATE))
+    two = numbers(describe(np.stack([signal, signal], axis=1), RATE))
     louder = {"loudness_lufs": 3.01, "momentary_max_lufs": 3.01, "short_term_max_lufs": 3.01}
     louder |= {"plr_db": -3.01, "energy": 3.01 / 12 / 3}
     for name, value in one.items():
