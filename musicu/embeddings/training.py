@@ -43,7 +43,7 @@ class TrainResult:
     """What a run gave.
 
     model: the folder of the model that is to be used. before: the held-out score of the model
-    that training went on from, None where it began from nothing. learned: the score after
+    that training went on from, None where it began from nothing. learned: the best score after
     learning. kept: "learned", "refitted" (the old network, centred on these recordings) or
     "unchanged". failures: reason by path of recordings that could not be read.
     """
@@ -141,6 +141,8 @@ def _keep_better(
         ):
             finish = train.settle(finish, summaries, material.real, recipe)
             score = train.validate(network, material, recipe, finish)
+            if name == "learned" and score.better_than(learned):
+                learned = score
             if score.better_than(best):
                 kept, best, encoder = name, score, Encoder(network, finish, recipe)
     if kept == "unchanged":
