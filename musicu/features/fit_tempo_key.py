@@ -40,6 +40,7 @@ TOLERANCE = 0.04  # of the tempo: what counts as right
 TEMPO_CONFIG = TrainingConfig(networks=2, epochs=10)
 KEY_CONFIG = TrainingConfig(networks=4, units=24, epochs=20, dropout=0.4, decay=2e-2)
 N_VARIED = 2
+N_VARIED_WITHOUT_KEY = 8  # they are few
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +72,8 @@ def main(arguments: list[str]) -> None:
         tonic = None if truth["tonic"] is None else (truth["tonic"] + round(cents / 100)) % 12
         fine = fine_pitches(sound)
         folded = chroma(fine, tuning(fine).cents)
-        for other in (folded, *(varied(folded, rng) for _ in range(N_VARIED))):
+        count = N_VARIED if tonic is not None else N_VARIED_WITHOUT_KEY
+        for other in (folded, *(varied(folded, rng) for _ in range(count))):
             row = (key_features(other), tonic, int(truth["mode"] == "minor"), truth["style"])
             keys.append(row)
     fit_tempo(tempi).save(out / "tempo.safetensors")
