@@ -28,6 +28,8 @@ from musicu.embeddings.cards import ModelCard
 from musicu.pipeline.tasks import Result
 from musicu.records import Failure
 
+#: Tables with a row for each recording, by the hash of its sound.
+_BY_CONTENT = ("vectors/", "descriptors/")
 #: Failures at other stages ("scan", "extra") are cheap to find again and may be over by then.
 _REMEMBERED_STAGES = ("hash", "tags", "decode", "embed")
 
@@ -249,20 +251,21 @@ class Ledger:
             self._tracks = self._tracks.set_column(at, field, pa.array(values, field.type))
 
     def prune(self) -> int:
-        """Remove the tracks that are gone, and vectors that no track has; returns how many."""
+        """Remove the tracks that are gone, and what only they used; returns how many."""
         before = self._tracks.num_rows
         self._tracks = self._tracks.filter(pc.invert(self._tracks["gone"]))
         self._number()
         self._failures = [r for r in self._failures if r["track_id"] in self._index]
         hashes = self._tracks["content_hash"].combine_chunks()
         changes = []
-        for model in self._store.manifest.models:
-            table = self._store.read(f"vectors/{model}")
+        for name in self._store.manifest.tables:
+            table = self._store.read(name) if name.startswith(_BY_CONTENT) else None
             if table is None:
                 continue
             kept = table.filter(pc.is_in(table["content_hash"], value_set=hashes))
             if kept.num_rows < table.num_rows:
-                changes.append(Change(f"vectors/{model}", plain_vectors(kept), replace=True))
+                rows = plain_vectors(kept) if name.startswith("vectors/") else kept
+                changes.append(Change(name, rows, replace=True))
         if changes:
             self._store.commit(changes)
         removed: int = before - self._tracks.num_rows
