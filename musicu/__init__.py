@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from musicu.audio import read_audio as read_audio
     from musicu.catalog.catalog import Catalog as Catalog
     from musicu.embeddings.embedder import Embedder as Embedder
+    from musicu.errors import MusicuError as MusicuError
     from musicu.pipeline.run import EmbedOptions as EmbedOptions
     from musicu.pipeline.run import embed as embed
     from musicu.pipeline.run import scan as scan
-    from musicu.errors import MusicuError as MusicuError
 
 __version__ = "0.1.0"
 

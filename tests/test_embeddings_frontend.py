@@ -20,7 +20,7 @@ def _music(seconds: float = 6.0, seed: int = 0) -> np.ndarray:
 def test_numpy_and_torchaudio_agree() -> None:
     torch = pytest.importorskip("torch", reason="training needs torch")
     pytest.importorskip("torchaudio", reason="training needs torchaudio")
-    from musicu.embeddings import frontend_torch
+    from musicu.embeddings.training import frontend_torch
 
     samples = _music()
     ours = frontend.mel_power(samples)
@@ -60,7 +60,7 @@ def test_a_tone_lands_in_its_band() -> None:
     t = np.arange(32_000) / frontend.SAMPLE_RATE
     power = frontend.mel_power(np.sin(2 * np.pi * 1000.0 * t).astype(np.float32)).mean(axis=0)
     pytest.importorskip("torch", reason="the band centres live with the augmentation")
-    from musicu.embeddings.augment import band_centres
+    from musicu.embeddings.training.augment import band_centres
 
     assert abs(band_centres()[power.argmax()] - 1000.0) < 30.0
 

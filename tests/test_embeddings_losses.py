@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from musicu.embeddings.losses import contrastive_loss  # noqa: E402
+from musicu.embeddings.training.losses import contrastive_loss  # noqa: E402
 
 
 def _units(n: int, dim: int = 5, seed: int = 0):

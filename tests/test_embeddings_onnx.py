@@ -88,9 +88,9 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
 def _cosine_of_torch(embedder: Embedder, audio: Audio) -> float:
     """The same chunks through PyTorch and the finish in NumPy."""
     torch = pytest.importorskip("torch", reason="needs torch to compare with")
-    from musicu.embeddings.export import load_encoder
-    from musicu.embeddings.finish import summarise
     from musicu.embeddings.onnx_embedder import AudioEmbedder
+    from musicu.embeddings.training.export import load_encoder
+    from musicu.embeddings.training.finish import summarise
 
     assert isinstance(embedder, AudioEmbedder)
     encoder = load_encoder(embedder.card.folder)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musicu.embeddings.finish import fit_finish, refine_finish, settle_kin, summarise
-from musicu.embeddings.heldout import hold_out, mean_average_precision, score
-from musicu.embeddings.pairs import (
+from musicu.embeddings.training.finish import fit_finish, refine_finish, settle_kin, summarise
+from musicu.embeddings.training.heldout import hold_out, mean_average_precision, score
+from musicu.embeddings.training.pairs import (
     Grouping,
     PairWeights,
     as_numbers,

@@ -16,19 +16,20 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from musicu.embeddings import train, training  # noqa: E402
-from musicu.embeddings.augment_config import AugmentConfig  # noqa: E402
 from musicu.embeddings.cards import read_card  # noqa: E402
 from musicu.embeddings.embedder import Embedder  # noqa: E402
-from musicu.embeddings.export import as_toml  # noqa: E402
-from musicu.embeddings.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
-from musicu.embeddings.train_config import (  # noqa: E402
+from musicu.embeddings.training import run as training  # noqa: E402
+from musicu.embeddings.training import train  # noqa: E402
+from musicu.embeddings.training.augment_config import AugmentConfig  # noqa: E402
+from musicu.embeddings.training.export import as_toml  # noqa: E402
+from musicu.embeddings.training.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
+from musicu.embeddings.training.train_config import (  # noqa: E402
     NetworkConfig,
     Recipe,
     read_recipe,
     recipe_from,
 )
-from musicu.embeddings.train_data import TrainingTrack  # noqa: E402
+from musicu.embeddings.training.train_data import TrainingTrack  # noqa: E402
 from musicu.errors import AudioError, ModelError  # noqa: E402
 from musicu.records import Audio  # noqa: E402
 
@@ -186,7 +187,7 @@ def test_two_processes_average_their_gradients(tmp_path: Path) -> None:
     """Started as torchrun starts them, over gloo."""
     script = (
         "import os, torch\n"
-        "from musicu.embeddings.parallel import Workers\n"
+        "from musicu.embeddings.training.parallel import Workers\n"
         "w = Workers.join('cpu')\n"
         "p = torch.nn.Parameter(torch.zeros(2))\n"
         "p.grad = torch.full((2,), float(w.rank))\n"

@@ -41,12 +41,12 @@ def audio(catalog: Path, out: Path, config: Path | None, init: str | None, as_js
     gain is said; use it with `musicu embed --model OUT/model`.
     """
     try:
-        from musicu.embeddings.training import tracks_of, train_audio
+        from musicu.embeddings.training.run import tracks_of, train_audio
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchaudio", "onnx"):
             raise
         raise MissingExtraError("training", "train") from None
-    from musicu.embeddings.train_config import Recipe, read_recipe
+    from musicu.embeddings.training.train_config import Recipe, read_recipe
 
     recipe = read_recipe(config) if config else Recipe()
     tracks = tracks_of(Catalog.open(catalog))

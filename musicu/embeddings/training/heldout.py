@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.embeddings.pairs import Grouping
+from musicu.embeddings.training.pairs import Grouping
 
 
 def hold_out(grouping: Grouping, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from musicu.embeddings.frontend import level_free_log
-from musicu.embeddings.network import AudioNetwork
-from musicu.embeddings.windows_cache import WindowsCache
+from musicu.embeddings.training.network import AudioNetwork
+from musicu.embeddings.training.windows_cache import WindowsCache
 
 
 def spread_chunks(

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from musicu.embeddings.finish import Finish
 from musicu.embeddings.frontend import N_MELS
-from musicu.embeddings.network import SPREAD_FLOOR, AudioNetwork, Residual
+from musicu.embeddings.training.finish import Finish
+from musicu.embeddings.training.network import SPREAD_FLOOR, AudioNetwork, Residual
 
 _OPSET = 17  # ONNX Runtime 1.12 and later
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.embeddings.rendered_midi import Note
+from musicu.embeddings.training.rendered_midi import Note
 
 # First three formants of five vowels in Hz (Peterson and Barney 1952, men, rounded).
 _VOWELS = np.array(

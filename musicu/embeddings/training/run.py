@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from musicu.audio import read_audio
 from musicu.catalog.catalog import Catalog
-from musicu.embeddings import rendered, train
 from musicu.embeddings.cards import find_model
-from musicu.embeddings.curves import draw_curves
-from musicu.embeddings.export import Encoder, copy_model, export_model, load_encoder
-from musicu.embeddings.finish import fit_finish, refine_finish
 from musicu.embeddings.frontend import SAMPLE_RATE
-from musicu.embeddings.heldout import HeldOutScore, hold_out
-from musicu.embeddings.pairs import PairWeights
 from musicu.embeddings.stats import CONSTANTS
-from musicu.embeddings.train_config import Recipe
-from musicu.embeddings.train_data import (
+from musicu.embeddings.training import rendered, train
+from musicu.embeddings.training.curves import draw_curves
+from musicu.embeddings.training.export import Encoder, copy_model, export_model, load_encoder
+from musicu.embeddings.training.finish import fit_finish, refine_finish
+from musicu.embeddings.training.heldout import HeldOutScore, hold_out
+from musicu.embeddings.training.pairs import PairWeights
+from musicu.embeddings.training.train_config import Recipe
+from musicu.embeddings.training.train_data import (
     Pool,
     TrainingTrack,
     families,
@@ -32,7 +32,7 @@ from musicu.embeddings.train_data import (
     group_rendered,
     make_pool,
 )
-from musicu.embeddings.windows_cache import open_or_build
+from musicu.embeddings.training.windows_cache import open_or_build
 from musicu.errors import ModelError
 
 _BAND = 0.5  # how strongly rendered pieces of one band draw together

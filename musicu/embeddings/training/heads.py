@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from musicu.embeddings.rendered import N_FAMILIES
+from musicu.embeddings.training.rendered import N_FAMILIES
 
 SHORTEST_LAG, LONGEST_LAG = 6, 62  # frames of 32 ms: 312 to 30 onsets a minute
 

@@ -14,9 +14,9 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from musicu.embeddings.frontend import SAMPLE_RATE
-from musicu.embeddings.rendered_midi import DRUMS, midi_file
-from musicu.embeddings.rendered_rules import STYLES, Band, Piece, compose, form_band
-from musicu.embeddings.rendered_voice import form_singer, sing
+from musicu.embeddings.training.rendered_midi import DRUMS, midi_file
+from musicu.embeddings.training.rendered_rules import STYLES, Band, Piece, compose, form_band
+from musicu.embeddings.training.rendered_voice import form_singer, sing
 from musicu.errors import ModelError
 
 FORMAT_VERSION = 1

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from musicu.embeddings.augment_config import AugmentConfig
-from musicu.embeddings.pairs import PairWeights
-from musicu.embeddings.rendered import RenderConfig
+from musicu.embeddings.training.augment_config import AugmentConfig
+from musicu.embeddings.training.pairs import PairWeights
+from musicu.embeddings.training.rendered import RenderConfig
 from musicu.errors import ModelError
 
 if sys.version_info >= (3, 11):

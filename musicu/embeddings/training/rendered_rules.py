@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from musicu.embeddings.rendered_midi import DRUMS, Channel, Note
+from musicu.embeddings.training.rendered_midi import DRUMS, Channel, Note
 
 MAJOR, MINOR, DORIAN = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10)
 MODES = {"major": MAJOR, "minor": MINOR, "dorian": DORIAN}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.embeddings.pairs import (
+from musicu.embeddings.training.pairs import (
     Grouping,
     PairWeights,
     as_numbers,
@@ -17,8 +17,8 @@ from musicu.embeddings.pairs import (
     pair_matrices,
     sampling_weights,
 )
-from musicu.embeddings.rendered import N_FAMILIES, Rendered
-from musicu.embeddings.windows_cache import WindowsCache
+from musicu.embeddings.training.rendered import N_FAMILIES, Rendered
+from musicu.embeddings.training.windows_cache import WindowsCache
 from musicu.errors import ModelError
 
 

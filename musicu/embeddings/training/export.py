@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file, save
 
 from musicu.embeddings.cards import FORMAT_VERSION, read_card
-from musicu.embeddings.finish import Finish
 from musicu.embeddings.frontend import HOP, SAMPLE_RATE
-from musicu.embeddings.network import AudioNetwork
-from musicu.embeddings.onnx_graph import build_graph
 from musicu.embeddings.stats import CONSTANTS
-from musicu.embeddings.train_config import Recipe, read_recipe
+from musicu.embeddings.training.finish import Finish
+from musicu.embeddings.training.network import AudioNetwork
+from musicu.embeddings.training.onnx_graph import build_graph
+from musicu.embeddings.training.train_config import Recipe, read_recipe
 from musicu.errors import ModelError
 from musicu.features.frames import SAMPLE_RATE as STATS_RATE
 

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musicu.embeddings import heldout
-from musicu.embeddings.augment import Draws, augment, warp
-from musicu.embeddings.checkpoint import Learner, load_checkpoint, save_checkpoint
-from musicu.embeddings.encode import encode_chunks
-from musicu.embeddings.finish import Finish, fit_finish, settle_kin, summarise
-from musicu.embeddings.heads import Heads, rhythm_of
-from musicu.embeddings.losses import contrastive_loss
-from musicu.embeddings.network import AudioNetwork
-from musicu.embeddings.parallel import Workers
-from musicu.embeddings.train_config import Recipe
-from musicu.embeddings.train_data import Batch, Pool, join
+from musicu.embeddings.training import heldout
+from musicu.embeddings.training.augment import Draws, augment, warp
+from musicu.embeddings.training.checkpoint import Learner, load_checkpoint, save_checkpoint
+from musicu.embeddings.training.encode import encode_chunks
+from musicu.embeddings.training.finish import Finish, fit_finish, settle_kin, summarise
+from musicu.embeddings.training.heads import Heads, rhythm_of
+from musicu.embeddings.training.losses import contrastive_loss
+from musicu.embeddings.training.network import AudioNetwork
+from musicu.embeddings.training.parallel import Workers
+from musicu.embeddings.training.train_config import Recipe
+from musicu.embeddings.training.train_data import Batch, Pool, join
 
 VALIDATION_CHUNKS = 8  # of each recording: four from each half
 

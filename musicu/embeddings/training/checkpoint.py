@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from musicu.embeddings.network import AudioNetwork
+from musicu.embeddings.training.network import AudioNetwork
 from musicu.errors import ModelError
 
 FORMAT_VERSION = 1

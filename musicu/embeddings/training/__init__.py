@@ -1,0 +1,1 @@
+"""Training an audio encoder: material, pairs, augmentation, the loop, and the export (torch)."""
