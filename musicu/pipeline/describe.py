@@ -17,8 +17,9 @@ from musicu.catalog.rows import Row, latest, track_file
 from musicu.catalog.schema import FAILURES
 from musicu.catalog.store import Change, Store
 from musicu.features.descriptors import SET_NAME, descriptors_schema
+from musicu.pipeline.pace import CommitPace
 from musicu.pipeline.pool import share_out
-from musicu.pipeline.run import COMMIT_EVERY_SECONDS, Progress
+from musicu.pipeline.run import Progress
 from musicu.pipeline.workers import Worker, WorkerDiedError
 
 _TABLE = f"descriptors/{SET_NAME}"
@@ -116,7 +117,7 @@ class _Run:
         self._failed = {row["content_hash"]: row for row in rows if row["model"] == SET_NAME}
         self._rows: list[Row] = []
         self._changed = False
-        self._committed = time.monotonic()
+        self._pace = CommitPace()
         self.todo = self._to_do()
 
     def _to_do(self) -> list[Row]:
@@ -172,7 +173,7 @@ class _Run:
             self._failed[content_hash] = row
             self._report.failed += 1
             self._report.failures.append(row)
-        if time.monotonic() - self._committed > COMMIT_EVERY_SECONDS:
+        if self._pace.due():
             self.commit()
 
     def commit(self) -> None:
@@ -188,7 +189,7 @@ class _Run:
             changes.append(Change("failures", table, replace=True))
         if changes:
             self._store.commit(changes)
-        self._rows, self._changed, self._committed = [], False, time.monotonic()
+        self._rows, self._changed = [], False
 
     def tidy(self) -> None:
         """Bring the table into its final form: one row a recording, by hash, in few files."""

@@ -18,11 +18,11 @@ from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard, find_model
 from musicu.errors import CatalogError
 from musicu.pipeline.ledger import Ledger
+from musicu.pipeline.pace import CommitPace
 from musicu.pipeline.plan import Plan, make_plan
 from musicu.pipeline.pool import work_through
 
 Source: TypeAlias = str | Path | Iterable[str | Path] | pa.Table
-COMMIT_EVERY_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _work(
     for failure in plan.scan_failures:
         ledger.add_failure(failure)
         report.failed += 1
-    committed = time.monotonic()
+    pace = CommitPace()
     jobs = min(options.jobs or os.cpu_count() or 1, max(1, len(plan.todo)))
     results = work_through(plan.todo, ledger, card, jobs, options.timeout_seconds)
     for done, result in enumerate(results, start=1):
@@ -185,8 +185,7 @@ def _work(
         report.audio_seconds += result.audio_seconds if result.vector is not None else 0.0
         if progress:
             progress(Progress(done, len(plan.todo), report.failed, report.audio_seconds))
-        if time.monotonic() - committed > COMMIT_EVERY_SECONDS:
+        if pace.due():
             ledger.commit()
-            committed = time.monotonic()
     if progress and not plan.todo:
         progress(Progress(0, 0, report.failed, 0.0))
