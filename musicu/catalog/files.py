@@ -44,7 +44,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             _sync(temporary)
             temporary.replace(path)
             _sync_folder(path.parent)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no half; it is raised again
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
