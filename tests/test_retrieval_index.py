@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import musicu.retrieval.index as index_module
+import musicu.retrieval.int8 as int8_module
 from musicu.errors import QueryError
 from musicu.retrieval import Hits, Index
 
@@ -59,6 +60,7 @@ def listed(hits: Hits) -> list[tuple[int, int, np.float32]]:
     filtered=st.booleans(),
     excluding=st.booleans(),
     block=st.sampled_from([3, 16, 4096]),
+    packed=st.booleans(),
 )
 def test_hits_are_those_of_the_plain_definition_bit_for_bit(
     seed: int,
@@ -70,6 +72,7 @@ def test_hits_are_those_of_the_plain_definition_bit_for_bit(
     filtered: bool,
     excluding: bool,
     block: int,
+    packed: bool,
 ) -> None:
     rng = np.random.default_rng(seed)
     values = unit(rng, count, dim, coarse=coarse)
@@ -79,9 +82,13 @@ def test_hits_are_those_of_the_plain_definition_bit_for_bit(
     if excluding and count:
         exclude = [None if rng.random() < 0.3 else int(rng.integers(count)) for _ in queries]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index_module, "_BLOCK_ROWS", block)
+        patch.setattr(index_module, "_GATHERED_ROWS", block)
+        patch.setattr(int8_module, "BLOCK_ROWS", block)
         patch.setattr(index_module, "_BLOCK_SCORES", 64 * block)
-        hits = Index(values).search(queries, k, rows=rows, exclude=exclude)
+        index = Index(values)
+        if packed:
+            index.prepare()
+        hits = index.search(queries, k, rows=rows, exclude=exclude)
     assert listed(hits) == plain(values, queries, k, rows, exclude)
 
 
@@ -89,6 +96,7 @@ def test_hits_are_those_of_the_plain_definition_bit_for_bit(
 def test_batch_equals_single_bit_for_bit(dim: int) -> None:
     rng = np.random.default_rng(5)
     index = Index(unit(rng, 9_000, dim))
+    index.prepare()  # a single query is then proposed by bytes, a batch by float32
     queries = unit(rng, 33, dim)
     rows = np.flatnonzero(rng.random(9_000) < 0.2)
     for allowed in (None, rows):
@@ -98,6 +106,35 @@ def test_batch_equals_single_bit_for_bit(dim: int) -> None:
             part = batch.of(number)
             assert single.row.tolist() == part.row.tolist()
             assert single.score.tobytes() == part.score.tobytes()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 33, 300, 4096])
+@pytest.mark.parametrize("spiky", [False, True])
+def test_no_score_exceeds_what_its_bytes_say(dim: int, spiky: bool) -> None:
+    rng = np.random.default_rng(dim)
+    values = rng.standard_normal((500, dim)) ** (9 if spiky else 1)
+    values = (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+    units = np.concatenate([values[:20], -values[20:30]]).astype(np.float64)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    bounds = int8_module.Int8Rows(values).bounds(int8_module.Int8Queries(units), 0)
+    scores = units @ values.astype(np.float64).T
+    assert np.all(bounds >= scores)
+    assert np.all(bounds - scores < 0.1)  # and they say something
+
+
+def test_large_index_packs_itself_when_it_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "_WORTH_PACKING", 1)
+    rng = np.random.default_rng(3)
+    values, packings = unit(rng, 300, 16), []
+    monkeypatch.setattr(
+        index_module, "Int8Rows", lambda v: packings.append(len(v)) or int8_module.Int8Rows(v)
+    )
+    index = Index(values)
+    once = listed(index.search(values[:1], 9))
+    assert packings == []
+    again = [listed(index.search(values[:1], 9)) for _ in range(2)]
+    assert packings == [300]
+    assert again == [once, once]
 
 
 def test_near_ties_that_float32_cannot_tell_apart_are_ordered_by_the_true_score() -> None:
