@@ -24,6 +24,7 @@ class Catalog:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._tracks: pa.Table | None = None
+        self._live: pa.Table | None = None  # those whose files are there
         self._vectors: dict[str, Vectors] = {}
 
     @classmethod
@@ -53,7 +54,8 @@ class Catalog:
             table = self._store.read("tracks")
             tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
             self._tracks = _beside(tracks, self._described(LONG_DESCRIPTORS))
-        return self._tracks if gone else self._tracks.filter(pc.invert(self._tracks["gone"]))
+            self._live = self._tracks.filter(pc.invert(self._tracks["gone"]))
+        return self._tracks if gone else self._live
 
     def descriptors(self) -> pa.Table:
         """A row for each track that is described: track_id, then the columns of the set.

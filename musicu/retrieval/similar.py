@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -50,17 +52,14 @@ def similar(
     Raises QueryError where an id is unknown or without a vector, or the filter cannot be met.
     """
     seeds = [track_id] if isinstance(track_id, str) else list(track_id)
-    vectors = catalog.vectors(model)
-    tracks = catalog.tracks()
-    row_of = {name: row for row, name in enumerate(vectors.ids)}
+    space = _space(catalog, model)
     for seed in seeds:
-        if seed not in row_of:
-            raise _unknown(catalog, tracks, seed)
-    own = [row_of[seed] for seed in seeds]
-    places = _places(vectors, tracks)
-    allowed = _allowed(places, tracks, where)
-    hits = Index(vectors.values).search(vectors.values[own], k, rows=allowed, exclude=own)
-    return _table(vectors, tracks, places, hits, seeds)
+        if seed not in space.row_of:
+            raise _unknown(catalog, space.tracks, seed)
+    own = [space.row_of[seed] for seed in seeds]
+    queries = space.vectors.values[own]
+    hits = space.index.search(queries, k, rows=space.allowed(where), exclude=own)
+    return space.table(hits, seeds)
 
 
 def similar_to_vector(
@@ -78,47 +77,65 @@ def similar_to_vector(
     """
     if np.ndim(vector) != 1:
         raise QueryError(f"one vector [dim] is wanted, not one of the shape {np.shape(vector)}")
-    vectors = catalog.vectors(model)
-    tracks = catalog.tracks()
-    places = _places(vectors, tracks)
-    allowed = _allowed(places, tracks, where)
+    space = _space(catalog, model)
+    allowed = space.allowed(where)
     if exclude:
-        left_out = frozenset(exclude)
-        allowed = allowed[[name not in left_out for name in vectors.ids[allowed]]]
-    hits = Index(vectors.values).search(vector, k, rows=allowed)
-    return _table(vectors, tracks, places, hits, [None])
+        left_out = [space.row_of[name] for name in exclude if name in space.row_of]
+        rows = np.arange(len(space.index)) if allowed is None else allowed
+        allowed = np.setdiff1d(rows, left_out, assume_unique=True)
+    return space.table(space.index.search(vector, k, rows=allowed), [None])
 
 
-def _places(vectors: Vectors, tracks: pa.Table) -> NDArray[np.int64]:
-    """Where each vector's track stands in the table; -1 where it is not there."""
-    ids = pa.array(vectors.ids, pa.string())
-    found = pc.index_in(ids, value_set=tracks["track_id"].combine_chunks())
-    places: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
-    return places
+class _Space:
+    """What every search of one catalog under one model needs, made once."""
+
+    def __init__(self, vectors: Vectors, tracks: pa.Table) -> None:
+        self.vectors = vectors
+        self.tracks = tracks
+        self.index = Index(vectors.values)
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Where each track's vector stands."""
+        return {name: row for row, name in enumerate(self.vectors.ids)}
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Where each vector's track stands in the table; -1 where it is not there."""
+        ids = pa.array(self.vectors.ids, pa.string())
+        found = pc.index_in(ids, value_set=self.tracks["track_id"].combine_chunks())
+        places: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+        return places
+
+    def allowed(self, where: Filter) -> NDArray[np.int64] | None:
+        """The rows of the vectors that a filter allows; None where it allows all of them."""
+        wanted = np.zeros(self.tracks.num_rows + 1, bool)  # the last stands for -1
+        wanted[matching_rows(self.tracks, where)] = True
+        rows = np.flatnonzero(wanted[self._places])
+        return None if len(rows) == len(self.index) else rows
+
+    def table(self, hits: Hits, seeds: Sequence[str | None]) -> pa.Table:
+        """The hits as rows with what is shown of their tracks."""
+        shown = self.tracks.select(SHOWN).take(pa.array(self._places[hits.row]))
+        found = {
+            "query_id": pa.array(seeds, pa.string()).take(pa.array(hits.query)),
+            "rank": pa.array(hits.rank(), pa.int32()),
+            "track_id": pa.array(self.vectors.ids[hits.row], pa.string()),
+            "score": pa.array(hits.score),
+        }
+        return pa.table({**found, **{name: shown[name] for name in SHOWN}})
 
 
-def _allowed(places: NDArray[np.int64], tracks: pa.Table, where: Filter) -> NDArray[np.int64]:
-    """The rows of the vectors that a filter allows."""
-    wanted = np.zeros(tracks.num_rows + 1, bool)  # the last stands for -1
-    wanted[matching_rows(tracks, where)] = True
-    return np.flatnonzero(wanted[places])
+_SPACES: WeakKeyDictionary[Searchable, dict[str | None, _Space]] = WeakKeyDictionary()
 
 
-def _table(
-    vectors: Vectors,
-    tracks: pa.Table,
-    places: NDArray[np.int64],
-    hits: Hits,
-    seeds: Sequence[str | None],
-) -> pa.Table:
-    shown = tracks.select(SHOWN).take(pa.array(places[hits.row]))
-    found = {
-        "query_id": pa.array(seeds, pa.string()).take(pa.array(hits.query)),
-        "rank": pa.array(hits.rank(), pa.int32()),
-        "track_id": pa.array(vectors.ids[hits.row], pa.string()),
-        "score": pa.array(hits.score),
-    }
-    return pa.table({**found, **{name: shown[name] for name in SHOWN}})
+def _space(catalog: Searchable, model: str | None) -> _Space:
+    vectors, tracks = catalog.vectors(model), catalog.tracks()
+    spaces = _SPACES.setdefault(catalog, {})
+    known = spaces.get(model)
+    if known is None or known.vectors is not vectors or known.tracks is not tracks:
+        spaces[model] = known = _Space(vectors, tracks)
+    return known
 
 
 def _unknown(catalog: Searchable, tracks: pa.Table, track_id: str) -> QueryError:
