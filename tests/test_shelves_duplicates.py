@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from musicu.catalog.identity import artist_key, artist_keys, version_of
 from musicu.shelves.duplicates import recording_numbers
-from musicu.shelves.identity import artist_key, artist_keys, version_of
 
 SONG = {"title": "Song", "artists": ["Ann"], "duration_seconds": 200.0, "content_hash": "h1"}
 CODE = {"isrc": "GBAYE0601498"}

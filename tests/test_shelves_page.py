@@ -20,13 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelves_samples import table, vectors, write_tone
 
+from musicu.catalog.locations import file_url
+from musicu.catalog.words import clock, one_line
 from musicu.errors import QueryError
 from musicu.shelves import Rules, Shelf, build_shelf
 from musicu.shelves.covers import MAX_BYTES, cover_of, drawn_cover, picture_type
-from musicu.shelves.locations import file_url
 from musicu.shelves.page import render_page
 from musicu.shelves.shelf import ShelfTrack
-from musicu.shelves.words import clock, one_line
 
 HOSTILE = [
     "<script>alert(1)</script>",

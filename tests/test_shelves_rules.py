@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelves_samples import MemoryCatalog, table, vectors
 
+from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
 from musicu.shelves import Rules, build_shelf, more_like
-from musicu.shelves.identity import artist_keys
 from musicu.shelves.rules import album_numbers
 
 NAMES = ["Ann", "ANN", "Ann feat. Bo", "Bo", "Cy", "Various Artists"]

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.identity import Row
 from musicu.errors import QueryError
 from musicu.records import Vectors
 from musicu.shelves.diversity import POOL_FACTOR, diversify
 from musicu.shelves.duplicates import recording_numbers
-from musicu.shelves.identity import Row
 from musicu.shelves.likeness import Space
 from musicu.shelves.reasons import distance_in_words, explain, sentence
 from musicu.shelves.rules import Rules, album_numbers, blocked, one_run_per_album, within_limits

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicu.shelves.identity import artist_keys, fold
+from musicu.catalog.identity import artist_keys, fold
 from musicu.shelves.shelf import ShelfTrack
 
 #: A picture larger than this, in bytes or on a side in pixels, is not put into a page.

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from musicu.catalog.files import write_atomically
+from musicu.catalog.locations import absolute, file_url
+from musicu.catalog.words import clock, one_line
 from musicu.errors import QueryError
 from musicu.shelves.covers import Cover, cover_of, data_url
-from musicu.shelves.locations import absolute, file_url
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
-from musicu.shelves.words import clock, one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template

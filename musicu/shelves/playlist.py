@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from musicu.catalog.files import write_atomically
+from musicu.catalog.locations import absolute, file_url, relative_path
+from musicu.catalog.words import one_line
 from musicu.errors import QueryError
-from musicu.shelves.locations import absolute, file_url, relative_path
 from musicu.shelves.shelf import Shelf, ShelfItem
-from musicu.shelves.words import one_line
 
 Paths = Literal["relative", "absolute"]
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from musicu.catalog.identity import Row, album_keys, artist_key, artist_keys
 from musicu.errors import QueryError
-from musicu.shelves.identity import Row, album_keys, artist_key, artist_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""Who made a track, and what it is called, in a form that two spellings share."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+Row = Mapping[str, Any]
+
+_FEATURED = re.compile(r"\s+[\(\[]?(?:feat|ft|featuring)\b\.?\s.*$")
+_NOBODY = {"", "various artists", "various", "va", "v.a.", "unknown", "unknown artist", "[unknown]"}
+
+#: Words in a title which say that the recording is another one, by what they mean.
+_VERSIONS = {
+    "live": r"live|concert|unplugged|on stage",
+    "remix": r"remix|remixed|rmx|mix|rework|bootleg|mashup|dub",
+    "edit": r"edit|radio|short version|single version|album version|extended|full version|cut",
+    "remaster": r"remaster|remastered|re-?recorded|re-?recording|rerecorded",
+    "demo": r"demo|rehearsal|outtake|take \d+|alternate|alternative|early version|rough",
+    "acoustic": r"acoustic|stripped|piano version|orchestral|string version",
+    "instrumental": r"instrumental|karaoke|a ?cappella|backing track",
+    "cover": r"cover|tribute|originally performed|made famous",
+    "speed": r"slowed|sped up|nightcore|8-?bit|reverb",
+    "part": r"part|pt|no|vol|reprise|interlude|intro|outro|movement|loop|version|v\d+|\d+",
+}
+_BRACKETED = re.compile(r"[\(\[\{]([^\)\]\}]*)[\)\]\}]|\s[-–—~:]\s(.*)$")
+
+
+def fold(text: str | None) -> str:
+    """Text without case, width and surplus blanks (NFKC, casefold): equal for one name."""
+    return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())
+
+
+def artist_key(name: str | None) -> str:
+    """A performer's name folded, without those featured; "" where it names nobody."""
+    key = _FEATURED.sub("", fold(name)).strip()
+    return "" if key in _NOBODY else key
+
+
+def artist_keys(track: Row) -> frozenset[str]:
+    """The performers of a track; of its album where the track names none; maybe none at all."""
+    keys = frozenset(artist_key(name) for name in track.get("artists") or ()) - {""}
+    return keys or frozenset({artist_key(track.get("album_artist"))}) - {""}
+
+
+def album_keys(track: Row) -> frozenset[tuple[str, ...]]:
+    """Every way in which a track's album is known; two tracks that share one share the album.
+
+    A title alone is not an album: there are many "Greatest Hits". It counts together with the
+    album's artist, else the track's, and together with the folder that the file lies in.
+    """
+    keys: set[tuple[str, ...]] = set()
+    if identifier := fold(track.get("musicbrainz_album_id")):
+        keys.add(("musicbrainz", identifier))
+    if title := fold(track.get("album")):
+        owner = artist_key(track.get("album_artist"))
+        owners = {owner} if owner else artist_keys(track)
+        keys.update(("artist", title, name) for name in owners)
+        folder = str(PurePosixPath(track.get("path") or "").parent)
+        if folder != ".":
+            keys.add(("folder", title, track.get("root") or "", folder))
+    return frozenset(keys)
+
+
+def title_key(title: str | None) -> str:
+    """A title folded to letters and digits, without a featured performer."""
+    bare = re.sub(r"[\(\[]\s*(?:feat|ft|featuring)\b[^\)\]]*[\)\]]", "", fold(title))
+    return "".join(c for c in _FEATURED.sub("", bare) if c.isalnum())
+
+
+def version_of(title: str | None) -> frozenset[str]:
+    """Which versions a title names: kinds such as "live", and what stands beside them.
+
+    Only words in brackets or after a dash count: "Live and Let Die" is not a live recording.
+    """
+    found: set[str] = set()
+    for bracketed, after_dash in _BRACKETED.findall(fold(title)):
+        words = bracketed or after_dash
+        kinds = [k for k, form in _VERSIONS.items() if re.search(rf"\b(?:{form})\b", words)]
+        if kinds:
+            found.update(kinds, {"".join(c for c in words if c.isalnum())})
+    return frozenset(found)
