@@ -1,0 +1,126 @@
+"""What is left of listens when time has passed: for each track a weight and a count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.candidates.listens import utc
+from musicu.errors import QueryError
+
+Floats = NDArray[np.float64]
+
+_DAY_US = 86_400_000_000
+_DIGITS = 2.0**24  # weights that differ by less than float32 does are one weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """One listener's tracks by id, and how much of their listens is left at a moment.
+
+    A dated listen weighs `weight * 2 ** (-age / half-life)`, with its age at `as_of`; an undated
+    one keeps its weight. A skip is a negative weight and fades in the same way.
+
+    ids: object [tracks], rising. dated, undated: float64 [tracks], sums of weights.
+    plays: float64 [tracks], the weights above 0, unfaded: how often it was played.
+    as_of: microseconds since 1970.
+    """
+
+    ids: NDArray[np.object_]
+    dated: Floats
+    undated: Floats
+    plays: Floats
+    as_of: int
+    half_life_days: float
+
+    @classmethod
+    def of(cls, listens: pa.Table, now: datetime, half_life_days: float) -> History:
+        """The history in one listener's LISTENS, at `now`.
+
+        Raises QueryError where they are several listeners', or the half-life is not above 0.
+        """
+        found = [history for _, history in histories(listens, now, half_life_days)]
+        if len(found) > 1:
+            raise QueryError(f"a history is one listener's, and these listens are {len(found)}'s")
+        none = np.empty(0)
+        empty = cls(np.empty(0, object), none, none, none, micros(now), half_life_days)
+        return found[0] if found else empty
+
+    def plus(self, other: History) -> History:
+        """Both histories as one, at the later moment: what all of their listens would give."""
+        as_of = max(self.as_of, other.as_of)
+        ids, place = np.unique(np.concatenate([self.ids, other.ids]), return_inverse=True)
+        sums = []
+        for name in ("dated", "undated", "plays"):
+            parts = [getattr(self, name), getattr(other, name)]
+            if name == "dated":
+                parts = [p * self._left(as_of - h.as_of) for p, h in zip(parts, (self, other))]
+            sums.append(np.bincount(place, np.concatenate(parts), len(ids)))
+        return History(ids, *sums, as_of, self.half_life_days)
+
+    @property
+    def weights(self) -> Floats:
+        """What each track weighs now: float64 [tracks], below 0 where skips prevail.
+
+        Rounded to 24 bits, so that the order in which listens were added decides nothing.
+        """
+        mantissa, exponent = np.frexp(self.dated + self.undated)
+        return np.ldexp(np.round(mantissa * _DIGITS) / _DIGITS, exponent)
+
+    def _left(self, age_us: int) -> float:
+        return float(_left(np.array([age_us]), self.half_life_days)[0])
+
+
+def histories(
+    listens: pa.Table, now: datetime, half_life_days: float
+) -> Iterator[tuple[str, History]]:
+    """Each listener's history in a table of LISTENS, listeners by id."""
+    if not half_life_days > 0:
+        raise QueryError(f"the half-life is {half_life_days} days: it must be above 0")
+    users, user = _coded(listens["user_id"])
+    tracks, track = _coded(listens["track_id"])
+    pairs, place = np.unique(user * len(tracks) + track, return_inverse=True)
+    sums = [np.bincount(place, part, len(pairs)) for part in _weights(listens, now, half_life_days)]
+    edges = np.searchsorted(pairs, np.arange(len(users) + 1) * len(tracks))
+    ids = tracks[pairs % len(tracks)] if len(tracks) else tracks
+    for number, name in enumerate(users):
+        part = slice(edges[number], edges[number + 1])
+        own = [values[part] for values in sums]
+        yield name, History(ids[part], *own, micros(now), half_life_days)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    span = utc(moment) - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+
+def _weights(listens: pa.Table, now: datetime, half_life_days: float) -> tuple[Floats, ...]:
+    """Each listen's weight that fades, weight that does not, and plays."""
+    weight = listens["weight"].to_numpy().astype(np.float64)
+    when = listens["timestamp"].cast(pa.int64())
+    dated = pc.is_valid(when).to_numpy(zero_copy_only=False)
+    moments = pc.fill_null(when, 0).to_numpy()
+    left = _left(micros(now) - moments, half_life_days)
+    return np.where(dated, weight * left, 0), np.where(dated, 0, weight), np.maximum(weight, 0)
+
+
+def _left(age_us: NDArray[np.int64], half_life_days: float) -> Floats:
+    """The share of a weight that is left after an age."""
+    return np.exp2(np.clip(-(age_us / _DAY_US) / half_life_days, -1000, 1000))
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """The distinct texts, rising, and which of them each row holds."""
+    encoded = column.combine_chunks().dictionary_encode()
+    names = np.asarray(encoded.dictionary.to_pylist(), object)
+    order = np.argsort(names)
+    place = np.empty(len(names), np.int64)
+    place[order] = np.arange(len(names))
+    return names[order], place[encoded.indices.to_numpy()]

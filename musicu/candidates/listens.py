@@ -1,0 +1,169 @@
+"""Listening logs as one table, and what can be wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from musicu.errors import QueryError
+
+#: A row a listen. weight: 1 for one listen, more for a count of them, below 0 for a skip.
+LISTENS = pa.schema(
+    [
+        pa.field("user_id", pa.string(), nullable=False),
+        pa.field("track_id", pa.string(), nullable=False),
+        ("timestamp", pa.timestamp("us", tz="UTC")),  # null where nobody knows when
+        pa.field("weight", pa.float32(), nullable=False),
+        ("context", pa.string()),  # a playlist, session or client, as the source says it
+    ]
+)
+
+#: Clocks differ; a listen this far ahead of now is not yet a wrong one.
+_TOLERANCE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Listens that can be worked with, and what was left out of them, counted.
+
+    listens: the columns of LISTENS, in the order given.
+    unknown: listens of tracks that the catalog does not have; they are not among the listens.
+    duplicates: listens that repeat another in all columns; one of each is kept.
+    future: listens later than a day from now, left out.
+    unweighted: listens whose weight is not a finite number, left out.
+    """
+
+    listens: pa.Table
+    unknown: int = 0
+    duplicates: int = 0
+    future: int = 0
+    unweighted: int = 0
+
+    def warnings(self) -> Iterator[str]:
+        """A sentence for each thing that was left out."""
+        if self.unknown:
+            yield f"{self.unknown:,} listens are of tracks that are not in the catalog: left out"
+        if self.duplicates:
+            yield f"{self.duplicates:,} listens repeat another exactly: counted once"
+        if self.future:
+            yield f"{self.future:,} listens lie in the future: left out"
+        if self.unweighted:
+            yield f"{self.unweighted:,} listens have a weight that is not a number: left out"
+
+
+def listens_table(table: pa.Table) -> pa.Table:
+    """A table in the columns and types of LISTENS; weight 1 and no context where it has none.
+
+    A timestamp may also be a number, seconds since 1970, or ISO 8601 text; without a time zone
+    it counts as UTC. Raises QueryError where user_id or track_id is missing or empty somewhere,
+    or a column cannot be read as its type.
+    """
+    missing = [name for name in ("user_id", "track_id") if name not in table.column_names]
+    if missing:
+        raise QueryError(
+            f"the listens have no column {missing[0]!r}, only {', '.join(table.column_names)}: "
+            "name the columns user_id, track_id, timestamp and weight, or import the file with "
+            "`musicu listens`"
+        )
+    columns = [_column(table, field) for field in LISTENS]
+    for field, column in zip(LISTENS, columns, strict=True):
+        if not field.nullable and column.null_count:
+            row = pc.index(pc.is_null(column), True).as_py()
+            raise QueryError(f"row {row + 1} of the listens has no {field.name}: fill or remove it")
+    return pa.table(columns, schema=LISTENS)
+
+
+def check_listens(
+    table: pa.Table,
+    catalog_ids: Collection[str] | pa.Array | None = None,
+    *,
+    now: datetime | None = None,
+) -> Checked:
+    """Put listens into the form of LISTENS and take out, counted, what cannot be worked with.
+
+    catalog_ids: the tracks that exist; all are taken as known where None. now: the present, for
+    finding listens in the future. Repeated listens without a timestamp are all kept: nobody can
+    tell a copy from a second listen. Raises QueryError as `listens_table` does, and where `now`
+    has no time zone.
+    """
+    listens = listens_table(table)
+    finite = pc.is_finite(listens["weight"])
+    listens, unweighted = _kept(listens, finite)
+    late = pc.fill_null(pc.greater(listens["timestamp"], _latest(now)), False)
+    listens, future = _kept(listens, pc.invert(late))
+    listens, duplicates = _distinct(listens)
+    unknown = 0
+    if catalog_ids is not None:
+        ids = catalog_ids if isinstance(catalog_ids, pa.Array) else pa.array(list(catalog_ids))
+        known = pc.is_in(listens["track_id"], value_set=ids.cast(pa.string()))
+        listens, unknown = _kept(listens, known)
+    return Checked(listens, unknown, duplicates, future, unweighted)
+
+
+def utc(moment: datetime) -> datetime:
+    """A moment in UTC; raises QueryError where it has no time zone."""
+    if moment.tzinfo is None:
+        raise QueryError(f"now is {moment!r}: give it a time zone, as tzinfo=timezone.utc")
+    return moment.astimezone(timezone.utc)
+
+
+def _latest(now: datetime | None) -> pa.Scalar:
+    moment = utc(now) if now is not None else datetime.now(timezone.utc)
+    return pa.scalar(moment + _TOLERANCE, LISTENS.field("timestamp").type)
+
+
+def _kept(table: pa.Table, mask: pa.ChunkedArray) -> tuple[pa.Table, int]:
+    kept = table.filter(mask)
+    return kept, table.num_rows - kept.num_rows
+
+
+def _distinct(listens: pa.Table) -> tuple[pa.Table, int]:
+    """The listens without exact repetitions; undated ones are all kept."""
+    keys = ["user_id", "track_id", "timestamp", "weight", "context"]
+    numbered = listens.append_column("row", pa.array(np.arange(listens.num_rows)))
+    first = numbered.group_by(keys).aggregate([("row", "min")])["row_min"].to_numpy()
+    undated = np.flatnonzero(pc.is_null(listens["timestamp"]).to_numpy(zero_copy_only=False))
+    rows = np.union1d(first, undated)
+    if len(rows) == listens.num_rows:
+        return listens, 0
+    return listens.take(pa.array(rows)), listens.num_rows - len(rows)
+
+
+def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    if field.name not in table.column_names:
+        value = 1.0 if field.name == "weight" else None
+        return pa.chunked_array([pa.repeat(pa.scalar(value, field.type), table.num_rows)])
+    column = table[field.name]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    try:
+        if field.name == "timestamp":
+            return _moments(column, field.type)
+        return column.cast(field.type)
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise QueryError(
+            f"the listens' column {field.name!r} holds {column.type} that cannot be read as "
+            f"{field.type}: {reason}"
+        ) from error
+
+
+def _moments(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Numbers are seconds since 1970; text is ISO 8601; without a zone, UTC."""
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        micros = pc.multiply(column.cast(pa.float64()), 1e6)
+        return pc.round(micros).cast(pa.int64()).cast(kind)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return pa.chunked_array([_read_text(column.combine_chunks(), kind)])
+    return column.cast(kind, safe=False)
+
+
+def _read_text(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    zoned = pc.match_substring_regex(texts, r"(Z|[+-]\d\d:?\d\d)$")
+    plain = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
+    return plain.cast(kind)

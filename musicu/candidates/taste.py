@@ -1,0 +1,218 @@
+"""What a listener likes: several interests, what was skipped, what was heard.
+
+After PinnerSage (Pal et al., KDD 2020): a listener is not one average but several interests, each
+a Ward cluster of what was played, with a medoid to search from and an importance, the sum of its
+listens faded with age. Its decay of 0.01 a day is a half-life of 69 days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.candidates.clusters import APART, interests_of, medoid
+from musicu.candidates.history import History, histories
+from musicu.candidates.listens import LISTENS, listens_table
+from musicu.errors import QueryError
+from musicu.records import Vectors
+
+if TYPE_CHECKING:
+    from musicu.catalog.catalog import Catalog
+
+HALF_LIFE_DAYS = 69.0
+MAX_INTERESTS = 5
+
+_LEAST = 0.1  # what skips leave of an interest's importance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interest:
+    """One thing that a listener likes.
+
+    medoid: the track that stands for it. importance: its share of what is played, in (0, 1];
+    those of a listener sum to 1. vector: the medoid's, float32 [dim], unit length. track_ids: the
+    tracks that make it, those that weigh most first.
+    """
+
+    medoid: str
+    importance: float
+    vector: NDArray[np.float32]
+    track_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TasteOptions:
+    """How a taste is made of a history.
+
+    max_interests: how many at most. max_tracks: how many of the tracks that weigh most are
+    clustered. apart: up to which Ward distance tracks are one interest (`clusters.APART`).
+    """
+
+    max_interests: int = MAX_INTERESTS
+    max_tracks: int = 200
+    apart: float = APART
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        for name in ("max_interests", "max_tracks"):
+            if getattr(self, name) < 1:
+                raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TasteProfile:
+    """One listener's taste at a moment.
+
+    interests: the most important first; none where nothing played has a vector.
+    negatives: ids of the tracks whose skips outweigh their listens. An interest loses importance
+        by them, in the measure in which they resemble it, down to a tenth.
+    heard: ids of all tracks listened to, skipped or given as seeds.
+    history: what the taste was made of, and all that `updated` needs.
+    """
+
+    interests: tuple[Interest, ...]
+    negatives: tuple[str, ...]
+    heard: frozenset[str]
+    history: History = field(repr=False)
+    options: TasteOptions = field(default_factory=TasteOptions)
+
+    @classmethod
+    def from_listens(
+        cls,
+        listens: pa.Table,
+        vectors: Vectors,
+        *,
+        now: datetime | None = None,
+        half_life_days: float = HALF_LIFE_DAYS,
+        max_interests: int = MAX_INTERESTS,
+    ) -> TasteProfile:
+        """The taste in one listener's listens (the columns of `listens.LISTENS`) at `now`.
+
+        Raises QueryError where the listens are several listeners' or lack a column.
+        """
+        history = History.of(listens_table(listens), _now(now), half_life_days)
+        return _profile(history, vectors, TasteOptions(max_interests))
+
+    @classmethod
+    def from_seeds(
+        cls,
+        track_ids: Sequence[str],
+        vectors: Vectors,
+        *,
+        now: datetime | None = None,
+        half_life_days: float = HALF_LIFE_DAYS,
+        max_interests: int = MAX_INTERESTS,
+    ) -> TasteProfile:
+        """The taste of somebody new who names a few tracks; listens can be added later.
+
+        Raises QueryError where a track has no vector.
+        """
+        unknown = [name for name in track_ids if name not in set(vectors.ids.tolist())]
+        if unknown or not len(track_ids):
+            what = f"the seed {unknown[0]!r} has no vector" if unknown else "there is no seed"
+            raise QueryError(f"{what}: name tracks of the catalog that are embedded")
+        rows = [{"user_id": "", "track_id": name, "weight": 1.0} for name in track_ids]
+        listens = pa.Table.from_pylist(rows, schema=LISTENS)
+        history = History.of(listens, _now(now), half_life_days)
+        return _profile(history, vectors, TasteOptions(max_interests))
+
+    def updated(
+        self, listens: pa.Table, vectors: Vectors, *, now: datetime | None = None
+    ) -> TasteProfile:
+        """The taste with more of the same listener's listens: as if made of all at once.
+
+        A moment before that of the taste itself counts as that one.
+        """
+        new = History.of(listens_table(listens), _now(now), self.history.half_life_days)
+        return _profile(self.history.plus(new), vectors, self.options)
+
+    def describe(self, catalog: Catalog) -> str:
+        """What the taste holds, in words: a line an interest, then skips and what was heard."""
+        from musicu.candidates.words import describe
+
+        return describe(self, catalog.tracks(gone=True))
+
+
+def tastes(
+    listens: pa.Table,
+    vectors: Vectors,
+    *,
+    now: datetime | None = None,
+    half_life_days: float = HALF_LIFE_DAYS,
+    options: TasteOptions | None = None,
+) -> Iterator[tuple[str, TasteProfile]]:
+    """Each listener's id and taste, by id: the same as `from_listens` for each alone."""
+    listens = listens_table(listens)
+    ids = pc.unique(listens["track_id"])
+    rows = pc.fill_null(pc.index_in(pa.array(vectors.ids, pa.string()), value_set=ids), -1)
+    found = rows.to_numpy()
+    at = np.full(len(ids), -1, np.int64)
+    at[found[found >= 0]] = np.flatnonzero(found >= 0)
+    row_of = dict(zip(ids.to_pylist(), at.tolist(), strict=True))
+    for user_id, history in histories(listens, _now(now), half_life_days):
+        places = np.fromiter((row_of[name] for name in history.ids), np.int64, len(history.ids))
+        yield user_id, _taste(history, places, vectors, options or TasteOptions())
+
+
+def _profile(history: History, vectors: Vectors, options: TasteOptions) -> TasteProfile:
+    wanted = pa.array(history.ids, pa.string())
+    found = pc.index_in(wanted, value_set=pa.array(vectors.ids, pa.string()))
+    places = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    return _taste(history, places, vectors, options)
+
+
+def _taste(
+    history: History, places: NDArray[np.int64], vectors: Vectors, options: TasteOptions
+) -> TasteProfile:
+    """The taste; `places` are the rows of the history's tracks among the vectors, -1 for none."""
+    weights = history.weights
+    liked = np.flatnonzero((weights > 0) & (places >= 0))
+    liked = liked[np.argsort(-weights[liked], kind="stable")][: options.max_tracks]
+    liked.sort()
+    skipped = np.flatnonzero(weights < 0)
+    values, loads = vectors.values[places[liked]], weights[liked]
+    groups = interests_of(values, loads, options.max_interests, options.apart)
+    centres = [int(group[medoid(values[group], loads[group])]) for group in groups]
+    known = skipped[places[skipped] >= 0]
+    shares = _shares(
+        np.array([loads[group].sum() for group in groups]),
+        values[centres],
+        vectors.values[places[known]],
+        -weights[known],
+    )
+    order = np.argsort(-shares, kind="stable")
+    names = history.ids[liked]
+    interests = tuple(
+        Interest(
+            str(names[centres[n]]), float(shares[n]), values[centres[n]], tuple(names[groups[n]])
+        )
+        for n in order
+    )
+    negatives = tuple(history.ids[skipped])
+    return TasteProfile(interests, negatives, frozenset(history.ids), history, options)
+
+
+def _shares(
+    loads: NDArray[np.float64],
+    centres: NDArray[np.float32],
+    skipped: NDArray[np.float32],
+    skips: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Importances that sum to 1, less what skips of tracks like the medoid take from them."""
+    if len(loads) and len(skips):
+        likeness = np.maximum(skipped @ centres.T, 0)  # [skipped, interests]
+        nearest = likeness.argmax(axis=1)
+        lost = np.bincount(nearest, skips * likeness.max(axis=1), len(loads))
+        loads = np.maximum(loads - lost, _LEAST * loads)
+    return loads.astype(np.float32).astype(np.float64) / max(loads.sum(), np.finfo(float).tiny)
+
+
+def _now(now: datetime | None) -> datetime:
+    return now if now is not None else datetime.now(timezone.utc)
