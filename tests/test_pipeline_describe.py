@@ -18,7 +18,8 @@ from musicu.catalog.store import Store
 from musicu.errors import CatalogError, QueryError
 from musicu.features.describing import describe
 from musicu.features.descriptors import NAMES, SET_NAME
-from musicu.pipeline.describe import DescribeOptions, DescribeReport, describe_catalog
+from musicu.pipeline.describe import describe_catalog
+from musicu.pipeline.recordings import PassOptions, PassReport
 from musicu.pipeline.run import EmbedOptions, Progress, scan
 from musicu.retrieval import matching_rows
 
@@ -38,14 +39,14 @@ def out(music: Path, tmp_path: Path) -> Path:
     return tmp_path / "catalog"
 
 
-def go(out: Path, **options: Any) -> DescribeReport:
-    return describe_catalog(out, options=DescribeOptions(**{"jobs": 1, **options}))
+def go(out: Path, **options: Any) -> PassReport:
+    return describe_catalog(out, options=PassOptions(**{"jobs": 1, **options}))
 
 
 def test_every_track_gets_the_descriptors_of_its_file(out: Path) -> None:
     seen: list[Progress] = []
-    report = describe_catalog(out, options=DescribeOptions(jobs=2), progress=seen.append)
-    assert (report.recordings, report.described, report.failed) == (TRACKS, TRACKS, 0)
+    report = describe_catalog(out, options=PassOptions(jobs=2), progress=seen.append)
+    assert (report.recordings, report.done, report.failed) == (TRACKS, TRACKS, 0)
     assert report.audio_seconds == pytest.approx(3.0 + 4.0 + 5.0)
     assert (seen[-1].done, seen[-1].todo) == (TRACKS, TRACKS)
     catalog = Catalog.open(out)
@@ -62,16 +63,16 @@ def test_a_second_run_finds_nothing_to_do_and_writes_nothing(out: Path) -> None:
     go(out)
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
     report = go(out)
-    assert (report.known, report.described) == (TRACKS, 0)
+    assert (report.known, report.done) == (TRACKS, 0)
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before
-    assert go(out, force=True).described == TRACKS
+    assert go(out, force=True).done == TRACKS
     assert len(Catalog.open(out).descriptors()) == TRACKS
 
 
 def test_one_recording_in_two_files_is_described_once(music: Path, tmp_path: Path) -> None:
     shutil.copy(music / "tune 0.flac", music / "again.flac")
     scan(music, tmp_path / "catalog", options=EmbedOptions(jobs=1))
-    assert go(tmp_path / "catalog").described == TRACKS
+    assert go(tmp_path / "catalog").done == TRACKS
     assert len(Catalog.open(tmp_path / "catalog").descriptors()) == TRACKS + 1
 
 
@@ -80,7 +81,7 @@ def test_only_what_is_new_is_described(music: Path, out: Path) -> None:
     write(music / "new.flac", 9, seconds=3.0)
     scan(music, out, options=EmbedOptions(jobs=1))
     report = go(out)
-    assert (report.known, report.described) == (TRACKS, 1)
+    assert (report.known, report.done) == (TRACKS, 1)
 
 
 def test_failures_are_remembered_until_told_otherwise(music: Path, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_failures_are_remembered_until_told_otherwise(music: Path, tmp_path: Pat
     scan(music, tmp_path / "catalog", options=EmbedOptions(jobs=1))
     out = tmp_path / "catalog"
     report = go(out)
-    assert (report.described, report.failed, report.remembered) == (TRACKS, 1, 0)
+    assert (report.done, report.failed, report.remembered) == (TRACKS, 1, 0)
     (failure,) = Catalog.open(out).failures().to_pylist()
     assert (failure["model"], failure["stage"]) == (SET_NAME, "describe")
     assert "too short" in failure["reason"]
@@ -101,7 +102,7 @@ def test_failures_are_remembered_until_told_otherwise(music: Path, tmp_path: Pat
 def test_what_is_no_longer_there_is_missing_and_no_failure(music: Path, out: Path) -> None:
     (music / "tune 1.flac").unlink()
     report = go(out)
-    assert (report.described, report.missing, report.failed) == (TRACKS - 1, 1, 0)
+    assert (report.done, report.missing, report.failed) == (TRACKS - 1, 1, 0)
 
 
 def test_conditions_reach_the_descriptors(out: Path) -> None:
@@ -165,6 +166,6 @@ def test_the_command_prints_a_card_and_json_lines(music: Path) -> None:
 def test_the_command_fills_a_catalog(out: Path) -> None:
     done = musicu("describe", out, "-j", 1, "--json")
     assert done.returncode == 0
-    assert json.loads(done.stdout)["described"] == TRACKS
+    assert json.loads(done.stdout)["done"] == TRACKS
     done = musicu("describe", out)
     assert f"{TRACKS} described before" in done.stderr

@@ -13,7 +13,8 @@ from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.cli.output import duration, note, print_json, safe
 from musicu.cli.progress import progress_bar
 from musicu.errors import MusicuError
-from musicu.pipeline.describe import DescribeOptions, DescribeReport, describe_catalog
+from musicu.pipeline.describe import describe_catalog
+from musicu.pipeline.recordings import PassOptions, PassReport
 
 
 @click.command()
@@ -32,7 +33,7 @@ from musicu.pipeline.describe import DescribeOptions, DescribeReport, describe_c
     "--timeout",
     "timeout_seconds",
     type=click.FloatRange(min=0, min_open=True),
-    default=DescribeOptions().timeout_seconds,
+    default=PassOptions().timeout_seconds,
     show_default=True,
     help="Seconds one file of a catalog may take.",
 )
@@ -45,7 +46,7 @@ def describe(paths: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any
     on. The columns are explained in docs/descriptors.md.
     """
     if len(paths) == 1 and (paths[0] / MANIFEST).is_file():
-        return _describe_catalog(paths[0], as_json, quiet, DescribeOptions(**options))
+        return _describe_catalog(paths[0], as_json, quiet, PassOptions(**options))
     return _describe_files(paths, as_json)
 
 
@@ -69,7 +70,7 @@ def _describe_files(paths: tuple[Path, ...], as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: DescribeOptions) -> int:
+def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: PassOptions) -> int:
     with progress_bar(quiet) as show:
         report = describe_catalog(catalog, options=options, progress=show)
     if as_json:
@@ -84,10 +85,10 @@ def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: Descri
     return 1 if report.failed else 0
 
 
-def _sentence(report: DescribeReport, catalog: Path) -> str:
+def _sentence(report: PassReport, catalog: Path) -> str:
     """The report in a line."""
     told = (
-        (report.described, "described"),
+        (report.done, "described"),
         (report.known, "described before"),
         (report.missing, "not where they were: run `musicu embed` on their source"),
     )
@@ -97,6 +98,6 @@ def _sentence(report: DescribeReport, catalog: Path) -> str:
     if report.remembered:
         parts[-1] += f" ({report.remembered} of them before: --retry-failed tries again)"
     speed = report.audio_seconds / report.seconds if report.seconds else 0.0
-    pace = f", {speed:.0f} times real time" if report.described else ""
+    pace = f", {speed:.0f} times real time" if report.done else ""
     took = f"{report.seconds:.1f} s" if report.seconds < 60 else duration(report.seconds)
     return f"{catalog}: {', '.join(parts)} in {took}{pace}"

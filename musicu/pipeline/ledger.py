@@ -29,7 +29,7 @@ from musicu.pipeline.tasks import Result
 from musicu.records import Failure
 
 #: Tables with a row for each recording, by the hash of its sound.
-_BY_CONTENT = ("vectors/", "descriptors/")
+_BY_CONTENT = ("vectors/", "descriptors/", "fingerprints/", "recordings/")
 #: Failures at other stages ("scan", "extra") are cheap to find again and may be over by then.
 _REMEMBERED_STAGES = ("hash", "tags", "decode", "embed")
 

@@ -3,9 +3,9 @@
 It is a process of its own, so that a decoder that crashes or hangs costs one file. It is started
 as a fresh Python, neither forked nor spawned, so that a caller's script needs no guard.
 
-A task is {"task": "inspect", "embed" or "describe", "file": path}; an answer has "tags" and
-"content_hash", or "vector" (base64 of little-endian float32) and "complete", or "descriptors", or
-"stage" and "reason".
+A task is {"task": "inspect", "embed", "describe" or "fingerprint", "file": path}; an answer has
+"tags" and "content_hash", or "vector" (base64 of little-endian float32) and "complete", or "row"
+(columns of a table of recordings), or "stage" and "reason".
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from musicu.catalog.tags import read_tags
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import MissingExtraError, ModelError, MusicuError
 from musicu.features.describing import describe
+from musicu.features.fingerprinting import fingerprint
 
 Answer = dict[str, Any]
 
@@ -79,7 +80,9 @@ def _answer(task: dict[str, str], embedder: Embedder | None) -> Answer:
     if task["task"] == "inspect":
         return _inspect(file)
     if task["task"] == "describe":
-        return _try("describe", lambda: {"descriptors": describe(file).document()})
+        return _try("describe", lambda: {"row": describe(file).document()})
+    if task["task"] == "fingerprint":
+        return _try("fingerprint", lambda: {"row": fingerprint(file)})
     assert embedder is not None
     return _try("decode", lambda: _embed(file, embedder))
 
