@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.catalog.schema import TRACKS
+from musicu.catalog.schema import FAILURES, TRACKS
 from musicu.records import Vectors
 
 Row = dict[str, Any]
@@ -23,7 +23,9 @@ def table(rows: Sequence[Row]) -> pa.Table:
 
 def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.asarray(values / np.maximum(lengths, 1e-9), dtype=np.float32)
+    found = np.asarray(values / np.maximum(lengths, 1e-9), dtype=np.float32)
+    found[lengths[:, 0] == 0, 0] = 1  # zeros have no direction: they get one
+    return found
 
 
 def vectors(ids: Sequence[str], values: NDArray[np.float32]) -> Vectors:
@@ -31,12 +33,11 @@ def vectors(ids: Sequence[str], values: NDArray[np.float32]) -> Vectors:
 
 
 class MemoryCatalog:
-    """What `more_like` asks of a catalog, without a folder."""
+    """What recipes ask of a catalog, without a folder."""
 
     def __init__(self, rows: Sequence[Row], values: NDArray[np.float32]) -> None:
         self._tracks = table(rows)
         self._vectors = vectors([row["track_id"] for row in rows], values)
-        self.asked: list[int] = []
 
     def tracks(self) -> pa.Table:
         return self._tracks
@@ -44,14 +45,8 @@ class MemoryCatalog:
     def vectors(self, model: str | None = None) -> Vectors:
         return self._vectors
 
-    def similar(
-        self, track_id: str, k: int = 20, where: Any = None, model: str | None = None
-    ) -> pa.Table:
-        self.asked.append(k)
-        ids, values = self._vectors
-        scores = values @ values[list(ids).index(track_id)]
-        order = [i for i in np.lexsort((ids.astype(str), -scores)) if ids[i] != track_id][:k]
-        return pa.table({"track_id": list(ids[order]), "score": scores[order]})
+    def failures(self) -> pa.Table:
+        return FAILURES.empty_table()
 
 
 def write_tone(path: Path, hertz: float, seconds: float = 1.0) -> Path:

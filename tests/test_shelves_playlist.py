@@ -127,4 +127,6 @@ def test_json_names_the_seed_and_every_reason() -> None:
     assert document["seed"]["track_id"] == "s"
     assert document["rules"]["blocked_artists"] == ["A", "B"]
     assert document["items"][0]["score"] == 0.25
-    assert {"kind": "genres", "value": {"names": ["Jazz"]}} in document["items"][0]["reasons"]
+    assert document["items"][0]["reasons"] == [
+        {"kind": "genres", "value": {"names": ["Jazz"]}, "points": 0.08}
+    ]

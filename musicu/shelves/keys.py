@@ -24,6 +24,17 @@ class Key:
         """As people say it: "Eb major"."""
         return f"{_NAMES[self.tonic]} {'minor' if self.minor else 'major'}"
 
+    @property
+    def hour(self) -> int:
+        """The place on the Camelot wheel, 1 to 12: C major and A minor are 8."""
+        fifths = 7 * (self.tonic + (3 if self.minor else 0))
+        return (fifths + 7) % 12 + 1
+
+    @property
+    def camelot(self) -> str:
+        """As DJs write it: "8A" for A minor, "8B" for C major."""
+        return f"{self.hour}{'A' if self.minor else 'B'}"
+
 
 def parse_key(text: str | None) -> Key | None:
     """A key from a tag: "Am", "F# minor", "Ebmaj", Camelot "8A" or Open Key "1m"; else None."""

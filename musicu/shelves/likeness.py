@@ -15,6 +15,7 @@ class Space:
     """The vectors of a catalog, asked by track id."""
 
     def __init__(self, vectors: Vectors) -> None:
+        self.ids: list[str] = list(vectors.ids)
         self._values = vectors.values
         self._place = {track_id: i for i, track_id in enumerate(vectors.ids)}
         self._around: dict[str, NDArray[np.float32]] = {}

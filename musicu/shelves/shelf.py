@@ -15,6 +15,7 @@ from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import track_file
 from musicu.shelves.reasons import Reason
 from musicu.shelves.rules import Rules
+from musicu.shelves.transitions import Transition
 
 FORMAT_VERSION = 1
 
@@ -30,7 +31,13 @@ SHELF = pa.schema(
         ("score", pa.float64()),
         ("reason", pa.string()),  # a sentence
         # what stands behind the sentence; `value` is JSON
-        ("reasons", pa.list_(pa.struct([("kind", pa.string()), ("value", pa.string())]))),
+        (
+            "reasons",
+            pa.list_(
+                pa.struct([("kind", pa.string()), ("value", pa.string()), ("points", pa.float64())])
+            ),
+        ),
+        ("after", pa.float64()),  # how well it follows the item before, 0 to 1
         ("path", pa.string()),
     ]
 )
@@ -73,12 +80,16 @@ class ShelfTrack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShelfItem(ShelfTrack):
-    """A track on a shelf: its place (from 1), its score, and why it is there."""
+    """A track on a shelf: its place (from 1), its score, and why it is there.
+
+    after: how it follows the item before it, on a shelf that is ordered to be listened through.
+    """
 
     position: int
     score: float
     reason: str
     reasons: tuple[Reason, ...]
+    after: Transition | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +97,15 @@ class Shelf:
     """Tracks in the order to show or play them, under a title.
 
     seed: the track that they were chosen for, if it was one.
+    about: a line under the title. notes: what people should know of how it was made.
     """
 
     title: str
     items: tuple[ShelfItem, ...]
     rules: Rules
     seed: ShelfTrack | None = None
+    about: str = ""
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -113,6 +127,8 @@ class Shelf:
         document = {
             "format": FORMAT_VERSION,
             "title": self.title,
+            "about": self.about,
+            "notes": list(self.notes),
             "seed": _about(self.seed) if self.seed else None,
             "rules": asdict(self.rules),
             "items": [
@@ -121,7 +137,10 @@ class Shelf:
                     **_about(item),
                     "score": item.score,
                     "reason": item.reason,
-                    "reasons": [{"kind": r.kind, "value": r.value} for r in item.reasons],
+                    "reasons": [
+                        {"kind": r.kind, "value": r.value, "points": r.points} for r in item.reasons
+                    ],
+                    "after": None if item.after is None else asdict(item.after),
                 }
                 for item in self.items
             ],
@@ -171,10 +190,15 @@ def _about(track: ShelfTrack) -> dict[str, Any]:
 def _record(item: ShelfItem) -> dict[str, Any]:
     """An item as a row of the table."""
     reasons = [
-        {"kind": r.kind, "value": json.dumps(r.value, ensure_ascii=False, default=_plain)}
+        {
+            "kind": r.kind,
+            "value": json.dumps(r.value, ensure_ascii=False, default=_plain),
+            "points": r.points,
+        }
         for r in item.reasons
     ]
-    own = {"position": item.position, "score": item.score, "reason": item.reason}
+    after = None if item.after is None else item.after.score
+    own = {"position": item.position, "score": item.score, "reason": item.reason, "after": after}
     return {**_about(item), **own, "reasons": reasons}
 
 

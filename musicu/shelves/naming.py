@@ -1,0 +1,101 @@
+"""Names for groups of tracks: by their tags, else by how they differ from the catalog."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from musicu.catalog.identity import Row, artist_keys, fold
+from musicu.catalog.words import one_line
+from musicu.shelves.character import Character
+from musicu.shelves.shelf import ShelfTrack
+
+#: A tag names a group where at least this share of it has the tag, ...
+TAG_SHARE = 0.3
+#: ... and it is at least so many times as common there as elsewhere.
+TAG_LIFT = 1.5
+#: A descriptor names a group whose median lies so many spreads from the catalog's.
+CONTRAST = 0.6
+#: An artist names a group of which this share is theirs.
+ARTIST_SHARE = 0.5
+MAX_WORDS = 2
+
+
+class Namer:
+    """Names groups of one catalog's tracks by what sets them apart."""
+
+    def __init__(self, tracks: pa.Table, character: Character) -> None:
+        """Count the catalog's genres, and keep its descriptors' spreads."""
+        self._character = character
+        self._total = max(1, tracks.num_rows)
+        self._spread: Counter[str] = Counter()
+        for genres in tracks["genres"].to_pylist():
+            self._spread.update({fold(name) for name in genres or ()} - {""})
+
+    def name(self, rows: Sequence[Row]) -> str:
+        """A name such as "Chiptune, fast and bright" or "Slow, dark"; "Mixed" where none fits."""
+        tags, words = self.tags(rows)[:MAX_WORDS], self.words(rows)[:MAX_WORDS]
+        said = " and ".join(words)
+        if tags:
+            return ", ".join([" / ".join(tags), *([said] if said else [])])
+        return f"{said[0].upper()}{said[1:]}" if said else "Mixed"
+
+    def names(self, groups: Sequence[Sequence[Row]]) -> list[str]:
+        """A name for each group, no two alike: an artist, a further word or a number is added."""
+        names = [self.name(rows) for rows in groups]
+        for more in (self._with_artist, self._with_word):
+            common = Counter(names)
+            names = [
+                more(name, rows) if common[name] > 1 else name
+                for name, rows in zip(names, groups, strict=True)
+            ]
+        seen: Counter[str] = Counter()
+        unique = []
+        for name in names:
+            seen[name] += 1
+            unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        return unique
+
+    def tags(self, rows: Sequence[Row]) -> list[str]:
+        """The genres that set a group apart, by c-TF-IDF (Grootendorst 2022), best first."""
+        counts: Counter[str] = Counter()
+        spelled: dict[str, Counter[str]] = {}
+        for row in rows:
+            for name in {fold(n): n for n in row.get("genres") or () if fold(n)}.items():
+                counts[name[0]] += 1
+                spelled.setdefault(name[0], Counter())[name[1]] += 1
+        worth = {
+            tag: count / len(rows) * np.log(1 + self._total / self._spread[tag])
+            for tag, count in counts.items()
+            if count / len(rows) >= TAG_SHARE
+            and count / len(rows) >= TAG_LIFT * self._spread[tag] / self._total
+        }
+        best = sorted(worth, key=lambda tag: (-worth[tag], tag))
+        return [one_line(spelled[tag].most_common(1)[0][0], 40) for tag in best]
+
+    def words(self, rows: Sequence[Row]) -> list[str]:
+        """The words for how a group's descriptors differ from the catalog's, best first."""
+        return [
+            scale.little if apart < 0 else scale.much
+            for apart, scale in self._character.contrasts(rows)
+            if abs(apart) >= CONTRAST
+        ]
+
+    def _with_artist(self, name: str, rows: Sequence[Row]) -> str:
+        """The name, and whose tracks most of the group are."""
+        counts = Counter(key for row in rows for key in artist_keys(row))
+        if not counts:
+            return name
+        key, count = counts.most_common(1)[0]
+        if count < ARTIST_SHARE * len(rows):
+            return name
+        theirs: Mapping[str, object] = next(row for row in rows if key in artist_keys(row))
+        return f"{name}, mostly {one_line(ShelfTrack(theirs).artist, 40)}"
+
+    def _with_word(self, name: str, rows: Sequence[Row]) -> str:
+        """The name, and the next thing that sets the group apart."""
+        further = [word for word in self.words(rows)[MAX_WORDS:] if word not in name]
+        return f"{name}, {further[0]}" if further else name

@@ -1,0 +1,33 @@
+"""A listener's interests as tracks that others are likened to."""
+
+from __future__ import annotations
+
+from musicu.catalog.identity import Row
+from musicu.catalog.words import one_line
+from musicu.shelves.reasons import Reason
+from musicu.shelves.shelf import ShelfTrack
+from musicu.shelves.world import Anchor, Interest, World, quoted
+
+#: What an interest that is all of the listening is worth, beside a cosine that goes to 1.
+POINTS = 0.1
+
+
+def anchors_of(world: World) -> list[Anchor]:
+    """The middle of each of the listener's interests, as far as the catalog has it."""
+    return [anchor for i in world.listener.interests for anchor in anchors_in(world, i, 1)]
+
+
+def anchors_in(world: World, interest: Interest, count: int) -> list[Anchor]:
+    """At most `count` tracks of one interest, its middle first."""
+    ids = list(dict.fromkeys([interest.medoid, *interest.track_ids]))
+    rows = world.rows([t for t in ids if t in world.with_vector][:count], missing_ok=True)
+    return [Anchor(row, _reason(row, interest)) for row in rows.values()]
+
+
+def _reason(row: Row, interest: Interest) -> Reason:
+    """Being like a track that the listener listens to."""
+    track = ShelfTrack(row)
+    text = f"like {quoted(row)} by {one_line(track.artist, 40)}, which you listen to"
+    importance = round(float(interest.importance), 4)
+    value = {"track_id": track.track_id, "importance": importance}
+    return Reason("interest", value, text, POINTS * importance)

@@ -1,0 +1,117 @@
+"""Recipes from TOML.
+
+One recipe is a table, several are an array of tables:
+
+    [[shelf]]
+    recipe = "journey"
+    start = "Artist - Title"
+    end = "Artist - Title"
+    size = 12
+    where = "genres = jazz"
+    rules = { max_per_artist = 1, blocked_artists = ["Somebody"] }
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from musicu.errors import QueryError
+from musicu.shelves.recipes.arc import Arc
+from musicu.shelves.recipes.base import Recipe
+from musicu.shelves.recipes.because import BecauseYouListened
+from musicu.shelves.recipes.daily import DailyMixes
+from musicu.shelves.recipes.deep import DeepCuts
+from musicu.shelves.recipes.fill import FillPlaylist
+from musicu.shelves.recipes.harmonic import HarmonicMix
+from musicu.shelves.recipes.journey import Journey
+from musicu.shelves.recipes.like import MoreLikeArtist, MoreLikeTrack
+from musicu.shelves.recipes.new import NewForYou
+from musicu.shelves.rules import Rules
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_ALL: tuple[type[Recipe], ...] = (
+    MoreLikeTrack,
+    MoreLikeArtist,
+    BecauseYouListened,
+    NewForYou,
+    DeepCuts,
+    DailyMixes,
+    Journey,
+    Arc,
+    HarmonicMix,
+    FillPlaylist,
+)
+#: Every recipe by its name.
+RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in _ALL}
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "str | None": str,
+    "int": int,
+    "float": (int, float),
+    "Filter": str,
+    "Rules": dict,
+    "tuple[str, ...]": list,
+}
+
+
+def load_recipes(path: str | Path) -> list[Recipe]:
+    """The recipes of a TOML file; QueryError where it cannot be read or says what is unknown."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise QueryError(f"{path} cannot be read as TOML: {error}") from error
+    several = document.get("shelf", [document])
+    if not isinstance(several, list) or (document.keys() > {"shelf"} and "shelf" in document):
+        raise QueryError(f"{path}: give one recipe, or an array of tables [[shelf]] and no more")
+    return [recipe_of(each) for each in several]
+
+
+def recipe_of(options: Mapping[str, Any]) -> Recipe:
+    """A recipe from its name, under "recipe", and its options; `rules` is a mapping of its own.
+
+    Raises QueryError where the name or an option is unknown, missing, or of another type.
+    """
+    given = dict(options)
+    name = given.pop("recipe", None)
+    kind = RECIPES.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise QueryError(f"there is no recipe {name!r}, only {', '.join(RECIPES)}")
+    _check(kind, given)
+    if "rules" in given:
+        given["rules"] = _rules(given["rules"])
+    if "tracks" in given:
+        given["tracks"] = tuple(given["tracks"])
+    return kind(**given)
+
+
+def _check(kind: type[Recipe], given: Mapping[str, Any]) -> None:
+    """Refuse options that a recipe does not have, that it needs, or of another type."""
+    own = {field.name: field for field in fields(kind)}
+    if unknown := sorted(set(given) - set(own)):
+        raise QueryError(f"{kind.name} has no option {unknown[0]!r}, only {', '.join(own)}")
+    for name, field in own.items():
+        needed = field.default is MISSING and field.default_factory is MISSING
+        if name not in given:
+            if needed:
+                raise QueryError(f"{kind.name} needs the option {name!r}")
+            continue
+        value, wanted = given[name], _TYPES[str(field.type)]
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            raise QueryError(f"{kind.name}: {name} is {value!r}, which is not what it takes")
+
+
+def _rules(given: Mapping[str, Any]) -> Rules:
+    own = {field.name for field in fields(Rules)}
+    if unknown := sorted(set(given) - own):
+        raise QueryError(f"rules have no {unknown[0]!r}, only {', '.join(sorted(own))}")
+    return Rules(**given)
