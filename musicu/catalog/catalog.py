@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.catalog.manifest import ModelEntry
-from musicu.catalog.rows import latest, track_file
+from musicu.catalog.rows import latest, latest_rows, rising, track_file
 from musicu.catalog.schema import DESCRIPTOR_SET, FAILURES, LONG_DESCRIPTORS, TRACKS
 from musicu.catalog.store import Store
 from musicu.errors import QueryError
@@ -108,30 +108,39 @@ class Catalog:
         """
         name, entry = self.model_entry(model)
         if name not in self._vectors:
-            self._vectors[name] = self._read_vectors(name, entry.dim)
+            self._vectors[name] = self._read_vectors(name, entry)
         return self._vectors[name]
 
-    def _read_vectors(self, name: str, dim: int) -> Vectors:
-        table = self._store.read(f"vectors/{name}")
-        if table is None:
-            return Vectors(np.empty(0, object), np.empty((0, dim), np.float32))
-        if len(self._store.manifest.tables[f"vectors/{name}"]) > 1:
-            table = latest(table, "content_hash")
-        values = _matrix(table["vector"], dim)
-        tracks = self.tracks().select(["track_id", "content_hash"])
-        order = pc.sort_indices(tracks["content_hash"])  # stable: then by id, as tracks() is
-        tracks = tracks.take(order)
-        rows = pc.index_in(tracks["content_hash"], value_set=table["content_hash"].combine_chunks())
+    def _read_vectors(self, name: str, entry: ModelEntry) -> Vectors:
+        keys, values = self._store.read_vectors(name, entry.key, entry.dim)
+        last = latest_rows(keys[entry.key])
+        held = keys[entry.key].take(last).combine_chunks()
+        tracks = self.tracks().select(sorted({"track_id", entry.key}))
+        if not rising(tracks[entry.key]):  # the sort is stable: then by id, as tracks() is
+            tracks = tracks.take(pc.sort_indices(tracks[entry.key]))
+        rows = pc.index_in(tracks[entry.key], value_set=held)
         known = pc.is_valid(rows)
         ids = np.asarray(tracks["track_id"].filter(known).to_pylist(), dtype=object)
-        wanted = rows.filter(known).to_numpy()
+        wanted = last[rows.filter(known).to_numpy()]
         if np.array_equal(wanted, np.arange(len(values))):
             return Vectors(ids, values)
         return Vectors(ids, values[wanted])
 
+    def vector_count(self, model: str | None = None) -> int:
+        """How many tracks have a vector of a model; reads no vector."""
+        name, entry = self.model_entry(model)
+        keys = self._store.read(f"vectors/{name}", columns=[entry.key])
+        if keys is None:
+            return 0
+        known = pc.is_in(self.tracks()[entry.key], value_set=keys[entry.key])
+        return int(pc.sum(known).as_py() or 0)
+
     def file(self, track_id: str) -> Path:
-        """Where a track's file lies; raises QueryError where there is no such track."""
-        return track_file(self.track(track_id))
+        """Where a track's file lies; raises QueryError where there is no such track, or no file."""
+        row = self.track(track_id)
+        if row["path"] is None:
+            raise QueryError(f"track {track_id!r} came from a table without files: it has no sound")
+        return track_file(row)
 
     def track(self, track_id: str) -> dict[str, Any]:
         """One track's row; raises QueryError where there is no such track."""
@@ -166,12 +175,3 @@ def _beside(tracks: pa.Table, described: pa.Table | None) -> pa.Table:
     for at, name in enumerate(found.column_names):
         tracks = tracks.append_column(found.schema.field(at), found[name])
     return tracks
-
-
-def _matrix(column: pa.ChunkedArray, dim: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A column of vectors as float32 [rows, dim], without a copy where it is in one piece."""
-    chunks = [chunk for chunk in column.chunks if len(chunk)]
-    if not chunks:
-        return np.empty((0, dim), np.float32)
-    parts = [chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, dim) for chunk in chunks]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -60,6 +60,13 @@ def vector_column(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
+def vectors_by_track(ids: Sequence[str], values: NDArray[np.float32]) -> pa.Table:
+    """Vectors float32 [tracks, dim] as a table keyed by track id."""
+    column = vector_column(values)
+    arrays = [pa.array(ids, pa.string()), column, pa.nulls(len(values), pa.bool_())]
+    return pa.Table.from_arrays(arrays, schema=vectors_schema(column.type.list_size, "track_id"))
+
+
 def vectors_table(
     hashes: Sequence[str], vectors: Sequence[NDArray[np.float32]], complete: Sequence[bool]
 ) -> pa.Table:
@@ -77,16 +84,34 @@ def plain_vectors(table: pa.Table) -> pa.Table:
     """
     column = table["vector"].combine_chunks()
     values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
-    arrays = [table["content_hash"].combine_chunks(), vector_column(values)]
+    key = table.column_names[0]
+    arrays = [table[key].combine_chunks(), vector_column(values)]
     arrays.append(table["complete"].combine_chunks())
-    return pa.Table.from_arrays(arrays, schema=vectors_schema(values.shape[1]))
+    return pa.Table.from_arrays(arrays, schema=vectors_schema(values.shape[1], key))
 
 
 def latest(table: pa.Table, key: str) -> pa.Table:
     """One row a key, the last one written, sorted by key."""
-    keys = table[key].combine_chunks()
-    if pc.count_distinct(keys).as_py() < len(keys):
-        numbered = pa.table({"key": keys, "row": np.arange(len(keys))})
-        last = numbered.group_by("key").aggregate([("row", "max")])["row_max"]
-        table = table.take(last)
-    return table.take(pc.sort_indices(table, sort_keys=[(key, "ascending")]))
+    rows = latest_rows(table[key])
+    in_form = len(rows) == table.num_rows and rising(rows)
+    return table if in_form else table.take(rows)
+
+
+def latest_rows(keys: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Where each key stands last, in the order of the keys: int64 [different keys]."""
+    rows = np.arange(len(keys))
+    if rising(keys):
+        return rows  # in final form already
+    numbered = pa.table({"key": keys, "row": rows})
+    last = numbered.group_by("key").aggregate([("row", "max")])
+    order = pc.sort_indices(last, sort_keys=[("key", "ascending")])
+    found: NDArray[np.int64] = last["row_max"].take(order).to_numpy()
+    return found
+
+
+def rising(keys: Any) -> bool:
+    """Whether every key is greater than the one before it, none of them null."""
+    whole = keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else pa.array(keys)
+    if whole.null_count:
+        return False
+    return bool(pc.all(pc.less(whole[:-1], whole[1:])).as_py())

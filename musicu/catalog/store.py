@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
 from musicu.catalog.manifest import NAME, Manifest, ModelEntry, read_manifest
+from musicu.catalog.pages import copy_vectors
 from musicu.errors import CatalogError
 
+Floats = NDArray[np.float32]
+T = TypeVar("T")
+
 ROWS_PER_FILE = 65_536
+ROWS_AT_ONCE = 2_048  # when a table is streamed
+_ROOMS = ("tracks", "failures", "vectors", "descriptors", "fingerprints", "recordings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +75,16 @@ class Store:
 
         columns: to be read, all of them where None, but for those in `without`.
         """
-        names = self.manifest.tables.get(table, [])
+        return self._as_of_one_commit(lambda: self._read(table, columns, without))
+
+    def read_vectors(self, model: str, key: str, dim: int) -> tuple[pa.Table, Floats]:
+        """A model's keys, a table of one column, and vectors float32 [rows, dim], as written."""
+        return self._as_of_one_commit(lambda: self._read_vectors(f"vectors/{model}", key, dim))
+
+    def _as_of_one_commit(self, read: Callable[[], T]) -> T:
+        """What `read` gives, from the files that one manifest lists."""
         try:
-            parts = [self._read_file(name, columns, without) for name in names]
+            return read()
         except FileNotFoundError as error:
             newer = read_manifest(self.folder)
             if newer.sequence == self.manifest.sequence:
@@ -75,7 +93,13 @@ class Store:
                     "another folder"
                 ) from None
             self.manifest = newer  # a writer has replaced the file since we read the manifest
-            return self.read(table, columns, without)
+            return self._as_of_one_commit(read)
+
+    def _read(
+        self, table: str, columns: list[str] | None, without: tuple[str, ...]
+    ) -> pa.Table | None:
+        names = self.manifest.tables.get(table, [])
+        parts = [self._read_file(name, columns, without) for name in names]
         try:
             return pa.concat_tables(parts, promote_options="default") if parts else None
         except pa.ArrowException as error:
@@ -84,25 +108,107 @@ class Store:
                 "or embed anew"
             ) from error
 
+    def _read_vectors(self, table: str, key: str, dim: int) -> tuple[pa.Table, Floats]:
+        keys = self._read(table, [key], ())
+        if keys is None:
+            return pa.table({key: pa.array([], pa.string())}), np.empty((0, dim), np.float32)
+        values = np.empty((keys.num_rows, dim), np.float32)
+        start = 0
+        for name in self.manifest.tables[table]:
+            start += self._fill_vectors(name, values[start:])
+        return keys, values
+
+    def _fill_vectors(self, name: str, out: Floats) -> int:
+        """Copy one file's vectors to the head of `out`; returns how many."""
+        path = self.folder / name
+        with self._reading(path), pq.ParquetFile(path) as file:
+            rows: int = file.metadata.num_rows
+            if rows and not copy_vectors(path, file.metadata, "vector", out[:rows]):
+                values = file.read(["vector"])["vector"].combine_chunks().flatten()
+                out[:rows] = values.to_numpy().reshape(rows, -1)
+        return rows
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[None]:
+        """Turn what reading a file raises into errors that say what to do."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise FileNotFoundError(2, "missing", str(path)) from None
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
+
     def _read_file(
         self, name: str, columns: list[str] | None, without: tuple[str, ...]
     ) -> pa.Table:
         path = self.folder / name
+        with self._reading(path), pq.ParquetFile(path) as file:  # read_table imports pandas
+            if without and columns is None:
+                columns = [n for n in file.schema_arrow.names if n not in without]
+            return file.read(columns)
+
+    def files(self, table: str) -> tuple[list[str], list[str]]:
+        """The files of a table in final form, and the pieces that runs have added since."""
+        names = self.manifest.tables.get(table, [])
+        settled = self.manifest.settled.get(table, 0)
+        return names[:settled], names[settled:]
+
+    def batches(self, table: str, columns: list[str]) -> Iterator[pa.Table]:
+        """A table a few thousand rows at a time, in the order they were written.
+
+        For the one who holds the lock; a column that a file lacks is missing from its batches.
+        """
+        for name in list(self.manifest.tables.get(table, [])):
+            yield from self.file_batches(name, columns)
+
+    def file_batches(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """One file a few thousand rows at a time."""
+        path = self.folder / name
         try:
-            with pq.ParquetFile(path) as file:  # read_table would import pandas where it can
-                if without and columns is None:
-                    columns = [n for n in file.schema_arrow.names if n not in without]
-                return file.read(columns)
+            with self._reading(path), pq.ParquetFile(path) as file:
+                if columns is not None:
+                    columns = [n for n in columns if n in file.schema_arrow.names]
+                for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+                    yield pa.Table.from_batches([batch])
         except FileNotFoundError:
-            raise FileNotFoundError(2, "missing", str(path)) from None
-        except (OSError, pa.ArrowException) as error:
-            raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
+            raise CatalogError(
+                f"{path} is missing from the catalog: restore it, or embed anew into another folder"
+            ) from None
+
+    def schema(self, name: str) -> pa.Schema:
+        """The columns of one file."""
+        path = self.folder / name
+        with self._reading(path):
+            return pq.read_schema(path)
+
+    def write_file(self, table: str, batches: Iterable[pa.Table], schema: pa.Schema) -> str:
+        """Write one file of a table, a row group a batch; returns its name, not listed yet."""
+        self.manifest.sequence += 1
+        name = f"{table}/{self.manifest.sequence:08d}.parquet"
+
+        def write(path: Path) -> None:
+            with pq.ParquetWriter(path, schema, **_parquet_options(table)) as file:
+                for batch in batches:
+                    file.write_table(batch)
+
+        write_atomically(self.folder / name, write)
+        return name
+
+    def list_files(self, table: str, settled: list[str], loose: list[str]) -> None:
+        """Commit what files a table has."""
+        manifest = copy.deepcopy(self.manifest)
+        manifest.tables[table] = settled + loose
+        manifest.settled[table] = len(settled)
+        manifest.write(self.folder)
+        self.manifest = manifest
 
     def commit(self, changes: list[Change], models: dict[str, ModelEntry] | None = None) -> None:
         """Write the rows, then the manifest that lists them; all of it holds, or nothing."""
         manifest = copy.deepcopy(self.manifest)
         manifest.models.update(models or {})
         for change in changes:
+            if change.replace:
+                manifest.settled.pop(change.table, None)
             standing = [] if change.replace else manifest.tables.get(change.table, [])
             manifest.tables[change.table] = standing + self._write(change, manifest)
         manifest.write(self.folder)
@@ -113,25 +219,21 @@ class Store:
         manifest = copy.deepcopy(self.manifest)
         manifest.models.pop(name, None)
         manifest.tables.pop(f"vectors/{name}", None)
+        manifest.settled.pop(f"vectors/{name}", None)
         manifest.write(self.folder)
         self.manifest = manifest
 
     def _write(self, change: Change, manifest: Manifest) -> list[str]:
         """Write a change's rows as Parquet files; returns their names."""
         names = []
-        plain = change.table.startswith("vectors/")  # random bits do not compress
+        options = _parquet_options(change.table)
         for start in range(0, change.rows.num_rows, ROWS_PER_FILE):
             manifest.sequence += 1
             name = f"{change.table}/{manifest.sequence:08d}.parquet"
             rows = change.rows.slice(start, ROWS_PER_FILE)
 
             def write(path: Path, rows: pa.Table = rows) -> None:
-                pq.write_table(
-                    rows,
-                    path,
-                    compression="none" if plain else "zstd",
-                    use_dictionary=not plain,
-                )
+                pq.write_table(rows, path, **options)
 
             write_atomically(self.folder / name, write)
             names.append(name)
@@ -140,13 +242,18 @@ class Store:
     def clean(self) -> None:
         """Remove what no manifest lists: halves of killed runs, and files replaced by others."""
         listed = {name for names in self.manifest.tables.values() for name in names}
-        for room in ("tracks", "failures", "vectors", "descriptors"):
+        for room in _ROOMS:
             for path in (self.folder / room).rglob("*"):
                 known = path.relative_to(self.folder).as_posix() in listed
                 if path.is_file() and not known and _ours(path):
                     with plain_errors(path):
                         path.unlink(missing_ok=True)
         (self.folder / (NAME + TEMPORARY_SUFFIX)).unlink(missing_ok=True)
+
+
+def _parquet_options(table: str) -> dict[str, Any]:
+    plain = table.startswith("vectors/")  # random bits do not compress
+    return {"compression": "none" if plain else "zstd", "use_dictionary": not plain}
 
 
 def _ours(path: Path) -> bool:

@@ -40,7 +40,7 @@ def _model(catalog: Catalog, name: str) -> dict[str, Any]:
         "name": name,
         "dim": entry.dim,
         "fingerprint": entry.fingerprint,
-        "vectors": len(catalog.vectors(name).ids),
+        "vectors": catalog.vector_count(name),
     }
 
 
