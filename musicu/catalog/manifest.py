@@ -15,14 +15,20 @@ from musicu.errors import CatalogError
 
 FORMAT_VERSION = 1
 NAME = "manifest.json"
+CONTENT_KEY, TRACK_KEY = "content_hash", "track_id"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model whose vectors a catalog holds."""
+    """A model whose vectors a catalog holds.
+
+    key: the column that its vectors are kept by: "content_hash" where they come from the sound
+    alone, "track_id" where two tracks of one recording may differ.
+    """
 
     fingerprint: str
     dim: int
+    key: str = CONTENT_KEY
 
 
 @dataclass(slots=True)
@@ -31,11 +37,13 @@ class Manifest:
 
     tables: files of each table, relative to the folder, in the order they were written.
     models: by name; their vectors are the table `vectors/<name>`.
+    settled: how many of a table's files, the first ones, are in final form (see `settling`).
     sequence: grows by one with every file, so that a name is never used twice.
     """
 
     tables: dict[str, list[str]] = field(default_factory=dict)
     models: dict[str, ModelEntry] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
 
     def write(self, folder: Path) -> None:
@@ -44,9 +52,10 @@ class Manifest:
             "format": FORMAT_VERSION,
             "tables": self.tables,
             "models": {
-                name: {"fingerprint": m.fingerprint, "dim": m.dim}
+                name: {"fingerprint": m.fingerprint, "dim": m.dim, "key": m.key}
                 for name, m in self.models.items()
             },
+            "settled": self.settled,
             "sequence": self.sequence,
         }
         text = json.dumps(document, indent=1) + "\n"
@@ -83,13 +92,22 @@ def _parse(document: object, path: Path) -> Manifest:
         return Manifest(
             tables={str(k): [_inside(f) for f in v] for k, v in document["tables"].items()},
             models={
-                str(k): ModelEntry(str(v["fingerprint"]), int(v["dim"]))
+                str(k): ModelEntry(str(v["fingerprint"]), int(v["dim"]), _key(v))
                 for k, v in document["models"].items()
             },
+            settled={str(k): int(v) for k, v in document.get("settled", {}).items()},
             sequence=int(document["sequence"]),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
+
+
+def _key(entry: dict[str, object]) -> str:
+    """What a model's vectors are kept by; catalogs of before there was a choice do not say."""
+    key = str(entry.get("key", CONTENT_KEY))
+    if key not in (CONTENT_KEY, TRACK_KEY):
+        raise ValueError(f"key {key!r}")
+    return key
 
 
 def _inside(name: object) -> str:

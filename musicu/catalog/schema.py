@@ -7,6 +7,9 @@ import pyarrow as pa
 #: The descriptors that `musicu describe` adds; their columns are in `musicu.features.descriptors`.
 DESCRIPTOR_SET = "musicu-descriptors-v1"
 
+#: What `musicu audit` says of recordings and works; its columns are in `musicu.audit.recordings`.
+RECORDING_SET = "musicu-recordings-v1"
+
 #: Descriptors that are too long to stand beside the tracks; `Catalog.descriptors` has them.
 LONG_DESCRIPTORS = ("beats_seconds",)
 
@@ -79,11 +82,11 @@ FAILURES = pa.schema(
 )
 
 
-def vectors_schema(dim: int) -> pa.Schema:
-    """The columns of `vectors/<model>/`: one row a recording, keyed by its content."""
+def vectors_schema(dim: int, key: str = "content_hash") -> pa.Schema:
+    """The columns of `vectors/<model>/`: a row for each recording, or for each `track_id`."""
     return pa.schema(
         [
-            pa.field("content_hash", pa.string(), nullable=False),
+            pa.field(key, pa.string(), nullable=False),
             pa.field("vector", pa.list_(pa.float32(), dim), nullable=False),
             ("complete", pa.bool_()),  # False: the decoder stopped before the file's end
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,6 +21,7 @@ __all__ = ["AUDIO_SUFFIXES", "Source", "SourceFile", "open_source", "split_paths
 class Source:
     """The files to take into a catalog; iterating again reads the folder or list again.
 
+    rows: of a table without files, each track's id with its columns; None for all others.
     extra_schema: columns of a table beyond METADATA, as they appear in `SourceFile.given`.
     count: how many files a list or table names; None for a folder, which is not known before.
     """
@@ -29,10 +31,12 @@ class Source:
         files: Callable[[], Iterator[SourceFile | Failure]],
         extra_schema: pa.Schema | None = None,
         count: int | None = None,
+        rows: Callable[[], Iterator[tuple[str, dict[str, Any]]]] | None = None,
     ) -> None:
         self._files = files
         self.extra_schema = extra_schema if extra_schema is not None else pa.schema([])
         self.count = count
+        self.rows = rows
 
     def __iter__(self) -> Iterator[SourceFile | Failure]:
         """Each file, or the Failure (stage "scan") of one that cannot be used.
@@ -80,4 +84,5 @@ def _open_path(path: Path, root: Path | None, path_column: str | None) -> Source
 
 
 def _from_table(table: TableSource) -> Source:
-    return Source(table.files, table.extra_schema, table.count)
+    rows = None if table.has_files else table.rows
+    return Source(table.files, table.extra_schema, table.count, rows)

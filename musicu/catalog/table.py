@@ -1,7 +1,8 @@
-"""A table as a source: one row a track, with a column of paths and any others."""
+"""A table as a source: one row a track, with a column of paths, or of ids, and any others."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,10 @@ def _read_csv(path: Path) -> pa.Table:
 
 
 class TableSource:
-    """The files that a table names, with what it says of them."""
+    """The files that a table names, or the tracks without files, with what it says of them.
+
+    has_files: whether there is a column of paths; `files` needs it, `rows` is for the others.
+    """
 
     def __init__(
         self, table: pa.Table, home: Path, root: Path | None, path_column: str | None = None
@@ -78,7 +82,9 @@ class TableSource:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise SourceError(f"the table has several columns named {repeated[0]!r}: rename them")
-        self._path_column = _path_column(names, path_column)
+        has_ids = find_column(names, ID_NAMES) is not None
+        self._path_column = _path_column(table, path_column, has_ids)
+        self.has_files = self._path_column is not None
         rest = [name for name in names if name != self._path_column]
         self._id_column = find_column(rest, ID_NAMES)
         rest = [name for name in rest if name != self._id_column]
@@ -88,7 +94,7 @@ class TableSource:
         self._table = _plain_types(table)
         self._base = root or home
         self._root = root
-        self._paths = self._texts(self._path_column, "path")
+        self._paths = self._texts(self._path_column, "path") if self._path_column else []
         self._ids = self._texts(self._id_column, "id") if self._id_column else None
         self._check_unique()
 
@@ -120,6 +126,11 @@ class TableSource:
                 continue
             found = examine(Path(paths[row]), name, id_name, root, track_id)
             yield replace(found, given=given) if isinstance(found, SourceFile) else found
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each track's id with its typed values, in the table's order; raises as `files` does."""
+        assert self._ids is not None
+        yield from zip(self._ids, self._given(), strict=True)
 
     def _texts(self, column: str, what: str) -> list[str]:
         """A column as text without nulls."""
@@ -170,17 +181,27 @@ def _converted(convert: Any, cell: Any, column: str, row: int) -> Any:
         ) from None
 
 
-def _path_column(names: list[str], chosen: str | None) -> str:
-    """The column that holds paths."""
+def _path_column(table: pa.Table, chosen: str | None, has_ids: bool) -> str | None:
+    """The column that holds paths; None where ids alone say which track a row is."""
+    names = table.column_names
     if chosen is not None and chosen not in names:
         raise SourceError(f"the table has no column {chosen!r}, only {', '.join(map(repr, names))}")
     found = chosen or find_column(names, PATH_NAMES)
-    if found is None:
+    if not chosen and found and has_ids and _leads_away(table[found]):
+        return None
+    if found is None and not has_ids:
         raise SourceError(
             f"the table has no column of paths: it has {', '.join(map(repr, names)) or 'none'}; "
-            "name one of them 'path', or say which one it is (path_column)"
+            "name one of them 'path', or say which one it is (path_column); a table of tracks "
+            "without files has a column 'track_id'"
         )
     return found
+
+
+def _leads_away(column: pa.ChunkedArray) -> bool:
+    """Whether a column of addresses leads to the network, or to a service, and to no file."""
+    first = next((str(cell) for cell in column.drop_null().to_pylist()[:1]), "")
+    return re.match(r"[a-z][a-z0-9+.-]+:", first) is not None and not first.startswith("file:")
 
 
 def _plain_types(table: pa.Table) -> pa.Table:

@@ -207,7 +207,7 @@ def _common(catalog: Catalog, names: Sequence[str]) -> tuple[pa.Table, dict[str,
     pairs = zip(tracks["track_id"].to_pylist(), tracks["content_hash"].to_pylist(), strict=True)
     for row, (track_id, content) in enumerate(pairs):
         if all(track_id in known for known in rows.values()):
-            chosen.setdefault(content, row)
+            chosen.setdefault(content or f"track {track_id}", row)  # unheard tracks are their own
     kept = tracks.take(pa.array(list(chosen.values()), pa.int64()))
     ids = kept["track_id"].to_pylist()
     vectors = {

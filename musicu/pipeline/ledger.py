@@ -28,7 +28,7 @@ from musicu.embeddings.cards import ModelCard
 from musicu.pipeline.tasks import Result
 from musicu.records import Failure
 
-#: Tables with a row for each recording, by the hash of its sound.
+#: Tables with a row for each recording, by the hash of its sound, or for each track.
 _BY_CONTENT = ("vectors/", "descriptors/", "fingerprints/", "recordings/")
 #: Failures at other stages ("scan", "extra") are cheap to find again and may be over by then.
 _REMEMBERED_STAGES = ("hash", "tags", "decode", "embed")
@@ -137,7 +137,7 @@ class Ledger:
         if row is None or self._stamps[row][3] in (None, found.root):
             return None
         size, root = self._stamps[row][0], self._stamps[row][3]
-        if size == found.size_bytes or not os.path.lexists(self._file(row)):
+        if size == found.size_bytes or not self._is_there(row):
             return None
         reason = (
             f"{root} holds another file of the same relative path, and ids come from relative "
@@ -145,10 +145,10 @@ class Ledger:
         )
         return Failure(found.track_id, found.path, "scan", reason)
 
-    def _file(self, row: int) -> str:
-        """Where the file of a known track lies, or lay."""
+    def _is_there(self, row: int) -> bool:
+        """Whether the file of a known track is where it was."""
         columns = self._tracks.slice(row, 1).select(["root", "path", "path_bytes"])
-        return os.fspath(track_file(columns.to_pylist()[0]))
+        return os.path.lexists(track_file(columns.to_pylist()[0]))
 
     # What the run adds.
 
@@ -224,9 +224,10 @@ class Ledger:
     def mark_gone(self, seen: set[str]) -> int:
         """Note which files are no longer there; returns how many tracks are gone."""
         self._reload()
-        gone = self._tracks["gone"].to_pylist()
+        gone, paths = self._tracks["gone"].to_pylist(), self._tracks["path"].to_pylist()
         for row, track_id in enumerate(self._index):
-            gone[row] = track_id not in seen and (gone[row] or not os.path.lexists(self._file(row)))
+            has_file = paths[row] is not None  # a track from a table without files stays
+            gone[row] = has_file and track_id not in seen and (gone[row] or not self._is_there(row))
         self._set("gone", gone)
         away = {id_ for id_, is_gone in zip(self._index, gone, strict=True) if is_gone}
         self._failures = [r for r in self._failures if r["track_id"] not in away]
@@ -256,13 +257,13 @@ class Ledger:
         self._tracks = self._tracks.filter(pc.invert(self._tracks["gone"]))
         self._number()
         self._failures = [r for r in self._failures if r["track_id"] in self._index]
-        hashes = self._tracks["content_hash"].combine_chunks()
         changes = []
         for name in self._store.manifest.tables:
             table = self._store.read(name) if name.startswith(_BY_CONTENT) else None
             if table is None:
                 continue
-            kept = table.filter(pc.is_in(table["content_hash"], value_set=hashes))
+            key = table.column_names[0]
+            kept = table.filter(pc.is_in(table[key], value_set=self._tracks[key].combine_chunks()))
             if kept.num_rows < table.num_rows:
                 rows = plain_vectors(kept) if name.startswith("vectors/") else kept
                 changes.append(Change(name, rows, replace=True))

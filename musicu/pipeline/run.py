@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,11 +12,13 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
+from musicu.catalog.imported import import_rows
 from musicu.catalog.lock import write_lock
+from musicu.catalog.rows import Row
 from musicu.catalog.sources import open_source
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard, find_model
-from musicu.errors import CatalogError
+from musicu.errors import CatalogError, SourceError
 from musicu.pipeline.ledger import Ledger
 from musicu.pipeline.pace import CommitPace
 from musicu.pipeline.plan import Plan, make_plan
@@ -123,7 +125,14 @@ def run(
     began = time.monotonic()
     card = find_model(model) if model is not None else None
     opened = open_source(source, root=options.root)
+    if opened.rows is not None and card is not None:
+        raise SourceError(
+            "the table has no column of paths, so there is nothing to hear: `musicu scan` takes "
+            "it without sound, or name its column of files 'path'"
+        )
     store = Store.create(Path(out))
+    if opened.rows is not None:
+        return _import(opened.rows(), opened.extra_schema, store.folder, began)
     with write_lock(store.folder):
         store = Store.open(store.folder)  # as it is now that no one else writes
         store.clean()
@@ -144,6 +153,19 @@ def run(
     report.failures = ledger.new_failures
     report.seconds = time.monotonic() - began
     return report
+
+
+def _import(
+    rows: Iterator[tuple[str, Row]], extra: pa.Schema, folder: Path, began: float
+) -> EmbedReport:
+    """Take in a table of tracks without files."""
+    with write_lock(folder):
+        store = Store.open(folder)  # as it is now that no one else writes
+        store.clean()
+        done = import_rows(store, rows, extra)
+        store.clean()
+    seconds = time.monotonic() - began
+    return EmbedReport(done.tracks, known=done.known, updated=done.updated, seconds=seconds)
 
 
 def _check_fingerprint(store: Store, card: ModelCard | None, force: bool) -> None:
