@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from musicu.cli.output import duration, safe
 from musicu.features.descriptors import Descriptors
+from musicu.features.facts import facts
 
 _WIDTH = 12
 
@@ -14,94 +13,7 @@ def card(name: str, found: Descriptors) -> str:
     """A card: the name, then a line for each side of the sound; what is unknown is not told."""
     length = duration(found.heard_seconds)
     lines = [f"{safe(name)}  ({length}{'' if found.complete else ', only part can be heard'})"]
-    lines += [f"  {title:<{_WIDTH}}{', '.join(parts)}" for title, parts in _lines(found) if parts]
+    lines += [f"  {title:<{_WIDTH}}{', '.join(parts)}" for title, parts in facts(found) if parts]
     if found.true_peak_dbtp is None:
         lines.append("  silent")
     return "\n".join(lines)
-
-
-def _lines(found: Descriptors) -> Iterator[tuple[str, list[str]]]:
-    """The lines of the card: a title, and what is known under it."""
-    yield "tempo", _tempo(found)
-    yield (
-        "key",
-        _told(
-            ("{}", found.key),
-            ("Camelot {}", found.key_camelot),
-            ("confidence {:.0%}", found.key_confidence if found.key else None),
-            ("tuned {:+.0f} cents", found.tuning_cents),
-        ),
-    )
-    yield (
-        "loudness",
-        _told(
-            ("{:.1f} LUFS", found.loudness_lufs),
-            ("range {:.1f} LU", found.loudness_range_lu),
-            ("loudest 3 s {:.1f} LUFS", found.short_term_max_lufs),
-        ),
-    )
-    over = " (over full scale)" if (found.true_peak_dbtp or 0.0) > 0.0 else ""
-    yield (
-        "peaks",
-        _told(
-            ("true peak {:+.1f} dBTP" + over, found.true_peak_dbtp),
-            ("{:.1f} dB over the loudness", found.plr_db),
-            ("crest {:.1f} dB", found.crest_db),
-        ),
-    )
-    yield "stereo", _stereo(found)
-    yield (
-        "sound",
-        _told(
-            ("centroid {:.0f} Hz", found.brightness_hz),
-            ("flatness {:.2f}", found.flatness),
-            ("percussive {:.0%}", found.percussive_share),
-        ),
-    )
-    yield (
-        "activity",
-        _told(
-            ("{:.1f} onsets a second", found.onset_rate),
-            ("energy {:.2f}", found.energy),
-            ("danceability {:.2f}", found.danceability),
-        ),
-    )
-    yield (
-        "ends",
-        _told(
-            ("{:.1f} s of silence before", found.silence_start_seconds or None),
-            ("{:.1f} s after", found.silence_end_seconds or None),
-            ("fades out over {:.0f} s", found.fade_out_seconds or None),
-        ),
-    )
-
-
-def _tempo(found: Descriptors) -> list[str]:
-    if found.tempo_bpm is None:
-        return []
-    others = zip(
-        found.tempo_alternatives_bpm or (), found.tempo_alternatives_relation or (), strict=True
-    )
-    return [
-        f"{found.tempo_bpm:.1f} BPM",
-        *_told(("confidence {:.0%}", found.tempo_confidence)),
-        *(f"or {bpm:.1f} ({relation})" for bpm, relation in others),
-        *_told(("{:.0%} steady", found.tempo_stability)),
-    ]
-
-
-def _stereo(found: Descriptors) -> list[str]:
-    if found.stereo_width == 0.0:
-        return ["mono"]
-    return _told(
-        ("width {:.2f}", found.stereo_width),
-        ("correlation {:+.2f}", found.stereo_correlation),
-        ("at worst {:+.2f}", found.stereo_correlation_low),
-        ("in mono {:+.1f} dB", found.mono_change_db),
-        ("left {:+.1f} dB", found.balance_db),
-    )
-
-
-def _told(*values: tuple[str, float | str | None]) -> list[str]:
-    """Each value in its words, where it is known."""
-    return [words.format(value) for words, value in values if value is not None]

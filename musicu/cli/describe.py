@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,12 @@ from musicu.cli.progress import progress_bar
 from musicu.errors import MusicuError
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions, PassReport
+
+if TYPE_CHECKING:
+    from musicu.features.descriptors import Descriptors
+    from musicu.features.picture_page import Sound
+
+_EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
 
 
 @click.command()
@@ -26,6 +32,13 @@ from musicu.pipeline.recordings import PassOptions, PassReport
     type=click.Path(path_type=Path),
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option("--html", is_flag=True, help="Write a page with curves and a player for each FILE.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="With --html: the page, or a folder for pages. [default: NAME.html here]",
+)
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes for a catalog.")
 @click.option("--force", is_flag=True, help="Describe also what a catalog has descriptors of.")
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
@@ -38,27 +51,52 @@ from musicu.pipeline.recordings import PassOptions, PassReport
     help="Seconds one file of a catalog may take.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-def describe(paths: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> int:
+def describe(
+    paths: tuple[Path, ...],
+    as_json: bool,
+    html: bool,
+    out: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> int:
     """Say what FILEs sound like, in numbers with units; or fill a CATALOG's descriptors.
+
+    With --html, a page shows wave, loudness, beats, pitches and spectrum over time, and plays.
 
     A catalog is a folder that `musicu embed` or `musicu scan` made: each recording is described
     once, what is described already is left alone, and `--where` can use the columns from then
     on. The columns are explained in docs/descriptors.md.
     """
+    if out is not None and not html:
+        raise click.UsageError("--out needs --html")
     if len(paths) == 1 and (paths[0] / MANIFEST).is_file():
+        if html:
+            raise click.UsageError("--html shows FILEs, not a CATALOG")
         return _describe_catalog(paths[0], as_json, quiet, PassOptions(**options))
-    return _describe_files(paths, as_json)
+    return _describe_files(paths, as_json, _pages(paths, out) if html else {})
 
 
-def _describe_files(paths: tuple[Path, ...], as_json: bool) -> int:
-    """Cards, or JSON lines, of the files; the exit code."""
+def _pages(paths: tuple[Path, ...], out: Path | None) -> dict[Path, Path]:
+    """The page of each file: no two of them the same."""
+    if out is not None and not out.is_dir() and out.suffix:
+        if len(paths) > 1:
+            raise click.UsageError(f"--out {safe(out)} is one page: several FILEs need a folder")
+        return {paths[0]: out}
+    pages = {path: (out or Path()) / f"{path.name}.html" for path in paths}
+    if len(set(pages.values())) < len(pages):
+        raise click.UsageError("two FILEs of one name would share a page: describe them apart")
+    return pages
+
+
+def _describe_files(paths: tuple[Path, ...], as_json: bool, pages: dict[Path, Path]) -> int:
+    """Cards, or JSON lines, of the files, and their pages; the exit code."""
     from musicu.cli.card import card
     from musicu.features.describing import describe as hear
 
     failed = 0
     for number, path in enumerate(paths):
         try:
-            found = hear(path)
+            found = _draw(path, pages[path]) if pages else hear(path)
         except MusicuError as error:
             note(f"failed: {safe(path)}: {safe(error)}")
             failed += 1
@@ -68,6 +106,35 @@ def _describe_files(paths: tuple[Path, ...], as_json: bool) -> int:
         else:
             click.echo(("\n" if number else "") + card(path.name, found))
     return 1 if failed else 0
+
+
+def _draw(path: Path, page: Path) -> Descriptors:
+    """Write the page of a file; its descriptors."""
+    from musicu.catalog.files import write_atomically
+    from musicu.features.picture import picture
+    from musicu.features.picture_page import render_picture
+
+    seen = picture(path)
+    text = render_picture(seen, path.name, _sound(path, page))
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(page, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
+    note(f"page: {safe(page)}")
+    return seen.descriptors
+
+
+def _sound(path: Path, page: Path) -> Sound:
+    """The sound itself where it is small, else the address of its file."""
+    from musicu.catalog.locations import absolute, file_url
+    from musicu.features.picture_page import Sound
+    from musicu.shelves.covers import data_url
+    from musicu.shelves.showing import media_type
+
+    kind = media_type(path)
+    if kind is None:
+        return Sound(None, "", f"Most browsers do not play {path.suffix.lstrip('.').upper()}.")
+    if path.stat().st_size > _EMBED_BYTES:
+        return Sound(file_url(absolute(path), absolute(page).parent), kind)
+    return Sound(data_url(path.read_bytes(), kind.split(";")[0]), kind)
 
 
 def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: PassOptions) -> int:

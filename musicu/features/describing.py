@@ -20,14 +20,14 @@ from musicu.features.key import Key, key_of_pitches
 from musicu.features.loudness import MIN_SAMPLE_RATE, LoudnessMeter, measure
 from musicu.features.mono import SAMPLE_RATE, MonoMixer
 from musicu.features.onsets import OnsetStream
-from musicu.features.pitches import PitchStream
+from musicu.features.pitches import N_FINE, PitchStream
 from musicu.features.spectrum import SpectrumMeter
 from musicu.features.stereo import MONO, UNKNOWN, StereoMeter
 from musicu.features.tempo import Tempo, tempo_of_onsets
 from musicu.features.truepeak import PeakMeter, decibels
 from musicu.records import Audio
 
-_BLOCK = 65536  # frames heard at a time
+BLOCK_FRAMES = 65536  # heard at a time
 _MONO_PIECE = 10 * SAMPLE_RATE  # samples that the spectral meters take at a time
 _SLACK_SECONDS = 0.1  # headers may be off by so much without anything missing
 
@@ -48,7 +48,7 @@ def describe(
     """
     if isinstance(recording, str | Path):
         with open_source(recording) as source:
-            return _describe_source(source)
+            return describe_source(source, Listener(source.sample_rate, source.channels))
     if isinstance(recording, Audio):
         if len(recording.edges) > 2:
             raise ValueError("describe hears whole recordings: read the audio without windows")
@@ -64,9 +64,9 @@ def describe(
     return listener.finish()
 
 
-def _describe_source(source: AudioSource) -> Descriptors:
-    listener = Listener(source.sample_rate, source.channels)
-    while len(block := source.read(_BLOCK)):
+def describe_source(source: AudioSource, listener: Listener) -> Descriptors:
+    """The descriptors of an open recording that `listener` hears to its end."""
+    while len(block := source.read(BLOCK_FRAMES)):
         listener.hear(block)
     promised = source.frames / source.sample_rate - _SLACK_SECONDS
     short = source.promised and listener.seconds < promised
@@ -74,8 +74,8 @@ def _describe_source(source: AudioSource) -> Descriptors:
 
 
 def _hear_samples(listener: Listener, samples: NDArray[np.float32]) -> None:
-    for start in range(0, len(samples), _BLOCK):
-        listener.hear(samples[start : start + _BLOCK])
+    for start in range(0, len(samples), BLOCK_FRAMES):
+        listener.hear(samples[start : start + BLOCK_FRAMES])
 
 
 class Listener:
@@ -97,6 +97,10 @@ class Listener:
         self._spectrum = SpectrumMeter()
         self._onsets = OnsetStream()
         self._pitches = PitchStream()
+        #: What is known once `finish` was called: K-weighted powers of 10 ms, float64 [steps],
+        #: and fine pitch classes, float32 [frames, 2, 120].
+        self.powers: NDArray[np.float64] = np.empty(0)
+        self.fine_pitches: NDArray[np.float32] = np.empty((0, 2, N_FINE), np.float32)
 
     @property
     def seconds(self) -> float:
@@ -116,11 +120,15 @@ class Listener:
             self._stereo.hear(planes)
         self._mono.append(self._mixer.mix(planes))
         if sum(map(len, self._mono)) >= _MONO_PIECE:
-            self._hear_mono()
+            self._pass_on()
 
-    def _hear_mono(self) -> None:
+    def _pass_on(self) -> None:
         mono = np.concatenate(self._mono)
         self._mono = []
+        self.hear_mono(mono)
+
+    def hear_mono(self, mono: NDArray[np.float32]) -> None:
+        """Take in the next samples of the mono mix at 22,050 Hz, float32 [n]."""
         self._spectrum.hear(mono)
         self._onsets.add(mono)
         self._pitches.add(mono)
@@ -134,10 +142,11 @@ class Listener:
             )
         self._peak.finish()
         self._mono.append(self._mixer.finish())
-        self._hear_mono()
-        powers = self._loudness.powers()
-        edges = find_edges(powers)
-        levels = self._levels(powers)
+        self._pass_on()
+        self.powers = self._loudness.powers()
+        self.fine_pitches = self._pitches.finish()
+        edges = find_edges(self.powers)
+        levels = self._levels(self.powers)
         return Descriptors(
             heard_seconds=self.seconds,
             complete=complete,
@@ -179,14 +188,13 @@ class Listener:
     def _sound(self, edges: Edges, plr_db: float | None) -> Values:
         """What the mono mix sounds like; unknown where nothing sounds."""
         spectrum, strength = self._spectrum.finish(), self._onsets.finish()
-        fine = self._pitches.finish()
         if edges.silence_start_seconds is None or edges.silence_end_seconds is None:
             return {}
         sounding = self.seconds - edges.silence_start_seconds - edges.silence_end_seconds
         onsets = activity.onset_rate(strength, sounding)
         return {
             **_rhythm(tempo_of_onsets(strength)),
-            **_harmony(key_of_pitches(fine)),
+            **_harmony(key_of_pitches(self.fine_pitches)),
             **asdict(spectrum),
             "onset_rate": onsets,
             "energy": activity.energy(onsets, spectrum.brightness_hz, plr_db),
