@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.listens import utc
+from musicu.candidates.listens import PLAYLIST, utc
 from musicu.errors import QueryError
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,7 @@ class History:
     one keeps its weight. A skip is a negative weight and fades in the same way.
 
     ids: object [tracks], rising. dated, undated: float64 [tracks], sums of weights.
-    plays: float64 [tracks], the weights above 0, unfaded: how often it was played.
+    plays: float64 [tracks], how often it was played at all: 0 for what was only named or listed.
     as_of: microseconds since 1970.
     """
 
@@ -56,13 +56,18 @@ class History:
         """Both histories as one, at the later moment: what all of their listens would give."""
         as_of = max(self.as_of, other.as_of)
         ids, place = np.unique(np.concatenate([self.ids, other.ids]), return_inverse=True)
-        sums = []
-        for name in ("dated", "undated", "plays"):
-            parts = [getattr(self, name), getattr(other, name)]
-            if name == "dated":
-                parts = [p * self._left(as_of - h.as_of) for p, h in zip(parts, (self, other))]
-            sums.append(np.bincount(place, np.concatenate(parts), len(ids)))
-        return History(ids, *sums, as_of, self.half_life_days)
+
+        def summed(mine: Floats, theirs: Floats) -> Floats:
+            return _sums(place, np.concatenate([mine, theirs]), len(ids))
+
+        return History(
+            ids,
+            summed(self._dated_at(as_of), other._dated_at(as_of)),
+            summed(self.undated, other.undated),
+            summed(self.plays, other.plays),
+            as_of,
+            self.half_life_days,
+        )
 
     @property
     def weights(self) -> Floats:
@@ -71,10 +76,12 @@ class History:
         Rounded to 24 bits, so that the order in which listens were added decides nothing.
         """
         mantissa, exponent = np.frexp(self.dated + self.undated)
-        return np.ldexp(np.round(mantissa * _DIGITS) / _DIGITS, exponent)
+        rounded: Floats = np.ldexp(np.round(mantissa * _DIGITS) / _DIGITS, exponent)
+        return rounded
 
-    def _left(self, age_us: int) -> float:
-        return float(_left(np.array([age_us]), self.half_life_days)[0])
+    def _dated_at(self, moment: int) -> Floats:
+        """What the dated listens weigh at a later moment."""
+        return self.dated * _left(np.array([moment - self.as_of]), self.half_life_days)
 
 
 def histories(
@@ -86,13 +93,23 @@ def histories(
     users, user = _coded(listens["user_id"])
     tracks, track = _coded(listens["track_id"])
     pairs, place = np.unique(user * len(tracks) + track, return_inverse=True)
-    sums = [np.bincount(place, part, len(pairs)) for part in _weights(listens, now, half_life_days)]
+    faded, lasting, plays = (
+        _sums(place, part, len(pairs)) for part in _weights(listens, now, half_life_days)
+    )
     edges = np.searchsorted(pairs, np.arange(len(users) + 1) * len(tracks))
     ids = tracks[pairs % len(tracks)] if len(tracks) else tracks
+    as_of = micros(now)
     for number, name in enumerate(users):
-        part = slice(edges[number], edges[number + 1])
-        own = [values[part] for values in sums]
-        yield name, History(ids[part], *own, micros(now), half_life_days)
+        own = slice(edges[number], edges[number + 1])
+        yield (
+            name,
+            History(ids[own], faded[own], lasting[own], plays[own], as_of, half_life_days),
+        )
+
+
+def _sums(place: NDArray[np.int64], values: Floats, count: int) -> Floats:
+    sums: Floats = np.bincount(place, values, count)
+    return sums
 
 
 def micros(moment: datetime) -> int:
@@ -102,18 +119,26 @@ def micros(moment: datetime) -> int:
 
 
 def _weights(listens: pa.Table, now: datetime, half_life_days: float) -> tuple[Floats, ...]:
-    """Each listen's weight that fades, weight that does not, and plays."""
+    """Each listen's weight that fades, weight that does not, and plays.
+
+    A weight above 1 is a count, one below it a listen in part; what merely stands in a playlist
+    was not played.
+    """
     weight = listens["weight"].to_numpy().astype(np.float64)
+    listed = pc.fill_null(pc.starts_with(listens["context"], PLAYLIST), False)
+    heard = (weight > 0) & ~listed.to_numpy(zero_copy_only=False)
+    plays = np.where(heard, np.maximum(1, np.round(weight)), 0)
     when = listens["timestamp"].cast(pa.int64())
     dated = pc.is_valid(when).to_numpy(zero_copy_only=False)
     moments = pc.fill_null(when, 0).to_numpy()
     left = _left(micros(now) - moments, half_life_days)
-    return np.where(dated, weight * left, 0), np.where(dated, 0, weight), np.maximum(weight, 0)
+    return np.where(dated, weight * left, 0), np.where(dated, 0, weight), plays
 
 
 def _left(age_us: NDArray[np.int64], half_life_days: float) -> Floats:
     """The share of a weight that is left after an age."""
-    return np.exp2(np.clip(-(age_us / _DAY_US) / half_life_days, -1000, 1000))
+    left: Floats = np.exp2(np.clip(-(age_us / _DAY_US) / half_life_days, -1000, 1000))
+    return left
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int64]]:

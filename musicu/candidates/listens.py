@@ -23,6 +23,9 @@ LISTENS = pa.schema(
     ]
 )
 
+#: How the context of a track begins that stands in a playlist and was maybe never played.
+PLAYLIST = "playlist:"
+
 #: Clocks differ; a listen this far ahead of now is not yet a wrong one.
 _TOLERANCE = timedelta(days=1)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from musicu.candidates.clusters import APART, interests_of, medoid
 from musicu.candidates.history import History, histories
-from musicu.candidates.listens import LISTENS, listens_table
+from musicu.candidates.listens import LISTENS, PLAYLIST, listens_table
 from musicu.errors import QueryError
 from musicu.records import Vectors
 
@@ -118,7 +118,8 @@ class TasteProfile:
         if unknown or not len(track_ids):
             what = f"the seed {unknown[0]!r} has no vector" if unknown else "there is no seed"
             raise QueryError(f"{what}: name tracks of the catalog that are embedded")
-        rows = [{"user_id": "", "track_id": name, "weight": 1.0} for name in track_ids]
+        seed = {"user_id": "", "weight": 1.0, "context": PLAYLIST}
+        rows = [{**seed, "track_id": name} for name in track_ids]
         listens = pa.Table.from_pylist(rows, schema=LISTENS)
         history = History.of(listens, _now(now), half_life_days)
         return _profile(history, vectors, TasteOptions(max_interests))
@@ -211,7 +212,8 @@ def _shares(
         nearest = likeness.argmax(axis=1)
         lost = np.bincount(nearest, skips * likeness.max(axis=1), len(loads))
         loads = np.maximum(loads - lost, _LEAST * loads)
-    return loads.astype(np.float32).astype(np.float64) / max(loads.sum(), np.finfo(float).tiny)
+    shares: NDArray[np.float64] = loads / max(loads.sum(), np.finfo(float).tiny)
+    return shares
 
 
 def _now(now: datetime | None) -> datetime:

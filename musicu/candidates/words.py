@@ -42,7 +42,8 @@ def _line(interest: Interest, taste: TasteProfile, rows: _Rows) -> str:
     facts = [_counted(len(interest.track_ids), "track"), _genres(known), _era(known)]
     named = label(rows[interest.medoid]) if interest.medoid in rows else interest.medoid
     share = f"{100 * interest.importance:.0f} %"
-    return f"{share}: near {named}, played {times(plays)} ({'; '.join(filter(None, facts))})"
+    how = f", played {times(plays)}" if plays else ""
+    return f"{share}: near {named}{how} ({'; '.join(filter(None, facts))})"
 
 
 def _skipped(taste: TasteProfile, rows: _Rows) -> str:

@@ -1,0 +1,183 @@
+"""What a source is asked, and the ranked lists that it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from musicu.candidates.stock import Floats, Ints, Stock
+from musicu.candidates.taste import TasteProfile
+
+
+class Listener(NamedTuple):
+    """Somebody to find candidates for."""
+
+    user_id: str
+    taste: TasteProfile
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A question to a source: for each of some listeners, its best of some rows.
+
+    listeners: whom to find candidates for. rows: int64, rising, the rows of the stock that may be
+    found. want: how many candidates each listener is to have in the end. deeper: 1 at first; how
+    much longer than usual the lists shall be. now: the present, with a time zone. seed: of all
+    that is random.
+    """
+
+    stock: Stock
+    listeners: tuple[Listener, ...]
+    rows: Ints
+    want: int
+    now: datetime
+    deeper: int = 1
+    seed: int = 0
+
+    @cached_property
+    def owner(self) -> Ints:
+        """Which listener each interest belongs to: int64 [interests of all listeners]."""
+        return np.repeat(np.arange(len(self.listeners)), self._counts)
+
+    @cached_property
+    def number(self) -> Ints:
+        """Which of its listener's interests each is, from 0: int64 [interests]."""
+        return np.arange(len(self.owner)) - np.repeat(
+            np.cumsum(self._counts) - self._counts, self._counts
+        )
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """The interests' vectors: float32 [interests, dim]."""
+        found = [i.vector for listener in self.listeners for i in listener.taste.interests]
+        return np.array(found, np.float32).reshape(len(found), self.stock.values.shape[1])
+
+    @cached_property
+    def quotas(self) -> Ints:
+        """How many of the wanted candidates each interest is to give: int64 [interests].
+
+        In proportion to the importances, by largest remainders; those of a listener sum to
+        `want`.
+        """
+        shares = np.array(
+            [i.importance for listener in self.listeners for i in listener.taste.interests]
+        )
+        return allotted(shares, self.owner, self.want)
+
+    @property
+    def _counts(self) -> Ints:
+        return np.array([len(x.taste.interests) for x in self.listeners], np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """Ranked lists of rows, those of a listener one after the other.
+
+    listener: int64 [lists], rising: the position of its listener. interest: int32 [lists], which
+    interest it serves, -1 for none. quota: int64 [lists], how many of it are wanted.
+    whole: bool [lists], whether nothing comes after its end.
+    start: int64 [lists + 1], where each list begins in row and score, and the end.
+    row: int64 [entries], best first. score: float32 [entries], finite.
+    """
+
+    listener: Ints
+    interest: NDArray[np.int32]
+    quota: Ints
+    whole: NDArray[np.bool_]
+    start: Ints
+    row: Ints
+    score: Floats
+
+    @property
+    def lengths(self) -> Ints:
+        """How many entries each list has: int64 [lists]."""
+        return np.diff(self.start)
+
+    def entries_of(self, lists: Ints) -> Ints:
+        """The positions of the entries of some lists, one list after the other."""
+        return ranges(self.start[lists], self.lengths[lists])
+
+
+class Source(Protocol):
+    """Where candidates come from: a small frozen dataclass with one method.
+
+    name: as it stands in the table of candidates. lead: how its reasons begin. toward: what of
+    the medoid an interest's list is near to, "track" or "artist".
+    """
+
+    @property
+    def name(self) -> str:
+        """As it stands in the table of candidates."""
+
+    @property
+    def lead(self) -> str:
+        """How a reason begins: "New", "Rarely played"."""
+
+    @property
+    def toward(self) -> str:
+        """What of the medoid an interest's list is near to: "track" or "artist"."""
+
+    def candidates(self, request: Request) -> Ranked:
+        """At most one list a listener and interest, of rows of the request only, best first.
+
+        A listener's lists do not depend on who else is asked about. A deeper request gives lists
+        that begin like those of a less deep one.
+        """
+
+
+def allotted(shares: NDArray[np.float64], owner: Ints, want: int) -> Ints:
+    """Whole numbers in proportion to the shares of each owner, summing to `want` for each.
+
+    By largest remainders (Hamilton's method); ties go to the earlier share. owner: rising.
+    """
+    if not len(shares):
+        return np.empty(0, np.int64)
+    totals = np.bincount(owner, shares)
+    exact = np.round(want * shares / totals[owner], 9)  # equal shares shall have equal remainders
+    floors = np.floor(exact).astype(np.int64)
+    order = np.lexsort((np.arange(len(shares)), -(exact - floors), owner))
+    first = np.searchsorted(owner, owner)
+    rank = np.empty(len(shares), np.int64)
+    rank[order] = np.arange(len(shares)) - first
+    missing = want - np.bincount(owner, floors).astype(np.int64)
+    return floors + (rank < missing[owner])
+
+
+def ranges(first: Ints, counts: Ints) -> Ints:
+    """first, first + 1 ... for each pair, `counts` long, one after the other."""
+    ends = np.cumsum(counts)
+    return np.arange(int(counts.sum())) + np.repeat(first - ends + counts, counts)
+
+
+def user_numbers(listeners: Sequence[Listener], seed: int) -> NDArray[np.uint64]:
+    """A number for each listener that depends on id and seed alone: uint64 [listeners]."""
+    import hashlib
+
+    key = seed.to_bytes(8, "big", signed=True)
+    digests = [
+        hashlib.blake2b(x.user_id.encode(), digest_size=8, key=key).digest() for x in listeners
+    ]
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers scattered as if at random: SplitMix64's finaliser (Steele et al., OOPSLA 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    scattered: NDArray[np.uint64] = values ^ (values >> np.uint64(31))
+    return scattered
+
+
+def heard_ids(listeners: Sequence[Listener]) -> tuple[pa.Array, Ints]:
+    """The ids that the listeners have heard, and which listener each belongs to."""
+    counts = [len(listener.taste.history.ids) for listener in listeners]
+    ids = [listener.taste.history.ids for listener in listeners]
+    joined = np.concatenate(ids) if ids else np.empty(0, object)
+    return pa.array(joined, pa.string()), np.repeat(np.arange(len(listeners)), counts)

@@ -1,0 +1,104 @@
+"""What artists make who are like those that a listener plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from musicu.candidates.request import Ranked, Request, heard_ids, ranges
+from musicu.candidates.stock import Ints, Stock
+from musicu.errors import QueryError
+from musicu.retrieval.index import Hits, Index
+
+_MANY = 1 << 32  # more than there are artists or tracks
+
+
+@dataclass(frozen=True, slots=True)
+class ArtistAdjacent:
+    """Tracks by artists that a listener does not play, next to one that is played.
+
+    An artist is the mean of the artist's tracks. For each interest the artists nearest to the
+    medoid's artist are asked in turn, and each gives at most `tracks_each`, in the catalog's
+    order. The score is the cosine of the two artists. Artists of whom the listener has heard a
+    track are left out; an interest whose medoid has no artist gets an empty list.
+    """
+
+    tracks_each: int = 3
+    name: ClassVar[str] = "artist-adjacent"
+    lead: ClassVar[str] = "By an artist"
+    toward: ClassVar[str] = "artist"
+
+    def __post_init__(self) -> None:
+        """Refuse to take no tracks."""
+        if self.tracks_each < 1:
+            raise QueryError(f"tracks_each is {self.tracks_each}: it must be 1 or more")
+
+    def candidates(self, request: Request) -> Ranked:
+        """One list an interest, in falling cosine of the artists."""
+        artists, first, tracks = _tracks_by_artist(request.stock, request.rows)
+        asked, queries = _medoid_artists(request)
+        heard = _heard(request)
+        k = int(request.deeper * (request.quotas.max(initial=0) + 30))
+        found = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+        if len(artists) and len(asked):
+            means = request.stock.artist_means
+            found = Index(means[artists]).search(means[queries], k)
+        list_of, artist = asked[found.query], found.row
+        new = ~np.isin(request.owner[list_of] * _MANY + artists[artist], heard)
+        list_of, artist, score = list_of[new], artist[new], found.score[new]
+        counts = np.minimum(np.diff(first)[artist], self.tracks_each)
+        row = tracks[ranges(first[artist], counts)]
+        hits = Hits(np.repeat(list_of, counts), row, np.repeat(score, counts))
+        unasked = np.ones(len(request.quotas), bool)
+        unasked[asked] = False
+        return _lists(request, _without_repeats(hits), unasked | (k >= len(artists)))
+
+
+def _tracks_by_artist(stock: Stock, rows: Ints) -> tuple[Ints, Ints, Ints]:
+    """The artists of some rows, where the rows of each begin and end, and those rows."""
+    allowed = np.zeros(len(stock), bool)
+    allowed[rows] = True
+    kept = np.flatnonzero(allowed[stock.credits.row])
+    kept = kept[np.argsort(stock.credits.artist[kept], kind="stable")]
+    artists, first = np.unique(stock.credits.artist[kept], return_index=True)
+    known = stock.artist_means[artists].any(axis=1)
+    counts = np.diff(np.append(first, len(kept)))[known]
+    tracks = stock.credits.row[kept][ranges(first[known], counts)]
+    return artists[known], np.concatenate([[0], np.cumsum(counts)]), tracks
+
+
+def _medoid_artists(request: Request) -> tuple[Ints, Ints]:
+    """The interests whose medoid has an artist, and the first artist of each."""
+    medoids = [i.medoid for listener in request.listeners for i in listener.taste.interests]
+    rows = request.stock.rows_of(pa.array(medoids, pa.string()))
+    first = np.where(rows >= 0, request.stock.credits.padded(np.maximum(rows, 0))[:, 0], -1)
+    known = first >= 0
+    known[known] = request.stock.artist_means[first[known]].any(axis=1)
+    return np.flatnonzero(known), first[known]
+
+
+def _heard(request: Request) -> Ints:
+    """Listener and artist, as one number, for every artist heard."""
+    ids, owner = heard_ids(request.listeners)
+    rows = request.stock.rows_of(ids)
+    artists = request.stock.credits.padded(np.maximum(rows, 0))
+    owner = np.repeat(owner[rows >= 0], artists.shape[1])
+    flat = artists[rows >= 0].ravel()
+    return np.unique((owner * _MANY + flat)[flat >= 0])
+
+
+def _without_repeats(hits: Hits) -> Hits:
+    """A track of two artists counts once in a list, with the nearer one."""
+    first = np.sort(np.unique(hits.query * _MANY + hits.row, return_index=True)[1])
+    return Hits(hits.query[first], hits.row[first], hits.score[first])
+
+
+def _lists(request: Request, hits: Hits, whole: NDArray[np.bool_]) -> Ranked:
+    quotas = request.quotas
+    start = np.searchsorted(hits.query, np.arange(len(quotas) + 1))
+    numbers = request.number.astype(np.int32)
+    return Ranked(request.owner, numbers, quotas, whole, start, hits.row, hits.score)

@@ -1,0 +1,37 @@
+"""What is like one track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+
+from musicu.candidates.request import Ranked, Request
+from musicu.candidates.sources.nearest import same_for_all
+from musicu.errors import QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class MoreLike:
+    """Tracks nearest to a seed, the same for every listener; never the seed itself."""
+
+    seed: str
+    name: ClassVar[str] = "more-like"
+    lead: ClassVar[str] = "Like"
+    toward: ClassVar[str] = "track"
+
+    def candidates(self, request: Request) -> Ranked:
+        """One list a listener, in falling cosine to the seed.
+
+        Raises QueryError where the seed has no vector.
+        """
+        seed = int(request.stock.rows_of(pa.array([self.seed]))[0])
+        if seed < 0:
+            raise QueryError(
+                f"the seed {self.seed!r} has no vector: give the id of a track that is embedded"
+            )
+        rows = request.rows[request.rows != seed]
+        k = request.deeper * (2 * request.want + 50)
+        hits = request.stock.search(request.stock.values[seed], k, rows)
+        return same_for_all(request, hits.row, hits.score, len(hits) >= len(rows))

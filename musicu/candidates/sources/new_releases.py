@@ -1,0 +1,38 @@
+"""What came out lately and fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from musicu.candidates.request import Ranked, Request
+from musicu.candidates.sources.nearest import nearest_to_interests
+from musicu.errors import QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class NewReleases:
+    """Tracks released within the last days, nearest to each interest.
+
+    window_days: how long ago a release may be, today included. A date that is known to the month
+    or year counts as the first day of it. Tracks without a date are never new, nor are those whose
+    day has not come.
+    """
+
+    window_days: int = 28
+    name: ClassVar[str] = "new-releases"
+    lead: ClassVar[str] = "New"
+    toward: ClassVar[str] = "track"
+
+    def __post_init__(self) -> None:
+        """Refuse an empty window."""
+        if self.window_days < 1:
+            raise QueryError(f"the window is {self.window_days} days: it must be 1 or more")
+
+    def candidates(self, request: Request) -> Ranked:
+        """One list an interest, in falling cosine to its medoid."""
+        today = request.now.date()
+        first = today - timedelta(days=self.window_days - 1)
+        fresh = request.stock.released_within(first, today)
+        return nearest_to_interests(request, request.rows[fresh[request.rows]])

@@ -1,0 +1,70 @@
+"""Anything: the baseline that shows what chance gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.candidates.request import Ranked, Request, mixed, user_numbers
+
+_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """Tracks drawn without replacement, for each listener others; scores are all 0.
+
+    The draw depends on the seeds, the listener's id and the rows that may be found.
+    """
+
+    seed: int = 0
+    name: ClassVar[str] = "random"
+    lead: ClassVar[str] = "Picked at random"
+    toward: ClassVar[str] = "track"
+
+    def candidates(self, request: Request) -> Ranked:
+        """One list a listener."""
+        lists, rows = len(request.listeners), len(request.rows)
+        k = min(rows, request.deeper * (request.want + 20))
+        users = user_numbers(request.listeners, self.seed ^ request.seed)
+        drawn = request.rows[_permuted(k, rows, users)] if rows else np.empty((lists, 0), np.int64)
+        return Ranked(
+            np.arange(lists),
+            np.full(lists, -1, np.int32),
+            np.full(lists, request.want),
+            np.full(lists, k == rows),
+            np.arange(lists + 1) * k,
+            drawn.ravel(),
+            np.zeros(lists * k, np.float32),
+        )
+
+
+def _permuted(k: int, count: int, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The first k of a permutation of 0 … count - 1 for each key: int64 [keys, k].
+
+    A Feistel network over the next power of 4, walked until it falls below `count` (Black and
+    Rogaway, Ciphers with arbitrary finite domains, CT-RSA 2002).
+    """
+    half = max(1, ((count - 1).bit_length() + 1) // 2)
+    places = np.broadcast_to(np.arange(k, dtype=np.uint64), (len(keys), k)).copy()
+    beyond = np.ones(places.shape, bool)
+    rounds = [mixed(keys + np.uint64(r)) for r in range(_ROUNDS)]
+    owner = np.broadcast_to(np.arange(len(keys))[:, None], places.shape)
+    while beyond.any():
+        places[beyond] = _ciphered(places[beyond], [r[owner[beyond]] for r in rounds], half)
+        beyond = places >= count
+    return places.astype(np.int64)
+
+
+def _ciphered(
+    values: NDArray[np.uint64], keys: list[NDArray[np.uint64]], half: int
+) -> NDArray[np.uint64]:
+    mask = np.uint64((1 << half) - 1)
+    left, right = values >> np.uint64(half), values & mask
+    for key in keys:
+        left, right = right, left ^ (mixed(right ^ key) & mask)
+    joined: NDArray[np.uint64] = (left << np.uint64(half)) | right
+    return joined

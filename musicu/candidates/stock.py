@@ -1,0 +1,167 @@
+"""The tracks of a catalog with their vectors, ready to be searched for many listeners."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.candidates.credits import Credits, album_numbers
+from musicu.errors import QueryError
+from musicu.records import Vectors
+from musicu.retrieval.index import Hits, Index
+
+if TYPE_CHECKING:
+    from musicu.catalog.catalog import Catalog
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+_EPOCH = date(1970, 1, 1)
+_UNKNOWN_DAY = np.iinfo(np.int32).min
+_PAIRS = 20_000  # drawn to say which likeness is near
+_NEAR_SHARE = 0.95
+
+
+class Stock:
+    """The tracks that have a vector, a row each, with what sources and limits ask of them.
+
+    ids: object [rows]. values: float32 [rows, dim], unit length. tracks: the catalog's columns,
+    row by row. plays: int64 [rows], listens of all listeners; all 0 where none are known.
+    """
+
+    def __init__(self, tracks: pa.Table, vectors: Vectors, plays: Ints | None = None) -> None:
+        """Put tracks and vectors side by side; vectors whose track is not there are left out.
+
+        Raises QueryError where nothing remains.
+        """
+        ids = pa.array(vectors.ids, pa.string())
+        places = pc.index_in(ids, value_set=tracks["track_id"].combine_chunks())
+        known = pc.is_valid(places).to_numpy(zero_copy_only=False)
+        whole = bool(known.all())
+        self.ids = vectors.ids if whole else vectors.ids[known]
+        self.values: Floats = vectors.values if whole else vectors.values[known]
+        if not len(self.ids):
+            raise QueryError("no track of the catalog has a vector: run `musicu embed` on it")
+        self.tracks = tracks.take(places.drop_null())
+        self.plays: Ints = np.zeros(len(self.ids), np.int64) if plays is None else plays
+        self._searched: tuple[bytes, Index] | None = None
+
+    @classmethod
+    def of(cls, catalog: Catalog, model: str | None = None) -> Stock:
+        """The tracks of a catalog that have a vector of the model, those last added unless told."""
+        return cls(catalog.tracks(), catalog.vectors(model))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows_of(self, ids: pa.Array) -> Ints:
+        """The rows of track ids: int64 [ids], -1 for those that are not here."""
+        found = pc.index_in(ids, value_set=self.id_texts)
+        rows: Ints = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return rows
+
+    def search(self, queries: Floats, k: int, rows: Ints) -> Hits:
+        """The k of some rows nearest to each query, exactly: see `Index.search`.
+
+        The vectors of the rows are copied together once and kept until other rows are asked.
+        """
+        if len(rows) == len(self):
+            return self._index(b"", None).search(queries, k)
+        key = hashlib.blake2b(np.ascontiguousarray(rows).tobytes(), digest_size=16).digest()
+        hits = self._index(key, rows).search(queries, k)
+        return Hits(hits.query, rows[hits.row], hits.score)
+
+    def _index(self, key: bytes, rows: Ints | None) -> Index:
+        if self._searched is None or self._searched[0] != key:
+            self._searched = None  # the old copy goes before the new one comes
+            self._searched = key, Index(self.values if rows is None else self.values[rows])
+        return self._searched[1]
+
+    @cached_property
+    def id_texts(self) -> pa.Array:
+        """The ids as text."""
+        return pa.array(self.ids, pa.string())
+
+    @cached_property
+    def credits(self) -> Credits:
+        """Who performs which row."""
+        return Credits.of(self.tracks)
+
+    @cached_property
+    def albums(self) -> Ints:
+        """A number for each row, equal where the album is."""
+        return album_numbers(self.tracks, self.credits)
+
+    @cached_property
+    def recordings(self) -> Ints:
+        """A number for each row, int64 [rows], equal for the files of one recording."""
+        hashes = pc.coalesce(self.tracks["content_hash"], self.tracks["track_id"])
+        encoded = hashes.combine_chunks().dictionary_encode()
+        numbers: Ints = encoded.indices.to_numpy().astype(np.int64)
+        return numbers
+
+    @cached_property
+    def artist_means(self) -> Floats:
+        """The direction of each artist's tracks: float32 [artists, dim], unit length or 0."""
+        from scipy.sparse import csr_array
+
+        made = self.credits
+        ones = np.ones(len(made.row), np.float32)
+        shape = (len(made.keys), len(self))
+        means: Floats = csr_array((ones, (made.artist, made.row)), shape) @ self.values
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        return np.divide(means, lengths, out=np.zeros_like(means), where=lengths > 1e-6)
+
+    @cached_property
+    def order_by_id(self) -> Ints:
+        """Each row's place among the ids, rising: int64 [rows]."""
+        places = np.empty(len(self), np.int64)
+        places[pc.sort_indices(self.id_texts).to_numpy()] = np.arange(len(self))
+        return places
+
+    @cached_property
+    def released(self) -> NDArray[np.int32]:
+        """Days since 1970, int32 [rows]; a number far below all others where it is unknown."""
+        days = self.tracks["released"].cast(pa.date32()).cast(pa.int32())
+        filled: NDArray[np.int32] = pc.fill_null(days, _UNKNOWN_DAY).to_numpy()
+        return filled
+
+    def released_within(self, first: date, last: date) -> NDArray[np.bool_]:
+        """Which rows were released from `first` to `last`, both included: bool [rows]."""
+        low, high = ((day - _EPOCH).days for day in (first, last))
+        return (self.released >= low) & (self.released <= high)
+
+    def released_before(self, day: date) -> NDArray[np.bool_]:
+        """Which rows are known to have been released before a day: bool [rows]."""
+        last = (day - _EPOCH - timedelta(days=1)).days
+        return (self.released > _UNKNOWN_DAY) & (self.released <= last)
+
+    @cached_property
+    def popularity(self) -> NDArray[np.float64]:
+        """The listens of each row where any are known, else the catalog's popularity, NaN unknown.
+
+        float64 [rows].
+        """
+        if self.plays.any():
+            return self.plays.astype(np.float64)
+        column = self.tracks["popularity"].cast(pa.float64())
+        known: NDArray[np.float64] = pc.fill_null(column, np.nan).to_numpy()
+        return known
+
+    @cached_property
+    def near(self) -> float:
+        """The cosine that 19 of 20 random pairs of tracks stay below: less is not near."""
+        rng = np.random.default_rng(0)
+        a, b = rng.integers(0, len(self), (2, _PAIRS))
+        a, b = a[a != b], b[a != b]
+        if not len(a):
+            return 1.0
+        cosines = np.einsum("ij,ij->i", self.values[a], self.values[b])
+        return float(np.quantile(cosines, _NEAR_SHARE))
