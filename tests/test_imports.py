@@ -18,6 +18,7 @@ LAYERS = [
     {"embeddings"},
     {"pipeline"},
     {"retrieval"},
+    {"audit"},
     {"candidates"},
     {"shelves"},
     {"datasets"},

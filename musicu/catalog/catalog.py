@@ -12,7 +12,13 @@ import pyarrow.compute as pc
 
 from musicu.catalog.manifest import ModelEntry
 from musicu.catalog.rows import latest, latest_rows, rising, track_file
-from musicu.catalog.schema import DESCRIPTOR_SET, FAILURES, LONG_DESCRIPTORS, TRACKS
+from musicu.catalog.schema import (
+    DESCRIPTOR_SET,
+    FAILURES,
+    LONG_DESCRIPTORS,
+    RECORDING_SET,
+    TRACKS,
+)
 from musicu.catalog.store import Store
 from musicu.errors import QueryError
 from musicu.records import Vectors
@@ -47,12 +53,14 @@ class Catalog:
         """The tracks by id, a row each; with `gone`, also those whose files are gone.
 
         The columns are those of `musicu.catalog.schema.TRACKS`, then the source table's own, then
-        the descriptors where there are any (not the beats): null for tracks that have none. Where
-        two have one name, the first of them stands, and `descriptors` has the other.
+        `recording_id` and `work_id` where the catalog was audited, then the descriptors where
+        there are any (not the beats): null for tracks that have none. Where two have one name,
+        the first of them stands, and `descriptors` has the other.
         """
         if self._tracks is None:
             table = self._store.read("tracks")
             tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
+            tracks = _beside(tracks, self._store.read(f"recordings/{RECORDING_SET}"))
             self._tracks = _beside(tracks, self._described(LONG_DESCRIPTORS))
             self._live = self._tracks.filter(pc.invert(self._tracks["gone"]))
         return self._tracks if gone else self._live
@@ -165,7 +173,7 @@ class Catalog:
 
 
 def _beside(tracks: pa.Table, described: pa.Table | None) -> pa.Table:
-    """The tracks with what is known of their recordings, under names that are still free."""
+    """The tracks with what is known by content hash, under names that are still free."""
     if described is None:
         return tracks
     hashes = described["content_hash"].combine_chunks()

@@ -10,6 +10,8 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _FEATURED = re.compile(r"\s+[\(\[]?(?:feat|ft|featuring)\b\.?\s.*$")
 _NOBODY = {"", "various artists", "various", "va", "v.a.", "unknown", "unknown artist", "[unknown]"}
 
@@ -83,3 +85,31 @@ def version_of(title: str | None) -> frozenset[str]:
         if kinds:
             found.update(kinds, {"".join(c for c in words if c.isalnum())})
     return frozenset(found)
+
+
+def work_key(title: str | None) -> str:
+    """The title of the work: `title_key` without what names a version of it.
+
+    Words in brackets or after a dash go where they name one ("(Live)", "- 2011 Remaster"); parts
+    of a work ("Part 2", "Interlude") are works of their own and keep their names.
+    """
+    bare = fold(title)
+    for found in list(_BRACKETED.finditer(bare)):
+        words = found[1] or found[2] or ""
+        kinds = {k for k, form in _VERSIONS.items() if re.search(rf"\b(?:{form})\b", words)}
+        if kinds - {"part"}:
+            bare = bare.replace(found[0], " ")
+    return title_key(bare) or title_key(title)
+
+
+def version_kinds(title: str | None) -> frozenset[str]:
+    """The kinds of version that a title names, such as "live" or "remaster"; parts are none."""
+    return version_of(title) & (_VERSIONS.keys() - {"part"})
+
+
+def codes(track: Row) -> frozenset[str]:
+    """The track's ISRC and MusicBrainz recording id, where they look like one."""
+    isrc = re.sub(r"[\s-]", "", (track.get("isrc") or "").upper())
+    recording = fold(track.get("musicbrainz_recording_id"))
+    found = {isrc} if _ISRC.fullmatch(isrc) and set(isrc[5:]) != {"0"} else set()
+    return frozenset(found | ({recording} if _UUID.fullmatch(recording) else set()))

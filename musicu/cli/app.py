@@ -17,6 +17,7 @@ _COMMANDS = {
     "shelf": ("search", "Build a shelf around a track, to read or to hear."),
     "info": ("inspect", "Say what is in a catalog."),
     "failures": ("inspect", "Say which tracks failed, and why."),
+    "audit": ("audit", "Find copies, damage, and tags that cannot be right."),
     "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
     "models": ("inspect", "List the models, or show one's card."),
     "evaluate": ("evaluate", "Measure models on a labelled catalog, with intervals."),

@@ -1,7 +1,8 @@
-"""Which tracks are one recording.
+"""Which tracks are one recording, or versions of one work: a shelf holds one of them.
 
-Two files are one recording where any of these holds, and their titles name no different
-version (live, remix, radio edit, part 2, …):
+Where `musicu audit` has heard both, its word stands (`recording_id`, `work_id`). Else two files
+are one recording where any of these holds, and their titles name no different version (live,
+remix, radio edit, part 2, …):
 
 - the audio is the same to the byte (`content_hash`; here titles are not asked),
 - they carry the same ISRC or MusicBrainz recording id,
@@ -13,13 +14,11 @@ What is not known is no evidence: tracks without a title, a duration or a vector
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 
-from musicu.catalog.identity import Row, artist_keys, fold, title_key, version_of
+from musicu.catalog.identity import Row, artist_keys, codes, title_key, version_of
 
-_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_AUDITED = ("recording_id", "work_id")
 
 
 def recording_numbers(
@@ -44,7 +43,8 @@ def _groups(tracks: Sequence[Row]) -> Iterator[list[int]]:
     groups: dict[tuple[str, str], list[int]] = {}
     for i, track in enumerate(tracks):
         keys = {("audio", track.get("content_hash") or "")}
-        keys |= {("code", code) for code in _codes(track)}
+        keys |= {("code", code) for code in codes(track)}
+        keys |= {(name, track.get(name) or "") for name in _AUDITED}
         keys |= {(title_key(track.get("title")), artist) for artist in artist_keys(track)}
         for key in keys:
             if key[0] and key[1]:
@@ -56,9 +56,11 @@ def _same(a: Row, b: Row, cosine: float | None, threshold: float) -> bool:
     """Whether two tracks are one recording, by the rules above."""
     if a.get("content_hash") and a.get("content_hash") == b.get("content_hash"):
         return True
+    if all(track.get(name) for track in (a, b) for name in _AUDITED):
+        return any(a[name] == b[name] for name in _AUDITED)
     if version_of(a.get("title")) != version_of(b.get("title")):
         return False
-    if _codes(a) & _codes(b):
+    if codes(a) & codes(b):
         return True
     named = bool(title_key(a.get("title"))) and title_key(a.get("title")) == title_key(
         b.get("title")
@@ -71,11 +73,3 @@ def _equally_long(a: Row, b: Row) -> bool:
     """Whether both durations are known and differ by at most 2 s or 1 %."""
     x, y = a.get("duration_seconds"), b.get("duration_seconds")
     return x is not None and y is not None and abs(x - y) <= max(2.0, 0.01 * max(x, y))
-
-
-def _codes(track: Row) -> frozenset[str]:
-    """The track's ISRC and MusicBrainz recording id, where they look like one."""
-    isrc = re.sub(r"[\s-]", "", (track.get("isrc") or "").upper())
-    recording = fold(track.get("musicbrainz_recording_id"))
-    found = {isrc} if _ISRC.fullmatch(isrc) and set(isrc[5:]) != {"0"} else set()
-    return frozenset(found | ({recording} if _UUID.fullmatch(recording) else set()))

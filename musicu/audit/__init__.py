@@ -1,0 +1,31 @@
+"""Whether a catalog can be trusted: copies, versions, damage, tags that cannot be right."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musicu.audit.auditing import Audit as Audit
+    from musicu.audit.auditing import audit as audit
+    from musicu.audit.findings import KINDS as KINDS
+    from musicu.audit.findings import Finding as Finding
+    from musicu.audit.matching import Match as Match
+    from musicu.audit.recordings import same_recording as same_recording
+
+_HOMES = {
+    "Audit": "musicu.audit.auditing",
+    "Finding": "musicu.audit.findings",
+    "KINDS": "musicu.audit.findings",
+    "Match": "musicu.audit.matching",
+    "audit": "musicu.audit.auditing",
+    "same_recording": "musicu.audit.recordings",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'musicu.audit' has no attribute {name!r}")

@@ -1,0 +1,161 @@
+"""An audit of a catalog: hear what was not heard yet, then say what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from musicu.audit.findings import KINDS, Finding
+from musicu.audit.genres import genre_findings
+from musicu.audit.matching import Match
+from musicu.audit.recordings import find_recordings, save_recordings
+from musicu.audit.signal import signal_findings
+from musicu.audit.tagging import code_findings, tag_findings
+from musicu.catalog.catalog import Catalog
+from musicu.catalog.files import write_atomically
+from musicu.catalog.store import Store
+from musicu.pipeline.fingerprint import TABLE as FINGERPRINTS
+from musicu.pipeline.fingerprint import fingerprint_catalog
+from musicu.pipeline.recordings import PassOptions, PassReport
+from musicu.pipeline.run import Progress
+
+FORMAT_VERSION = 1
+_NOT_TRIED = ("extra", "scan")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audit:
+    """What an audit found, by kind in the order of `KINDS`, and what it rests on.
+
+    heard: what the pass over the recordings did. rows: the tracks by id.
+    """
+
+    path: Path
+    findings: tuple[Finding, ...]
+    matches: tuple[Match, ...]
+    heard: PassReport
+    rows: Mapping[str, Row]
+
+    def of(self, kind: str) -> list[Finding]:
+        """The findings of one kind."""
+        return [finding for finding in self.findings if finding.kind == kind]
+
+    def counts(self) -> dict[str, int]:
+        """How many findings there are of each kind that has any."""
+        found = Counter(finding.kind for finding in self.findings)
+        return {kind: found[kind] for kind in KINDS if found[kind]}
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The audit as JSON (format 1); also written to `path` where one is given."""
+        document = {
+            "format": FORMAT_VERSION,
+            "catalog": str(self.path),
+            "tracks": len(self.rows),
+            "counts": self.counts(),
+            "findings": [
+                {
+                    "kind": finding.kind,
+                    "text": finding.text,
+                    "values": dict(finding.values),
+                    "tracks": [about(self.rows[i]) for i in finding.track_ids],
+                }
+                for finding in self.findings
+            ],
+        }
+        text = json.dumps(document, indent=2, allow_nan=False)
+        if path is not None:
+            write_atomically(Path(path), lambda to: to.write_text(text + "\n", encoding="utf-8"))
+        return text
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one page that works offline; raises CatalogError where the disk refuses."""
+        from musicu.audit.page import write_page
+
+        write_page(self, Path(path))
+
+    def clean_table(self) -> pa.Table:
+        """The tracks without what is wrong for certain: see `musicu.audit.clean`."""
+        from musicu.audit.clean import clean_table
+
+        return clean_table(self)
+
+
+def about(row: Row) -> dict[str, Any]:
+    """What names a track."""
+    return {name: row[name] for name in ("track_id", "path", "title", "artists", "album")}
+
+
+def audit(
+    catalog: str | Path,
+    *,
+    model: str | None = None,
+    options: PassOptions | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    today: date | None = None,
+) -> Audit:
+    """Fingerprint what has no fingerprint yet, group tracks into recordings and works, and report.
+
+    The groups are kept in the catalog (`recording_id`, `work_id`), where shelves use them; no
+    audio file is touched. model: whose vectors to use for neighbours; those last added, if any.
+    Raises CatalogError where the folder is no catalog or another process writes it.
+    """
+    heard = fingerprint_catalog(catalog, options=options, progress=progress)
+    opened = Catalog.open(catalog)
+    recordings, matches = find_recordings(opened, model)
+    save_recordings(opened, recordings)
+    opened = Catalog.open(catalog)
+    tracks = opened.tracks()
+    rows = tracks.to_pylist()
+    prints = Store.open(opened.path).read(FINGERPRINTS, without=("codes", "marks"))
+    by_hash = {row["content_hash"]: row for row in prints.to_pylist()} if prints else {}
+    found = [
+        *_failures(opened, {row["track_id"] for row in rows}),
+        *signal_findings(tracks, by_hash),
+        *group_findings(rows),
+        *tag_findings(rows, today or date.today()),
+        *code_findings(rows),
+        *(genre_findings(rows, opened.vectors(model)) if opened.models() else ()),
+    ]
+    rank = {kind: place for place, kind in enumerate(KINDS)}
+    ordered = sorted(found, key=lambda finding: rank[finding.kind])
+    by_id = {row["track_id"]: row for row in rows}
+    return Audit(opened.path, tuple(ordered), tuple(matches), heard, by_id)
+
+
+def _failures(catalog: Catalog, known: set[str]) -> Iterator[Finding]:
+    """Tracks that could not be read, each once."""
+    reasons: dict[str, Row] = {}
+    for row in catalog.failures().to_pylist():
+        if row["track_id"] in known:
+            reasons.setdefault(row["track_id"], row)
+    for track_id, row in reasons.items():
+        kind = "unread" if row["stage"] in _NOT_TRIED else "corrupt"
+        yield Finding(kind, (track_id,), row["reason"], {"stage": row["stage"]})
+
+
+def group_findings(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Recordings in several files, and works in several recordings."""
+    recordings: dict[str, list[str]] = {}
+    works: dict[str, dict[str, str]] = {}
+    for row in rows:
+        recording = row.get("recording_id") or row["content_hash"]
+        if recording is not None:
+            recordings.setdefault(recording, []).append(row["track_id"])
+            versions = works.setdefault(row.get("work_id") or recording, {})
+            versions.setdefault(recording, row["track_id"])
+    for ids in recordings.values():
+        if len(ids) > 1:
+            yield Finding("duplicates", tuple(ids), f"{len(ids)} files hold one recording")
+    for versions in works.values():
+        if len(versions) > 1:
+            ids = list(versions.values())
+            yield Finding("versions", tuple(ids), f"{len(ids)} versions of one work")

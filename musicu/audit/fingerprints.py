@@ -1,0 +1,96 @@
+"""The fingerprints of a catalog, and how two of them compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from musicu.features.fingerprint import FRAMES_PER_SECOND, Codes, Fingerprint
+
+_COUNTS = np.array([bin(n).count("1") for n in range(1 << 16)], np.uint8)
+_STRETCH = round(4 * FRAMES_PER_SECOND)  # frames that are judged together
+#: With fewer marked bits a stretch says nothing.
+_STRETCH_BITS = 100
+
+
+class Fingerprints:
+    """All fingerprints end to end.
+
+    hashes: content hashes [recordings]. codes, marks: uint32 [frames]; recording i has the frames
+    edges[i] to edges[i + 1].
+    """
+
+    def __init__(self, hashes: list[str], codes: Codes, marks: Codes, edges: NDArray[np.int64]):
+        self.hashes, self.codes, self.marks, self.edges = hashes, codes, marks, edges
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> Fingerprints:
+        """Those of a table with the columns content_hash, codes and marks."""
+        codes, marks = (table[name].combine_chunks() for name in ("codes", "marks"))
+        lengths = codes.value_lengths().to_numpy()
+        edges = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        flat = (np.asarray(c.flatten().to_numpy(zero_copy_only=False)) for c in (codes, marks))
+        return cls(table["content_hash"].to_pylist(), *flat, edges)
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def __getitem__(self, place: int) -> Fingerprint:
+        frames = slice(self.edges[place], self.edges[place + 1])
+        return Fingerprint(self.codes[frames], self.marks[frames])
+
+    @property
+    def frames(self) -> NDArray[np.int64]:
+        """Frames of each recording, [recordings]."""
+        return np.diff(self.edges)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two fingerprints laid over each other.
+
+    offset: frames by which the second begins later in the sound than the first (negative:
+    earlier). overlap: frames that both have. error: the share of bits marked in both that differ,
+    0 for copies and about 0.5 for unrelated sound. bits: how many were compared. alike: the share
+    of the stretches of 4 s whose own error is at most the limit.
+    """
+
+    offset: int
+    overlap: int
+    error: float
+    bits: int
+    alike: float
+
+
+def compare(a: Fingerprint, b: Fingerprint, offset: int, limit: float) -> Comparison:
+    """Lay frame n + offset of `a` over frame n of `b`; `limit` is for `Comparison.alike`."""
+    first, second = max(0, offset), max(0, -offset)
+    frames = min(len(a.codes) - first, len(b.codes) - second)
+    if frames <= 0:
+        return Comparison(offset, 0, 0.5, 0, 0.0)
+    one, other = slice(first, first + frames), slice(second, second + frames)
+    both = a.marks[one] & b.marks[other]
+    differ = (a.codes[one] ^ b.codes[other]) & both
+    starts = np.arange(0, frames, _STRETCH)
+    bits = np.add.reduceat(count_bits(both), starts)
+    wrong = np.add.reduceat(count_bits(differ), starts)
+    total = int(bits.sum())
+    told = bits >= _STRETCH_BITS
+    alike = float((wrong[told] <= limit * bits[told]).mean()) if told.any() else 0.0
+    return Comparison(offset, frames, float(wrong.sum()) / max(1, total), total, alike)
+
+
+def best_comparison(
+    a: Fingerprint, b: Fingerprint, offsets: NDArray[np.int64], limit: float
+) -> Comparison:
+    """The comparison with the lowest error, at any of the offsets, the nearest to 0 first."""
+    order = sorted(offsets.tolist(), key=lambda offset: (abs(offset), offset))
+    return min((compare(a, b, o, limit) for o in order), key=lambda found: found.error)
+
+
+def count_bits(values: Codes) -> NDArray[np.int64]:
+    """Bits that are set in each number."""
+    return _COUNTS[values & 0xFFFF].astype(np.int64) + _COUNTS[values >> 16]

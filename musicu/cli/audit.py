@@ -1,0 +1,105 @@
+"""`musicu audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musicu.audit.findings import KINDS
+from musicu.cli.output import note, print_table
+from musicu.cli.progress import progress_bar
+from musicu.pipeline.recordings import PassOptions
+
+if TYPE_CHECKING:
+    from musicu.audit.auditing import Audit
+
+_SHOWN = 10
+
+
+def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> frozenset[str]:
+    """The kinds that an option names, parted by commas."""
+    named = frozenset(filter(None, (word.strip() for word in (value or "").split(","))))
+    if "any" in named:
+        return frozenset(KINDS) - {"versions"}
+    if unknown := sorted(named - KINDS.keys()):
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(KINDS)}, any", param=option)
+    return named
+
+
+@click.command()
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page.")
+@click.option(
+    "--fix",
+    metavar="OUT.parquet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a clean table, a source for `musicu embed`; no audio file is touched.",
+)
+@click.option(
+    "--fail-on",
+    metavar="KINDS",
+    callback=_kinds,
+    help="End with 1 where there are findings of these kinds: duplicates,corrupt or any.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="List every finding.")
+@click.option("-m", "--model", help="Whose vectors; those last added unless told otherwise.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes.")
+@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def audit(
+    catalog: Path,
+    as_json: bool,
+    html: Path | None,
+    fix: Path | None,
+    fail_on: frozenset[str],
+    verbose: bool,
+    model: str | None,
+    jobs: int | None,
+    retry_failed: bool,
+    quiet: bool,
+) -> int:
+    """Say what is wrong with CATALOG: copies, damage, tags that cannot be right.
+
+    Each recording is heard once, and its fingerprint kept. Which tracks are one recording or one
+    work is then known to shelves, and to conditions as recording_id and work_id.
+    """
+    from musicu.audit import audit as examine
+
+    options = PassOptions(jobs=jobs, retry_failed=retry_failed)
+    with progress_bar(quiet) as show:
+        found = examine(catalog, model=model, options=options, progress=show)
+    if as_json:
+        click.echo(found.to_json())
+    else:
+        _print(found, verbose)
+    if html:
+        found.to_html(html)
+        note(f"page: {html}")
+    if fix:
+        from musicu.audit.clean import write_clean
+
+        note(f"{fix}: {write_clean(found, fix)} of {len(found.rows)} tracks")
+    return 1 if fail_on & found.counts().keys() else 0
+
+
+def _print(found: Audit, verbose: bool) -> None:
+    """The audit for people."""
+    counts = found.counts()
+    note(f"{found.path}: {len(found.rows)} tracks, {found.heard.done} recordings heard now")
+    if not counts:
+        note("nothing found")
+        return
+    print_table(["", "found", ""], [[kind, n, KINDS[kind]] for kind, n in counts.items()])
+    rows: list[list[Any]] = []
+    for kind in counts:
+        findings = found.of(kind)
+        shown = findings if verbose else findings[:_SHOWN]
+        for finding in shown:
+            paths = [found.rows[i]["path"] for i in finding.track_ids]
+            rows.append([kind, finding.text, "; ".join(paths)])
+        if len(findings) > len(shown):
+            rows.append([kind, f"… and {len(findings) - len(shown)} more: --verbose", ""])
+    print_table(["", "what", "where"], rows)
