@@ -5,6 +5,7 @@ from musicu.candidates.limits import Limits
 from musicu.candidates.listens import LISTENS, Checked, check_listens
 from musicu.candidates.record import CANDIDATES
 from musicu.candidates.request import Listener, Ranked, Request, Source
+from musicu.candidates.run import Report, Settings, write_candidates
 from musicu.candidates.sources import (
     ArtistAdjacent,
     DeepCatalog,
@@ -31,7 +32,9 @@ __all__ = [
     "Popular",
     "Random",
     "Ranked",
+    "Report",
     "Request",
+    "Settings",
     "Source",
     "Stock",
     "TasteOptions",
@@ -39,4 +42,5 @@ __all__ = [
     "check_listens",
     "find_candidates",
     "tastes",
+    "write_candidates",
 ]

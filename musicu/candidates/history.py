@@ -108,7 +108,7 @@ def histories(
 
 
 def _sums(place: NDArray[np.int64], values: Floats, count: int) -> Floats:
-    sums: Floats = np.bincount(place, values, count)
+    sums: Floats = np.bincount(place, values, count).astype(np.float64)
     return sums
 
 

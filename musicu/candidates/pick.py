@@ -140,7 +140,8 @@ class _Cap:
     def free(self, who: Ints, entry: Ints) -> NDArray[np.bool_]:
         """Whether each listener may take an entry more."""
         full = self.counts[who[:, None], self.kinds[entry]] >= self.most
-        return ~full.any(axis=1)
+        free: NDArray[np.bool_] = ~full.any(axis=1)
+        return free
 
     def count(self, who: Ints, entry: Ints) -> None:
         """Note that each listener takes an entry."""

@@ -117,7 +117,8 @@ class Stock:
         shape = (len(made.keys), len(self))
         means: Floats = csr_array((ones, (made.artist, made.row)), shape) @ self.values
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
-        return np.divide(means, lengths, out=np.zeros_like(means), where=lengths > 1e-6)
+        units: Floats = means / np.where(lengths > 1e-6, lengths, np.float32(np.inf))
+        return units
 
     @cached_property
     def order_by_id(self) -> Ints:

@@ -124,6 +124,17 @@ class TasteProfile:
         history = History.of(listens, _now(now), half_life_days)
         return _profile(history, vectors, TasteOptions(max_interests))
 
+    @classmethod
+    def empty(
+        cls,
+        now: datetime | None = None,
+        half_life_days: float = HALF_LIFE_DAYS,
+        options: TasteOptions | None = None,
+    ) -> TasteProfile:
+        """The taste of somebody of whom nothing is known yet."""
+        history = History.of(LISTENS.empty_table(), _now(now), half_life_days)
+        return cls((), (), frozenset(), history, options or TasteOptions())
+
     def updated(
         self, listens: pa.Table, vectors: Vectors, *, now: datetime | None = None
     ) -> TasteProfile:

@@ -56,7 +56,8 @@ def _permuted(k: int, count: int, keys: NDArray[np.uint64]) -> NDArray[np.int64]
     while beyond.any():
         places[beyond] = _ciphered(places[beyond], [r[owner[beyond]] for r in rounds], half)
         beyond = places >= count
-    return places.astype(np.int64)
+    found: NDArray[np.int64] = places.astype(np.int64)
+    return found
 
 
 def _ciphered(

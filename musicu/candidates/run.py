@@ -1,0 +1,240 @@
+"""Candidates for all listeners of a table, in a stream that can be stopped and gone on with.
+
+The listens are divided into shards of whole listeners, in a working folder beside the output. A
+finished shard is a Parquet file there; a run that was stopped skips those when the same command
+is given again. At the end they become one file and the folder goes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from musicu.candidates import sharding
+from musicu.candidates.find import Finder, Sources
+from musicu.candidates.limits import Limits
+from musicu.candidates.listens import Checked, check_listens, utc
+from musicu.candidates.record import CANDIDATES
+from musicu.candidates.request import Listener
+from musicu.candidates.stock import Stock
+from musicu.candidates.taste import HALF_LIFE_DAYS, TasteOptions, TasteProfile, tastes
+from musicu.catalog.files import plain_errors, write_atomically
+from musicu.errors import QueryError
+from musicu.records import Vectors
+
+if TYPE_CHECKING:
+    from musicu.catalog.catalog import Catalog
+
+_META = b"musicu"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What candidates are asked for.
+
+    sources: each alone or with its share. k: at most so many a listener. now: the present; that
+    of the run itself where None. users: only these listeners. model: whose vectors.
+    """
+
+    sources: Sources
+    k: int = 100
+    limits: Limits = field(default_factory=Limits)
+    now: datetime | None = None
+    seed: int = 0
+    users: Collection[str] | None = None
+    model: str | None = None
+    half_life_days: float = HALF_LIFE_DAYS
+    taste: TasteOptions = field(default_factory=TasteOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a run.
+
+    listeners: how many were asked for. candidates: how many were found. tasteless: listeners
+    without any interest, as nothing that they play has a vector. unserved: listeners without any
+    candidate. The others count listens that were left out: see `listens.Checked`.
+    """
+
+    listeners: int = 0
+    candidates: int = 0
+    tasteless: int = 0
+    unserved: int = 0
+    unknown: int = 0
+    duplicates: int = 0
+    future: int = 0
+    unweighted: int = 0
+
+    def __add__(self, other: Report) -> Report:
+        sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Report(**sums)
+
+    def warnings(self) -> list[str]:
+        """A sentence for each thing that people should know."""
+        counts = (self.unknown, self.duplicates, self.future, self.unweighted)
+        told = list(Checked(pa.table({}), *counts).warnings())
+        if self.tasteless:
+            told.append(f"{self.tasteless:,} listeners play nothing that has a vector")
+        if self.unserved:
+            told.append(f"{self.unserved:,} listeners got no candidate: no track passes for them")
+        return told
+
+
+def write_candidates(
+    catalog: Catalog,
+    listens: Path,
+    out: Path,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Write the candidates of every listener to `out`, one Parquet file in the form of CANDIDATES.
+
+    listens: a Parquet or CSV file, or a folder of Parquet files, in any order. progress: called
+    with the listeners done and all of them. Rows come by listener, as `find_candidates` has them.
+    The same input and `now` give the same bytes. Raises QueryError for listens or settings that
+    make no sense, CatalogError where the disk refuses.
+    """
+    found = sharding.open_listens(listens)
+    census = sharding.count(found, settings.users)
+    if not census.firsts:
+        raise QueryError(f"{listens} holds no listens of the listeners asked for: nothing to do")
+    work = out.with_name(out.name + ".work")
+    now = _begun(work, _identity(catalog, found, settings), settings.now)
+    finder = _finder(catalog, settings, census.plays, now)
+    report = Report()
+    with plain_errors(work):
+        for number in range(len(census.firsts)):
+            shard = work / f"candidates-{number:05d}.parquet"
+            if not shard.exists():
+                if not (work / "divided").exists():
+                    sharding.divide(found, census.firsts, work, settings.users)
+                    (work / "divided").touch()
+                listened = sharding.shard_listens(work, number)
+                write_atomically(shard, partial(_write, listened, finder, settings))
+            report += _report(shard)
+            if progress is not None:
+                progress(report.listeners, len(census.users))
+        shards = [work / f"candidates-{n:05d}.parquet" for n in range(len(census.firsts))]
+        write_atomically(out, lambda path: _join(path, shards))
+        shutil.rmtree(work)
+    return report
+
+
+def _finder(catalog: Catalog, settings: Settings, plays: dict[str, int], now: datetime) -> Finder:
+    stock = Stock.of(catalog, settings.model)
+    stock.plays = np.array([plays.get(name, 0) for name in stock.ids], np.int64)
+    return Finder.of(stock, settings.sources, settings.k, settings.limits, now, settings.seed)
+
+
+def _write(listens: pa.Table, finder: Finder, settings: Settings, path: Path) -> None:
+    """Find a shard's candidates and write them, with the report in the file's metadata."""
+    checked = check_listens(listens, finder.stock.id_texts, now=finder.now)
+    everyone = sorted(listens["user_id"].unique().to_pylist())
+    tasteful: list[str] = []
+    served = candidates = 0
+    with pq.ParquetWriter(path, CANDIDATES, compression="zstd") as writer:
+        for table in finder.find(_listeners(everyone, checked.listens, finder, settings, tasteful)):
+            writer.write_table(table)
+            served += len(table["user_id"].unique())
+            candidates += table.num_rows
+        report = Report(
+            len(everyone),
+            candidates,
+            len(everyone) - len(tasteful),
+            len(everyone) - served,
+            checked.unknown,
+            checked.duplicates,
+            checked.future,
+            checked.unweighted,
+        )
+        writer.add_key_value_metadata({_META.decode(): json.dumps(asdict(report))})
+
+
+def _listeners(
+    everyone: list[str],
+    listens: pa.Table,
+    finder: Finder,
+    settings: Settings,
+    tasteful: list[str],
+) -> Iterator[Listener]:
+    """Each listener with a taste, empty for those none of whose listens count.
+
+    Who has an interest is noted in `tasteful`.
+    """
+    vectors = Vectors(finder.stock.ids, finder.stock.values)
+    half_life, options = settings.half_life_days, settings.taste
+    made = tastes(listens, vectors, now=finder.now, half_life_days=half_life, options=options)
+    known = next(made, None)
+    for user_id in everyone:
+        if known is None or known[0] != user_id:
+            yield Listener(user_id, TasteProfile.empty(finder.now, half_life, options))
+            continue
+        if known[1].interests:
+            tasteful.append(user_id)
+        yield Listener(*known)
+        known = next(made, None)
+
+
+def _report(shard: Path) -> Report:
+    with pq.ParquetFile(shard) as file:
+        return Report(**json.loads(file.metadata.metadata[_META]))
+
+
+def _join(path: Path, shards: list[Path]) -> None:
+    with pq.ParquetWriter(path, CANDIDATES, compression="zstd") as writer:
+        for shard in shards:
+            with pq.ParquetFile(shard) as file:
+                for group in range(file.num_row_groups):
+                    writer.write_table(file.read_row_group(group))
+
+
+def _begun(work: Path, identity: str, now: datetime | None) -> datetime:
+    """The moment at which the run that the folder holds began; a new one where it is another's."""
+    state = work / "state.json"
+    if state.exists():
+        known = json.loads(state.read_text("utf-8"))
+        began = datetime.fromisoformat(known["now"])
+        if known["identity"] == identity and (now is None or utc(now) == began):
+            return began
+        shutil.rmtree(work)
+    began = utc(now) if now is not None else datetime.now(timezone.utc)
+    text = json.dumps({"identity": identity, "now": began.isoformat()})
+    write_atomically(state, lambda path: path.write_text(text, "utf-8"))
+    return began
+
+
+def _identity(catalog: Catalog, listens: ds.Dataset, settings: Settings) -> str:
+    """A digest of all that decides what comes out, but the moment."""
+    name, entry = catalog.model_entry(settings.model)
+    stats = [(file, Path(file).stat()) for file in sorted(listens.files)]
+    parts = [
+        _FORMAT,
+        str(catalog.path.absolute()),
+        len(catalog),
+        (name, repr(entry)),
+        [(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats],
+        [repr(source) for source in settings.sources],
+        (settings.k, repr(_plain(settings.limits)), settings.seed),
+        None if settings.users is None else sorted(settings.users),
+        (settings.half_life_days, repr(settings.taste)),
+    ]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _plain(limits: Limits) -> dict[str, Any]:
+    """Limits whose sets stand in one order."""
+    values = {f.name: getattr(limits, f.name) for f in fields(limits)}
+    return {k: sorted(v) if isinstance(v, frozenset) else str(v) for k, v in values.items()}

@@ -1,0 +1,130 @@
+"""A table of listens of any size, divided so that each part holds whole listeners."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from musicu.candidates.listens import LISTENS, listens_table
+from musicu.errors import QueryError
+
+LISTENS_PER_SHARD = 1_000_000
+LISTENERS_PER_SHARD = 16_384
+
+_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What a table of listens holds.
+
+    users: the listeners, rising. firsts: the first of each shard. plays: how often each track was
+    played by anybody.
+    """
+
+    users: tuple[str, ...]
+    firsts: tuple[str, ...]
+    plays: dict[str, int]
+
+
+def open_listens(path: Path) -> ds.Dataset:
+    """A Parquet or CSV file of listens, or a folder of Parquet files.
+
+    Raises QueryError where there is none, or it cannot be read.
+    """
+    kind = "parquet" if path.is_dir() else _SUFFIXES.get(path.suffix.lower())
+    if not path.exists() or kind is None:
+        what = "is not there" if not path.exists() else "is neither Parquet nor CSV"
+        raise QueryError(
+            f"the listens {path} {what}: give a table with the columns user_id, track_id and "
+            "timestamp, or make one with `musicu listens`"
+        )
+    try:
+        found = ds.dataset(path, format=kind)
+        listens_table(found.schema.empty_table())  # the columns, before anything is read
+    except (OSError, pa.ArrowException) as error:
+        raise QueryError(f"the listens {path} cannot be read: {error}") from error
+    return found
+
+
+def batches(listens: ds.Dataset, users: Collection[str] | None = None) -> Iterator[pa.Table]:
+    """The listens in the form of LISTENS, some at a time; only those of some users, where given."""
+    wanted = None if users is None else pa.array(sorted(users), pa.string())
+    names = [name for name in LISTENS.names if name in listens.schema.names]
+    for batch in listens.to_batches(columns=names):
+        table = listens_table(pa.Table.from_batches([batch]))
+        if wanted is not None:
+            table = table.filter(pc.is_in(table["user_id"], value_set=wanted))
+        if table.num_rows:
+            yield table
+
+
+def count(listens: ds.Dataset, users: Collection[str] | None = None) -> Census:
+    """Who listens and what is played; one reading of the table."""
+    by_user: Counter[str] = Counter()
+    plays: Counter[str] = Counter()
+    for table in batches(listens, users):
+        _add(by_user, table["user_id"])
+        _add(plays, table.filter(pc.greater(table["weight"], 0))["track_id"])
+    return Census(tuple(sorted(by_user)), _firsts(by_user), dict(plays))
+
+
+def divide(
+    listens: ds.Dataset, firsts: tuple[str, ...], folder: Path, users: Collection[str] | None
+) -> None:
+    """Write each shard's listens to `folder`, as `shard_listens` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    writers = [pq.ParquetWriter(_part(folder, n), LISTENS) for n in range(len(firsts))]
+    try:
+        for table in batches(listens, users):
+            for number, part in _parted(table, firsts):
+                writers[number].write_table(part)
+    finally:
+        for writer in writers:
+            writer.close()
+
+
+def shard_listens(folder: Path, number: int) -> pa.Table:
+    """One shard's listens."""
+    with pq.ParquetFile(_part(folder, number)) as file:
+        return file.read()
+
+
+def _parted(table: pa.Table, firsts: tuple[str, ...]) -> Iterator[tuple[int, pa.Table]]:
+    encoded = table["user_id"].combine_chunks().dictionary_encode()
+    shards = [bisect.bisect_right(firsts, name) - 1 for name in encoded.dictionary.to_pylist()]
+    shard = np.array(shards, np.int64)[encoded.indices.to_numpy()]
+    for number in np.unique(shard).tolist():
+        yield number, table.take(pa.array(np.flatnonzero(shard == number)))
+
+
+def _firsts(by_user: Counter[str]) -> tuple[str, ...]:
+    firsts: list[str] = []
+    listens = listeners = 0
+    for name in sorted(by_user):
+        full = listens + by_user[name] > LISTENS_PER_SHARD or listeners == LISTENERS_PER_SHARD
+        if full or not firsts:
+            firsts.append(name)
+            listens = listeners = 0
+        listens += by_user[name]
+        listeners += 1
+    return tuple(firsts)
+
+
+def _add(counter: Counter[str], column: pa.ChunkedArray) -> None:
+    counted = pc.value_counts(column)
+    names, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+    counter.update(dict(zip(names, counts, strict=True)))
+
+
+def _part(folder: Path, number: int) -> Path:
+    return folder / f"listens-{number:05d}.parquet"

@@ -1,0 +1,390 @@
+"""`musicu candidates` and `musicu taste`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from musicu.catalog.catalog import Catalog
+from musicu.catalog.files import write_atomically
+from musicu.cli.output import note, print_json, print_table
+from musicu.cli.search import MODEL, filters
+from musicu.retrieval import find_track, label
+
+_SOURCES = ("new-releases", "deep-catalog", "artist-adjacent", "popular", "random")
+_NEWCOMER = "you"
+_FIRST = 10  # listeners shown where none is named
+_CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
+_PATH = click.Path(path_type=Path)
+
+
+def _days(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """A length of time in days: 28, 28d, 4w or 2y."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([dwy]?)\s*", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a length of time like 28d, 4w or 2y")
+    return float(match[1]) * {"": 1, "d": 1, "w": 7, "y": 365}[match[2]]
+
+
+def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """A day or moment, in UTC where it says no zone."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is not a moment like 2026-05-21 or 2026-05-21T08:00"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _shares(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, float]]:
+    """Sources, each maybe with its share: new-releases=0.7."""
+    found = []
+    for value in values:
+        name, _, share = value.partition("=")
+        if name not in _SOURCES:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(_SOURCES)}")
+        if not re.fullmatch(r"(\d+(\.\d*)?|\.\d+)?", share):
+            raise click.BadParameter(f"{share!r} is not a share like 0.7")
+        found.append((name, float(share or 1)))
+    return found
+
+
+_LISTENS = click.option(
+    "--listens",
+    type=_PATH,
+    metavar="FILE",
+    help="Who listened to what: a table made by `musicu listens`, or any Parquet or CSV with "
+    "user_id, track_id, timestamp and weight.",
+)
+_LIKE = click.option(
+    "--like", multiple=True, metavar="TRACK", help="Instead: tracks that somebody new likes."
+)
+_NOW = click.option(
+    "--now", callback=_moment, metavar="MOMENT", help="The present; a day or moment, in UTC."
+)
+_HALF_LIFE = click.option(
+    "--half-life",
+    callback=_days,
+    metavar="TIME",
+    default="69d",
+    show_default=True,
+    help="After which a listen counts half.",
+)
+_INTERESTS = click.option(
+    "--max-interests",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Interests a listener has at most.",
+)
+
+
+@click.command()
+@filters
+@_CATALOG
+@_LISTENS
+@_LIKE
+@click.option(
+    "--source",
+    "sources",
+    callback=_shares,
+    metavar="NAME[=SHARE]",
+    multiple=True,
+    help=f"Where from: {', '.join(_SOURCES)}; repeat for several, with shares as "
+    "new-releases=0.7. new-releases unless told otherwise.",
+)
+@click.option("--more-like", multiple=True, metavar="TRACK", help="Another source: like a track.")
+@click.option(
+    "--window",
+    callback=_days,
+    metavar="TIME",
+    default="28d",
+    show_default=True,
+    help="What is new.",
+)
+@click.option(
+    "--popularity-below",
+    type=float,
+    default=50.0,
+    show_default=True,
+    metavar="PERCENTILE",
+    help="Deep is what is less played than most,",
+)
+@click.option(
+    "--older-than",
+    callback=_days,
+    metavar="TIME",
+    default="2y",
+    show_default=True,
+    help="and out for so long.",
+)
+@click.option(
+    "-k",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="How many a listener gets.",
+)
+@click.option("--users", type=_PATH, metavar="FILE", help="Only these listeners, an id a line.")
+@_NOW
+@click.option("--clean", is_flag=True, help="Leave out what is marked explicit.")
+@click.option("--block-artist", multiple=True, help="Never this artist.")
+@click.option("--max-per-artist", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--max-per-album", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--explore",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="The share for artists with little exposure.",
+)
+@click.option(
+    "--exposure-below",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Little exposure: fewer listens than this.",
+)
+@_HALF_LIFE
+@_INTERESTS
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is random.")
+@MODEL
+@click.option(
+    "-o",
+    "--out",
+    type=_PATH,
+    metavar="FILE",
+    help="Write Parquet, for any number of listeners; a run that was stopped goes on.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def candidates(
+    catalog: Path,
+    listens: Path | None,
+    like: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Find tracks of CATALOG for listeners: new releases, the depth of the catalog, and more.
+
+    Each comes with a score, its source and a reason. Nothing heard before is among them.
+
+    \b
+    musicu candidates catalog --listens listens.parquet --source new-releases -o candidates.parquet
+    musicu candidates catalog --like "Artist - Title" --source deep-catalog -k 20
+    """
+    from musicu.candidates import write_candidates
+
+    _one_of(listens, like)
+    opened = Catalog.open(catalog)
+    settings = _settings(opened, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        target = out or Path(folder) / "candidates.parquet"
+        if listens is not None:
+            report = write_candidates(opened, listens, target, settings, _progress())
+            for warning in report.warnings():
+                note(f"warning: {warning}")
+        else:
+            write_atomically(target, partial(pq.write_table, _for_seeds(opened, like, settings)))
+        if out is not None:
+            note(f"{out}: {pq.read_metadata(out).num_rows:,} candidates")
+            return
+        table = pq.ParquetFile(target).read()
+    if as_json:
+        for row in table.to_pylist():
+            print_json(row)
+    else:
+        _print(opened, table)
+
+
+@click.command()
+@_CATALOG
+@_LISTENS
+@_LIKE
+@click.option(
+    "--user", "users", multiple=True, help="Whose; repeat. The first ten unless told otherwise."
+)
+@_NOW
+@_HALF_LIFE
+@_INTERESTS
+@MODEL
+def taste(
+    catalog: Path,
+    listens: Path | None,
+    like: tuple[str, ...],
+    users: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Say in words what listeners like: their interests, each by the track that stands for it."""
+    _one_of(listens, like)
+    opened = Catalog.open(catalog)
+    for number, (user_id, found) in enumerate(_tastes(opened, listens, like, users, options)):
+        if number == _FIRST and not users:
+            note("and more; name those you mean with --user")
+            break
+        click.echo(f"{user_id}\n{found.describe(opened)}\n")
+
+
+def _one_of(listens: Path | None, like: tuple[str, ...]) -> None:
+    if (listens is None) == (not like):
+        raise click.UsageError("say for whom: either --listens FILE or --like TRACK")
+
+
+def _settings(
+    catalog: Catalog,
+    where: Any,
+    sources: list[tuple[str, float]],
+    more_like: tuple[str, ...],
+    k: int,
+    users: Path | None,
+    now: datetime | None,
+    seed: int,
+    model: str | None,
+    half_life: float,
+    max_interests: int,
+    **options: Any,
+) -> Any:
+    """The options as the library takes them."""
+    from musicu.candidates import Limits, Settings, TasteOptions
+
+    limits = Limits(
+        where=where,
+        explicit=not options["clean"],
+        blocked_artists=frozenset(options["block_artist"]),
+        max_per_artist=options["max_per_artist"],
+        max_per_album=options["max_per_album"],
+        explore=options["explore"],
+        exposure_below=options["exposure_below"],
+    )
+    chosen = sources or ([] if more_like else [("new-releases", 1.0)])
+    return Settings(
+        sources=_sources(catalog, chosen, more_like, options),
+        k=k,
+        limits=limits,
+        now=now,
+        seed=seed,
+        users=None if users is None else users.read_text("utf-8").split(),
+        model=model,
+        half_life_days=half_life,
+        taste=TasteOptions(max_interests),
+    )
+
+
+def _sources(
+    catalog: Catalog,
+    chosen: list[tuple[str, float]],
+    more_like: tuple[str, ...],
+    options: dict[str, Any],
+) -> list[Any]:
+    from musicu.candidates import sources as known
+
+    made = {
+        "new-releases": lambda: known.NewReleases(int(options["window"])),
+        "deep-catalog": lambda: known.DeepCatalog(
+            options["popularity_below"], int(options["older_than"])
+        ),
+        "artist-adjacent": known.ArtistAdjacent,
+        "popular": known.Popular,
+        "random": known.Random,
+    }
+    found: list[Any] = [(made[name](), share) for name, share in chosen]
+    tracks = catalog.tracks() if more_like else None
+    return found + [(known.MoreLike(find_track(tracks, words)), 1.0) for words in more_like]
+
+
+def _for_seeds(catalog: Catalog, like: tuple[str, ...], settings: Any) -> pa.Table:
+    """Candidates for somebody who likes some tracks."""
+    from musicu.candidates import find_candidates
+
+    taste = _seeded(
+        catalog,
+        like,
+        settings.model,
+        now=settings.now,
+        half_life_days=settings.half_life_days,
+        max_interests=settings.taste.max_interests,
+    )
+    return find_candidates(
+        catalog,
+        {_NEWCOMER: taste},
+        settings.sources,
+        k=settings.k,
+        limits=settings.limits,
+        now=settings.now,
+        seed=settings.seed,
+        model=settings.model,
+    )
+
+
+def _seeded(catalog: Catalog, like: tuple[str, ...], model: str | None, **options: Any) -> Any:
+    from musicu.candidates import TasteProfile
+
+    tracks = catalog.tracks()
+    seeds = [find_track(tracks, words) for words in like]
+    return TasteProfile.from_seeds(seeds, catalog.vectors(model), **options)
+
+
+def _tastes(
+    catalog: Catalog,
+    listens: Path | None,
+    like: tuple[str, ...],
+    users: tuple[str, ...],
+    options: dict[str, Any],
+) -> Iterator[tuple[str, Any]]:
+    """Listeners with their tastes."""
+    from musicu.candidates import TasteOptions, check_listens, tastes
+    from musicu.candidates.sharding import batches, count, open_listens
+
+    model, now, half_life = options["model"], options["now"], options["half_life"]
+    most = options["max_interests"]
+    if listens is None:
+        settings = {"now": now, "half_life_days": half_life, "max_interests": most}
+        yield _NEWCOMER, _seeded(catalog, like, model, **settings)
+        return
+    opened = open_listens(listens)
+    chosen = users or count(opened).users[: _FIRST + 1]
+    table = pa.concat_tables(batches(opened, chosen))
+    vectors = catalog.vectors(model)
+    checked = check_listens(table, now=now).listens
+    yield from tastes(
+        checked, vectors, now=now, half_life_days=half_life, options=TasteOptions(most)
+    )
+
+
+def _print(catalog: Catalog, table: pa.Table) -> None:
+    """The candidates for people, a table a listener."""
+    tracks = catalog.tracks()
+    rows = pc.index_in(table["track_id"], value_set=tracks["track_id"].combine_chunks())
+    named = tracks.select(["track_id", "title", "artists", "album", "path"]).take(rows).to_pylist()
+    by_user: dict[str, list[list[object]]] = {}
+    for row, track in zip(table.to_pylist(), named, strict=True):
+        shown = by_user.setdefault(row["user_id"], [])
+        shown.append([label(track), row["score"], row["source"], row["reason"]])
+    for user_id, shown in by_user.items():
+        note(f"for {user_id}:")
+        print_table(["track", "score", "source", "why"], shown)
+    if not by_user:
+        note("no candidate: no track passes")
+
+
+def _progress() -> Any:
+    """Say how far a run is, where somebody looks."""
+    if not sys.stderr.isatty():
+        return None
+    return lambda done, total: note(f"{done:,} of {total:,} listeners")
