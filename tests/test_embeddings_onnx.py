@@ -81,7 +81,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     (folder / "card.json").write_bytes((SHIPPED / NAME / "card.json").read_bytes())
     (folder / "constants.safetensors").write_bytes(b"")
     (folder / "model.onnx").write_bytes(b"not a model")
-    with pytest.raises(ModelError, match=r"model\.onnx cannot be loaded"):
+    with pytest.raises(ModelError, match=r"model\.onnx cannot be used"):
         Embedder.load(folder)
 
 

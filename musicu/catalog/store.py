@@ -145,7 +145,9 @@ class Store:
         with self._reading(path), pq.ParquetFile(path) as file:  # read_table imports pandas
             if without and columns is None:
                 columns = [n for n in file.schema_arrow.names if n not in without]
-            return file.read(columns)
+            read = file.read(columns)
+            read.validate(full=True)  # a flipped bit can make bytes that are no text
+            return read
 
     def files(self, table: str) -> tuple[list[str], list[str]]:
         """The files of a table in final form, and the pieces that runs have added since."""

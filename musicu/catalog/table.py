@@ -42,7 +42,9 @@ def read_table(path: Path) -> pa.Table:
     """A CSV, TSV or Parquet file; raises SourceError where it is not what its suffix says."""
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
-            return pq.read_table(path, partitioning=None)
+            table = pq.read_table(path, partitioning=None)
+            table.validate(full=True)  # text may hold bytes that are no text
+            return table
         return _read_csv(path)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"the table {path} cannot be read: {error}") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, 
 from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
 from musicu.records import Audio
+
+MODEL = "model.onnx"
 
 
 class AudioEmbedder(Embedder):
@@ -31,10 +34,13 @@ class AudioEmbedder(Embedder):
         self.card = card
         self._session = _session(card)
         about = self._session.get_modelmeta().custom_metadata_map
-        if not {"chunk_frames", "chunk_hop"} <= set(about):
-            raise ModelError(f"{card.folder / 'model.onnx'} does not say how to cut recordings")
-        self._frames, self._hop = int(about["chunk_frames"]), int(about["chunk_hop"])
-        learned = int(self._session.get_outputs()[0].shape[0])
+        try:
+            self._frames, self._hop = int(about["chunk_frames"]), int(about["chunk_hop"])
+            learned = int(self._session.get_outputs()[0].shape[0])
+        except (KeyError, ValueError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"{card.folder / MODEL} does not say how to cut recordings ({error!r})"
+            ) from error
         self._constants = None
         if CONSTANTS in card.files:
             self._constants = read_constants(replace(card, dim=card.dim - learned))
@@ -58,7 +64,12 @@ class AudioEmbedder(Embedder):
 
     def learned(self, audio: Audio) -> NDArray[np.float32]:
         """The network's part of a vector, of unit length."""
-        vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": self.hear(audio)})[0]
+        with _plain_errors(self.card):
+            vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": self.hear(audio)})[
+                0
+            ]
+        if not np.isfinite(vector).all():
+            raise ModelError(f"{self.card.folder / MODEL} is damaged: it gives no finite vector")
         return vector
 
     def hear(self, audio: Audio) -> NDArray[np.float32]:
@@ -73,13 +84,24 @@ class AudioEmbedder(Embedder):
 
 def _session(card: ModelCard) -> Any:
     import onnxruntime as ort
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    path = card.folder / "model.onnx"
+    with _plain_errors(card):
+        content = (card.folder / MODEL).read_bytes()
+        return ort.InferenceSession(content, options, ["CPUExecutionProvider"])
+
+
+@contextmanager
+def _plain_errors(card: ModelCard) -> Iterator[None]:
+    """Turn whatever ONNX Runtime says of a model into a ModelError."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    kinds = (kind for kind in vars(state).values() if isinstance(kind, type))
+    refusals = tuple(kind for kind in kinds if issubclass(kind, Exception))
     try:
-        return ort.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
-    except (OSError, state.Fail, state.InvalidGraph, state.InvalidProtobuf) as error:
-        raise ModelError(f"{path} cannot be loaded as an ONNX model: {error}") from error
+        yield
+    except (OSError, UnicodeDecodeError, RuntimeError, *refusals) as error:
+        path = card.folder / MODEL
+        raise ModelError(f"{path} cannot be used as an ONNX model: {error}") from error
