@@ -9,12 +9,16 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.output import note, print_json, safe
+from musicu.cli.train_tracks import tracks
 from musicu.errors import MissingExtraError
 
 
 @click.group()
 def train() -> None:
-    """Train models on one's own music (needs the extra `train`)."""
+    """Train models on one's own music."""
+
+
+train.add_command(tracks)
 
 
 @train.command()
@@ -34,7 +38,7 @@ def train() -> None:
 @click.option("--init", help="Go on from this model, a name or a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def audio(catalog: Path, out: Path, config: Path | None, init: str | None, as_json: bool) -> None:
-    """Train an audio encoder on the recordings of CATALOG.
+    """Train an audio encoder on the recordings of CATALOG (needs the extra `train`).
 
     A run that was stopped goes on where it was when the same command is given again. With --init
     the better of the model before and after is kept, by retrieval on recordings held out, and the

@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class ModelCard:
     """What a model folder's `card.json` says.
 
+    sample_rate, windows: 0 and none of 0 s for a model that reads tables and hears nothing.
     files: names of the files in the folder that decide the vectors.
     about: free text for people: `summary`, `training`, `scores`, `weaknesses`, `licence`, ….
     """
@@ -48,13 +49,20 @@ def card_text(card: ModelCard) -> str:
     """A card for people."""
     lines = [
         card.name,
-        f"  {card.dim} numbers, listens to {card.windows.count} x {card.windows.seconds:g} s at "
-        f"{card.sample_rate} Hz, fingerprint {card.fingerprint}",
+        f"  {card.dim} numbers, {_hearing(card)}, fingerprint {card.fingerprint}",
     ]
     for title, value in card.about.items():
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         lines += ["", title.replace("_", " ").capitalize(), textwrap.indent(text, "  ")]
     return "\n".join(lines)
+
+
+def _hearing(card: ModelCard) -> str:
+    """What a model listens to, in words."""
+    if not card.windows.count:
+        return "hears nothing itself"
+    windows = f"{card.windows.count} x {card.windows.seconds:g} s"
+    return f"listens to {windows} at {card.sample_rate} Hz"
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -81,4 +81,9 @@ class Embedder(ABC):
             from musicu.embeddings.onnx_embedder import AudioEmbedder
 
             return AudioEmbedder(card)
+        if card.kind == "track":
+            raise ModelError(
+                f"{card.name} reads what a catalog knows of tracks and hears nothing: load it with "
+                "musicu.embeddings.tracks.encoder.TrackEncoder"
+            )
         raise ModelError(f"{card.name} is of kind {card.kind!r}, which this version cannot load")

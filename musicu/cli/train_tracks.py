@@ -1,0 +1,105 @@
+"""`musicu train tracks`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musicu.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TABLE = click.Path(path_type=Path, dir_okay=False, exists=True)
+_IDS = ("track_a", "track_b", "track_id", "playlist_id", "user_id")
+
+
+@click.command()
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.option("--pairs", type=_TABLE, help="A table of track_a, track_b and, if known, weight.")
+@click.option(
+    "--listens", type=_TABLE, help="A table of user_id, track_id and, if known, timestamp, weight."
+)
+@click.option("--playlists", type=_TABLE, help="A table of playlist_id and track_id.")
+@click.option(
+    "--audio-model", help="Whose vectors say how tracks sound; those last added unless told."
+)
+@click.option("--name", default="tracks-v1", show_default=True, help="The model's name.")
+@click.option("--dim", type=click.IntRange(min=2), help="Numbers in a vector.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of training.")
+@click.option("--session-gap", type=float, help="Minutes of silence that part two sessions.")
+@click.option("--seed", type=int, help="Decides every draw.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
+def tracks(
+    catalog: Path,
+    pairs: Path | None,
+    listens: Path | None,
+    playlists: Path | None,
+    audio_model: str | None,
+    name: str,
+    as_json: bool,
+    **recipe: Any,
+) -> None:
+    """Train a track encoder on what CATALOG stores: metadata, numbers, vectors of sound.
+
+    Tracks of a pair, a listener or a playlist are drawn together, tables given together count
+    together; with none, those of an artist or album are. The model is kept in the catalog, and its
+    vectors serve `similar`, `shelf` and all else, for tracks that nobody has played too. Tables
+    are Parquet or CSV. Running it again replaces the model of that name.
+    """
+    from musicu.catalog.catalog import Catalog
+    from musicu.embeddings.tracks.config import TrackConfig
+    from musicu.embeddings.tracks.fit import fit_tracks
+    from musicu.embeddings.tracks.refresh import add_track_model
+
+    recipe["session_gap_minutes"] = recipe.pop("session_gap")
+    told = {option: value for option, value in recipe.items() if value is not None}
+    opened = Catalog.open(catalog)
+    encoder = fit_tracks(
+        opened,
+        *(None if path is None else _read(path) for path in (pairs, listens, playlists)),
+        config=TrackConfig(**told),
+        name=name,
+        audio_model=audio_model,
+        say=print_json if as_json else _tell,
+    )
+    card = add_track_model(catalog, encoder)
+    unknown = encoder.about["training"]["unknown_rows"]
+    if unknown:
+        note(f"{unknown} rows name tracks that {catalog} does not have; they were left out")
+    note(f"{card.name}: {card.dim} numbers, kept in {catalog}; use it with --model {card.name}")
+
+
+def _read(path: Path) -> pa.Table:
+    """A table of ids, which stay as they are written ("007")."""
+    import pyarrow as pa
+    import pyarrow.csv as pc_csv
+
+    from musicu.catalog.table import read_table
+    from musicu.errors import SourceError
+
+    if path.suffix.lower() != ".csv":
+        return read_table(path)
+    options = pc_csv.ConvertOptions(column_types={name: pa.string() for name in _IDS})
+    try:
+        return pc_csv.read_csv(path, convert_options=options)
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"the table {path} cannot be read: {error}") from error
+
+
+def _tell(event: dict[str, Any]) -> None:
+    """One event of the training, for people."""
+    numbers = {name: value for name, value in event.items() if name != "event"}
+    if event["event"] == "held out":
+        count = numbers.pop("tracks")
+        ways = _listed(list(numbers.items()))
+        note(f"recall@10 of {count} held-out tracks without learning: {ways}")
+    else:
+        note(f"step {numbers.pop('step')}: {_listed(list(numbers.items()))}")
+
+
+def _listed(numbers: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in numbers)

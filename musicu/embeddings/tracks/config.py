@@ -1,0 +1,58 @@
+"""How a track encoder is built and trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from musicu.errors import QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class TrackConfig:
+    """The recipe of a track encoder; the defaults are what the benchmarks were run with.
+
+    dim: length of a vector. hidden: width of the network's hidden layer. factors: of the
+    collaborative vectors, where it fits them itself.
+    steps: of the optimiser; batch: groups a step. context: how many tracks of a group stand for it,
+    at most. learning_rate: of Adam, falling to zero as a half cosine.
+    temperature: of the contrastive loss. popularity_correction: 0 learns how probable a track is,
+    1 how much more probable than it is anyway (logQ; Bengio and Senecal, 2008), so that popular
+    tracks get no credit for being popular.
+    modality_dropout: how often a kind of feature is hidden from a track while training;
+    token_dropout: how often a word, tag or name is. weight_decay: of the weights, a step.
+    min_count: tracks that a word, tag or name must be on to be learned; max_vocabulary: how many of
+    them, the most frequent first, of each kind.
+    heldout: share of the tracks that are kept from training, to see how it does on new ones.
+    session_gap_minutes: a pause that parts a listener's sessions; None: a history is one group.
+    seed: decides every draw.
+    """
+
+    dim: int = 128
+    hidden: int = 256
+    factors: int = 64
+    steps: int = 3000
+    batch: int = 512
+    context: int = 4
+    learning_rate: float = 3e-3
+    temperature: float = 0.1
+    popularity_correction: float = 0.5
+    modality_dropout: float = 0.25
+    token_dropout: float = 0.2
+    weight_decay: float = 1e-4
+    min_count: int = 2
+    max_vocabulary: int = 50_000
+    heldout: float = 0.05
+    session_gap_minutes: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "hidden", "factors", "steps", "context", "min_count"):
+            if getattr(self, name) < 1:
+                raise QueryError(f"{name} is {getattr(self, name)}: give 1 or more")
+        if self.batch < 2:
+            raise QueryError(f"batch is {self.batch}: a contrast needs 2 or more")
+        for name in ("modality_dropout", "token_dropout", "heldout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise QueryError(f"{name} is {getattr(self, name)}: give a share in [0, 1)")
+        if not self.temperature > 0:
+            raise QueryError(f"temperature is {self.temperature}: give a number above 0")

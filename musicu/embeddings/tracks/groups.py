@@ -1,0 +1,207 @@
+"""Which tracks belong together: pairs, listening, playlists, or artists and albums.
+
+Everything becomes one thing: groups of tracks, as a sparse matrix of weights. A listener's history
+is a group, and so are a playlist, a pair, an album.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, vstack
+
+from musicu.embeddings.tracks.features import fold
+from musicu.errors import QueryError
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """Groups of tracks.
+
+    members: csr [groups, tracks], weight > 0; each group has at least two tracks.
+    interactions: csr [listeners or playlists or tracks, tracks], what collaborative vectors are
+    fitted to; None where groups come from metadata alone.
+    unknown: rows of the table whose track the catalog does not have.
+    """
+
+    members: csr_matrix
+    interactions: csr_matrix | None
+    unknown: int = 0
+
+    def __len__(self) -> int:
+        return int(self.members.shape[0])
+
+    def without(self, tracks: NDArray[np.bool_]) -> Groups:
+        """The groups without some tracks; bool [tracks] says which."""
+        keep = (~tracks).astype(np.float32)
+        interactions = None if self.interactions is None else _scaled(self.interactions, keep)
+        return Groups(_of_two(_scaled(self.members, keep)), interactions, self.unknown)
+
+
+def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> Groups:
+    """A group for each pair; columns track_a, track_b and, where there is one, weight."""
+    _require(pairs, ("track_a", "track_b"), "pairs")
+    a, b = (_rows(pairs[name], track_ids) for name in ("track_a", "track_b"))
+    weights = _weights(pairs, "pairs")
+    known = (a >= 0) & (b >= 0) & (weights > 0)
+    a_, b_, weights = a[known], b[known], weights[known]
+    apart = a_ != b_
+    a_, b_, weights = a_[apart], b_[apart], weights[apart]
+    number = np.arange(len(a_))
+    members = _matrix(
+        np.tile(number, 2), np.append(a_, b_), np.tile(weights, 2), len(a_), len(track_ids)
+    )
+    graph = _matrix(
+        np.append(a_, b_), np.append(b_, a_), np.tile(weights, 2), len(track_ids), len(track_ids)
+    )
+    return _checked(Groups(members, graph, int(np.sum((a < 0) | (b < 0)))), "pairs")
+
+
+def from_listens(
+    listens: pa.Table, track_ids: pa.Array, session_gap_minutes: float | None = None
+) -> Groups:
+    """A group for each listener, or for each of their sessions where a gap is given.
+
+    Columns user_id, track_id and, where they are there, weight and timestamp; sessions need the
+    latter. A weight of 0 or less says that a track was not liked, and adds nothing here.
+    """
+    needed = ("user_id", "track_id") + (("timestamp",) if session_gap_minutes else ())
+    _require(listens, needed, "listens")
+    users, tracks = _codes(listens["user_id"]), _rows(listens["track_id"], track_ids)
+    weights = _weights(listens, "listens")
+    known = (users >= 0) & (tracks >= 0) & (weights > 0)
+    unknown = int(np.sum(tracks < 0))
+    users, tracks, weights = users[known], tracks[known], weights[known]
+    count = int(users.max(initial=-1)) + 1
+    histories = _logged(_matrix(users, tracks, weights, count, len(track_ids)))
+    members = _of_two(histories)
+    if session_gap_minutes:
+        seconds = pc.cast(listens["timestamp"], pa.timestamp("s"), safe=False)
+        moments = pc.fill_null(pc.cast(seconds, pa.int64()), 0).to_numpy()[known]
+        sessions = _sessions(users, moments, session_gap_minutes * 60)
+        count = int(sessions.max(initial=-1)) + 1
+        members = _of_two(_logged(_matrix(sessions, tracks, weights, count, len(track_ids))))
+    return _checked(Groups(members, histories, unknown), "listens")
+
+
+def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> Groups:
+    """A group for each playlist; columns playlist_id and track_id."""
+    _require(playlists, ("playlist_id", "track_id"), "playlists")
+    lists, tracks = _codes(playlists["playlist_id"]), _rows(playlists["track_id"], track_ids)
+    known = (lists >= 0) & (tracks >= 0)
+    ones = np.ones(int(known.sum()), np.float32)
+    count = int(lists.max(initial=-1)) + 1
+    members = _matrix(lists[known], tracks[known], ones, count, len(track_ids))
+    members.data[:] = 1
+    return _checked(Groups(_of_two(members), members, int(np.sum(tracks < 0))), "playlists")
+
+
+def from_metadata(tracks: pa.Table) -> Groups:
+    """A group for each artist, and for each album of an artist."""
+    makers: dict[str, int] = {}
+    albums: dict[tuple[str, str], int] = {}
+    by_artist: list[tuple[int, int]] = []
+    by_album: list[tuple[int, int]] = []
+    artists = tracks["artists"].to_pylist()
+    titles = tracks["album"].to_pylist()
+    for row, (names, album) in enumerate(zip(artists, titles, strict=True)):
+        for name in {fold(n) for n in names or [] if n}:
+            by_artist.append((makers.setdefault(name, len(makers)), row))
+        if album and names:
+            key = (fold(names[0]), fold(album))
+            by_album.append((albums.setdefault(key, len(albums)), row))
+    parts = []
+    for pairs, count in ((by_artist, len(makers)), (by_album, len(albums))):
+        group, row_ = np.array(pairs, np.int64).reshape(-1, 2).T
+        ones = np.ones(len(group), np.float32)
+        parts.append(_matrix(group, row_, ones, count, tracks.num_rows))
+    members = _of_two(csr_matrix(vstack(parts)))
+    return _checked(Groups(members, None), "artists and albums")
+
+
+def _require(table: pa.Table, columns: tuple[str, ...], what: str) -> None:
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise QueryError(
+            f"the table of {what} has no column {missing[0]!r}, only "
+            f"{', '.join(map(repr, table.column_names)) or 'none'}: rename yours"
+        )
+
+
+def _checked(groups: Groups, what: str) -> Groups:
+    if not len(groups):
+        raise QueryError(
+            f"nothing to learn from: the {what} hold no two different tracks of the catalog that "
+            f"belong together ({groups.unknown} rows name tracks that it does not have)"
+        )
+    return groups
+
+
+def _rows(column: pa.ChunkedArray, track_ids: pa.Array) -> Ints:
+    """Each id's row among the catalog's; -1 where it is not there."""
+    ids = pc.cast(column, pa.string())
+    found: Ints = pc.fill_null(pc.index_in(ids, value_set=track_ids), -1).to_numpy()
+    return found.astype(np.int64)
+
+
+def _codes(column: pa.ChunkedArray) -> Ints:
+    """A number for each distinct value, by first sight; -1 for null."""
+    encoded = pc.dictionary_encode(column).combine_chunks()
+    codes: Ints = pc.fill_null(encoded.indices, -1).to_numpy()
+    return codes.astype(np.int64)
+
+
+def _weights(table: pa.Table, what: str) -> NDArray[np.float32]:
+    if "weight" not in table.column_names:
+        return np.ones(table.num_rows, np.float32)
+    weights = pc.fill_null(pc.cast(table["weight"], pa.float32()), 1).to_numpy()
+    bad = np.flatnonzero(~np.isfinite(weights))
+    if len(bad):
+        raise QueryError(
+            f"row {bad[0] + 1} of the {what} has the weight {weights[bad[0]]}: give finite numbers"
+        )
+    return np.asarray(weights, np.float32)
+
+
+def _sessions(users: Ints, seconds: Ints, gap: float) -> Ints:
+    """The number of each listen's session."""
+    order = np.lexsort((seconds, users))
+    new = np.append(True, (np.diff(users[order]) != 0) | (np.diff(seconds[order]) > gap))
+    sessions = np.empty(len(users), np.int64)
+    sessions[order] = np.cumsum(new[: len(order)]) - 1
+    return sessions
+
+
+def _matrix(
+    groups: Ints, tracks: Ints, weights: NDArray[np.float32], count: int, width: int
+) -> csr_matrix:
+    """Weights summed over repetitions."""
+    matrix = csr_matrix((weights, (groups, tracks)), shape=(count, width), dtype=np.float32)
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _logged(matrix: csr_matrix) -> csr_matrix:
+    """1 + ln weight, so that a track on repeat does not drown the rest; 0 at the least."""
+    found = matrix.copy()
+    found.data = np.where(found.data > 1, 1 + np.log(np.maximum(found.data, 1)), found.data)
+    return found
+
+
+def _scaled(matrix: csr_matrix, columns: NDArray[np.float32]) -> csr_matrix:
+    """The matrix times a number a column; what becomes zero goes."""
+    found = matrix.copy()
+    found.data = found.data * columns[found.indices]
+    found.eliminate_zeros()
+    return found
+
+
+def _of_two(matrix: csr_matrix) -> csr_matrix:
+    """The groups of at least two tracks."""
+    return matrix[np.flatnonzero(np.diff(matrix.indptr) > 1)]

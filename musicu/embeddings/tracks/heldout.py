@@ -1,0 +1,95 @@
+"""What an encoder finds of tracks that training never saw, beside what simpler ways find.
+
+Convention. Tracks are held out at random, whole: neither their groups nor their collaborative
+vectors are known. Each group with held-out tracks asks for them, by the mean of its other tracks,
+among all that are held out; recall@10 is the share of its held-out tracks among the first ten,
+averaged over groups. A tie is broken by a draw that is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from musicu.embeddings.tracks.features import Features, Floats
+
+K = 10
+_MOST_GROUPS = 1000
+_MOST_TRACKS = 2000
+_FEWEST = 20  # held-out tracks; fewer say nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """Held-out tracks, int64 [heldout], and the groups that ask for them.
+
+    known, wanted: csr [groups, tracks], the groups' other tracks and their held-out ones.
+    ties: float64 [heldout], less than any difference that counts.
+    """
+
+    tracks: NDArray[np.int64]
+    known: csr_matrix
+    wanted: csr_matrix
+    ties: NDArray[np.float64]
+
+    def recall(self, vectors: Floats) -> float:
+        """Recall@10 of vectors of all tracks, float32 [tracks, dim]; zeros say nothing."""
+        means = np.asarray(self.known @ vectors)
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+        scores = means @ vectors[self.tracks].T + self.ties
+        first = np.argsort(-scores, axis=1, kind="stable")[:, :K]
+        wanted = self.wanted[:, self.tracks]
+        found = np.take_along_axis(wanted.toarray(), first, axis=1) > 0
+        return float(np.mean(found.sum(axis=1) / np.diff(wanted.indptr)))
+
+
+def choose_heldout(
+    members: csr_matrix, share: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """A share of the tracks that are in groups, at random: bool [tracks]; none of a few tracks."""
+    grouped = np.flatnonzero(np.bincount(members.indices, minlength=members.shape[1]))
+    count = min(int(share * len(grouped)), _MOST_TRACKS)
+    chosen = np.zeros(members.shape[1], bool)
+    if count >= _FEWEST:
+        chosen[rng.choice(grouped, count, replace=False)] = True
+    return chosen
+
+
+def heldout_trial(
+    members: csr_matrix, heldout: NDArray[np.bool_], rng: np.random.Generator
+) -> HeldOut | None:
+    """The trial of held-out tracks; None where no group could ask for any."""
+    keep = members[:, ~heldout], members[:, heldout]
+    asking = np.flatnonzero((np.diff(keep[0].indptr) > 0) & (np.diff(keep[1].indptr) > 0))
+    if not len(asking):
+        return None
+    if len(asking) > _MOST_GROUPS:
+        asking = np.sort(rng.choice(asking, _MOST_GROUPS, replace=False))
+    groups = members[asking]
+    known, wanted = (_only(groups, mask) for mask in (~heldout, heldout))
+    tracks = np.flatnonzero(heldout)
+    return HeldOut(tracks, known, wanted, rng.random(len(tracks)) * 1e-7)
+
+
+def simpler_ways(features: Features, keys: Floats) -> Mapping[str, Floats]:
+    """Vectors that take no learning: content as it is, the artist's other tracks, and chance."""
+    rng = np.random.default_rng(0)
+    found = {"chance": rng.normal(size=keys.shape).astype(np.float32), "content": keys}
+    if "past" in features.blocks:
+        own, past = features.blocks["collaborative"], features.blocks["past"]
+        mean, attended = np.split(np.asarray(past), 2, axis=1)
+        missing = ~features.known["collaborative"][:, None]
+        found["artist mean"] = np.where(missing, mean, own).astype(np.float32)
+        found["artist attention"] = np.where(missing, attended, own).astype(np.float32)
+    return found
+
+
+def _only(matrix: csr_matrix, tracks: NDArray[np.bool_]) -> csr_matrix:
+    found = matrix.copy()
+    found.data = found.data * tracks[found.indices]
+    found.eliminate_zeros()
+    return found

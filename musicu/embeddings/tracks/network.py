@@ -1,0 +1,104 @@
+"""The network of a track encoder: forward in plain NumPy, and backward for its training.
+
+Each known block goes through a linear map of its own, each missing one stands as a learned vector;
+their sum h passes one residual layer, and is brought to unit length:
+
+    h = Σ known_m (x_m W_m + b_m) + Σ missing_m u_m;   z = h + relu(h A + a) B;   v = z / ‖z‖
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, issparse
+
+from musicu.embeddings.tracks.features import Features, Floats, Known
+
+Parameters: TypeAlias = dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowGradient:
+    """The gradient of some rows of a matrix, the others' being zero."""
+
+    rows: NDArray[np.int64]
+    values: Floats
+
+
+Gradients: TypeAlias = "dict[str, Floats | RowGradient]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pass:
+    """What the way forward leaves for the way back."""
+
+    features: Features
+    summed: Floats
+    hidden: Floats
+    lengths: Floats
+    vectors: Floats
+
+
+def initial(widths: dict[str, int], dim: int, hidden: int, rng: np.random.Generator) -> Parameters:
+    """Parameters to begin with, for blocks of the given widths."""
+    found: Parameters = {}
+    for name, width in widths.items():
+        found[f"{name}.weight"] = _normal(rng, (width, dim), 1 / np.sqrt(dim))
+        found[f"{name}.bias"] = np.zeros(dim, np.float32)
+        found[f"{name}.missing"] = np.zeros(dim, np.float32)
+    found["hidden.weight"] = _normal(rng, (dim, hidden), 1 / np.sqrt(dim))
+    found["hidden.bias"] = np.zeros(hidden, np.float32)
+    found["out.weight"] = _normal(rng, (hidden, dim), 0.5 / np.sqrt(hidden))
+    return found
+
+
+def forward(parameters: Parameters, features: Features) -> Pass:
+    """Unit vectors of tracks, float32 [tracks, dim], and what `backward` needs."""
+    summed = np.zeros((len(features), parameters["hidden.weight"].shape[0]), np.float32)
+    for name, block in features.blocks.items():
+        known = features.known[name][:, None]
+        mapped = np.asarray(block @ parameters[f"{name}.weight"]) + parameters[f"{name}.bias"]
+        summed += np.where(known, mapped, parameters[f"{name}.missing"])
+    hidden = np.maximum(summed @ parameters["hidden.weight"] + parameters["hidden.bias"], 0)
+    out = summed + hidden @ parameters["out.weight"]
+    lengths = np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
+    return Pass(features, summed, hidden, lengths, out / lengths)
+
+
+def backward(parameters: Parameters, done: Pass, wanted: Floats) -> Gradients:
+    """The gradients of the parameters, for that of the unit vectors, float32 [tracks, dim]."""
+    along = np.sum(wanted * done.vectors, axis=1, keepdims=True)
+    out = (wanted - along * done.vectors) / done.lengths
+    hidden = (out @ parameters["out.weight"].T) * (done.hidden > 0)
+    gradients: Gradients = {
+        "out.weight": done.hidden.T @ out,
+        "hidden.weight": done.summed.T @ hidden,
+        "hidden.bias": hidden.sum(axis=0),
+    }
+    summed = out + hidden @ parameters["hidden.weight"].T
+    for name, block in done.features.blocks.items():
+        known = done.features.known[name]
+        gradients[f"{name}.missing"] = summed[~known].sum(axis=0)
+        gradients[f"{name}.bias"] = summed[known].sum(axis=0)
+        gradients[f"{name}.weight"] = _of_weight(block, summed, known)
+    return gradients
+
+
+def _of_weight(block: csr_matrix | Floats, summed: Floats, known: Known) -> Floats | RowGradient:
+    """The gradient of a block's map; of a sparse block, only the rows that it touches."""
+    if not issparse(block):
+        return np.asarray(block)[known].T @ summed[known]
+    turned = block.T.tocsr()
+    rows = np.flatnonzero(np.diff(turned.indptr))
+    part = csr_matrix(
+        (turned.data, turned.indices, np.append(0, turned.indptr[rows + 1])),
+        shape=(len(rows), block.shape[0]),
+    )
+    return RowGradient(rows, np.asarray(part @ summed))
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Floats:
+    return (rng.normal(size=shape) * scale).astype(np.float32)

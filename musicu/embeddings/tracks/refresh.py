@@ -1,0 +1,71 @@
+"""Track encoders in a catalog: the model in `models/<name>/`, its vectors in `vectors/<name>/`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from musicu.catalog.catalog import Catalog
+from musicu.catalog.files import plain_errors
+from musicu.catalog.imported import put_vectors
+from musicu.catalog.lock import write_lock
+from musicu.catalog.manifest import TRACK_KEY, ModelEntry
+from musicu.catalog.store import Store
+from musicu.embeddings.cards import ModelCard, read_card
+from musicu.embeddings.tracks.encoder import TrackEncoder
+from musicu.errors import CatalogError
+
+ROOM = "models"
+
+
+def add_track_model(catalog: str | Path, encoder: TrackEncoder) -> ModelCard:
+    """Keep an encoder in a catalog, with the vectors of all its tracks; one of its name goes.
+
+    Raises CatalogError where the name is that of vectors from elsewhere.
+    """
+    folder = Path(catalog)
+    with write_lock(folder):
+        store = Store.open(folder)
+        room = folder / ROOM / encoder.name
+        if encoder.name in store.manifest.models and not (room / "card.json").is_file():
+            raise CatalogError(
+                f"{folder} has vectors of another model under the name {encoder.name!r}: choose "
+                "another name"
+            )
+        fresh = room.with_name(f".{encoder.name}.new")
+        with plain_errors(room):
+            shutil.rmtree(fresh, ignore_errors=True)
+            encoder.save(fresh)
+            shutil.rmtree(room, ignore_errors=True)
+            fresh.replace(room)
+        card = read_card(room)
+        _encode(store, encoder, card)
+        store.clean()
+    return card
+
+
+def refresh_track_vectors(catalog: str | Path) -> list[str]:
+    """Encode the tracks of a catalog anew with each track encoder that it holds.
+
+    For when tracks, metadata or vectors of sound have changed; returns the encoders' names.
+    """
+    folder = Path(catalog)
+    cards = [read_card(path.parent) for path in sorted((folder / ROOM).glob("[!.]*/card.json"))]
+    if not cards:
+        return []
+    with write_lock(folder):
+        store = Store.open(folder)
+        for card in cards:
+            _encode(store, TrackEncoder.load(card.folder), card)
+        store.clean()
+    return [card.name for card in cards]
+
+
+def _encode(store: Store, encoder: TrackEncoder, card: ModelCard) -> None:
+    """Put the vectors of all tracks in the place of those that the model had."""
+    catalog = Catalog(store)
+    heard = encoder.audio_model if encoder.audio_model in catalog.models() else None
+    audio = catalog.vectors(heard) if heard else None
+    found = encoder.encode(catalog.tracks(), audio)
+    entry = ModelEntry(card.fingerprint, card.dim, TRACK_KEY)
+    put_vectors(store, card.name, entry, found.ids, found.values, replace=True)

@@ -1,0 +1,101 @@
+"""The files of a track encoder's model folder, as plain arrays and tables.
+
+card.json             what the model is
+network.safetensors   weights, bins, idf and projections
+vocabulary.json       the tokens of each kind of word, in the order of the weights' rows
+discography.parquet   track_id, artists, vector (collaborative), key; not where there are none
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import load_file, save_file
+
+from musicu.catalog.rows import vector_column
+from musicu.embeddings.cards import FORMAT_VERSION
+from musicu.embeddings.tracks.artists import Discography
+from musicu.embeddings.tracks.features import FeatureSpace, Floats, Vocabulary
+
+KIND = "track"
+NETWORK, VOCABULARY, DISCOGRAPHY = "network.safetensors", "vocabulary.json", "discography.parquet"
+
+
+def write_card(
+    folder: Path, name: str, dim: int, files: list[str], about: Mapping[str, Any]
+) -> None:
+    """Write `card.json`; a track encoder hears nothing itself, so it has no windows."""
+    card = {
+        "format": FORMAT_VERSION,
+        "name": name,
+        "kind": KIND,
+        "dim": dim,
+        "sample_rate": 0,
+        "windows": {"seconds": 0.0, "count": 0},
+        "files": files,
+        "about": dict(about),
+    }
+    (folder / "card.json").write_text(
+        json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
+
+
+def write_arrays(folder: Path, space: FeatureSpace, **rooms: Mapping[str, Floats]) -> None:
+    """Write the feature space and rooms of arrays, each under "room.name"."""
+    arrays = {f"{room}.{name}": a for room, found in rooms.items() for name, a in found.items()}
+    arrays |= {f"idf.{kind}": found.idf for kind, found in space.vocabularies.items()}
+    arrays |= {f"edges.{name}": edges for name, edges in space.edges.items()}
+    if space.audio_mean is not None:
+        arrays["audio.mean"] = space.audio_mean
+    plain = {name: np.ascontiguousarray(values, np.float32) for name, values in arrays.items()}
+    save_file(plain, folder / NETWORK)
+    words = {kind: list(found.places) for kind, found in space.vocabularies.items()}
+    (folder / VOCABULARY).write_text(json.dumps(words, ensure_ascii=False), "utf-8")
+
+
+def read_arrays(folder: Path) -> tuple[FeatureSpace, dict[str, dict[str, Floats]]]:
+    """The feature space, and the rooms of arrays; raises what the readers raise."""
+    rooms: dict[str, dict[str, Floats]] = {}
+    for name, values in sorted(load_file(folder / NETWORK).items()):
+        room, _, rest = name.partition(".")
+        rooms.setdefault(room, {})[rest] = values
+    words: dict[str, list[str]] = json.loads((folder / VOCABULARY).read_text("utf-8"))
+    vocabularies = {
+        kind: Vocabulary({token: i for i, token in enumerate(tokens)}, rooms["idf"][kind])
+        for kind, tokens in words.items()
+    }
+    mean = rooms.get("audio", {}).get("mean")
+    return FeatureSpace(vocabularies, rooms.get("edges", {}), mean), rooms
+
+
+def write_discography(folder: Path, found: Discography) -> None:
+    """Write the collaborative vectors with their artists."""
+    table = pa.table(
+        {
+            "track_id": pa.array(found.ids, pa.string()),
+            "artists": pa.array(found.artists, pa.list_(pa.string())),
+            "vector": vector_column(found.vectors),
+            "key": vector_column(found.keys),
+        }
+    )
+    pq.write_table(table, folder / DISCOGRAPHY, compression="zstd")
+
+
+def read_discography(folder: Path) -> Discography:
+    """The collaborative vectors with their artists; raises what the reader raises."""
+    with pq.ParquetFile(folder / DISCOGRAPHY) as file:
+        table = file.read()
+    ids = np.asarray(table["track_id"].to_pylist(), object)
+    vectors, keys = (_matrix(table[name].combine_chunks()) for name in ("vector", "key"))
+    return Discography(ids, table["artists"].to_pylist(), vectors, keys)
+
+
+def _matrix(column: pa.FixedSizeListArray) -> Floats:
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat, np.float32).reshape(len(column), -1)

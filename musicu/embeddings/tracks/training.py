@@ -1,0 +1,164 @@
+"""The contrastive loop: tracks of a group point at another track of it, among all of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from musicu.embeddings.tracks.config import TrackConfig
+from musicu.embeddings.tracks.features import CONTENT, Block, Features, Floats
+from musicu.embeddings.tracks.network import Parameters, backward, forward, initial
+from musicu.embeddings.tracks.optimiser import Adam
+
+Ints = NDArray[np.int64]
+Watch = Callable[[int, float, Parameters], None]
+
+_UNWANTED = np.float32(-1e9)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Groups, a target of each, and other tracks of it as context.
+
+    groups, targets: int64 [batch]; contexts: int64 [batch, context]; weights: float32
+    [batch, context], summing to 1 over a row, 0 for contexts that do not count.
+    """
+
+    groups: Ints
+    targets: Ints
+    contexts: Ints
+    weights: Floats
+
+
+class Sampler:
+    """Draws batches: a group, a target among its tracks, some others as its context."""
+
+    def __init__(self, members: csr_matrix, config: TrackConfig, rng: np.random.Generator) -> None:
+        self._members, self._config, self._rng = members, config, rng
+        sizes = np.diff(members.indptr)
+        chances = np.sqrt(sizes.astype(np.float64))  # long histories say more, but not in full
+        self._cumulated = np.cumsum(chances / chances.sum())
+        per_group = chances / chances.sum() / sizes
+        drawn = np.bincount(members.indices, np.repeat(per_group, sizes), members.shape[1])
+        self.log_chance = np.log(np.maximum(drawn, 1e-12)).astype(np.float32)
+
+    def draw(self) -> Batch:
+        """A batch; the number of contexts that count varies from one to all."""
+        size, width = self._config.batch, self._config.context
+        found = np.searchsorted(self._cumulated, self._rng.random(size), side="right")
+        groups = np.minimum(found, len(self._cumulated) - 1)
+        first = self._members.indptr[groups]
+        count = self._members.indptr[groups + 1] - first
+        target = (self._rng.random(size) * count).astype(np.int64)
+        apart = 1 + (self._rng.random((size, width)) * (count - 1)[:, None]).astype(np.int64)
+        context = first[:, None] + (target[:, None] + apart) % count[:, None]
+        weights = (np.arange(width) < self._rng.integers(1, width + 1, size)[:, None]).astype("f4")
+        indices = self._members.indices
+        return Batch(
+            groups,
+            indices[first + target].astype(np.int64),
+            indices[context].astype(np.int64),
+            weights / weights.sum(axis=1, keepdims=True),
+        )
+
+    def shared(self, batch: Batch) -> NDArray[np.bool_]:
+        """Where a target belongs to another's group, and is no negative: bool [batch, batch]."""
+        held = self._members[batch.groups][:, batch.targets].toarray() > 0
+        np.fill_diagonal(held, False)
+        return held
+
+
+def train(
+    features: Features, members: csr_matrix, config: TrackConfig, watch: Watch | None = None
+) -> Parameters:
+    """Fit a network to groups of tracks; deterministic by the config's seed.
+
+    features: of all tracks, [tracks]; members: csr [groups, tracks]. `watch` is told the step,
+    the loss and the parameters as they stand after it.
+    """
+    rng = np.random.default_rng(config.seed)
+    widths = {name: block.shape[1] for name, block in features.blocks.items()}
+    parameters = initial(widths, config.dim, config.hidden, rng)
+    sampler, adam = Sampler(members, config, rng), Adam(parameters, config.weight_decay)
+    for step in range(config.steps):
+        batch = sampler.draw()
+        rows = np.concatenate([batch.targets, batch.contexts.ravel()])
+        shown = hidden_at_random(features.take(rows), len(batch.targets), config, rng)
+        done = forward(parameters, shown)
+        offsets = config.popularity_correction * sampler.log_chance[batch.targets]
+        loss, wanted = contrast(
+            done.vectors, batch.weights, sampler.shared(batch), offsets, config.temperature
+        )
+        rate = config.learning_rate * 0.5 * (1 + np.cos(np.pi * step / config.steps))
+        adam.step(backward(parameters, done, wanted), rate)
+        if watch:
+            watch(step + 1, loss, parameters)
+    return parameters
+
+
+def contrast(
+    vectors: Floats,
+    weights: Floats,
+    shared: NDArray[np.bool_],
+    offsets: Floats,
+    temperature: float,
+) -> tuple[float, Floats]:
+    """The loss of a batch, and its gradient by the vectors.
+
+    vectors: float32 [batch + batch * context, dim], the targets, then the contexts. The context of
+    group i, averaged by its weights and brought to unit length, is q_i; with targets v_j,
+
+        loss = −mean_i log( exp(s_ii) / Σ_j exp(s_ij) ),   s_ij = q_i·v_j / temperature − offset_j
+
+    over the j that are not shared (InfoNCE, van den Oord et al., 2018, with logQ as offset).
+    """
+    size, width = weights.shape
+    targets, contexts = vectors[:size], vectors[size:].reshape(size, width, -1)
+    mean = np.einsum("bc,bcd->bd", weights, contexts)
+    lengths = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
+    queries = mean / lengths
+    scores = queries @ targets.T / np.float32(temperature) - offsets
+    scores[shared] = _UNWANTED
+    scores -= scores.max(axis=1, keepdims=True)
+    chances = np.exp(scores)
+    total = chances.sum(axis=1, keepdims=True)
+    loss = float(np.mean(np.log(total[:, 0]) - np.diag(scores)))
+    pull = chances / total
+    pull[np.arange(size), np.arange(size)] -= 1
+    pull /= np.float32(size * temperature)
+    by_query = pull @ targets
+    by_mean = (by_query - np.sum(by_query * queries, axis=1, keepdims=True) * queries) / lengths
+    by_context = weights[..., None] * by_mean[:, None, :]
+    return loss, np.concatenate([pull.T @ queries, by_context.reshape(size * width, -1)])
+
+
+def hidden_at_random(
+    features: Features, targets: int, config: TrackConfig, rng: np.random.Generator
+) -> Features:
+    """Features with tokens and whole blocks hidden, so that no track depends on one of them.
+
+    A target never shows its collaborative vector, as it is to be found before anyone played it.
+    A track keeps at least one of the blocks that were known of it.
+    """
+    blocks: dict[str, Block] = {}
+    hide = {name: rng.random(len(features)) < config.modality_dropout for name in features.blocks}
+    if "collaborative" in hide:
+        hide["collaborative"][:targets] = True
+    known = {name: features.known[name] & ~hide[name] for name in features.blocks}
+    lost = ~np.any(list(known.values()), axis=0)
+    for name in known:
+        known[name] |= lost & features.known[name] & (name in CONTENT)
+    for name, block in features.blocks.items():
+        if isinstance(block, csr_matrix):
+            keep = (rng.random(block.nnz) >= config.token_dropout).astype(np.float32)
+            keep *= np.repeat(known[name], np.diff(block.indptr))
+            kept = csr_matrix((block.data * keep, block.indices, block.indptr), block.shape)
+            kept.eliminate_zeros()
+            blocks[name] = kept
+        else:
+            blocks[name] = np.where(known[name][:, None], block, 0).astype(np.float32)
+    return Features(blocks, known)
