@@ -165,7 +165,7 @@ def test_shelf_writes_table_page_and_playlist(
     musicu: Command, demo_catalog: Path, seed: str, tmp_path: Path
 ) -> None:
     page, playlist = tmp_path / "shelf.html", tmp_path / "shelf.m3u8"
-    done = musicu("shelf", demo_catalog, "--like", seed, "--html", page, "--m3u8", playlist)
+    done = musicu("shelf", demo_catalog, "--like", seed, "--html", page, "--to", playlist)
     assert done.code == 0
     assert "More like" in done.out
     assert "<audio" in page.read_text("utf-8")

@@ -18,7 +18,7 @@ LAYERS = [
     {"embeddings"},
     {"pipeline"},
     {"retrieval"},
-    {"audit"},
+    {"audit", "playlists"},
     {"candidates"},
     {"shelves"},
     {"datasets"},

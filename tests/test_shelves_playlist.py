@@ -15,8 +15,9 @@ import pytest
 from shelves_samples import table, vectors
 
 from musicu.errors import QueryError
+from musicu.playlists.m3u import write
+from musicu.playlists.places import Placing
 from musicu.shelves import Rules, Shelf, build_shelf
-from musicu.shelves.playlist import m3u8_text
 from musicu.shelves.shelf import SHELF
 
 
@@ -44,7 +45,8 @@ def test_playlist_has_two_lines_a_track() -> None:
         named("Ann/One.flac", Path("/music"), title="One", artists=["Ann"], duration_seconds=61.6),
         named("x.mp3", Path("/elsewhere"), title="Two\nLines", artists=["B\ro", "Cy"]),
     ]
-    assert m3u8_text(shelf_of(rows), Path("/music/lists")).split("\n") == [
+    text = write(shelf_of(rows).playlist(), Placing(Path("/music/lists")))
+    assert text.split("\n") == [
         "#EXTM3U",
         "#PLAYLIST:A shelf",
         "#EXTINF:62,Ann - One",
@@ -56,7 +58,8 @@ def test_playlist_has_two_lines_a_track() -> None:
 
 
 def test_absolute_paths_by_option() -> None:
-    text = m3u8_text(shelf_of([named("a.mp3", Path("/music"))]), Path("/music"), "absolute")
+    shelf = shelf_of([named("a.mp3", Path("/music"))])
+    text = write(shelf.playlist(), Placing(Path("/music"), "absolute"))
     assert text.split("\n")[3] == "/music/a.mp3"
 
 
@@ -77,7 +80,7 @@ def test_absolute_paths_by_option() -> None:
 def test_every_name_leads_back_to_its_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"found")
     lists = tmp_path / "lists"
-    shelf_of([named(name, tmp_path)]).to_m3u8(lists / "a.m3u8")
+    shelf_of([named(name, tmp_path)]).to_playlist(lists / "a.m3u8")
     lines = (lists / "a.m3u8").read_bytes().decode("utf-8").split("\n")
     assert len(lines) == 5
     assert not lines[3].startswith("#")
@@ -91,12 +94,12 @@ def test_every_name_leads_back_to_its_file(tmp_path: Path, name: str) -> None:
 
 def test_track_without_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="'t0' has no file"):
-        shelf_of([{}]).to_m3u8(tmp_path / "a.m3u8")
+        shelf_of([{}]).to_playlist(tmp_path / "a.m3u8")
 
 
 def test_unknown_kind_of_paths_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="paths is 'short'"):
-        shelf_of([{}]).to_m3u8(tmp_path / "a.m3u8", paths="short")  # type: ignore[arg-type]
+        shelf_of([{}]).to_playlist(tmp_path / "a.m3u8", paths="short")  # type: ignore[arg-type]
 
 
 def test_table_and_json_say_the_same(tmp_path: Path) -> None:

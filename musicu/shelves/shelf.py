@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import track_file
+from musicu.playlists.entries import Playlist
+from musicu.playlists.files import write_playlist
 from musicu.shelves.reasons import Reason
 from musicu.shelves.rules import Rules
 from musicu.shelves.transitions import Transition
@@ -150,21 +152,24 @@ class Shelf:
             write_atomically(Path(path), lambda to: to.write_text(text + "\n", encoding="utf-8"))
         return text
 
-    def to_m3u8(
+    def to_playlist(
         self, path: str | Path, *, paths: Literal["relative", "absolute"] = "relative"
     ) -> None:
-        """Write the shelf as a playlist that players open: see `musicu.shelves.playlist`.
+        """Write the shelf as a playlist: .m3u8, .xspf, .jspf or .csv, by the path's ending.
 
-        Raises QueryError where an item has no file, CatalogError where the disk refuses.
+        Raises QueryError where an item has no file or for another ending, CatalogError where the
+        disk refuses.
         """
-        from musicu.shelves.playlist import write_m3u8
+        write_playlist(self.playlist(), path, paths=paths)
 
-        write_m3u8(self, Path(path), paths)
+    def playlist(self) -> Playlist:
+        """The shelf as a playlist, to be written or gathered in a folder."""
+        return Playlist.of_tracks(self.title, [item.row for item in self.items])
 
     def to_html(
         self,
         path: str | Path,
-        audio: Literal["relative", "absolute", "embedded"] = "relative",
+        audio: Literal["relative", "absolute", "embedded", "copied"] = "relative",
         *,
         embed_limit_bytes: int = 100_000_000,
     ) -> list[str]:
@@ -172,7 +177,8 @@ class Shelf:
 
         audio: "relative" names the files as seen from the page (move both together),
             "absolute" names them by their full path, "embedded" puts them into the page, in
-            order, as long as they fit into `embed_limit_bytes`.
+            order, as long as they fit into `embed_limit_bytes`, "copied" puts copies into a
+            folder `music` beside the page.
         Returns a sentence for each track that cannot be played there, and why; the page says
         the same. Raises CatalogError where the disk refuses.
         """

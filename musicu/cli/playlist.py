@@ -1,0 +1,99 @@
+"""`musicu playlist`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musicu.cli.output import note, print_json, print_table, safe
+from musicu.errors import QueryError
+
+if TYPE_CHECKING:
+    from musicu.playlists import Playlist
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command()
+@click.argument("playlist", type=_FILE)
+@click.option("--catalog", type=_FOLDER, help="Take files and tags from this catalog's tracks.")
+@click.option(
+    "--to", type=_FILE, help="Write it: .m3u8, .m3u, .xspf, .jspf or .csv, by the name's ending."
+)
+@click.option("--absolute", is_flag=True, help="Name files by their full path.")
+@click.option("--copy-to", type=_FOLDER, help="Copy the files into this folder, in order.")
+@click.option("--link-to", type=_FOLDER, help="Link the files into this folder, in order.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+def playlist(
+    playlist: Path,
+    catalog: Path | None,
+    to: Path | None,
+    absolute: bool,
+    copy_to: Path | None,
+    link_to: Path | None,
+    as_json: bool,
+) -> int:
+    """Read a PLAYLIST, find its tracks in a catalog, write it anew or gather its files.
+
+    Reads and writes M3U, M3U8, XSPF, JSPF and CSV. With --catalog, an entry is found by its file,
+    id, ISRC, by the end of its path, or by artist and title, and what is not found is left out.
+    """
+    from musicu.playlists import read_playlist, write_playlist
+
+    read = read_playlist(playlist)
+    found, rows = _matched(read, catalog) if catalog else (read, _told(read))
+    _print(rows, as_json)
+    if to:
+        write_playlist(found, to, paths="absolute" if absolute else "relative")
+        note(f"playlist: {to}")
+    gather(found, copy_to, link_to)
+    missing = len(read.entries) - len(found.entries)
+    if missing:
+        note(f"{missing} of {len(read.entries)} are not in {catalog}")
+    return 1 if missing else 0
+
+
+def gather(playlist: Playlist, copy_to: Path | None, link_to: Path | None) -> None:
+    """Copy and link a playlist's files, where folders are given."""
+    from musicu.playlists import place_tracks
+
+    if copy_to:
+        note(f"{len(place_tracks(playlist, copy_to))} files in {copy_to}")
+    if link_to:
+        note(f"{len(place_tracks(playlist, link_to, 'link'))} links in {link_to}")
+
+
+def _matched(read: Playlist, catalog: Path) -> tuple[Playlist, list[dict[str, Any]]]:
+    """The playlist in the catalog's words, and what each entry was found by."""
+    from musicu.catalog.catalog import Catalog
+    from musicu.playlists import Playlist, match_playlist
+
+    found = match_playlist(read, Catalog.open(catalog).tracks())
+    if found and not any(one.row for one in found):
+        raise QueryError(f"none of the {len(found)} tracks is in {catalog}")
+    rows = [
+        {**row, "found_by": one.by, "track_id": one.row["track_id"] if one.row else None}
+        for row, one in zip(_told(read), found, strict=True)
+    ]
+    return Playlist.of_tracks(read.title, [one.row for one in found if one.row]), rows
+
+
+def _told(read: Playlist) -> list[dict[str, Any]]:
+    return [
+        {"title": e.title, "artist": e.artist, "place": str(e.file) if e.file else e.url}
+        for e in read.entries
+    ]
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            print_json(row)
+    elif rows:
+        table = [
+            [i, *(safe(v) if v else None for v in row.values())] for i, row in enumerate(rows, 1)
+        ]
+        print_table(["", *(name.replace("_", " ") for name in rows[0])], table)

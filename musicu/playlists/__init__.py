@@ -1,0 +1,17 @@
+"""Playlists in and out: M3U8, XSPF, JSPF and CSV, matched to a catalog, copied to a folder."""
+
+from musicu.playlists.entries import Entry, Playlist
+from musicu.playlists.files import SUFFIXES, read_playlist, write_playlist
+from musicu.playlists.folder import place_tracks
+from musicu.playlists.matching import Found, match_playlist
+
+__all__ = [
+    "SUFFIXES",
+    "Entry",
+    "Found",
+    "Playlist",
+    "match_playlist",
+    "place_tracks",
+    "read_playlist",
+    "write_playlist",
+]

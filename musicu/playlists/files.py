@@ -1,0 +1,67 @@
+"""Playlists as files: the ending says the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from musicu.catalog.files import write_atomically
+from musicu.catalog.locations import absolute
+from musicu.errors import QueryError, SourceError
+from musicu.playlists import m3u, table, xspf
+from musicu.playlists.entries import Playlist
+from musicu.playlists.places import Paths, Placing
+
+T = TypeVar("T")
+
+_WRITERS: dict[str, Callable[[Playlist, Placing], str]] = {
+    ".m3u8": m3u.write,
+    ".m3u": m3u.write,
+    ".xspf": xspf.write_xspf,
+    ".jspf": xspf.write_jspf,
+    ".csv": table.write,
+}
+_READERS: dict[str, Callable[[bytes, Path], Playlist]] = {
+    ".m3u8": m3u.read,
+    ".m3u": m3u.read,
+    ".xspf": xspf.read_xspf,
+    ".jspf": xspf.read_jspf,
+    ".csv": table.read,
+}
+SUFFIXES = tuple(_WRITERS)
+
+
+def write_playlist(playlist: Playlist, path: str | Path, *, paths: Paths = "relative") -> None:
+    """Write a playlist in the format of the path's ending; relative paths are seen from its folder.
+
+    Raises QueryError for another ending or an entry without a place, CatalogError where the disk
+    refuses.
+    """
+    path = Path(path)
+    text = _by_ending(path, _WRITERS)(playlist, Placing(absolute(path).parent, paths))
+    write_atomically(path, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def read_playlist(path: str | Path) -> Playlist:
+    """Read a playlist; its title is the file's name where it has none.
+
+    Raises SourceError where the file cannot be read or is no such playlist, QueryError for an
+    unknown ending.
+    """
+    path = Path(path)
+    read = _by_ending(path, _READERS)
+    try:
+        found = read(path.read_bytes(), absolute(path).parent)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    except SourceError as error:
+        raise SourceError(f"{path}: {error}") from error
+    return Playlist(found.title or path.stem, found.entries)
+
+
+def _by_ending(path: Path, known: Mapping[str, T]) -> T:
+    found = known.get(path.suffix.lower())
+    if found is None:
+        raise QueryError(f"{path.name!r} is no playlist: name a file in {' '.join(SUFFIXES)}")
+    return found
