@@ -220,7 +220,8 @@ def _tables() -> Reader:
     from musicu.catalog.sources import open_source
 
     def feed(path: Path) -> None:
-        for _ in open_source(path):
+        source = open_source(path)
+        for _ in source.rows() if source.rows else source:
             pass
 
     return make_tables, feed

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 #: Cases of each reader in the quick set, and before a release.
-QUICK = {"audio": 40, "tags": 150, "tables": 150, "catalogs": 60, "models": 15}
+QUICK = {"audio": 25, "tags": 60, "tables": 60, "catalogs": 25, "models": 10}
 MANY = {"audio": 3000, "tags": 4000, "tables": 4000, "catalogs": 2000, "models": 500}
 
 

@@ -116,6 +116,8 @@ class TableSource:
 
         Raises SourceError where a cell has no value of its column's type.
         """
+        if not self.has_files:
+            raise SourceError(f"the table names no files: it needs a column {PATH_NAMES[0]!r}")
         paths = [absolute(path, self._base) for path in self._paths]
         root = str(self._root) if self._root else common_root(paths, self._base)
         names = relative_names(paths, root)
