@@ -21,7 +21,6 @@ _COMMANDS = {
     "info": ("inspect", "Say what is in a catalog."),
     "failures": ("inspect", "Say which tracks failed, and why."),
     "playlist": ("playlist", "Convert a playlist, find its tracks, gather its files."),
-    "playlist": ("playlist", "Convert a playlist, find its tracks, gather its files."),
     "audit": ("audit", "Find copies, damage, and tags that cannot be right."),
     "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
     "models": ("inspect", "List the models, or show one's card."),

@@ -1,4 +1,4 @@
-"""`musicu similar` and `musicu shelf`."""
+"""`musicu similar`, and the options that say which tracks may be found."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WHERE_OPTIONS = [
 ]
 
 
-def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+def filters(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which tracks may be found; they arrive as one: `where`."""
     names: list[str] = []
 
@@ -53,17 +53,15 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
-_MODEL = click.option(
-    "-m", "--model", help="Whose vectors; those last added unless told otherwise."
-)
+MODEL = click.option("-m", "--model", help="Whose vectors; those last added unless told otherwise.")
 
 
 @click.command()
-@_filters
+@filters
 @_CATALOG
 @click.argument("tracks", nargs=-1, required=True, metavar="TRACK...")
 @click.option("-k", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
-@_MODEL
+@MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 def similar(
     catalog: Path, tracks: tuple[str, ...], k: int, model: str | None, where: Any, as_json: bool
@@ -101,67 +99,3 @@ def _print_hits(found: pa.Table) -> None:
 def _title(row: dict[str, Any]) -> str:
     """A track's title, else its path."""
     return row["title"] or row["path"] or ""
-
-
-@click.command()
-@_filters
-@_CATALOG
-@click.option("--like", required=True, metavar="TRACK", help='An id, a path, or "Artist - Title".')
-@click.option("-n", "--size", type=click.IntRange(min=1), default=20, show_default=True)
-@click.option("--max-per-artist", type=click.IntRange(min=1), help="2 unless told otherwise.")
-@click.option("--max-per-album", type=click.IntRange(min=1), help="2 unless told otherwise.")
-@click.option("--diversity", type=click.FloatRange(0, 1), help="0: nearest, 1: most varied.")
-@click.option("--block-artist", multiple=True, help="Never show this artist.")
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page with players.")
-@click.option(
-    "--audio",
-    type=click.Choice(["relative", "absolute", "embedded"]),
-    default="relative",
-    show_default=True,
-    help="How the page finds the music: beside it, by full path, or inside it.",
-)
-@click.option("--m3u8", type=click.Path(path_type=Path), help="Write a playlist.")
-@_MODEL
-@click.option("--json", "as_json", is_flag=True, help="Print the shelf as JSON.")
-def shelf(
-    catalog: Path,
-    like: str,
-    size: int,
-    where: Any,
-    model: str | None,
-    html: Path | None,
-    audio: Any,
-    m3u8: Path | None,
-    as_json: bool,
-    **limits: Any,
-) -> None:
-    """Build a shelf of what sounds like a track of CATALOG.
-
-    One recording stands once, no artist floods it, and every item says why it is there.
-    """
-    from musicu.shelves import more_like
-
-    opened = Catalog.open(catalog)
-    seed = find_track(opened.tracks(), like)
-    built = more_like(opened, seed, size=size, where=where, model=model, rules=_rules(**limits))
-    if as_json:
-        click.echo(built.to_json())
-    else:
-        rows = [[item.position, item.title, item.artist, item.score, item.reason] for item in built]
-        click.echo(built.title)
-        print_table(["", "title", "artist", "score", "why"], rows)
-    if html:
-        for problem in built.to_html(html, audio=audio):
-            note(problem)
-        note(f"page: {html}")
-    if m3u8:
-        built.to_m3u8(m3u8)
-        note(f"playlist: {m3u8}")
-
-
-def _rules(block_artist: tuple[str, ...], **limits: Any) -> Any:
-    """The rules of a shelf, with their defaults where an option was not given."""
-    from musicu.shelves import Rules
-
-    given = {name: value for name, value in limits.items() if value is not None}
-    return Rules(blocked_artists=frozenset(block_artist), **given)

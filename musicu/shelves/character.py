@@ -50,7 +50,7 @@ class Scale:
 
     def apart(self, track: Mapping[str, Any]) -> float:
         """How many spreads a track lies from the middle."""
-        return abs(track[self.column] - self.middle) / self.spread
+        return abs(float(track[self.column]) - self.middle) / self.spread
 
 
 class Character:
@@ -62,7 +62,7 @@ class Character:
         self.scales: tuple[Scale, ...] = tuple(scale for scale in found if scale is not None)
 
     def shared(self, a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, str]:
-        """The words that hold of both tracks, by descriptor: those most so, first, at most three."""
+        """The words that hold of both tracks, by descriptor: the strongest three at most."""
         theirs, mine = self.words(a), self.words(b)
         common = [scale for scale in self.scales if self._agree(scale, mine, theirs)]
         common.sort(key=lambda scale: -min(scale.apart(a), scale.apart(b)))

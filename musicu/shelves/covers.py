@@ -6,7 +6,7 @@ import base64
 import hashlib
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,21 +20,25 @@ MAX_SIDE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """A picture as a data URL, and the hue (0 to 359) that goes with it."""
+    """A picture's address, and the hue (0 to 359) that goes with it."""
 
     url: str
     hue: int
     drawn: bool
 
 
-def cover_of(track: ShelfTrack) -> Cover:
-    """The picture in the track's file where it has a usable one, else a drawn cover."""
+def cover_of(track: ShelfTrack, keep: Callable[[bytes, str], str] | None = None) -> Cover:
+    """The picture in the track's file where it has a usable one, else a drawn cover.
+
+    keep: takes a picture and its media type, and gives its address; a data URL without it.
+    """
+    address = keep or data_url
     name = fold(track.row.get("album")) or track.track_id
     key = "\0".join([name, *sorted(artist_keys(track.row))[:1]])
     picture = read_picture(track.file) if track.file is not None else None
     if picture is not None and (kind := picture_type(picture)) is not None:
-        return Cover(data_url(picture, kind), hue_of(key), drawn=False)
-    return Cover(data_url(drawn_cover(key).encode(), "image/svg+xml"), hue_of(key), drawn=True)
+        return Cover(address(picture, kind), hue_of(key), drawn=False)
+    return Cover(address(drawn_cover(key).encode(), "image/svg+xml"), hue_of(key), drawn=True)
 
 
 def read_picture(file: Path) -> bytes | None:

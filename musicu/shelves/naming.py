@@ -19,6 +19,8 @@ TAG_SHARE = 0.3
 TAG_LIFT = 1.5
 #: A descriptor names a group whose median lies so many spreads from the catalog's.
 CONTRAST = 0.6
+#: ... or, where none does, the farthest from so many on.
+FAINT = 0.25
 #: An artist names a group of which this share is theirs.
 ARTIST_SHARE = 0.5
 MAX_WORDS = 2
@@ -78,11 +80,10 @@ class Namer:
 
     def words(self, rows: Sequence[Row]) -> list[str]:
         """The words for how a group's descriptors differ from the catalog's, best first."""
-        return [
-            scale.little if apart < 0 else scale.much
-            for apart, scale in self._character.contrasts(rows)
-            if abs(apart) >= CONTRAST
-        ]
+        found = self._character.contrasts(rows)
+        clear = [pair for pair in found if abs(pair[0]) >= CONTRAST]
+        faint = [pair for pair in found[:1] if abs(pair[0]) >= FAINT]
+        return [scale.little if apart < 0 else scale.much for apart, scale in clear or faint]
 
     def _with_artist(self, name: str, rows: Sequence[Row]) -> str:
         """The name, and whose tracks most of the group are."""

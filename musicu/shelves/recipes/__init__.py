@@ -1,6 +1,7 @@
 """Recipes: shelves by purpose, each a small object that names its candidates and its order."""
 
 from musicu.shelves.recipes.arc import Arc
+from musicu.shelves.recipes.around import AroundTheCatalog
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.recipes.because import BecauseYouListened
 from musicu.shelves.recipes.daily import DailyMixes
@@ -15,6 +16,7 @@ from musicu.shelves.recipes.new import NewForYou
 __all__ = [
     "RECIPES",
     "Arc",
+    "AroundTheCatalog",
     "BecauseYouListened",
     "DailyMixes",
     "DeepCuts",

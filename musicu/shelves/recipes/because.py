@@ -38,11 +38,12 @@ class BecauseYouListened(Recipe):
         return shelves
 
     def _ask(self, world: World, seed: Row, barred: list[Row]) -> Callable[[int], Ask]:
+        short = one_line(ShelfTrack(seed).title, 40)
+
         def ask(pool: int) -> Ask:
             near = world.near([seed["track_id"]], pool, self.where)
             return Ask(
-                title=self.title
-                or f"Because you listened to {one_line(ShelfTrack(seed).title, 40)}",
+                title=self.title or f"Because you listened to {short}",
                 about=f"by {ShelfTrack(seed).artist}",
                 choices=world.choices(near, [Anchor(seed)]),
                 barred=barred,

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from musicu.catalog.identity import Row
+from musicu.catalog.words import one_line
 from musicu.shelves.arranging import flowing
 from musicu.shelves.build import Ask, Choice
 from musicu.shelves.naming import Namer
 from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.recipes.interests import anchors_in
-from musicu.shelves.shelf import Shelf
-from musicu.shelves.world import FIRST_POOL, World
+from musicu.shelves.shelf import Shelf, ShelfTrack
+from musicu.shelves.world import FIRST_POOL, Anchor, World
 
 #: The most tracks of an interest that others are likened to.
 MAX_ANCHORS = 20
@@ -31,25 +32,33 @@ class DailyMixes(Recipe):
 
     def shelves(self, world: World) -> list[Shelf]:
         """A mix an interest, the most important first; no track is in two of them."""
+        interests = world.listener.interests[: self.count]
+        groups = [anchors for i in interests if (anchors := anchors_in(world, i, MAX_ANCHORS))]
         namer = Namer(world.tracks, world.character)
+        names = namer.names([[anchor.row for anchor in group] for group in groups])
         mixes: list[Shelf] = []
-        for interest in world.listener.interests[: self.count]:
-            anchors = anchors_in(world, interest, MAX_ANCHORS)
-            if not anchors:
-                continue
+        for name, anchors in zip(names, groups, strict=True):
             used = world.rows(sorted({t for mix in mixes for t in mix.track_ids})).values()
             near = world.near([a.row["track_id"] for a in anchors], FIRST_POOL, self.where)
-            familiar = [_familiar(c, world.heard) for c in world.choices(near, anchors)]
-            name = namer.name([a.row for a in anchors])
-            mix = self.shelf(world, self._ask(len(mixes), name, familiar, list(used)))
+            choices = [_familiar(c, world.heard) for c in world.choices(near, anchors)]
+            mix = self.shelf(world, self._ask(len(mixes) + 1, name, anchors, choices, list(used)))
             mixes += [mix] if len(mix) else []
         return mixes
 
-    def _ask(self, place: int, name: str, choices: Sequence[Choice], used: list[Row]) -> Ask:
-        """One mix, with its number where it would share its title with others."""
+    def _ask(
+        self,
+        number: int,
+        name: str,
+        anchors: Sequence[Anchor],
+        choices: Sequence[Choice],
+        used: list[Row],
+    ) -> Ask:
+        """One mix, named by its interest; titles of one's own get a number."""
+        artists = dict.fromkeys(ShelfTrack(anchor.row).artist for anchor in anchors)
+        played = one_line(", ".join(list(artists)[:2]), 60)
         return Ask(
-            title=f"{self.title or 'Daily mix'} {place + 1}",
-            about=name,
+            title=f"{self.title} {number}" if self.title else name,
+            about=f"Daily mix {number}: around {played}, which you play",
             choices=choices,
             barred=used,
             arrange=flowing(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from musicu.catalog.identity import Row
-from musicu.catalog.words import one_line
 from musicu.shelves.reasons import Reason
 from musicu.shelves.shelf import ShelfTrack
 from musicu.shelves.world import Anchor, Interest, World, quoted
@@ -27,7 +26,7 @@ def anchors_in(world: World, interest: Interest, count: int) -> list[Anchor]:
 def _reason(row: Row, interest: Interest) -> Reason:
     """Being like a track that the listener listens to."""
     track = ShelfTrack(row)
-    text = f"like {quoted(row)} by {one_line(track.artist, 40)}, which you listen to"
+    text = f"like {quoted(row)}, which you play"
     importance = round(float(interest.importance), 4)
     value = {"track_id": track.track_id, "importance": importance}
     return Reason("interest", value, text, POINTS * importance)

@@ -21,6 +21,7 @@ from typing import Any
 
 from musicu.errors import QueryError
 from musicu.shelves.recipes.arc import Arc
+from musicu.shelves.recipes.around import AroundTheCatalog
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.recipes.because import BecauseYouListened
 from musicu.shelves.recipes.daily import DailyMixes
@@ -48,6 +49,7 @@ _ALL: tuple[type[Recipe], ...] = (
     Arc,
     HarmonicMix,
     FillPlaylist,
+    AroundTheCatalog,
 )
 #: Every recipe by its name.
 RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in _ALL}
@@ -92,6 +94,24 @@ def recipe_of(options: Mapping[str, Any]) -> Recipe:
     if "tracks" in given:
         given["tracks"] = tuple(given["tracks"])
     return kind(**given)
+
+
+def typed(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that were given as text, as the types that the recipe takes; for `recipe_of`."""
+    kind = RECIPES.get(texts.get("recipe", ""))
+    types = {} if kind is None else {field.name: str(field.type) for field in fields(kind)}
+    return {name: _typed(name, value, types.get(name, "str")) for name, value in texts.items()}
+
+
+def _typed(name: str, value: Any, wanted: str) -> Any:
+    if wanted == "tuple[str, ...]":
+        return value if isinstance(value, list) else [value]
+    if wanted not in ("int", "float"):
+        return value
+    try:
+        return int(value) if wanted == "int" else float(value)
+    except (TypeError, ValueError) as error:
+        raise QueryError(f"{name} is {value!r}: it takes a number") from error
 
 
 def _check(kind: type[Recipe], given: Mapping[str, Any]) -> None:

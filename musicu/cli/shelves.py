@@ -1,0 +1,295 @@
+"""`musicu shelf` and `musicu shelves`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musicu.catalog.catalog import Catalog
+from musicu.cli.output import note, print_table
+from musicu.cli.playlist import gather
+from musicu.cli.search import MODEL, filters
+from musicu.errors import QueryError
+
+if TYPE_CHECKING:
+    from musicu.shelves import Recipe, Shelf, World
+
+_CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
+_LISTENS = click.option(
+    "--listens",
+    type=click.Path(path_type=Path),
+    help="What was listened to: CSV or Parquet with user_id, track_id and, if known, timestamp.",
+)
+_USER = click.option("--user", help="Whose listens, where they are several listeners'.")
+_TODAY = click.option(
+    "--today", metavar="DATE", help="The day that decides what is new; the present one otherwise."
+)
+_AUDIO = ["relative", "absolute", "copied"]
+
+
+def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that rules are made of."""
+    for option in (
+        click.option("--block-artist", multiple=True, help="Never show this artist."),
+        click.option("--diversity", type=click.FloatRange(0, 1), help="0: nearest, 1: varied."),
+        click.option(
+            "--max-per-album", type=click.IntRange(min=1), help="2 unless told otherwise."
+        ),
+        click.option(
+            "--max-per-artist", type=click.IntRange(min=1), help="2 unless told otherwise."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@filters
+@_CATALOG
+@click.option("--like", metavar="TRACK", help='An id, a path, or "Artist - Title".')
+@click.option(
+    "--recipe", metavar="NAME|FILE", help="Another recipe than more-like-track, or a TOML file."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help='An option of the recipe: start="Artist - Title", shape=peak, days=30.',
+)
+@_LISTENS
+@_USER
+@_TODAY
+@click.option("-n", "--size", type=click.IntRange(min=1), help="20 unless told otherwise.")
+@_limits
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page with players.")
+@click.option(
+    "--audio",
+    type=click.Choice([*_AUDIO[:2], "embedded", _AUDIO[2]]),
+    default="relative",
+    show_default=True,
+    help="How the page finds the music: beside it, by full path, inside it, or copied.",
+)
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Write a playlist: .m3u8, .xspf, .jspf or .csv."
+)
+@click.option("--copy-to", type=click.Path(path_type=Path), help="Copy the files into a folder.")
+@click.option("--link-to", type=click.Path(path_type=Path), help="Link the files into a folder.")
+@MODEL
+@click.option("--json", "as_json", is_flag=True, help="Print the shelf as JSON.")
+def shelf(
+    catalog: Path,
+    model: str | None,
+    html: Path | None,
+    audio: Any,
+    to: Path | None,
+    copy_to: Path | None,
+    link_to: Path | None,
+    as_json: bool,
+    listens: Path | None,
+    user: str | None,
+    today: str | None,
+    **options: Any,
+) -> None:
+    """Build a shelf from CATALOG: of what sounds like a track, or by another recipe.
+
+    One recording stands once, no artist floods it, and every item says why it is there. Recipes:
+    more-like-track, more-like-artist, because-you-listened, new-for-you, deep-cuts, daily-mixes,
+    journey, arc, harmonic-mix, fill-playlist. Those that make several shelves want --html DIR.
+    """
+    world = _world(catalog, model, listens, user, today)
+    built = [shelf for recipe in _recipes(**options) for shelf in recipe.shelves(world)]
+    _print(built, as_json)
+    if html and len(built) == 1:
+        for problem in built[0].to_html(html, audio=audio):
+            note(problem)
+        note(f"page: {html}")
+    elif html:
+        _write(built, html, "Shelves", audio)
+    if (to or copy_to or link_to) and len(built) != 1:
+        raise QueryError(f"{len(built)} shelves are not one playlist: leave out --to and its kin")
+    if to:
+        built[0].to_playlist(to)
+        note(f"playlist: {to}")
+    if copy_to or link_to:
+        gather(built[0].playlist(), copy_to, link_to)
+
+
+@click.command()
+@filters
+@_CATALOG
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The folder to write."
+)
+@_LISTENS
+@_USER
+@_TODAY
+@click.option(
+    "--recipes", type=click.Path(path_type=Path), help="A TOML file of recipes, [[shelf]] each."
+)
+@click.option("--title", default="Shelves", show_default=True, help="The page's title.")
+@click.option("-n", "--size", type=click.IntRange(min=1), default=20, show_default=True)
+@_limits
+@click.option(
+    "--audio",
+    type=click.Choice(_AUDIO),
+    default="relative",
+    show_default=True,
+    help="How the page finds the music: beside it, by full path, or copied into the folder.",
+)
+@MODEL
+def shelves(
+    catalog: Path,
+    model: str | None,
+    out: Path,
+    listens: Path | None,
+    user: str | None,
+    today: str | None,
+    recipes: Path | None,
+    title: str,
+    audio: Any,
+    size: int,
+    where: Any,
+    **limits: Any,
+) -> None:
+    """Build a page of shelves from CATALOG, into one folder that works offline.
+
+    With --listens: daily mixes, because you listened to …, new for you, deep cuts. Without: new
+    releases, and a shelf for each region of the catalog, named by what sets it apart. Or those of
+    a file of recipes. What a recipe needs and the catalog does not have is said and left out.
+    """
+    from musicu.shelves import load_recipes
+
+    world = _world(catalog, model, listens, user, today)
+    wanted = load_recipes(recipes) if recipes else _usual(world, size, where, _rules(**limits))
+    built: list[Shelf] = []
+    for recipe in wanted:
+        try:
+            built += [shelf for shelf in recipe.shelves(world) if len(shelf)]
+        except QueryError as error:
+            note(f"{recipe.name}: {error}")
+    rows = [[place + 1, shelf.title, shelf.about, len(shelf)] for place, shelf in enumerate(built)]
+    print_table(["", "shelf", "", "tracks"], rows)
+    _write(built, out, title, audio)
+
+
+def _write(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
+    """Write the folder of pages, and say where."""
+    from musicu.shelves.gallery import INDEX, write_gallery
+
+    for problem in write_gallery(built, out, title=title, audio=audio):
+        note(problem)
+    note(f"page: {out / INDEX}")
+
+
+def _world(
+    catalog: Path, model: str | None, listens: Path | None, user: str | None, today: str | None
+) -> World:
+    """The catalog, the listener and the day."""
+    from musicu.candidates import TasteProfile, check_listens
+    from musicu.catalog.dates import parse_date
+    from musicu.catalog.table import read_table
+    from musicu.shelves import World
+
+    opened = Catalog.open(catalog)
+    day = parse_date(today) if today else None
+    if today and (day is None or day.day is None):
+        raise QueryError(f"--today is {today!r}: give a day, as 2026-05-21")
+    now = datetime.fromisoformat(f"{day.text}T23:59:59+00:00") if day else None
+    listener = None
+    if listens is not None:
+        checked = check_listens(read_table(listens), opened.tracks()["track_id"], now=now)
+        for warning in checked.warnings():
+            note(warning)
+        own = _of_user(checked.listens, user)
+        listener = TasteProfile.from_listens(own, opened.vectors(model), now=now)
+    return World(opened, model=model, listener=listener, today=day.first_day if day else None)
+
+
+def _of_user(listens: Any, user: str | None) -> Any:
+    """One listener's listens."""
+    import pyarrow.compute as pc
+
+    users = sorted(pc.unique(listens["user_id"]).to_pylist())
+    if user is None and len(users) > 1:
+        raise QueryError(f"the listens are of {len(users)} listeners: name one with --user")
+    if user is not None and user not in users:
+        raise QueryError(f"no listens of tracks in the catalog are by {user!r}")
+    return listens.filter(pc.equal(listens["user_id"], user)) if user is not None else listens
+
+
+def _recipes(
+    like: str | None,
+    recipe: str | None,
+    settings: tuple[str, ...],
+    size: int | None,
+    where: Any,
+    **limits: Any,
+) -> list[Recipe]:
+    """What is asked for; a file of recipes stands as it is."""
+    from musicu.shelves import load_recipes, recipe_of
+    from musicu.shelves.recipes.load import typed
+
+    if recipe and Path(recipe).suffix == ".toml":
+        return load_recipes(recipe)
+    given = typed({"recipe": recipe or "more-like-track", **_settings(settings)})
+    if like is not None:
+        given["track"] = like
+    if recipe is None and like is None:
+        raise click.UsageError("give --like TRACK or --recipe NAME")
+    if size is not None:
+        given["size"] = size
+    return [replace(recipe_of(given), where=where, rules=_rules(**limits))]
+
+
+def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE pairs as text; those of one name as a list where there are several."""
+    found: dict[str, Any] = {}
+    for text in settings:
+        name, mark, value = text.partition("=")
+        if not mark:
+            raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
+        found[name] = [*found.get(name, []), value]
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
+def _usual(world: World, size: int, where: Any, rules: Any) -> list[Recipe]:
+    """The shelves of a start page, for a listener or for anybody."""
+    from musicu.shelves import recipes
+
+    kinds: list[type[Recipe]] = [recipes.NewForYou, recipes.AroundTheCatalog]
+    if world.has_listener:
+        kinds = [
+            recipes.DailyMixes,
+            recipes.BecauseYouListened,
+            recipes.NewForYou,
+            recipes.DeepCuts,
+        ]
+    return [kind(size=size, where=where, rules=rules) for kind in kinds]
+
+
+def _print(built: list[Shelf], as_json: bool) -> None:
+    """The shelves for people, or for programs: one as itself, several as a list."""
+    if as_json:
+        texts = [shelf.to_json() for shelf in built]
+        click.echo(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        return
+    for shelf in built:
+        rows = [[item.position, item.title, item.artist, item.score, item.reason] for item in shelf]
+        click.echo(f"{shelf.title} ({shelf.about})" if shelf.about else shelf.title)
+        print_table(["", "title", "artist", "score", "why"], rows)
+        for text in shelf.notes:
+            note(text)
+
+
+def _rules(block_artist: tuple[str, ...], **limits: Any) -> Any:
+    """The rules of a shelf, with their defaults where an option was not given."""
+    from musicu.shelves import Rules
+
+    given = {name: value for name, value in limits.items() if value is not None}
+    return Rules(blocked_artists=frozenset(block_artist), **given)

@@ -1,0 +1,83 @@
+"""Regions of a catalog: tracks whose vectors point in like directions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+#: Centres are learned from at most this many tracks; all are then assigned.
+MAX_LEARNED = 20_000
+_ROUNDS = 60
+
+
+def region_count(tracks: int) -> int:
+    """How many regions a catalog of so many tracks is best seen in: 3 to 24."""
+    return int(np.clip(round((tracks / 6) ** 0.5), 3, 24))
+
+
+def regions(values: Floats, count: int, seed: int = 0) -> tuple[Labels, Floats]:
+    """Labels int64 [tracks], the largest region first, and centres float32 [count, dim].
+
+    values: float32 [tracks, dim], unit length. Spherical k-means (Dhillon & Modha 2001) from
+    k-means++ centres (Arthur & Vassilvitskii 2007); the same input gives the same regions. There
+    are fewer than `count` where the tracks are fewer or too alike.
+    """
+    rng = np.random.default_rng(seed)
+    learned = values
+    if len(values) > MAX_LEARNED:
+        learned = values[np.sort(rng.choice(len(values), MAX_LEARNED, replace=False))]
+    centres = _first_centres(learned, count, rng)
+    labels = _nearest(learned, centres)
+    for _ in range(_ROUNDS):
+        centres = _centres(learned, labels, centres)
+        moved = _nearest(learned, centres)
+        if np.array_equal(moved, labels):
+            break
+        labels = moved
+    return _by_size(_nearest(values, centres), centres)
+
+
+def medoid_of(values: Floats, members: Labels, centre: Floats) -> int:
+    """The member nearest to a centre; the first of equals."""
+    return int(members[np.argmax(values[members] @ centre)])
+
+
+def _first_centres(values: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Each next one by chance, by its squared distance to the nearest so far."""
+    if not len(values):
+        return values[:0]
+    chosen = [int(rng.integers(len(values)))]
+    far = np.full(len(values), np.inf)
+    for _ in range(count - 1):
+        far = np.minimum(far, np.maximum(0, 2 - 2 * (values @ values[chosen[-1]]).astype(float)))
+        far[far < 1e-6] = 0  # copies of a centre
+        if not far.sum():
+            break
+        chosen.append(int(rng.choice(len(values), p=far / far.sum())))
+    return values[chosen]
+
+
+def _nearest(values: Floats, centres: Floats) -> Labels:
+    labels: Labels = np.argmax(values @ centres.T, axis=1).astype(np.int64)
+    return labels
+
+
+def _centres(values: Floats, labels: Labels, before: Floats) -> Floats:
+    """The mean direction of each region; an empty one stays where it was."""
+    sums = np.zeros(before.shape, np.float64)
+    np.add.at(sums, labels, values)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    means = np.divide(sums, lengths, out=before.astype(np.float64), where=lengths > 1e-9)
+    return np.asarray(means, np.float32)
+
+
+def _by_size(labels: Labels, centres: Floats) -> tuple[Labels, Floats]:
+    """The largest region is 0; empty ones go."""
+    sizes = np.bincount(labels, minlength=len(centres))
+    order = np.argsort(-sizes, kind="stable")[: int((sizes > 0).sum())]
+    place = np.zeros(len(centres), np.int64)
+    place[order] = np.arange(len(order))
+    return place[labels], centres[order]

@@ -1,0 +1,109 @@
+"""Several shelves as rows of covers: a folder with one page, which works offline from the disk.
+
+The folder holds `index.html`, a page for each shelf with all of its reasons (`shelf-01.html`), the
+covers, a playlist and a JSON file a shelf, and the music itself where it is to be copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from musicu.catalog.files import write_atomically
+from musicu.catalog.locations import absolute
+from musicu.catalog.words import one_line
+from musicu.errors import QueryError
+from musicu.shelves.covers import Cover
+from musicu.shelves.page import PLAIN_HUE
+from musicu.shelves.shelf import Shelf
+from musicu.shelves.showing import (
+    AudioPlacing,
+    PageTrack,
+    Placing,
+    asset,
+    filled,
+    page_track,
+    problems_of,
+)
+
+INDEX = "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRow:
+    """A shelf as a row: where its own page and its playlist are, as seen from the index."""
+
+    number: int
+    title: str
+    about: str
+    seed: Cover | None
+    items: list[PageTrack]
+    page: str
+    playlist: str | None
+
+
+def write_gallery(
+    shelves: Sequence[Shelf],
+    folder: str | Path,
+    *,
+    title: str = "Shelves",
+    audio: AudioPlacing = "relative",
+) -> list[str]:
+    """Write the folder; returns a sentence for each track that cannot be played, each once.
+
+    audio: "relative" names the files as seen from the folder, "absolute" by their full path,
+    "copied" puts copies beside the pages, so that the folder can be sent to others whole.
+
+    Raises QueryError for another placing or for no shelf at all, CatalogError where the disk
+    refuses.
+    """
+    if audio == "embedded" or not shelves:
+        raise QueryError(
+            "several shelves are too much for one page: audio is 'relative', 'absolute' or 'copied'"
+            if shelves
+            else "there is no shelf to show"
+        )
+    folder = absolute(Path(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    placing = Placing(audio, folder, covers=folder / "covers")
+    rows = [_row(shelf, place + 1, folder, placing, audio) for place, shelf in enumerate(shelves)]
+    problems = problems_of([item for row in rows for item in row.items])
+    text = _page(one_line(title), rows, problems)
+    write_atomically(folder / INDEX, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
+    return problems
+
+
+def _row(
+    shelf: Shelf, number: int, folder: Path, placing: Placing, audio: AudioPlacing
+) -> GalleryRow:
+    """A shelf's row; its own page, playlist and JSON are written on the way."""
+    name = f"shelf-{number:02}"
+    shelf.to_html(folder / f"{name}.html", audio)
+    shelf.to_json(folder / f"{name}.json")
+    listed = all(item.file is not None for item in shelf)
+    if listed:
+        shelf.to_playlist(folder / f"{name}.m3u8")
+    return GalleryRow(
+        number=number,
+        title=one_line(shelf.title),
+        about=one_line(shelf.about),
+        seed=placing.cover(shelf.seed) if shelf.seed is not None else None,
+        items=[page_track(item, placing) for item in shelf],
+        page=f"{name}.html",
+        playlist=f"{name}.m3u8" if listed else None,
+    )
+
+
+def _page(title: str, rows: Sequence[GalleryRow], problems: Sequence[str]) -> str:
+    shown = [item for row in rows for item in row.items]
+    hue = shown[0].cover.hue if shown else PLAIN_HUE
+    return filled(
+        "gallery.html.jinja",
+        asset("base.css").replace("__HUE__", str(hue)) + asset("gallery.css"),
+        asset("gallery.js"),
+        title=title,
+        rows=rows,
+        problems=problems,
+        count=len({(t.title, t.artist) for t in shown}),
+    )
