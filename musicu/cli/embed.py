@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 
+from musicu.catalog.imported import import_vectors
 from musicu.catalog.sources import split_paths
+from musicu.catalog.table import read_table
 from musicu.cli.output import duration, note, print_json, safe
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
+from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 
@@ -79,16 +83,33 @@ def embed(source: Path, out: Path, model: str, force: bool, **rest: Any) -> int:
 
 @click.command()
 @_common
-def scan(source: Path, out: Path, **rest: Any) -> int:
+@click.option("--vectors", help="A column of the table that holds vectors, as lists of numbers.")
+@click.option("--model-name", help="The name that --vectors get in the catalog.")
+def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, **rest: Any) -> int:
     """Read the tags of SOURCE into a catalog, without decoding.
 
-    SOURCE is what it is for `musicu embed`, which goes on from here.
+    SOURCE is what it is for `musicu embed`, which goes on from here. A table of ids (track_id)
+    without paths is taken as it is: tracks without sound, with all of its columns, and with
+    vectors from elsewhere where --vectors names their column.
     """
-    return _go(source, out, None, **rest)
+    if (vectors is None) != (model_name is None):
+        raise click.UsageError("--vectors and --model-name go together")
+    if vectors is None or model_name is None:
+        return _go(source, out, None, **rest)
+    if source.suffix.lower() not in (".parquet", ".pq"):
+        raise click.UsageError("--vectors needs a Parquet table, which can hold lists")
+    table = read_table(source)
+    if vectors not in table.column_names:
+        raise click.UsageError(f"{source} has no column {vectors!r}")
+    rest["root"] = rest["root"] or source.absolute().parent
+    code = _go(table.drop_columns([vectors]), out, None, **rest)
+    note(f"{model_name}: {import_vectors(out, table, vectors, model_name)} vectors")
+    refresh_track_vectors(out)
+    return code
 
 
 def _go(
-    source: Path,
+    source: Path | pa.Table,
     out: Path,
     model: str | None,
     *,
@@ -98,8 +119,9 @@ def _go(
     **options: Any,
 ) -> int:
     """Run, report, and choose the exit code."""
-    given = split_paths(sys.stdin.buffer.read()) if str(source) == "-" else source
-    if given == []:
+    piped = isinstance(source, Path) and str(source) == "-"
+    given = split_paths(sys.stdin.buffer.read()) if piped else source
+    if piped and not given:
         raise SourceError("standard input named no files: pipe paths into it, one a line")
     with progress_bar(quiet) as show:
         report = run(given, out, model=model, options=EmbedOptions(**options), progress=show)
