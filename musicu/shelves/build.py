@@ -123,9 +123,7 @@ def assemble(ask: Ask, space: Space, tracks: pa.Table, rules: Rules, size: int) 
     """The one way to a shelf; raises QueryError for a size below 1."""
     if size < 1:
         raise QueryError(f"the size of a shelf is {size}: it must be 1 or more")
-    present = {choice.track_id for choice in ask.choices}
-    present |= {row["track_id"] for row in ask.barred}
-    special = rows_of(tracks, sorted(rules.blocked_tracks - present), missing_ok=True)
+    special = rows_of(tracks, sorted(rules.blocked_tracks), missing_ok=True)
     barred = [*ask.barred, *special.values()]
     allowed = _allowed(ask.choices, barred, space, rules)
     chosen = ask.arrange(allowed, Arranging(space=space, rules=rules, size=size))[:size]
@@ -205,11 +203,6 @@ def _allowed(
         rows, lambda i, j: space.cosine(ids[i], ids[j]), rules.duplicate_cosine
     )
     taken = set(recordings[: len(banned)])
-    taken |= {
-        number
-        for number, row in zip(recordings, rows, strict=True)
-        if row["track_id"] in rules.blocked_tracks
-    }
     left = []
     for choice, recording in zip(ranked, recordings[len(banned) :], strict=True):
         if recording not in taken and not blocked(choice.row, rules):
