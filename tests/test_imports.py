@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 LAYERS = [
-    {"records", "errors"},
+    {"records", "errors", "html"},
     {"audio", "catalog"},
     {"features"},
     {"embeddings"},
@@ -22,7 +22,7 @@ LAYERS = [
     {"candidates"},
     {"shelves"},
     {"datasets"},
-    {"evaluation"},
+    {"evaluation", "judge"},
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

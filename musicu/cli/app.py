@@ -20,6 +20,7 @@ _COMMANDS = {
     "taste": ("candidates", "Say in words what listeners like."),
     "info": ("inspect", "Say what is in a catalog."),
     "failures": ("inspect", "Say which tracks failed, and why."),
+    "judge": ("judge", "Ask listeners, blind, which of two models is better."),
     "playlist": ("playlist", "Convert a playlist, find its tracks, gather its files."),
     "audit": ("audit", "Find copies, damage, and tags that cannot be right."),
     "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),

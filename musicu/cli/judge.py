@@ -1,0 +1,128 @@
+"""`musicu judge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from musicu.cli.output import note, print_json, print_table
+
+if TYPE_CHECKING:
+    from musicu.judge import Verdict
+
+
+@click.group()
+def judge() -> None:
+    """Ask people, blind, which of two models finds the better tracks."""
+
+
+@judge.command()
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.option("-m", "--model", "first", required=True, help="A model, or a file of results.")
+@click.option("--against", "second", required=True, help="The other model, or file of results.")
+@click.option(
+    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The page to write."
+)
+@click.option(
+    "-n", "--questions", type=click.IntRange(min=1), default=30, show_default=True, help="At most."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Other questions, other sides."
+)
+@click.option(
+    "--same-artist", is_flag=True, help="Show also tracks by the artist of the first one."
+)
+@click.option(
+    "--audio",
+    type=click.Choice(["relative", "absolute", "copied"]),
+    default="relative",
+    show_default=True,
+    help="How the page finds the music: beside it, by full path, or as copies to send along.",
+)
+def make(
+    catalog: Path,
+    first: str,
+    second: str,
+    out: Path,
+    questions: int,
+    seed: int,
+    same_artist: bool,
+    audio: Any,
+) -> None:
+    """Write a page that plays a track of CATALOG, and two results of which one is better.
+
+    A file of results is CSV or Parquet with query_id, track_id and score: so any two systems or
+    settings can be compared. The page hides names and which side is which.
+    """
+    from musicu.catalog.catalog import Catalog
+    from musicu.judge import answers_needed, make_trials, write_test
+
+    opened = Catalog.open(catalog)
+    trials = make_trials(
+        opened, first, second, count=questions, seed=seed, other_artists=not same_artist
+    )
+    page = out / "judge.html" if out.is_dir() or not out.suffix else out
+    write_test(opened, first, second, trials, page, audio=audio)
+    note(f"page: {page}, {len(trials)} questions")
+    note(f"to tell a preference of 65 % from chance takes about {answers_needed(0.65)} answers")
+
+
+@judge.command()
+@click.argument("answers", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line.")
+def read(answers: tuple[Path, ...], as_json: bool) -> None:
+    """Say what ANSWERS, files saved from the page, prefer, and how sure that is."""
+    from musicu.judge import read_answers
+
+    found = read_answers(answers)
+    if as_json:
+        print_json(_document(found))
+        return
+    told = found.preference
+    rows = [
+        [found.first, told.wins],
+        [found.second, told.losses],
+        ["no difference", found.same],
+    ]
+    print_table(["preferred", "answers"], rows)
+    click.echo(_sentence(found))
+
+
+def _sentence(found: Verdict) -> str:
+    """The verdict in a line or two."""
+    told = found.preference
+    answers = told.wins + told.losses
+    if not answers:
+        return "Nobody preferred either: there is nothing to tell yet."
+    percent = f"{100 * told.share:.0f} % [{100 * told.low:.0f}, {100 * told.high:.0f}]"
+    text = f"{found.first} is preferred in {percent} of {answers} answers (p = {told.p_value:.2g})."
+    if told.told:
+        better = found.first if told.share > 0.5 else found.second
+        return f"{text}\n{better} is preferred."
+    if found.more is None:
+        return (
+            f"{text}\nNo difference can be told; at this share 20,000 answers would not tell one."
+        )
+    return (
+        f"{text}\nThat can be chance. If the share is right, about {found.more} more answers tell."
+    )
+
+
+def _document(found: Verdict) -> dict[str, Any]:
+    told = found.preference
+    return {
+        "first": found.first,
+        "second": found.second,
+        "wins": told.wins,
+        "losses": told.losses,
+        "same": found.same,
+        "listeners": found.listeners,
+        "share": told.share,
+        "low": told.low,
+        "high": told.high,
+        "p_value": told.p_value,
+        "told": told.told,
+        "more_answers": found.more,
+    }
