@@ -1,0 +1,68 @@
+"""`musicu listens`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from musicu.catalog.catalog import Catalog
+from musicu.cli.output import note
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
+@click.option("--catalog", required=True, type=_PATH, help="Whose tracks were listened to.")
+@click.option("-o", "--out", required=True, type=_PATH, metavar="FILE", help="Write Parquet.")
+@click.option("--user", help="Whose an export of one person is; me unless told otherwise.")
+@click.option("--unmatched", type=_PATH, metavar="FILE", help="Write what fits no track, as CSV.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Which column of a table means what: title=Song. Usual names are known.",
+)
+@click.option(
+    "--key",
+    type=_PATH,
+    metavar="FILE",
+    help="The key of the listeners' pseudonyms; listener.key in the catalog unless told otherwise. "
+    "The environment's MUSICU_LISTENER_KEY goes before it.",
+)
+def listens(
+    files: tuple[Path, ...],
+    catalog: Path,
+    out: Path,
+    user: str | None,
+    unmatched: Path | None,
+    columns: tuple[str, ...],
+    key: Path | None,
+) -> None:
+    """Read who listened to what, from each FILE, into one table for `musicu candidates`.
+
+    FILE: CSV, TSV or Parquet; the export of ListenBrainz, Spotify or a Last.fm tool, as JSON, ZIP
+    or folder; a playlist as M3U, M3U8 or JSPF. Listeners get pseudonyms: their names are not
+    stored.
+    """
+    from musicu.datasets.listening import import_listens, listener_key
+    from musicu.datasets.listening.importing import write_unmatched
+    from musicu.datasets.listening.pseudonyms import KEY_FILE
+
+    mapping = dict(_pair(text) for text in columns)
+    opened = Catalog.open(catalog)
+    secret = listener_key(key or opened.path / KEY_FILE)
+    done = import_listens(files, opened.tracks(), out, secret, user=user, columns=mapping)
+    note(f"{out}: {done.summary()}")
+    if unmatched is not None:
+        write_unmatched(done, unmatched)
+        note(f"unmatched: {unmatched}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, mark, column = text.partition("=")
+    if not mark or not column:
+        raise click.BadParameter(f"{text!r} is not like title=Song", param_hint="--column")
+    return name, column

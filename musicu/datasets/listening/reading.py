@@ -1,0 +1,153 @@
+"""Any file of listens, told apart by what it holds."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import Any
+
+import pyarrow as pa
+
+from musicu.datasets.listening import lastfm, listenbrainz, playlists, spotify
+from musicu.datasets.listening.raw import raw_table
+from musicu.datasets.listening.table import table_batches
+from musicu.errors import SourceError
+
+_TABLES = (".csv", ".tsv", ".parquet", ".pq")
+_PLAYLISTS = (".m3u", ".m3u8")
+_JSON = (".json", ".jsonl", ".ndjson", ".jspf", ".listens")
+_ROWS_AT_ONCE = 100_000
+
+
+def read_listens(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[pa.Table]:
+    """Tables of `raw.RAW` from a file, a ZIP of files or a folder, some rows at a time.
+
+    CSV, TSV, Parquet, M3U, M3U8, JSPF, and the JSON of ListenBrainz, Last.fm tools and Spotify;
+    what else a ZIP or folder holds is passed over. columns: see `table.table_batches`. Raises
+    SourceError where there is nothing, or a file is none of these.
+    """
+    if path.is_dir():
+        yield from _folder(path, columns)
+    elif not path.is_file():
+        raise SourceError(f"{path} is not there: give a file or folder of listens")
+    elif path.suffix.lower() == ".zip":
+        yield from _archive(path)
+    elif path.suffix.lower() in _TABLES:
+        yield from _table(path, columns)
+    else:
+        yield from _text_file(path.name, path.read_bytes(), str(path))
+
+
+def _folder(folder: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
+    files = sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in (".zip", *_JSON, *_PLAYLISTS, *_TABLES)
+    )
+    found = False
+    for file in files:
+        if _about_something_else(file.name):
+            continue
+        found = True
+        yield from read_listens(file, columns)
+    if not found:
+        raise SourceError(f"the folder {folder} holds no file of listens")
+
+
+def _archive(path: Path) -> Iterator[pa.Table]:
+    found = False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(archive.namelist()):
+                suffix = PurePath(name).suffix.lower()
+                if suffix in (*_JSON, *_PLAYLISTS) and not _about_something_else(name):
+                    found = True
+                    yield from _text_file(name, archive.read(name), f"{path}:{name}")
+    except zipfile.BadZipFile as error:
+        raise SourceError(f"{path} is not a ZIP file: {error}") from error
+    if not found:
+        raise SourceError(f"the archive {path} holds no listens that we know: unpack it and look")
+
+
+def _about_something_else(name: str) -> bool:
+    """Files of the known exports that hold no listens."""
+    known = ("user", "follow", "userdata", "identity", "payments", "searchqueries", "inferences")
+    stem = PurePath(name).stem.lower()
+    other = ("yourlibrary", "playlist", "streaming_history_video", "marquee", "userprompts")
+    return stem in known or (stem.startswith(other) and PurePath(name).suffix.lower() == ".json")
+
+
+def _table(path: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
+    if path.suffix.lower() == ".csv" and not columns:
+        rows = lastfm.headless_rows(_decoded(path.read_bytes(), str(path)))
+        if rows is not None:
+            yield from _in_tables(rows)
+            return
+    yield from table_batches(path, columns)
+
+
+def _text_file(name: str, content: bytes, where: str) -> Iterator[pa.Table]:
+    text = _decoded(content, where)
+    if name.lower().endswith(_PLAYLISTS):
+        yield from _in_tables(playlists.m3u_rows(text, PurePath(name).stem))
+    elif name.lower().endswith((".jsonl", ".ndjson", ".listens")):
+        yield from _in_tables(listenbrainz.listen_rows(_lines(text, where)))
+    elif name.lower().endswith(_JSON):
+        yield from _in_tables(_document_rows(text, PurePath(name).stem, where))
+    else:
+        raise SourceError(
+            f"{where} is no file of listens that we know: CSV, TSV, Parquet, JSON, JSON lines, "
+            "JSPF, M3U and ZIP are"
+        )
+
+
+def _document_rows(text: str, name: str, where: str) -> Iterable[Mapping[str, Any]]:
+    """The rows of one JSON document, whoever wrote it."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        if "\n" in text.strip():  # lines of JSON under the name of a document
+            return listenbrainz.listen_rows(_lines(text, where))
+        raise SourceError(f"{where} is not JSON: {error}") from error
+    if document == []:
+        return []
+    listens = listenbrainz.listens_within(document)
+    if listens is not None:
+        return listenbrainz.listen_rows(iter(listens))
+    for rows in (
+        spotify.history_within(document),
+        playlists.jspf_within(document, name),
+        lastfm.scrobbles_within(document),
+    ):
+        if rows is not None:
+            return rows
+    raise SourceError(
+        f"{where} is JSON, but not that of ListenBrainz, Last.fm, Spotify or JSPF: convert it to "
+        "CSV with the columns user, artist, title and timestamp"
+    )
+
+
+def _lines(text: str, where: str) -> Iterator[Any]:
+    for number, line in enumerate(io.StringIO(text), 1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise SourceError(f"line {number} of {where} is not JSON: {error}") from error
+
+
+def _in_tables(rows: Iterable[Mapping[str, Any]]) -> Iterator[pa.Table]:
+    waiting = iter(rows)
+    while part := list(islice(waiting, _ROWS_AT_ONCE)):
+        yield raw_table(part)
+
+
+def _decoded(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if where.lower().endswith(".m3u"):
+            return content.decode("latin-1")  # what .m3u without an 8 has always been
+        raise SourceError(f"{where} is not UTF-8 text: save it as UTF-8") from None
