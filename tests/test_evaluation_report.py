@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from musicu.evaluation import evaluate_vectors
+from musicu.evaluation.charts import axis_end, number
 from musicu.evaluation.evaluation import Evaluation
 from musicu.evaluation.picture import _principal, draw_map
-from musicu.evaluation.report import _axis_end, number
 
 HOSTILE = '"><script>alert(1)</script>'
 VOID = {"meta", "rect", "path", "br"}
@@ -121,7 +121,7 @@ def test_principal_directions_are_those_of_the_svd() -> None:
     ("largest", "end"), [(0, 1), (0.003, 0.01), (0.3, 0.5), (1.0, 1.0), (1.2, 2.0), (494, 500)]
 )
 def test_axes_end_at_round_numbers(largest: float, end: float) -> None:
-    assert _axis_end(largest) == pytest.approx(end)
+    assert axis_end(largest) == pytest.approx(end)
 
 
 def test_numbers_have_the_digits_that_matter() -> None:

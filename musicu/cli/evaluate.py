@@ -13,7 +13,24 @@ from musicu.evaluation.run import BASELINES, PROTOCOLS
 from musicu.evaluation.run import evaluate as measure
 
 
-@click.command()
+class _Evaluate(click.Command):
+    """`musicu evaluate CATALOG`, which hands over where the first word is "candidates"."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        if args[:1] != ["candidates"]:
+            return super().make_context(info_name, args, parent, **extra)
+        from musicu.cli.evaluate_candidates import candidates
+
+        return candidates.make_context(f"{info_name} candidates", args[1:], parent, **extra)
+
+
+@click.command(cls=_Evaluate)
 @click.argument("catalog", type=click.Path(path_type=Path))
 @click.option(
     "-m",
@@ -56,6 +73,10 @@ def evaluate(
     """Measure models on CATALOG, by the labels that its tags hold.
 
     Every number comes with a 95 % interval and its paired difference from each baseline.
+
+    `musicu evaluate candidates CATALOG --listens L` measures candidates for listeners instead, by
+    who heard what: see `musicu evaluate candidates --help`. (A catalog of that name is
+    `./candidates`.)
     """
     found = measure(
         Catalog.open(catalog),
@@ -85,15 +106,15 @@ def _rows(found: Any) -> list[list[object]]:
             row["metric"],
             row["model"],
             row["value"],
-            _interval(row["low"], row["high"]),
+            interval_text(row["low"], row["high"]),
             row["baseline"],
-            _interval(row["diff_low"], row["diff_high"]),
+            interval_text(row["diff_low"], row["diff_high"]),
         ]
         for row in found.to_table().to_pylist()
         if row["value"] is not None
     ]
 
 
-def _interval(low: float | None, high: float | None) -> str | None:
+def interval_text(low: float | None, high: float | None) -> str | None:
     """An interval as text."""
     return None if low is None or high is None else f"[{low:.3f}, {high:.3f}]"

@@ -1,0 +1,69 @@
+"""Lists of candidates that somebody made, as a model to be measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.errors import QueryError
+from musicu.evaluation.candidates.listening import Ints
+from musicu.evaluation.candidates.training import Model, Scores, Training
+
+_NEEDED = ("user_id", "track_id", "score")
+
+
+def offered(name: str, lists: pa.Table) -> Model:
+    """A table with user_id, track_id and score, as a model that offers what it lists.
+
+    Tracks that are no candidates of the split, or that the listener has heard, take no place. Of a
+    track that is listed twice for a listener, say by two sources, the higher score counts. They
+    must have been made from the training part alone: `musicu evaluate candidates --training-part`
+    writes it. Raises QueryError where a column is missing or a score is not a number, and when
+    measured where none of it is of a listener who is asked about.
+    """
+    missing = [column for column in _NEEDED if column not in lists.column_names]
+    if missing:
+        found = ", ".join(lists.column_names)
+        raise QueryError(f"the candidates of {name} have no column {missing[0]!r}, only {found}")
+    finite = pc.fill_null(pc.is_finite(lists["score"].cast(pa.float32())), False)
+    if bad := lists.num_rows - (pc.sum(finite).as_py() or 0):
+        raise QueryError(f"{bad:,} candidates of {name} have a score that is not a finite number")
+    return lambda training: _Lists(name, lists, training)
+
+
+class _Lists:
+    """Sorted by listener, so that a block of them is put into a matrix at once."""
+
+    def __init__(self, name: str, lists: pa.Table, training: Training) -> None:
+        user = _rows(lists["user_id"], training.users)
+        ids = training.tracks["track_id"].take(pa.array(training.candidates))
+        place = _rows(lists["track_id"], np.asarray(ids.to_pylist(), object))
+        known = np.flatnonzero((user >= 0) & (place >= 0))
+        if not len(known):
+            raise QueryError(
+                f"no row of the candidates of {name} is of a listener in the log and of a track "
+                "that is a candidate of this split: make them from the part that "
+                "`musicu evaluate candidates --training-part` writes"
+            )
+        order = known[np.argsort(user[known], kind="stable")]
+        self._user, self._place = user[order], place[order]
+        self._score = lists["score"].cast(pa.float32()).to_numpy()[order]
+        self._width = len(training.candidates)
+
+    def __call__(self, users: Ints) -> Scores:
+        found = np.full((len(users), self._width), -np.inf, np.float32)
+        first = np.searchsorted(self._user, users)
+        count = np.searchsorted(self._user, users, side="right") - first
+        rows = np.repeat(np.arange(len(users)), count)
+        ends = np.repeat(np.cumsum(count) - count, count)
+        entries = np.repeat(first, count) + np.arange(len(rows)) - ends
+        np.maximum.at(found, (rows, self._place[entries]), self._score[entries])
+        return found
+
+
+def _rows(column: pa.ChunkedArray, known: NDArray[np.object_]) -> Ints:
+    found = pc.index_in(column.cast(pa.string()), value_set=pa.array(known, pa.string()))
+    rows: Ints = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    return rows
