@@ -18,11 +18,9 @@ TAG_SHARE = 0.3
 #: ... and it is at least so many times as common there as elsewhere.
 TAG_LIFT = 1.5
 #: A descriptor names a group whose median lies so many spreads from the catalog's.
-CONTRAST = 0.6
-#: ... or, where none does, the farthest from so many on.
-FAINT = 0.25
+CONTRAST = 0.3
 #: An artist names a group of which this share is theirs.
-ARTIST_SHARE = 0.5
+ARTIST_SHARE = 0.4
 MAX_WORDS = 2
 
 
@@ -80,10 +78,11 @@ class Namer:
 
     def words(self, rows: Sequence[Row]) -> list[str]:
         """The words for how a group's descriptors differ from the catalog's, best first."""
-        found = self._character.contrasts(rows)
-        clear = [pair for pair in found if abs(pair[0]) >= CONTRAST]
-        faint = [pair for pair in found[:1] if abs(pair[0]) >= FAINT]
-        return [scale.little if apart < 0 else scale.much for apart, scale in clear or faint]
+        return [
+            scale.little if apart < 0 else scale.much
+            for apart, scale in self._character.contrasts(rows)
+            if abs(apart) >= CONTRAST
+        ]
 
     def _with_artist(self, name: str, rows: Sequence[Row]) -> str:
         """The name, and whose tracks most of the group are."""

@@ -1,0 +1,78 @@
+"""`musicu map`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from musicu.catalog.catalog import Catalog
+from musicu.cli.output import note, print_json, print_table
+from musicu.cli.search import MODEL, filters
+
+
+@click.command()
+@filters
+@click.argument("catalog", type=click.Path(path_type=Path))
+@click.option(
+    "--html", type=click.Path(path_type=Path), help="Write a page: a file, or a folder for it."
+)
+@click.option("--table", type=click.Path(path_type=Path), help="Write places as Parquet.")
+@click.option("--regions", type=click.IntRange(min=1), help="How many; by size where not given.")
+@click.option(
+    "--projection",
+    type=click.Choice(["tsne", "pca"]),
+    default="tsne",
+    show_default=True,
+    help='tsne keeps neighbours together (pip install "musicu[map]"); pca needs nothing more.',
+)
+@click.option("--title", help="The page's title; the catalog's folder where not given.")
+@click.option(
+    "--audio",
+    type=click.Choice(["relative", "absolute"]),
+    default="relative",
+    show_default=True,
+    help="How the page finds the music: as seen from it, or by full path.",
+)
+@MODEL
+@click.option("--json", "as_json", is_flag=True, help="Print the regions as JSON.")
+def map(
+    catalog: Path,
+    where: Any,
+    html: Path | None,
+    table: Path | None,
+    regions: int | None,
+    projection: Any,
+    title: str | None,
+    audio: Any,
+    model: str | None,
+    as_json: bool,
+) -> None:
+    """Draw CATALOG as a map to look at and to listen to, its regions named.
+
+    Regions are tracks of like sound; their names come from tags where those set them apart, else
+    from descriptors ("slow and dark"), for which run `musicu describe` first. The page works
+    offline: zoom, filter, play on hover, draw around tracks and save them as a playlist.
+    """
+    import pyarrow.parquet as pq
+
+    from musicu.catalog.files import write_atomically
+    from musicu.shelves import World
+    from musicu.shelves.map import draw_map, write_map
+
+    world = World(Catalog.open(catalog), model=model)
+    atlas = draw_map(world, where=where, count=regions, method=projection)
+    if as_json:
+        print_json(atlas.document())
+    else:
+        rows = [[i + 1, r.name, r.tracks, r.middle] for i, r in enumerate(atlas.regions)]
+        print_table(["", "region", "tracks", "middle"], rows)
+    if table is not None:
+        write_atomically(table, lambda to: pq.write_table(atlas.places, to))
+        note(f"table: {table}")
+    if html is not None:
+        page = html if html.suffix.lower() in (".html", ".htm") else html / "index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_map(atlas, world, page, title=title or catalog.resolve().name, audio=audio)
+        note(f"page: {page}")
