@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.columns import ID_NAMES, find_column, text_of
+from musicu.catalog.dates import parse_date
 from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
 from musicu.catalog.rows import Row, latest, vectors_by_track
@@ -129,6 +130,8 @@ def put_vectors(
 def _row(track_id: str, given: Row, before: Row | None) -> Row:
     """A track's row: what is given, over what was known; NaN says as little as null."""
     told = {name: value for name, value in given.items() if value == value}
+    if "released" not in told and (day := parse_date(str(told.get("date", "")))) is not None:
+        told["released"] = day.first_day
     return {**(before or {"gone": False}), **told, "track_id": track_id}
 
 

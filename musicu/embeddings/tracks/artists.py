@@ -122,8 +122,8 @@ def key_projections(features: Features, rng: np.random.Generator) -> dict[str, F
 def keys_of(features: Features, projections: dict[str, Floats]) -> Floats:
     """The content of each track as a key, float32 [tracks, KEY_DIM]: unit length, or zero."""
     keys = np.zeros((len(features), KEY_DIM), np.float32)
-    for name, projection in projections.items():
-        keys += _unit(np.asarray(features.blocks[name] @ projection))
+    for name in sorted(projections):  # one order of summing, whoever has loaded them
+        keys += _unit(np.asarray(features.blocks[name] @ projections[name]))
     return _unit(keys)
 
 

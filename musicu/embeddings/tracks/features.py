@@ -33,8 +33,6 @@ Known = NDArray[np.bool_]
 Block: TypeAlias = "csr_matrix | Floats"
 
 WORDS = ("artists", "tags", "text")
-CONTENT = (*WORDS, "numbers", "audio")
-MODALITIES = (*CONTENT, "past", "collaborative")
 
 _BINS = 16
 _NAMES = {"artists": "artist", "album_artist": "artist", "composers": "composer"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.features import CONTENT, Block, Features, Floats
+from musicu.embeddings.tracks.features import Block, Features, Floats, Known
 from musicu.embeddings.tracks.network import Parameters, backward, forward, initial
 from musicu.embeddings.tracks.optimiser import Adam
 
@@ -142,16 +142,9 @@ def hidden_at_random(
     """Features with tokens and whole blocks hidden, so that no track depends on one of them.
 
     A target never shows its collaborative vector, as it is to be found before anyone played it.
-    A track keeps at least one of the blocks that were known of it.
     """
     blocks: dict[str, Block] = {}
-    hide = {name: rng.random(len(features)) < config.modality_dropout for name in features.blocks}
-    if "collaborative" in hide:
-        hide["collaborative"][:targets] = True
-    known = {name: features.known[name] & ~hide[name] for name in features.blocks}
-    lost = ~np.any(list(known.values()), axis=0)
-    for name in known:
-        known[name] |= lost & features.known[name] & (name in CONTENT)
+    known = _left(features, targets, config.modality_dropout, rng)
     for name, block in features.blocks.items():
         if isinstance(block, csr_matrix):
             keep = (rng.random(block.nnz) >= config.token_dropout).astype(np.float32)
@@ -162,3 +155,24 @@ def hidden_at_random(
         else:
             blocks[name] = np.where(known[name][:, None], block, 0).astype(np.float32)
     return Features(blocks, known)
+
+
+def _left(
+    features: Features, targets: int, dropout: float, rng: np.random.Generator
+) -> dict[str, Known]:
+    """Which blocks each track is left with: all of them, some, or one alone.
+
+    How much is hidden differs from track to track, between nothing and all but one block, and is
+    `dropout` on average; so that a track of which only the sound is known is no stranger.
+    """
+    names = list(features.blocks)
+    known = np.stack([features.known[name] for name in names])
+    if "collaborative" in names:
+        known[names.index("collaborative"), :targets] = False
+    rate = rng.random(known.shape[1]) ** (1 / dropout - 1) if dropout else 0.0
+    draw = rng.random(known.shape)
+    left = known & (draw >= rate)
+    favourite = np.where(known, draw, -1.0).argmax(axis=0)
+    last = np.arange(len(names))[:, None] == favourite
+    left |= known & last & ~left.any(axis=0)
+    return dict(zip(names, left, strict=True))

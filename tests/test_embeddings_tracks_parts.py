@@ -1,0 +1,283 @@
+"""The parts of a track encoder: factorisation, gradients, features, groups, artists, scores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.sparse import csr_matrix
+
+from musicu.embeddings.tracks import groups as grouping
+from musicu.embeddings.tracks.als import fit_als, solve_rows
+from musicu.embeddings.tracks.artists import KEY_DIM, Discography
+from musicu.embeddings.tracks.features import Features, FeatureSpace, words_of
+from musicu.embeddings.tracks.network import RowGradient, backward, forward, initial
+from musicu.embeddings.tracks.scoring import ARTIST_BONUS, score_set
+from musicu.embeddings.tracks.training import contrast
+from musicu.errors import QueryError
+
+IDS = pa.array(["a", "b", "c", "d"])
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+# Factorisation.
+
+
+def test_a_row_is_solved_as_the_paper_says() -> None:
+    weights = csr_matrix(np.array([[2.0, 0, 1, 0, 5], [0, 0, 0, 0, 0], [1, 1, 0, 0, 0]], "f4"))
+    items = rng().normal(size=(5, 3)).astype(np.float32)
+    found = solve_rows(weights, items, 0.5)
+    for row, dense in enumerate(weights.toarray()):
+        confidence = np.diag(dense)  # C - I
+        system = items.T @ items + items.T @ confidence @ items + 0.5 * np.eye(3)
+        wanted = np.linalg.solve(system, items.T @ ((1 + dense) * (dense > 0)))
+        assert found[row] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_listeners_of_two_worlds_lie_apart() -> None:
+    worlds = np.kron(np.eye(2), np.ones((10, 8)))
+    kept = worlds * (rng().random(worlds.shape) < 0.7)
+    _, items = fit_als(csr_matrix(kept.astype("f4")), factors=4, regularisation=1.0)
+    units = items / np.linalg.norm(items, axis=1, keepdims=True)
+    likeness = units @ units.T
+    assert likeness[:8, :8].mean() > 0.8
+    assert abs(likeness[:8, 8:]).mean() < 0.1
+
+
+def test_factors_depend_on_the_seed_alone() -> None:
+    weights = csr_matrix((rng().random((9, 7)) < 0.4).astype("f4"))
+    one, same, other = (fit_als(weights, 3, seed=seed).items for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+# Gradients.
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    draw = rng()
+    sparse = csr_matrix(np.array([[1, 0, 0], [0, 0, 0], [0.6, 0.8, 0]], "f4"))
+    dense = draw.normal(size=(3, 2)).astype("f4")
+    known = {"tags": np.array([True, False, True]), "numbers": np.array([True, True, False])}
+    dense[2] = 0
+    features = Features({"tags": sparse, "numbers": dense}, known)
+    parameters = initial({"tags": 3, "numbers": 2}, 4, 5, draw)
+    parameters = {name: values.astype(np.float64) for name, values in parameters.items()}
+    pull = draw.normal(size=(3, 4))
+    gradients = backward(parameters, forward(parameters, features), pull)
+
+    def value() -> float:
+        return float(np.sum(forward(parameters, features).vectors * pull))
+
+    for name, values in parameters.items():
+        found = gradients[name]
+        if isinstance(found, RowGradient):
+            whole = np.zeros_like(values)
+            whole[found.rows] = found.values
+            found = whole
+        for place in np.ndindex(values.shape):
+            before = values[place]
+            values[place] = before + 1e-4
+            up = value()
+            values[place] = before - 1e-4
+            down = value()
+            values[place] = before
+            assert found[place] == pytest.approx((up - down) / 2e-4, abs=2e-3), (name, place)
+
+
+def test_the_loss_pulls_as_its_finite_differences_say() -> None:
+    draw = rng()
+    vectors = draw.normal(size=(4 + 8, 5))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    weights = np.array([[1, 0], [0.5, 0.5], [0.5, 0.5], [1, 0]])
+    shared = np.zeros((4, 4), bool)
+    shared[0, 2] = True
+    offsets = draw.normal(size=4)
+
+    def loss(values: np.ndarray) -> float:
+        return contrast(values, weights, shared, offsets, 0.3)[0]
+
+    _, wanted = contrast(vectors, weights, shared, offsets, 0.3)
+    for place in np.ndindex(vectors.shape):
+        moved = vectors.copy()
+        moved[place] += 1e-5
+        back = vectors.copy()
+        back[place] -= 1e-5
+        assert wanted[place] == pytest.approx((loss(moved) - loss(back)) / 2e-5, abs=1e-4)
+
+
+def test_a_track_of_the_same_group_is_no_negative() -> None:
+    vectors = np.eye(4, dtype="f4")[[0, 1, 0, 1]]  # two targets, each with its own context
+    weights, offsets = np.ones((2, 1), "f4"), np.zeros(2, "f4")
+    alone = np.array([[False, True], [True, False]])
+    assert contrast(vectors, weights, alone, offsets, 0.1)[0] == pytest.approx(0, abs=1e-6)
+    assert contrast(vectors[[0, 0, 0, 0]], weights, alone & False, offsets, 0.1)[
+        0
+    ] == pytest.approx(np.log(2), abs=1e-6)
+
+
+# Features.
+
+
+def space(table: pa.Table, min_count: int = 1) -> FeatureSpace:
+    return FeatureSpace.fit(table, None, min_count, 100)
+
+
+def test_names_are_compared_without_case_and_spaces() -> None:
+    table = pa.table({"artists": [["  The  BAND"], ["the band"]], "label": ["X", None]})
+    assert words_of(table)["artists"] == [Counter({"artist=the band": 1})] * 2
+    assert words_of(table)["tags"][0] == Counter({"label=x": 1})
+
+
+def test_a_tag_given_often_weighs_more() -> None:
+    table = pa.table({"tags": [["rock", "rock", "rock", "pop"], ["rock"], ["pop"]]})
+    found = space(table)
+    row = found.content(table, None).blocks["tags"].toarray()[0]
+    places = found.vocabularies["tags"].places
+    assert row[places["tags=rock"]] == pytest.approx(row[places["tags=pop"]] * (1 + np.log(3)))
+
+
+def test_what_was_never_seen_is_missing() -> None:
+    fitted = space(pa.table({"genres": [["jazz"], ["jazz"], ["folk"]], "bpm_tag": [90.0, 120, 99]}))
+    other = fitted.content(pa.table({"genres": [["noise"], None], "loud": [1.0, 2.0]}), None)
+    assert not other.known["tags"].any()
+    assert not other.known["numbers"].any()
+    assert other.blocks["tags"].nnz == 0
+
+
+def test_a_missing_number_is_marked_and_an_extreme_one_is_clipped() -> None:
+    table = pa.table({"energy": [0.0, 0.5, 1.0, None], "tempo": [90.0, float("nan"), 120.0, 100.0]})
+    fitted = space(table)
+    found = fitted.content(table, None)
+    ends = fitted.content(pa.table({"energy": [9.0], "tempo": [500.0]}), None)
+    assert found.known["numbers"].all()
+    marks = np.cumsum([len(fitted.edges[name]) for name in ("energy", "tempo")]) - 1
+    assert (found.blocks["numbers"][:, marks] > 0).tolist() == [
+        [False, False], [False, True], [False, False], [True, False],
+    ]  # fmt: skip
+    assert np.array_equal(ends.blocks["numbers"][0], found.blocks["numbers"][2])
+
+
+def test_dates_count_as_numbers_and_paths_do_not_count() -> None:
+    table = pa.table({"released": [date(1970, 1, 1), date(2020, 1, 1)], "size_bytes": [1, 2]})
+    assert list(space(table).edges) == ["released"]
+
+
+# Groups.
+
+
+def test_pairs_become_groups_of_two() -> None:
+    pairs = pa.table({"track_a": ["a", "b", "x", "c"], "track_b": ["b", "c", "a", "c"]})
+    found = grouping.from_pairs(pairs, IDS)
+    assert found.members.toarray().tolist() == [[1, 1, 0, 0], [0, 1, 1, 0]]
+    assert found.unknown == 1
+
+
+def test_a_listener_is_a_group_and_plays_count_by_their_logarithm() -> None:
+    listens = pa.table(
+        {"user_id": ["u", "u", "u", "v", "v"], "track_id": ["a", "a", "b", "c", "d"],
+         "weight": [1.0, 1.0, 1.0, -1.0, 1.0]}
+    )  # fmt: skip
+    found = grouping.from_listens(listens, IDS)
+    assert found.members.toarray() == pytest.approx(np.array([[1 + np.log(2), 1, 0, 0]]))
+    assert found.interactions is not None
+    assert found.interactions.shape == (2, 4)
+
+
+def test_a_pause_parts_sessions() -> None:
+    start = datetime(2024, 1, 1)
+    moments = [start + timedelta(minutes=m) for m in (0, 4, 300, 304)]
+    listens = pa.table({"user_id": ["u"] * 4, "track_id": list("abcd"), "timestamp": moments})
+    found = grouping.from_listens(listens, IDS, session_gap_minutes=30)
+    assert found.members.toarray().tolist() == [[1, 1, 0, 0], [0, 0, 1, 1]]
+
+
+def test_artists_and_their_albums_are_groups() -> None:
+    tracks = pa.table(
+        {"artists": [["A"], ["a"], ["B"], ["A", "B"]], "album": ["X", "X", "X", None]}
+    )
+    found = grouping.from_metadata(tracks).members.toarray().tolist()
+    assert found == [[1, 1, 0, 1], [0, 0, 1, 1], [1, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("read", "table", "message"),
+    [
+        (grouping.from_pairs, {"track_a": ["a"]}, "pairs has no column 'track_b'"),
+        (grouping.from_playlists, {"playlist": ["a"], "track_id": ["a"]}, "column 'playlist_id'"),
+        (grouping.from_playlists, {"playlist_id": ["p", "p"], "track_id": ["x", "y"]}, "2 rows"),
+        (grouping.from_listens, {"track_id": ["a"]}, "listens has no column 'user_id'"),
+        (
+            grouping.from_listens,
+            {"user_id": ["u", "u"], "track_id": ["a", "b"], "weight": [1.0, float("nan")]},
+            "row 2 of the listens has the weight nan",
+        ),
+        (grouping.from_pairs, {"track_a": ["a"], "track_b": ["a"]}, "nothing to learn from"),
+    ],
+)  # fmt: skip
+def test_a_wrong_table_says_what_is_wrong(read, table, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(QueryError, match=message):
+        read(pa.table(table), IDS)
+
+
+# Artists.
+
+
+def discography() -> Discography:
+    keys = np.zeros((3, KEY_DIM), "f4")
+    keys[[0, 1, 2], [0, 1, 0]] = 1
+    ids = np.array(["a", "b", "c"], object)
+    return Discography(ids, [["x"], ["x"], ["y"]], np.eye(3, dtype="f4"), keys)
+
+
+def test_a_track_never_looks_at_itself() -> None:
+    keys = np.zeros((3, KEY_DIM), "f4")
+    found, known = discography().past(["a", "c", "new"], [["x"], ["y"], ["x"]], keys)
+    assert known.tolist() == [True, False, True]
+    assert found[0, :3].tolist() == [0, 1, 0]
+    assert found[1].tolist() == [0] * 6
+    assert found[2, :3].tolist() == [0.5, 0.5, 0]
+
+
+def test_attention_goes_to_the_track_that_is_alike() -> None:
+    key = np.zeros((1, KEY_DIM), "f4")
+    key[0, 1] = 1
+    found, _ = discography().past(["new"], [["x"]], key)
+    ratio = np.exp(1 / 0.2)  # of cosines 1 and 0
+    assert found[0, 3:] == pytest.approx(np.array([1, ratio, 0]) / (1 + ratio), abs=1e-5)
+
+
+def test_a_tracks_own_vector_is_found_by_its_id() -> None:
+    found, known = discography().own(["c", "new"])
+    assert known.tolist() == [True, False]
+    assert found.tolist() == [[0, 0, 1], [0, 0, 0]]
+
+
+# Scores.
+
+
+def test_a_set_is_scored_by_its_mean_its_nearest_and_its_artists() -> None:
+    draw = rng()
+    members, candidates = draw.normal(size=(8, 5)), draw.normal(size=(3, 5))
+    members /= np.linalg.norm(members, axis=1, keepdims=True)
+    candidates /= np.linalg.norm(candidates, axis=1, keepdims=True)
+    artist = np.array([False, True, False])
+    found = score_set(members.astype("f4"), candidates.astype("f4"), known_artist=artist)
+    mean = members.mean(axis=0) / np.linalg.norm(members.mean(axis=0))
+    for row, candidate in enumerate(candidates):
+        nearest = sorted(members @ candidate)[-5:]
+        wanted = mean @ candidate + np.mean(nearest) + ARTIST_BONUS * artist[row]
+        assert found[row] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_an_empty_set_and_another_space_are_refused() -> None:
+    with pytest.raises(QueryError, match="at least one member"):
+        score_set(np.empty((0, 4), "f4"), np.ones((2, 4), "f4"))
+    with pytest.raises(QueryError, match="of the same model"):
+        score_set(np.ones((1, 3), "f4"), np.ones((2, 4), "f4"))
