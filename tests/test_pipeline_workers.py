@@ -10,12 +10,20 @@ import pytest
 
 from musicu.embeddings.cards import find_model
 from musicu.errors import ModelError
-from musicu.pipeline.workers import Worker, WorkerDiedError
+from musicu.pipeline.workers import Worker, WorkerDiedError, WorkerStartError
 
-ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
-DIES = "import os, sys\nsys.stdin.readline()\nos.kill(os.getpid(), {signal})"
-LEAVES = "import sys\nsys.stdin.readline()\nprint('half an ans', end='', flush=True)\nsys.exit(3)"
-HANGS = "import sys, time\nsys.stdin.readline()\ntime.sleep(60)"
+READY = "import json; print(json.dumps(dict(ready=True)), flush=True)\n"
+ECHO = READY + "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
+DIES = READY + "import os, sys\nsys.stdin.readline()\nos.kill(os.getpid(), {signal})"
+LEAVES = (
+    READY
+    + "import sys\nsys.stdin.readline()\nprint('half an ans', end='', flush=True)\nsys.exit(3)"
+)
+SLOW = (
+    READY
+    + "import sys, time\nfor line in sys.stdin: time.sleep(0.2); print(line, end='', flush=True)"
+)
+HANGS = READY + "import sys, time\nsys.stdin.readline()\ntime.sleep(60)"
 
 
 def worker(program: str, timeout_seconds: float = 30.0) -> Worker:
@@ -27,7 +35,11 @@ def worker(program: str, timeout_seconds: float = 30.0) -> Worker:
 def test_an_answer_comes_back() -> None:
     echo = worker(ECHO)
     name = Path("a\nb\udce9.flac")
-    assert echo.ask("inspect", name) == {"task": "inspect", "file": str(name)}
+    assert echo.ask("inspect", name) == {
+        "task": "inspect",
+        "file": str(name),
+        "ahead": [],
+    }
     echo.close()
 
 
@@ -36,6 +48,19 @@ def test_an_answer_comes_back() -> None:
 def test_a_crash_is_told_with_its_cause(signal: int, words: str) -> None:
     with pytest.raises(WorkerDiedError, match=words):
         worker(DIES.format(signal=signal)).ask("embed", Path("x"))
+
+
+@pytest.mark.parametrize("program", ["", "import sys\nsys.exit('no such module')"])
+def test_a_worker_that_cannot_begin_ends_the_run_and_not_file_after_file(program: str) -> None:
+    with pytest.raises(WorkerStartError, match=r"before it could begin \(exit code [01]\)"):
+        worker(program).ask("embed", Path("x"))
+
+
+def test_a_limit_that_is_over_ends_no_later_task() -> None:
+    made = worker(SLOW, 1.5)
+    for _ in range(9):  # 1.8 s together, each within its limit
+        assert made.ask("inspect", Path("x"))["task"] == "inspect"
+    made.close()
 
 
 def test_half_an_answer_is_none() -> None:

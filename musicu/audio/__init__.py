@@ -2,7 +2,7 @@
 
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
-from musicu.audio.reading import MIN_SECONDS, read_audio, stream_blocks
+from musicu.audio.reading import MIN_SECONDS, read_audio, read_stretches, stream_blocks
 from musicu.audio.source import Source
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "open_source",
     "place_windows",
     "read_audio",
+    "read_stretches",
     "stream_blocks",
 ]

@@ -61,6 +61,33 @@ def stream_blocks(path: str | Path, sample_rate: int) -> Iterator[Samples]:
         yield from _blocks(source, sample_rate)
 
 
+def read_stretches(path: str | Path, sample_rate: int, seconds: float) -> Iterator[Audio]:
+    """A whole recording as stretches of `seconds` one after another, in constant memory.
+
+    The last stretch is up to twice as long, so that none is short; `complete` is right in the
+    last one and True before it. Raises as `read_audio`.
+    """
+    length, heard = round(seconds * sample_rate), 0
+    waiting: list[Samples] = []
+    with open_source(path) as source:
+        for block in _blocks(source, sample_rate):
+            waiting.append(block)
+            while sum(map(len, waiting)) >= 2 * length:
+                samples = np.concatenate(waiting)
+                yield _stretch_at(heard, samples[:length], sample_rate, True)
+                waiting, heard = [samples[length:]], heard + length
+        samples = np.concatenate(waiting) if waiting else np.empty(0, dtype=np.float32)
+        whole = (heard + len(samples)) / sample_rate
+        _check_length(whole)
+        complete = not source.cut and not _is_short(source, whole)
+        yield _stretch_at(heard, samples, sample_rate, complete)
+
+
+def _stretch_at(start: int, samples: Samples, sample_rate: int, complete: bool) -> Audio:
+    begin, count = start / sample_rate, len(samples)
+    return Audio(samples, sample_rate, (0, count), (begin,), count / sample_rate, complete)
+
+
 def _spans(
     source: Source, frames: int, sample_rate: int, windows: Windows | None
 ) -> list[Span] | None:

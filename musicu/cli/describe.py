@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.manifest import NAME as MANIFEST
-from musicu.cli.output import duration, note, print_json, safe
+from musicu.cli.output import note, print_json, safe
 from musicu.cli.progress import progress_bar
+from musicu.cli.working import print_report, time_taken, work_options
 from musicu.errors import MusicuError
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions, PassReport
@@ -31,7 +31,6 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
     metavar="CATALOG|FILE...",
     type=click.Path(path_type=Path),
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.option("--html", is_flag=True, help="Write a page with curves and a player for each FILE.")
 @click.option(
     "-o",
@@ -39,18 +38,8 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
     type=click.Path(path_type=Path),
     help="With --html: the page, or a folder for pages. [default: NAME.html here]",
 )
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes for a catalog.")
 @click.option("--force", is_flag=True, help="Describe also what a catalog has descriptors of.")
-@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
-@click.option(
-    "--timeout",
-    "timeout_seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=PassOptions().timeout_seconds,
-    show_default=True,
-    help="Seconds one file of a catalog may take.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@work_options(PassOptions().timeout_seconds)
 def describe(
     paths: tuple[Path, ...],
     as_json: bool,
@@ -111,10 +100,10 @@ def _describe_files(paths: tuple[Path, ...], as_json: bool, pages: dict[Path, Pa
 def _draw(path: Path, page: Path) -> Descriptors:
     """Write the page of a file; its descriptors."""
     from musicu.catalog.files import write_atomically
-    from musicu.features.picture import picture
+    from musicu.features.picture import picture_of
     from musicu.features.picture_page import render_picture
 
-    seen = picture(path)
+    seen = picture_of(path)
     text = render_picture(seen, path.name, _sound(path, page))
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(page, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
@@ -141,10 +130,7 @@ def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: PassOp
     with progress_bar(quiet) as show:
         report = describe_catalog(catalog, options=options, progress=show)
     if as_json:
-        for failure in report.failures:
-            print_json({"event": "failure", **failure})
-        totals = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
-        print_json({"event": "report", **totals, "failures": len(report.failures)})
+        print_report(report)
     else:
         for failure in itertools.islice(report.failures, 10):
             note(f"failed: {safe(failure['path'])}: {safe(failure['reason'])}")
@@ -166,5 +152,4 @@ def _sentence(report: PassReport, catalog: Path) -> str:
         parts[-1] += f" ({report.remembered} of them before: --retry-failed tries again)"
     speed = report.audio_seconds / report.seconds if report.seconds else 0.0
     pace = f", {speed:.0f} times real time" if report.done else ""
-    took = f"{report.seconds:.1f} s" if report.seconds < 60 else duration(report.seconds)
-    return f"{catalog}: {', '.join(parts)} in {took}{pace}"
+    return f"{catalog}: {', '.join(parts)} in {time_taken(report.seconds)}{pace}"

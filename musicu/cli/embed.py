@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,9 @@ import pyarrow as pa
 from musicu.catalog.imported import import_vectors
 from musicu.catalog.sources import split_paths
 from musicu.catalog.table import read_table
-from musicu.cli.output import duration, note, print_json, safe
+from musicu.cli.output import note, safe
 from musicu.cli.progress import progress_bar
+from musicu.cli.working import print_report, time_taken, work_options
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
@@ -36,29 +36,13 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The catalog folder, made where there is none.",
         ),
         click.option(
-            "-j",
-            "--jobs",
-            type=click.IntRange(min=1),
-            help="Worker processes; one a processor core unless told otherwise.",
-        ),
-        click.option(
             "--root",
             type=click.Path(path_type=Path, file_okay=False),
             help="The folder that the paths of a list or table are relative to.",
         ),
-        click.option("--retry-failed", is_flag=True, help="Try again what failed before."),
         click.option("--prune", is_flag=True, help="Remove tracks whose files are gone."),
-        click.option(
-            "--timeout",
-            "timeout_seconds",
-            type=click.FloatRange(min=0, min_open=True),
-            default=EmbedOptions().timeout_seconds,
-            show_default=True,
-            help="Seconds one file may take.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON lines."),
+        work_options(EmbedOptions().timeout_seconds),
         click.option("-v", "--verbose", is_flag=True, help="Name every failure."),
-        click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
     ]
     for decorate in reversed(decorators):
         command = decorate(command)
@@ -70,15 +54,21 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="A model's name or folder."
 )
-@click.option("--force", is_flag=True, help="Embed also what has a vector.")
-def embed(source: Path, out: Path, model: str, force: bool, **rest: Any) -> int:
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Hear whole files, not the model's windows; kept under the model's name + '+thorough'.",
+)
+@click.option("--describe", is_flag=True, help="Fill the descriptors too, as musicu describe does.")
+@click.option("--force", is_flag=True, help="Embed (and describe) also what is done.")
+def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     """Turn SOURCE into a catalog of vectors.
 
     SOURCE is a folder (at any depth), a CSV or Parquet table with a column of paths, or "-" for
     paths on standard input, one a line or separated by NUL. Only what is new or changed is read;
     failures are remembered and listed by `musicu failures`.
     """
-    return _go(source, out, model, force=force, **rest)
+    return _go(source, out, model, **rest)
 
 
 @click.command()
@@ -132,10 +122,7 @@ def _go(
 def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, verbose: bool) -> None:
     """The report on standard output as JSON, or on standard error for people."""
     if as_json:
-        for failure in report.failures:
-            print_json({"event": "failure", **failure})
-        totals = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
-        print_json({"event": "report", **totals, "failures": len(report.failures)})
+        print_report(report)
         return
     shown = report.failures if verbose else report.failures[:_FAILURES_SHOWN]
     for failure in shown:
@@ -153,6 +140,7 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
     if done or report.failed:
         parts.append(f"{done} {verb}")
     told = (
+        (report.described, "described"),
         (report.reused if model else 0, "known by their sound"),
         (report.updated if model else 0, "with new tags"),
         (report.known, "unchanged"),
@@ -166,11 +154,6 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
         parts[-1] += f" ({report.remembered} of them before: --retry-failed tries again)"
     if report.known == report.tracks:
         parts.append("nothing to do")
-    speed = report.audio_seconds / report.seconds if report.embedded and report.seconds else 0.0
+    speed = report.audio_seconds / report.seconds if report.seconds else 0.0
     pace = f", {speed:.0f} times real time" if speed else ""
-    return f"{out}: {', '.join(parts)} in {_time(report.seconds)}{pace}"
-
-
-def _time(seconds: float) -> str:
-    """A time for people: 4.2 s, or 3:05."""
-    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    return f"{out}: {', '.join(parts)} in {time_taken(report.seconds)}{pace}"

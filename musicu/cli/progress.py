@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from musicu.pipeline.run import Progress
+from musicu.pipeline.loop import Progress
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from musicu.features.descriptors import SET_NAME, descriptors_schema
-from musicu.pipeline.recordings import Pass, PassOptions, PassReport, hear_recordings
-from musicu.pipeline.run import Progress
+from musicu.pipeline.loop import Progress
+from musicu.pipeline.recordings import PassOptions, PassReport, hear_recordings
+from musicu.pipeline.tasks import describing
 
 
 def describe_catalog(
@@ -17,5 +17,4 @@ def describe_catalog(
     progress: Callable[[Progress], None] | None = None,
 ) -> PassReport:
     """Fill the descriptor table of a catalog folder: see `hear_recordings`."""
-    what = Pass("describe", SET_NAME, f"descriptors/{SET_NAME}", descriptors_schema())
-    return hear_recordings(catalog, what, options=options, progress=progress)
+    return hear_recordings(catalog, describing(), options=options, progress=progress)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from musicu.features.fingerprint import NAME
 from musicu.features.fingerprinting import fingerprints_schema
-from musicu.pipeline.recordings import Pass, PassOptions, PassReport, hear_recordings
-from musicu.pipeline.run import Progress
+from musicu.pipeline.loop import Progress
+from musicu.pipeline.recordings import PassOptions, PassReport, hear_recordings
+from musicu.pipeline.tasks import Pass
 
 TABLE = f"fingerprints/{NAME}"
 

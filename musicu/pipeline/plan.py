@@ -1,54 +1,112 @@
-"""What a run has to do, from what the source holds and what the catalog knows."""
+"""What a run has to do, from what the source holds and what the catalog knows.
+
+The source is gone through twice, and neither time kept: once to count and to note what is to be
+done, then to do it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from musicu.catalog.sources import Source, SourceFile
+from musicu.catalog.sources import SourceFile
+from musicu.pipeline.known import SAME, SEEN, TO_DO
 from musicu.pipeline.ledger import Ledger
-from musicu.pipeline.tasks import Task
+from musicu.pipeline.tasks import Pass, Task
 from musicu.records import Failure
 
 
 @dataclass(slots=True)
-class Plan:
-    """The tasks of a run, and what needs none."""
+class Survey:
+    """What a source holds, in tracks: to do, known, failed before in the state that they are in,
+    and such as cannot be looked at.
+    """
 
-    todo: list[Task] = field(default_factory=list)
-    scan_failures: list[Failure] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    tracks: int = 0
+    todo: int = 0
     known: int = 0
     remembered: int = 0
+    unseen: int = 0
+
+    @property
+    def tracks(self) -> int:
+        """All of them."""
+        return self.todo + self.known + self.remembered + self.unseen
+
+    @property
+    def failed(self) -> int:
+        """Those that have failed before anything is done."""
+        return self.remembered + self.unseen
 
 
-def make_plan(source: Source, ledger: Ledger, force: bool, retry_failed: bool) -> Plan:
-    """Sort the source's files into what is done, what failed before, and what is to do."""
-    plan = Plan()
-    for found in source:
-        if isinstance(found, Failure):
-            plan.scan_failures.append(found)
-            plan.seen.add(found.track_id)
-            continue
-        plan.tracks += 1
-        plan.seen.add(found.track_id)
-        _place(found, plan, ledger, force, retry_failed)
-    plan.tracks += len(plan.scan_failures)
-    return plan
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """How files are sorted into done, failed before, and to do.
 
+    force: do also what is done. retry_failed: try again what failed before.
+    """
 
-def _place(found: SourceFile, plan: Plan, ledger: Ledger, force: bool, retry: bool) -> None:
-    """Put one file where it belongs in the plan."""
-    clash = ledger.clash(found)
-    if clash is not None:
-        plan.scan_failures.append(clash)
-        return
-    unchanged = ledger.unchanged(found)
-    if unchanged and ledger.failed_before(found.track_id) and not (retry or force):
-        plan.remembered += 1
-    elif unchanged and ledger.is_done(found.track_id) and not force:
-        plan.known += 1
-    else:
-        known_hash = ledger.hash_of(found.track_id) if unchanged else None
-        new = not ledger.knows(found.track_id)
-        plan.todo.append(Task(found, known_hash, new, force))
+    source: Iterable[SourceFile | Failure]
+    ledger: Ledger
+    force: bool
+    retry_failed: bool
+
+    def survey(self, expect: Callable[[int], None]) -> Survey:
+        """Look at every file; `expect` hears of each task how many there are so far."""
+        survey = Survey()
+        for found in self.source:
+            if isinstance(found, Failure):
+                self.ledger.add_failure(found)
+                survey.unseen += 1
+                continue
+            self._place(found, survey)
+            if survey.todo:
+                expect(survey.todo)
+        return survey
+
+    def _place(self, found: SourceFile, survey: Survey) -> None:
+        """Count one file, and note what is to be done with it."""
+        tracks = self.ledger.tracks
+        row = tracks.row(found.track_id)
+        if row is None:
+            survey.todo += 1
+            return
+        clash = self.ledger.clash(found, row)
+        if clash is not None:
+            tracks.flags[row] |= SEEN
+            self.ledger.add_failure(clash)
+            survey.unseen += 1
+            return
+        same = self.ledger.see(found, row)
+        content_hash = tracks.hash_of(row) if same else None
+        if content_hash is not None and not self.force and not self.ledger.missing(content_hash):
+            survey.known += 1
+        elif self._passes(found, content_hash) is None:
+            survey.remembered += 1
+        else:
+            tracks.flags[row] |= TO_DO | SAME if same else TO_DO
+            survey.todo += 1
+
+    def _passes(self, found: SourceFile, content_hash: str | None) -> tuple[Pass, ...] | None:
+        """What is to be made of a file; None where it failed before and nothing else is to do."""
+        wanted = self.ledger.missing(None if self.force else content_hash)
+        if self.force or self.retry_failed:
+            return wanted
+        failed = self.ledger.failed_before(found)
+        if content_hash is None:
+            return None if failed & {None, *(made.name for made in wanted)} else wanted
+        return tuple(made for made in wanted if made.name not in failed) or None
+
+    def tasks(self) -> Iterator[Task]:
+        """What is to be done, in the order of the source."""
+        tracks = self.ledger.tracks
+        for found in self.source:
+            if isinstance(found, Failure):
+                continue
+            row = tracks.row(found.track_id)
+            if row is None:
+                yield Task(found, None, True, self.ledger.missing(None), self.force)
+            elif tracks.flags[row] & TO_DO:
+                same = bool(tracks.flags[row] & SAME) and tracks.has_stamp(row, found)
+                content_hash = tracks.hash_of(row) if same else None
+                passes = self._passes(found, content_hash) or ()
+                yield Task(found, content_hash, False, passes, self.force)

@@ -5,102 +5,164 @@ from __future__ import annotations
 import base64
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar, cast
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from musicu.embeddings.cards import ModelCard
-from musicu.pipeline.tasks import Result, Task
+from musicu.pipeline.tasks import Pass, Result, Task
 from musicu.pipeline.workers import Worker, WorkerDiedError
-from musicu.records import Failure
 
-A = TypeVar("A")
-B = TypeVar("B")
+_Results: TypeAlias = "queue.SimpleQueue[Result | BaseException | None]"
+#: Results that may wait for the caller, for each worker, before it takes up another task.
+_WAITING = 16
 
 
 class Known(Protocol):
     """What the workers' threads ask of the catalog."""
 
-    def has_vector(self, content_hash: str) -> bool:
-        """Whether sound of that hash needs no embedding."""
+    def has(self, made: Pass, content_hash: str) -> bool:
+        """Whether a recording has a row of a pass."""
 
 
-def work_through(
-    tasks: Sequence[Task], known: Known, model: ModelCard | None, jobs: int, timeout_seconds: float
-) -> Iterator[Result]:
-    """The results of all tasks, in the order in which they are done.
+class Feed:
+    """Tasks handed out one at a time, and the files that come soon after them.
 
-    model: None to read tags and hashes only. Leaving the iteration ends the workers at once.
+    tasks are drawn when they are needed, so that a source of any size takes no memory.
     """
-    workers = [Worker(model, timeout_seconds) for _ in range(min(jobs, len(tasks)))]
-    return share_out(tasks, workers, lambda task, worker: _do(task, worker, known, model))
+
+    def __init__(self, tasks: Iterable[Task], ahead: int) -> None:
+        self._tasks, self._ahead = iter(tasks), ahead
+        self._soon: deque[Task] = deque()
+        self._lock = threading.Lock()  # drawing a task may look at files
+
+    def take(self) -> tuple[Task, list[Path]] | None:
+        """The next task, and which files to read ahead; None at the end."""
+        with self._lock:
+            added = []
+            while len(self._soon) <= self._ahead and (task := next(self._tasks, None)):
+                self._soon.append(task)
+                added.append(task)
+            if not self._soon:
+                return None
+            task = self._soon.popleft()
+            return task, [other.found.file for other in added if other is not task]
 
 
-def share_out(
-    tasks: Sequence[A], workers: Sequence[Worker], do: Callable[[A, Worker], B]
-) -> Iterator[B]:
-    """What `do` makes of each task with a free worker, in the order in which they are done.
+class Crew:
+    """Workers that are started as work comes to be known, and end together.
 
-    An error in `do` is raised here. Leaving the iteration ends the workers at once.
+    make: gives a new worker. jobs: how many there are at most.
     """
-    waiting: queue.SimpleQueue[A] = queue.SimpleQueue()
-    for task in tasks:
-        waiting.put(task)
-    results: queue.SimpleQueue[tuple[B | None, BaseException | None]] = queue.SimpleQueue()
-    stopped = threading.Event()
 
-    def serve(worker: Worker) -> None:
+    def __init__(self, make: Callable[[], Worker], jobs: int) -> None:
+        self._make, self._jobs = make, jobs
+        self._workers: list[Worker] = []
+
+    def expect(self, tasks: int) -> None:
+        """Start as many workers as so many tasks keep busy; they get ready meanwhile."""
+        while len(self._workers) < min(self._jobs, tasks):
+            self._workers.append(self._make())
+            self._workers[-1].start()
+
+    def results(self, feed: Feed, known: Known) -> Iterator[Result]:
+        """The results of all tasks, in the order in which they are done.
+
+        An error that is not of one file alone is raised here. Leaving the iteration ends the
+        workers at once.
+        """
+        results: _Results = queue.SimpleQueue()
+        room = threading.Semaphore(_WAITING * len(self._workers))
+        stopped = threading.Event()
+
+        def serve(worker: Worker) -> None:
+            try:
+                while room.acquire() and not stopped.is_set() and (taken := feed.take()):
+                    results.put(_do(*taken, worker, known))
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                results.put(error)
+            finally:
+                worker.close()
+                results.put(None)
+
+        threads = [threading.Thread(target=serve, args=(w,), daemon=True) for w in self._workers]
         try:
-            while not stopped.is_set():
-                results.put((do(waiting.get_nowait(), worker), None))
-        except queue.Empty:
-            pass
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            results.put((None, error))
+            for thread in threads:
+                thread.start()
+            yield from _collect(results, room, len(threads))
         finally:
-            worker.close()
+            stopped.set()
+            room.release(_WAITING * len(threads) + 1)
+            self.close()
 
-    threads = [threading.Thread(target=serve, args=(w,), daemon=True) for w in workers]
-    try:
-        for thread in threads:
-            thread.start()
-        for _ in tasks:
-            result, error = results.get()
-            if error is not None:
-                raise error
-            yield cast(B, result)
-    finally:
-        stopped.set()
-        for worker in workers:
+    def close(self) -> None:
+        """End all workers, also in the middle of a task."""
+        for worker in self._workers:
             worker.close()
 
 
-def _do(task: Task, worker: Worker, known: Known, model: ModelCard | None) -> Result:
-    """Inspect a file where it is new or changed, then embed it where its sound is unknown."""
-    found, tags, content_hash = task.found, None, task.known_hash
+def _collect(
+    results: _Results,
+    room: threading.Semaphore,
+    running: int,
+) -> Iterator[Result]:
+    while running:
+        result = results.get()
+        if result is None:
+            running -= 1
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            yield result
+            room.release()
+
+
+def _do(task: Task, ahead: list[Path], worker: Worker, known: Known) -> Result:
+    """Inspect a file where it is new or changed, then make of it what its sound has not yet."""
+    result = Result(task.found, task.new, content_hash=task.known_hash)
+    if task.known_hash is None:
+        _inspect(task, ahead, worker, result)
+        ahead = []
+    if result.content_hash is None:
+        return result
+    for made in task.passes:
+        if known.has(made, result.content_hash) and not task.force:
+            continue
+        result.tried.add(made.name)
+        _make(task, made, ahead, worker, result)
+        ahead = []
+    return result
+
+
+def _inspect(task: Task, ahead: list[Path], worker: Worker, result: Result) -> None:
+    """Take the tags and the hash of a file."""
     try:
-        if content_hash is None:
-            answer = worker.ask("inspect", found.file)
-            tags, content_hash = answer["tags"], answer.get("content_hash")
-            if content_hash is None:
-                failure = _failure(task, answer["stage"], answer["reason"], None)
-                return Result(found, task.new, tags, failure=failure)
-        if model is None:
-            return Result(found, task.new, tags, content_hash)
-        if known.has_vector(content_hash) and not task.force:
-            return Result(found, task.new, tags, content_hash, reused=True)
-        answer = worker.ask("embed", found.file)
+        answer = worker.ask("inspect", task.found.file, ahead)
     except WorkerDiedError as error:
-        stage = "decode" if content_hash else "tags"
-        failure = _failure(task, stage, str(error), content_hash)
-        return Result(found, task.new, tags, content_hash, failure=failure)
-    if "vector" not in answer:
-        failure = _failure(task, answer["stage"], answer["reason"], content_hash)
-        return Result(found, task.new, tags, content_hash, failure=failure)
-    vector = np.frombuffer(base64.b64decode(answer["vector"]), dtype="<f4")
-    return Result(found, task.new, tags, content_hash, vector, answer["complete"])
+        result.fail(None, "tags", str(error))
+        return
+    result.tags, result.content_hash = answer["tags"], answer.get("content_hash")
+    if result.content_hash is None:
+        result.fail(None, answer["stage"], answer["reason"])
 
 
-def _failure(task: Task, stage: str, reason: str, content_hash: str | None) -> Failure:
-    return Failure(task.found.track_id, task.found.path, stage, reason, content_hash)
+def _make(task: Task, made: Pass, ahead: list[Path], worker: Worker, result: Result) -> None:
+    """Have one pass made of a file."""
+    try:
+        answer = worker.ask(made.stage, task.found.file, ahead)
+    except WorkerDiedError as error:
+        result.fail(made.name, "decode" if made.stage == "embed" else made.stage, str(error))
+        return
+    if "row" in answer:
+        result.rows[made.name] = _decoded(answer["row"])
+    else:
+        result.fail(made.name, answer["stage"], answer["reason"])
+
+
+def _decoded(row: dict[str, Any]) -> dict[str, Any]:
+    """A worker's row, its vector as float32 [dim]."""
+    if "vector" in row:
+        row["vector"] = np.frombuffer(base64.b64decode(row["vector"]), dtype="<f4")
+    return row

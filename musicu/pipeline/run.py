@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,49 +16,51 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.rows import Row
 from musicu.catalog.sources import open_source
 from musicu.catalog.store import Store
-from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard, find_model
+from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard
 from musicu.errors import CatalogError, SourceError
+from musicu.pipeline.finish import mark_gone, settle_tables
 from musicu.pipeline.ledger import Ledger
-from musicu.pipeline.pace import CommitPace
-from musicu.pipeline.plan import Plan, make_plan
-from musicu.pipeline.pool import work_through
+from musicu.pipeline.loop import Hearing, WorkOptions, go_through
+from musicu.pipeline.loop import Progress as Progress
+from musicu.pipeline.plan import Survey
+from musicu.pipeline.tasks import Result, describing, embedding
+from musicu.pipeline.thorough import choose_model
 
 Source: TypeAlias = str | Path | Iterable[str | Path] | pa.Table
 
 
 @dataclass(frozen=True, slots=True)
-class EmbedOptions:
-    """How a run goes about it; none of these changes a vector.
+class EmbedOptions(WorkOptions):
+    """How a run goes about it, and what else it does.
 
-    jobs: worker processes; None for one a processor core.
-    force: embed also what has a vector.
-    retry_failed: try again what failed before and has not changed since.
     prune: remove the tracks whose files are gone, and what only they used.
-    timeout_seconds: how long one file may take before it counts as failed.
     root: the folder that paths of a list or table are relative to.
+    thorough: hear whole files in place of the model's windows; the vectors are kept under the
+    model's name and "+thorough".
+    describe: make the descriptors too.
     """
 
-    jobs: int | None = None
-    force: bool = False
-    retry_failed: bool = False
     prune: bool = False
-    timeout_seconds: float = 300.0
     root: Path | None = None
+    thorough: bool = False
+    describe: bool = False
 
 
 @dataclass(slots=True)
 class EmbedReport:
     """What a run did, in tracks.
 
-    tracks: that the source holds; embedded: that got a vector now; known: that needed nothing;
-    reused: new or moved, with sound that had a vector; updated: with other tags than before;
-    failed: without a vector (or, in a scan, unreadable), of which `remembered` failed before and
-    were not tried again; incomplete: heard in part; gone: whose files are no longer there;
+    tracks: that the source holds; embedded, described: that got a vector or descriptors now;
+    known: that needed nothing; reused: new or moved, with sound that had all that was wanted;
+    updated: with other tags than before; failed: without a vector or descriptors that were wanted
+    (or, in a scan, unreadable), of which `remembered` failed before and were not tried again;
+    incomplete: heard in part; gone: whose files are no longer there;
     pruned: removed.
     """
 
     tracks: int = 0
     embedded: int = 0
+    described: int = 0
     known: int = 0
     reused: int = 0
     updated: int = 0
@@ -72,15 +73,21 @@ class EmbedReport:
     seconds: float = 0.0
     failures: list[dict[str, Any]] = field(default_factory=list)
 
+    def begin(self, survey: Survey) -> None:
+        """Take in what there is to do."""
+        self.tracks, self.known = survey.tracks, survey.known
+        self.remembered, self.failed = survey.remembered, survey.failed
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: tracks done of those to do, failures and seconds of music so far."""
-
-    done: int
-    todo: int
-    failed: int
-    audio_seconds: float
+    def count(self, result: Result) -> None:
+        """Take in what came of one task."""
+        vector = next((row for row in result.rows.values() if "vector" in row), None)
+        self.embedded += vector is not None
+        self.described += len(result.rows) - (vector is not None)
+        self.reused += result.reused and result.new
+        self.updated += not (result.new or result.rows or result.failures)
+        self.failed += bool(result.failures)
+        self.incomplete += vector is not None and not vector["complete"]
+        self.audio_seconds += result.audio_seconds
 
 
 def embed(
@@ -123,7 +130,7 @@ def run(
     """Do what `embed` does (or `scan`, where `model` is None) and report it."""
     options = options or EmbedOptions()
     began = time.monotonic()
-    card = find_model(model) if model is not None else None
+    hearing, card = _hearing(model, options)
     opened = open_source(source, root=options.root)
     if opened.rows is not None and card is not None:
         raise SourceError(
@@ -136,23 +143,38 @@ def run(
     with write_lock(store.folder):
         store = Store.open(store.folder)  # as it is now that no one else writes
         store.clean()
+        before = store.manifest.sequence
         _check_fingerprint(store, card, options.force)
-        ledger = Ledger(store, card, opened.extra_schema)
-        plan = make_plan(opened, ledger, options.force, options.retry_failed)
-        report = EmbedReport(
-            tracks=plan.tracks, known=plan.known, failed=plan.remembered, remembered=plan.remembered
+        passes = ([embedding(card)] if card else []) + ([describing()] if options.describe else [])
+        ledger = Ledger(store, card, passes, opened.extra_schema)
+        ledger.forget_scan()
+        report = EmbedReport()
+        go_through(
+            opened,
+            ledger,
+            hearing,
+            options,
+            begin=report.begin,
+            count=report.count,
+            progress=progress,
         )
-        try:
-            _work(plan, ledger, card, options, report, progress)
-        finally:
-            ledger.commit()
-        report.gone = ledger.mark_gone(plan.seen)
-        report.pruned = ledger.prune() if options.prune else 0
-        ledger.finish()
+        report.gone = mark_gone(store, ledger)
+        report.pruned = report.gone if options.prune else 0
+        settle_tables(store, ledger, passes, prune=options.prune)
         store.clean()
+    if store.manifest.sequence != before:
+        _refresh(store.folder)
     report.failures = ledger.new_failures
     report.seconds = time.monotonic() - began
     return report
+
+
+def _hearing(model: str | Path | None, options: EmbedOptions) -> tuple[Hearing, ModelCard | None]:
+    """What the workers embed with, and the card under which the vectors are kept."""
+    if model is None:
+        return Hearing(), None
+    own, card, thorough = choose_model(model, options.thorough)
+    return Hearing(own, thorough), card
 
 
 def _import(
@@ -164,8 +186,18 @@ def _import(
         store.clean()
         done = import_rows(store, rows, extra)
         store.clean()
+    if done.known < done.tracks:
+        _refresh(folder)
     seconds = time.monotonic() - began
     return EmbedReport(done.tracks, known=done.known, updated=done.updated, seconds=seconds)
+
+
+def _refresh(folder: Path) -> None:
+    """Bring the vectors of the catalog's own track encoders up to date, where it has any."""
+    if (folder / "models").is_dir():
+        from musicu.embeddings.tracks.refresh import refresh_track_vectors
+
+        refresh_track_vectors(folder)
 
 
 def _check_fingerprint(store: Store, card: ModelCard | None, force: bool) -> None:
@@ -180,34 +212,3 @@ def _check_fingerprint(store: Store, card: ModelCard | None, force: bool) -> Non
             "mixed: embed again with --force, or into another catalog"
         )
     store.drop_model(card.name)
-
-
-def _work(
-    plan: Plan,
-    ledger: Ledger,
-    card: ModelCard | None,
-    options: EmbedOptions,
-    report: EmbedReport,
-    progress: Callable[[Progress], None] | None,
-) -> None:
-    """Send the plan's tasks through the workers, committing from time to time."""
-    for failure in plan.scan_failures:
-        ledger.add_failure(failure)
-        report.failed += 1
-    pace = CommitPace()
-    jobs = min(options.jobs or os.cpu_count() or 1, max(1, len(plan.todo)))
-    results = work_through(plan.todo, ledger, card, jobs, options.timeout_seconds)
-    for done, result in enumerate(results, start=1):
-        ledger.add(result)
-        report.embedded += result.vector is not None
-        report.reused += result.reused and result.new
-        report.updated += not result.new and result.vector is None and result.failure is None
-        report.failed += result.failure is not None
-        report.incomplete += result.complete is False
-        report.audio_seconds += result.audio_seconds if result.vector is not None else 0.0
-        if progress:
-            progress(Progress(done, len(plan.todo), report.failed, report.audio_seconds))
-        if pace.due():
-            ledger.commit()
-    if progress and not plan.todo:
-        progress(Progress(0, 0, report.failed, 0.0))

@@ -1,0 +1,102 @@
+"""The end of a run: what is gone, what nothing uses any more, and the tables' final form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from musicu.catalog.rows import track_file
+from musicu.catalog.settling import Fix, settle
+from musicu.catalog.store import Store
+from musicu.pipeline.known import GONE, SEEN, Recordings, Tracks, hash_bytes
+from musicu.pipeline.ledger import Ledger
+from musicu.pipeline.tasks import Pass
+
+#: Tables with a row for each recording, by the hash of its sound, or for each track.
+_BY_KEY = ("vectors/", "descriptors/", "fingerprints/", "recordings/")
+
+
+def mark_gone(store: Store, ledger: Ledger) -> int:
+    """Note which tracks' files are no longer there; returns how many are gone.
+
+    Tracks of the source are there; of all others, the files are looked for. A track without a
+    file, from a table, is never gone.
+    """
+    tracks = ledger.tracks
+    if (tracks.flags & SEEN).all():
+        return 0
+    for batch in store.batches("tracks", ["track_id", "root", "path", "path_bytes"]):
+        rows, known = tracks.rows(batch["track_id"])
+        at = np.flatnonzero(known & (tracks.flags[rows] & (SEEN | GONE) == 0))
+        for place, track in zip(rows[at], batch.take(at).to_pylist(), strict=True):
+            if track["path"] is not None and not os.path.lexists(track_file(track)):
+                tracks.flags[place] |= GONE
+                ledger.changed = True
+        away = known & (tracks.flags[rows] & GONE != 0)
+        ledger.forget(batch["track_id"].filter(pa.array(away)).to_pylist())
+    return int(np.count_nonzero(tracks.flags & GONE))
+
+
+def settle_tables(store: Store, ledger: Ledger, passes: Sequence[Pass], *, prune: bool) -> None:
+    """Bring the tables of a run into their final form.
+
+    It depends on what is in the catalog, not on the runs that it took. prune: without the tracks
+    that are gone, and what only they used.
+    """
+    ledger.commit()
+    loose = [bool(store.files(name)[1]) for name in ("tracks", *(made.table for made in passes))]
+    for made in passes:
+        settle(store, made.table, "content_hash")
+    if prune or ledger.changed or any(loose):
+        settle(store, "tracks", "track_id", _truth(ledger, prune))
+    if prune:
+        _drop_unused(store)
+
+
+def _truth(ledger: Ledger, prune: bool) -> Fix:
+    """Brings rows of tracks up to what the run has found."""
+
+    def apply(table: pa.Table) -> pa.Table:
+        rows, known = ledger.tracks.rows(table["track_id"])
+        if len(ledger.tracks):
+            gone = pc.if_else(
+                pa.array(known), pa.array(ledger.tracks.flags[rows] & GONE != 0), False
+            )
+            names = pa.array(ledger.tracks.root_names, pa.string())
+            roots = names.take(pa.array(ledger.tracks.roots[rows]))
+            roots = pc.if_else(pa.array(known), roots, table["root"])
+            table = _with(_with(table, "root", roots), "gone", gone)
+        if (heard := ledger.heard()) is not None:
+            said = heard.complete_of(hash_bytes(table["content_hash"]))
+            complete = pc.if_else(pa.array(said >= 0), pa.array(said == 1), table["complete"])
+            table = _with(table, "complete", complete)
+        return table.filter(pc.invert(table["gone"])) if prune else table
+
+    return Fix(["track_id", "root", "content_hash", "complete", "gone"], apply)
+
+
+def _with(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    """A table with other values in a column."""
+    at = table.schema.get_field_index(name)
+    return table.set_column(at, table.schema.field(at), values)
+
+
+def _drop_unused(store: Store) -> None:
+    """Remove the rows of recordings, or tracks, that no track has any more."""
+    recordings, tracks = Recordings.read(store, "tracks"), Tracks(store)
+
+    def of_recordings(table: pa.Table) -> pa.Table:
+        return table.filter(pa.array(recordings.holds(hash_bytes(table["content_hash"]))))
+
+    def of_tracks(table: pa.Table) -> pa.Table:
+        return table.filter(pa.array(tracks.rows(table["track_id"])[1]))
+
+    for name, files in list(store.manifest.tables.items()):
+        if name.startswith(_BY_KEY) and files:
+            key = store.schema(files[0]).names[0]
+            apply = of_tracks if key == "track_id" else of_recordings
+            settle(store, name, key, Fix([key], apply))

@@ -1,0 +1,51 @@
+"""Whole files in place of a model's windows: a model of its own beside the one it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.audio import read_stretches
+from musicu.embeddings.cards import ModelCard, find_model
+from musicu.embeddings.embedder import Embedder
+
+SUFFIX = "+thorough"
+#: A recording of up to twice this length is heard in one go, a longer one in stretches.
+STRETCH_SECONDS = 120.0
+_VERSION = f"{SUFFIX} 1: mean of stretches of {STRETCH_SECONDS:g} s by their length"
+
+
+def choose_model(name: str | Path, thorough: bool) -> tuple[ModelCard, ModelCard, bool]:
+    """A model's own card, the card under which its vectors are kept, and whether it is thorough.
+
+    A name that ends in "+thorough" says so too. Vectors from whole files have another name and
+    another fingerprint than those from windows, so that the two never mix.
+    """
+    if isinstance(name, str) and name.endswith(SUFFIX):
+        name, thorough = name.removesuffix(SUFFIX), True
+    card = find_model(name)
+    return card, whole_card(card) if thorough else card, thorough
+
+
+def whole_card(card: ModelCard) -> ModelCard:
+    """The card of a model that hears whole files."""
+    digest = hashlib.sha256(f"{card.fingerprint} {_VERSION}".encode()).hexdigest()[:16]
+    return replace(card, name=card.name + SUFFIX, fingerprint=digest)
+
+
+def embed_whole(file: Path, embedder: Embedder) -> tuple[NDArray[np.float32], bool]:
+    """The vector of a whole file, float32 [dim] of unit length, and whether all could be heard.
+
+    The mean of the stretches' vectors by their length; in constant memory. Raises AudioError as
+    `read_audio` does.
+    """
+    total, complete = np.zeros(embedder.dim), True
+    for audio in read_stretches(file, embedder.sample_rate, STRETCH_SECONDS):
+        total += len(audio.samples) * embedder.embed(audio).astype(np.float64)
+        complete = audio.complete
+    unit: NDArray[np.float32] = (total / np.linalg.norm(total)).astype(np.float32)
+    return unit, complete
