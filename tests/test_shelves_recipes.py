@@ -1,0 +1,381 @@
+"""Every recipe, over random catalogs: no seed, no copies, no more than the rules allow; and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shelves_samples import MemoryCatalog
+
+from musicu.catalog.identity import artist_keys
+from musicu.errors import QueryError
+from musicu.shelves import RECIPES, Rules, Shelf, World, load_recipes, recipe_of
+from musicu.shelves.duplicates import recording_numbers
+from musicu.shelves.recipes.load import typed
+from musicu.shelves.transitions import Transitions, smooth_order
+
+TODAY = date(2026, 5, 21)
+DESCRIBED = {
+    "tempo_bpm": pa.float32(),
+    "tempo_confidence": pa.float32(),
+    "key": pa.string(),
+    "key_confidence": pa.float32(),
+    "energy": pa.float32(),
+    "brightness_hz": pa.float32(),
+    "loudness_lufs": pa.float32(),
+}
+#: What makes each kind of reason; without it the reason cannot hold.
+FEATURES = {
+    "artist": ["artists", "album_artist"],
+    "album": ["album"],
+    "genres": ["genres"],
+    "tempo": ["bpm_tag", "tempo_bpm"],
+    "key": ["key_tag", "key"],
+    "character": ["tempo_bpm", "energy", "brightness_hz"],
+    "label": ["label"],
+    "released": ["date", "released"],
+    "era": ["date", "released", "original_date"],
+    "new": ["released"],
+    "seldom": ["popularity"],
+}
+
+
+@dataclass(frozen=True)
+class Interest:
+    medoid: str
+    importance: float
+    track_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Listener:
+    interests: tuple[Interest, ...]
+    heard: frozenset[str]
+
+
+class DescribedCatalog(MemoryCatalog):
+    """A catalog in memory whose tracks have descriptors."""
+
+    def __init__(self, rows: list[dict[str, Any]], values: np.ndarray[Any, Any]) -> None:
+        super().__init__(rows, values)
+        for name, kind in DESCRIBED.items():
+            column = pa.array([row.get(name) for row in rows], kind)
+            self._tracks = self._tracks.append_column(name, column)
+
+
+@st.composite
+def catalogs(draw: st.DrawFn) -> tuple[list[dict[str, Any]], np.ndarray[Any, Any]]:
+    """Tracks of a few artists, with copies, gaps and unheard things among them."""
+    count = draw(st.integers(4, 28))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    values = rng.normal(size=(count, 4))
+
+    def some(values: list[Any]) -> Any:
+        return values[rng.integers(len(values))]
+
+    rows = []
+    for i in range(count):
+        copied = i > 2 and rng.random() < 0.2
+        source = int(rng.integers(i)) if copied else i
+        if copied:
+            values[i] = values[source]
+        released = TODAY - timedelta(days=int(rng.integers(0, 200)))
+        row = {
+            "track_id": f"t{i:02}",
+            "path": f"{some(['a', 'b'])}/{i}.wav",
+            "title": some(["Song", "Tune", f"Title {i}", None]),
+            "artists": some([["Ann"], ["Bo"], ["Cy", "Ann"], ["Dee"], ["Ed"], None]),
+            "album": some([None, "One", "Two"]),
+            "genres": some([["Jazz"], ["Rock", "Jazz"], ["Folk"], None]),
+            "content_hash": f"h{source}",
+            "duration_seconds": some([None, 100.0, 200.0]),
+            "date": some([None, released.isoformat()]),
+            "popularity": some([None, float(rng.random())]),
+            "tempo_bpm": some([None, float(rng.integers(60, 180))]),
+            "tempo_confidence": some([0.9, 0.9, 0.2]),
+            "key": some([None, "C major", "A minor", "G major", "Eb minor"]),
+            "key_confidence": some([0.9, 0.9, 0.2]),
+            "energy": some([None, float(rng.random())]),
+            "brightness_hz": float(rng.integers(300, 4000)),
+            "loudness_lufs": some([None, -14.0, -8.0]),
+        }
+        row["released"] = released if row["date"] else None
+        rows.append(row)
+    return rows, values.astype(np.float32)
+
+
+def listener_of(rows: list[dict[str, Any]]) -> Listener:
+    ids = [row["track_id"] for row in rows]
+    some = (Interest(ids[1], 0.7, (ids[1], ids[2])), Interest(ids[3], 0.3, (ids[3],)))
+    return Listener(some, frozenset({*ids[1:4], "not in the catalog"}))
+
+
+#: Each recipe's options, and which tracks it is made for and must not show.
+ASKED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "more-like-track": ({"track": "t00"}, ("t00",)),
+    "more-like-artist": ({"artist": "ANN"}, ()),
+    "because-you-listened": ({}, ("t01", "t02", "t03")),
+    "new-for-you": ({"days": 120}, ("t01", "t02", "t03")),
+    "deep-cuts": ({}, ("t01", "t02", "t03")),
+    "daily-mixes": ({}, ()),
+    "journey": ({"start": "t00", "end": "t01"}, ("t00", "t01")),
+    "arc": ({"track": "t00", "shape": "peak"}, ("t00",)),
+    "harmonic-mix": ({"track": "t00"}, ("t00",)),
+    "fill-playlist": ({"tracks": ["t00", "t02"]}, ("t00", "t02")),
+    "around-the-catalog": ({}, ()),
+}
+
+
+def test_every_recipe_is_asked_for_here() -> None:
+    assert set(ASKED) == set(RECIPES)
+
+
+def built(name: str, world: World, size: int, rules: Rules) -> list[Shelf]:
+    """A recipe's shelves; none where the catalog lacks what it needs, in words."""
+    recipe = recipe_of({"recipe": name, "size": size, **ASKED[name][0]})
+    try:
+        return replace(recipe, rules=rules).shelves(world)
+    except QueryError as error:
+        assert any(word in str(error) for word in ("known", "no track", "none", "by 'ANN'"))  # noqa: PT017
+        return []
+
+
+def holds(
+    shelf: Shelf,
+    barred: list[dict[str, Any]],
+    rows: dict[str, dict[str, Any]],
+    unit: dict[str, np.ndarray[Any, Any]],
+) -> None:
+    """The promises of one shelf, in the plainest words."""
+    ids = shelf.track_ids
+    chosen = [rows[t] for t in ids]
+    assert len(set(ids)) == len(ids)
+    credits = Counter(name for row in chosen for name in artist_keys(row))
+    assert max(credits.values(), default=0) <= shelf.rules.max_per_artist
+    everything = [*chosen, *barred]
+    numbers = recording_numbers(
+        everything,
+        lambda i, j: float(unit[everything[i]["track_id"]] @ unit[everything[j]["track_id"]]),
+        shelf.rules.duplicate_cosine,
+    )
+    assert len(set(numbers[: len(ids)])) == len(ids)
+    assert not set(numbers[: len(ids)]) & set(numbers[len(ids) :])
+    for row in chosen:
+        assert not artist_keys(row) & {name.casefold() for name in shelf.rules.blocked_artists}
+
+
+@pytest.mark.parametrize("name", sorted(ASKED))
+@settings(max_examples=12, deadline=None)
+@given(
+    catalog=catalogs(),
+    size=st.integers(1, 9),
+    most=st.integers(1, 2),
+    blocked=st.sampled_from([(), ("bo",)]),
+)
+def test_no_seed_no_copy_no_flood_nothing_blocked(
+    name: str,
+    catalog: tuple[list[dict[str, Any]], np.ndarray[Any, Any]],
+    size: int,
+    most: int,
+    blocked: tuple[str, ...],
+) -> None:
+    rows, values = catalog
+    rules = Rules(max_per_artist=most, blocked_artists=blocked, blocked_tracks=["t04", "gone"])  # type: ignore[arg-type]
+    memory = DescribedCatalog(rows, values)
+    world = World(memory, listener=listener_of(rows), today=TODAY)
+    by_id = {row["track_id"]: row for row in rows}
+    unit = dict(zip(*memory.vectors(), strict=True))
+    shelves = built(name, world, size, rules)
+    barred = [by_id[t] for t in (*ASKED[name][1], "t04") if t in by_id]
+    for shelf in shelves:
+        assert len(shelf) <= size
+        holds(shelf, barred, by_id, unit)
+        assert all(item.reason and np.isfinite(item.score) for item in shelf)
+    if name in ("because-you-listened", "daily-mixes"):
+        shown = [t for shelf in shelves for t in shelf.track_ids]
+        assert len(set(shown)) == len(shown)
+    again = built(name, World(memory, listener=listener_of(rows), today=TODAY), size, rules)
+    assert [shelf.to_json() for shelf in again] == [shelf.to_json() for shelf in shelves]
+
+
+def without(rows: list[dict[str, Any]], track_id: str, kind: str) -> list[dict[str, Any]]:
+    """The same tracks, one of them without what a reason is about."""
+    gone = dict.fromkeys(FEATURES[kind])
+    return [row | gone if row["track_id"] == track_id else row for row in rows]
+
+
+@settings(max_examples=10, deadline=None)
+@given(catalog=catalogs())
+def test_a_track_scores_less_without_what_its_reason_names(
+    catalog: tuple[list[dict[str, Any]], np.ndarray[Any, Any]],
+) -> None:
+    rows, values = catalog
+    plain = Rules(diversity=0, max_per_artist=99, max_per_album=99)
+    for name in ("more-like-track", "new-for-you"):
+        memory = DescribedCatalog(rows, values)
+        world = World(memory, listener=listener_of(rows), today=TODAY)
+        for shelf in built(name, world, 50, plain):
+            for item in shelf:
+                for reason in item.reasons:
+                    assert reason.points > 0
+                    if reason.kind not in FEATURES or reason.kind == "character":
+                        continue  # the words come from the whole catalog: see the benchmark
+                    changed = DescribedCatalog(without(rows, item.track_id, reason.kind), values)
+                    listener = listener_of(rows)
+                    other = built(name, World(changed, listener=listener, today=TODAY), 50, plain)
+                    scores = {i.track_id: i.score for s in other for i in s}
+                    assert scores.get(item.track_id, -9) < item.score
+
+
+def world_of(rows: list[dict[str, Any]], values: Any, **more: Any) -> World:
+    rows = [{"title": f"Song {i}", "content_hash": f"h{i}"} | row for i, row in enumerate(rows)]
+    return World(DescribedCatalog(rows, np.asarray(values, np.float32)), today=TODAY, **more)
+
+
+def test_score_is_the_sum_of_its_parts() -> None:
+    both = {"artists": ["Ann"], "genres": ["Jazz"], "bpm_tag": 90.0, "label": "Warp"}
+    rows = [{"track_id": "t00", **both}, {"track_id": "t01", **both}, {"track_id": "t02"}]
+    world = world_of(rows, [[1, 0], [1, 0.1], [0, 1]])
+    first = recipe_of({"recipe": "more-like-track", "track": "t00"}).shelves(world)[0].items[0]
+    assert first.score == pytest.approx(sum(reason.points for reason in first.reasons))
+    assert {reason.kind for reason in first.reasons} == {
+        "artist", "sound", "genres", "tempo", "label",
+    }  # fmt: skip
+
+
+def test_journey_goes_by_even_steps_from_end_to_end() -> None:
+    angles = np.linspace(0, np.pi / 2, 20)
+    rows = [{"track_id": f"t{i:02}"} for i in range(20)]
+    world = world_of(rows, np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    there = recipe_of({"recipe": "journey", "start": "t00", "end": "t19", "size": 6})
+    shelf = there.shelves(world)[0]
+    assert shelf.track_ids == sorted(shelf.track_ids)
+    steps = np.diff([int(t[1:]) for t in shelf.track_ids])
+    assert steps.min() >= 2
+    assert steps.max() <= 4
+    assert "closer in sound to “Song 0”" in shelf.items[0].reason.lower().replace("song", "Song")
+
+
+@pytest.mark.parametrize(
+    ("shape", "turn"), [("rise", None), ("fall", None), ("peak", 1), ("valley", -1)]
+)
+def test_arc_never_goes_the_wrong_way(shape: str, turn: int | None) -> None:
+    rng = np.random.default_rng(1)
+    rows = [{"track_id": f"t{i:02}", "energy": float(rng.random())} for i in range(40)]
+    world = world_of(rows, rng.normal(size=(40, 3)))
+    shelf = recipe_of({"recipe": "arc", "shape": shape, "size": 9}).shelves(world)[0]
+    values = np.array([item.row["energy"] for item in shelf])
+    signs = np.sign(np.diff(values))
+    assert len(shelf) == 9
+    if turn is None:
+        assert (signs == (1 if shape == "rise" else -1)).all()
+    else:
+        assert signs[0] == turn
+        assert signs[-1] == -turn
+        assert (np.diff(signs) != 0).sum() == 1
+
+
+def test_harmonic_mix_makes_no_step_that_clashes() -> None:
+    rng = np.random.default_rng(2)
+    keys = ["8A", "9A", "8B", "3A", "2B"]
+    rows = [
+        {"track_id": f"t{i:02}", "key_tag": keys[i % 5], "bpm_tag": 120.0 + i % 4 * 60}
+        for i in range(40)
+    ]
+    world = world_of(rows, rng.normal(size=(40, 3)))
+    shelf = recipe_of({"recipe": "harmonic-mix", "track": "t00", "size": 8}).shelves(world)[0]
+    assert len(shelf) == 8
+    assert {item.row["key_tag"] for item in shelf} <= {"8A", "9A", "8B"}
+    assert {item.row["bpm_tag"] for item in shelf} <= {120.0, 240.0}  # double time mixes
+    assert "8A to " in shelf.items[0].reason
+
+
+def test_unknown_key_or_tempo_is_said_and_not_judged() -> None:
+    rows = [{"track_id": "a", "bpm_tag": 120.0}, {"track_id": "b", "bpm_tag": 60.0}]
+    step = Transitions(rows, np.zeros((2, 3), np.float32)).of(0, 1)
+    assert step.parts == {"tempo": 1.0}
+    assert step.missing == ("key", "loudness", "sound")
+    world = world_of([{"track_id": f"t{i}"} for i in range(4)], np.eye(4))
+    shelf = recipe_of({"recipe": "fill-playlist", "tracks": ["t0"]}).shelves(world)[0]
+    assert "3 of 3 transitions are judged without tempo, which is not known" in shelf.notes
+    with pytest.raises(QueryError, match="musicu describe"):
+        recipe_of({"recipe": "harmonic-mix", "track": "t0"}).shelves(world)
+
+
+def test_order_is_as_smooth_as_any_for_few_tracks() -> None:
+    from itertools import permutations
+
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        scores = rng.random((6, 6))
+        scores = (scores + scores.T) / 2
+
+        def total(order: Any, scores: Any = scores) -> float:
+            return float(sum(scores[a, b] for a, b in pairwise(order)))
+
+        best = max(total((0, *rest)) for rest in permutations(range(1, 6)))
+        found = smooth_order(scores, 0)
+        assert sorted(found) == list(range(6))
+        assert found[0] == 0
+        assert total(found) >= 0.9 * best
+
+
+def test_recipes_are_read_from_toml(tmp_path: Path) -> None:
+    file = tmp_path / "page.toml"
+    file.write_text(
+        '[[shelf]]\nrecipe = "arc"\nby = "tempo"\nsize = 5\nwhere = "genres = jazz"\n'
+        'rules = { max_per_artist = 1, blocked_artists = ["Bo"] }\n'
+        '[[shelf]]\nrecipe = "fill-playlist"\ntracks = ["A - B", "C"]\n',
+        encoding="utf-8",
+    )
+    first, second = load_recipes(file)
+    assert (first.name, first.size, first.rules.max_per_artist) == ("arc", 5, 1)
+    assert first.rules.blocked_artists == {"Bo"}
+    assert second == recipe_of({"recipe": "fill-playlist", "tracks": ["A - B", "C"]})
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({}, "no recipe None"),
+        ({"recipe": "pie"}, r"no recipe 'pie', only more-like-track"),
+        ({"recipe": "arc", "tempo": 3}, "arc has no option 'tempo'"),
+        ({"recipe": "journey", "start": "a"}, "journey needs the option 'end'"),
+        ({"recipe": "arc", "size": "many"}, "size is 'many'"),
+        ({"recipe": "arc", "size": 0}, "size of a shelf is 0"),
+        ({"recipe": "arc", "rules": {"max": 1}}, "rules have no 'max'"),
+        ({"recipe": "arc", "where": 4}, "where is 4"),
+    ],
+)
+def test_recipe_that_makes_no_sense_is_refused(options: dict[str, Any], match: str) -> None:
+    with pytest.raises(QueryError, match=match):
+        recipe_of(options)
+
+
+def test_options_from_the_command_line_get_their_types() -> None:
+    assert typed({"recipe": "new-for-you", "days": "30"})["days"] == 30
+    assert typed({"recipe": "more-like-track", "track": "1999"})["track"] == "1999"
+    assert typed({"recipe": "fill-playlist", "tracks": "a"})["tracks"] == ["a"]
+    with pytest.raises(QueryError, match="days is 'x'"):
+        typed({"recipe": "new-for-you", "days": "x"})
+
+
+def test_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("recipe = ")
+    with pytest.raises(QueryError, match="cannot be read as TOML"):
+        load_recipes(tmp_path / "x.toml")
+
+
+def test_recipe_for_a_listener_says_that_it_needs_one() -> None:
+    world = world_of([{"track_id": "a"}], [[1, 0]])
+    with pytest.raises(QueryError, match="needs a listener"):
+        recipe_of({"recipe": "daily-mixes"}).shelves(world)
