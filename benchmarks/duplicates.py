@@ -2,15 +2,15 @@
 
     python benchmarks/duplicates.py MUSIC WORK [--copied 100] [--seed 0]
 
-MUSIC is a folder with `tracks.csv` (path, title, artist, album, duration_s); WORK keeps what is
-made, so that a run that was stopped goes on. Needs ffmpeg, and the extra `av` for AAC.
+MUSIC is a folder with `tracks.csv` (path, title, artist, album, duration_s); WORK keeps the
+fingerprints, so that a run that was stopped goes on.
 
-Of `--copied` recordings of 30 to 120 s, drawn by the seed, each gets six copies: MP3 at 64 and 128
-kbit/s, Ogg Vorbis (quality 0), Opus at 24 kbit/s, AAC at 96 kbit/s, FLAC; each cut by up to 3 s
-at both ends, 6 dB louder or softer, under other tags. They lie among all of MUSIC and among made
-pieces: 108 pairs that share style, instruments, tempo and key and differ in their chords and
-tunes. Truth: a copy belongs to its original, everything else apart. Pairs of MUSIC's own that are
-merged are checked by the correlation of their waveforms.
+Of `--copied` recordings of 30 to 120 s, drawn by the seed, each gets five copies: MP3 at 64 and
+128 kbit/s, Ogg Vorbis (quality 0.3), Opus at 24 kbit/s, and FLAC; each cut by up to 3 s at both
+ends and 6 dB louder or softer. They lie among all of MUSIC and among made pieces: 108 pairs that
+share style, instruments, tempo and key and differ in their chords and tunes. Truth: a copy
+belongs to its original, everything else apart. Tags and vectors are not used. Pairs of MUSIC's
+own that are merged are checked by the correlation of their waveforms.
 """
 
 from __future__ import annotations
@@ -19,80 +19,117 @@ import argparse
 import csv
 import itertools
 import random
-import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import soundfile
+from numpy.typing import NDArray
 from scipy import fft
 
 from musicu.audio import read_audio
 from musicu.audit.fingerprints import Fingerprints, best_comparison
 from musicu.audit.matching import SAME_ERROR, Match, find_matches, judge_pair
-from musicu.catalog.catalog import Catalog
-from musicu.catalog.store import Store
 from musicu.datasets.synth.mixing import Sampler, master, mix
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.score import Plan
 from musicu.datasets.synth.styles import STYLES, Style
-from musicu.pipeline.fingerprint import TABLE, fingerprint_catalog
-from musicu.pipeline.run import scan
+from musicu.evaluation.perturb import RATE, write_sound
+from musicu.features.fingerprinting import fingerprint, fingerprints_schema
 
-ENCODINGS = {
-    "mp3-64": ("mp3", "-c:a libmp3lame -b:a 64k"),
-    "mp3-128": ("mp3", "-c:a libmp3lame -b:a 128k"),
-    "vorbis": ("ogg", "-c:a libvorbis -q:a 0"),
-    "opus-24": ("opus", "-c:a libopus -b:a 24k"),
-    "aac-96": ("m4a", "-c:a aac -b:a 96k"),
-    "flac": ("flac", "-c:a flac"),
+MP3 = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}
+ENCODINGS: dict[str, dict[str, Any]] = {
+    "mp3-64": MP3 | {"compression_level": (320 - 64) / (320 - 32)},
+    "mp3-128": MP3 | {"compression_level": (320 - 128) / (320 - 32)},
+    "vorbis": {"format": "OGG", "subtype": "VORBIS", "compression_level": 0.7},
+    "opus-24": {"format": "OGG", "subtype": "OPUS", "compression_level": 1 - (24 - 6) / 250},
+    "flac": {"format": "FLAC", "subtype": "PCM_16"},
 }
 MADE_PER_STYLE, MADE_SECONDS, MADE_RATE = 9, 40.0, 32_000
+_FLUSH = 20
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a file is: its name, and the original that it is a copy of (itself, if it is one)."""
+    """What a file is: its name, its original (itself, if it is one), and how it was encoded."""
 
     name: str
     original: str
     encoding: str
 
 
-def make_copies(music: Path, work: Path, count: int, seed: int) -> None:
-    rows = list(csv.DictReader((music / "tracks.csv").open(encoding="utf-8")))
+class Prints:
+    """Fingerprints by name, kept in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.rows: dict[str, dict[str, Any]] = {}
+        if file.exists():
+            self.rows = {row["content_hash"]: row for row in pq.read_table(file).to_pylist()}
+
+    def add(self, name: str, path: Path) -> None:
+        self.rows[name] = {"content_hash": name, **fingerprint(path)}
+        if len(self.rows) % _FLUSH == 0:
+            self.save()
+
+    def save(self) -> None:
+        table = pa.Table.from_pylist(list(self.rows.values()), schema=fingerprints_schema())
+        half = self._file.with_suffix(".half")
+        pq.write_table(table, half)
+        half.replace(self._file)
+
+
+def add_music(prints: Prints, music: Path, rows: list[dict[str, str]]) -> None:
+    for row in rows:
+        if f"others/{row['path']}" not in prints.rows:
+            prints.add(f"others/{row['path']}", music / row["path"])
+
+
+def add_copies(
+    prints: Prints, music: Path, rows: list[dict[str, str]], count: int, seed: int
+) -> None:
     rng = random.Random(seed)
-    fit = [i for i, row in enumerate(rows) if 30 <= float(row["duration_s"]) <= 120]
-    for i in sorted(rng.sample(fit, count)):
-        draw = random.Random(f"{seed} {i}")
-        for name, (suffix, codec) in ENCODINGS.items():
-            out = work / "music" / "copies" / f"{i:04d} {name}.{suffix}"
-            start, end, gain = draw.uniform(0, 3), draw.uniform(0, 3), draw.choice([-6, 6])
-            if not out.exists():
-                encode(music / rows[i]["path"], out, codec, start, end, gain)
+    fit = [row for row in rows if 30 <= float(row["duration_s"]) <= 120]
+    for row in sorted(rng.sample(fit, count), key=lambda row: row["path"]):
+        wanted = {n: f"copies/{row['path']} {n}" for n in ENCODINGS}
+        if all(name in prints.rows for name in wanted.values()):
+            continue
+        samples = read_audio(music / row["path"], RATE).samples
+        for name, changed in copies(samples, random.Random(f"{seed} {row['path']}")):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "copy"
+                write_sound(changed, path, ENCODINGS[name])
+                prints.add(wanted[name], path)
 
 
-def encode(source: Path, out: Path, codec: str, start: float, end: float, gain: int) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    half = out.with_name(f".half{out.suffix}")
-    cut = f"areverse,atrim=start={end},areverse,atrim=start={start},volume={gain}dB"
-    tags = ["-metadata", f"title=Untitled {out.stem[:2]}", "-metadata", "artist=Unknown"]
-    command = ["ffmpeg", "-v", "error", "-y", "-i", str(source), "-map_metadata", "-1", "-af", cut]
-    subprocess.run([*command, *codec.split(), *tags, str(half)], check=True)
-    half.rename(out)
+def copies(
+    samples: NDArray[np.float32], rng: random.Random
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """A cut, louder or softer version for each encoding; what goes over full scale is clipped."""
+    for name in ENCODINGS:
+        start, end = (round(rng.uniform(0, 3) * RATE) for _ in range(2))
+        gain = np.float32(10 ** (rng.choice([-6, 6]) / 20))
+        yield name, np.clip(samples[start : len(samples) - end] * gain, -1, 1)
 
 
-def make_alike(work: Path) -> None:
+def add_alike(prints: Prints) -> None:
     """Pairs of pieces by one band, in one tempo and key."""
     for number, style in enumerate(STYLES):
         for take in range(MADE_PER_STYLE):
-            names = [work / "music" / "made" / f"{number:02d}-{take} {x}.flac" for x in "ab"]
-            if not all(name.exists() for name in names):
+            names = [f"made/{number:02d}-{take} {side}" for side in "ab"]
+            if not all(name in prints.rows for name in names):
                 plans = np.random.default_rng([number, take])
                 first = style.plan(plans, MADE_SECONDS)
                 second = other_plan(style, first, plans)
-                for name, plan in zip(names, (first, second), strict=True):
-                    render(style, plan, name, [number, take, int(name.stem[-1] == "b")])
+                for side, (name, plan) in enumerate(zip(names, (first, second), strict=True)):
+                    with tempfile.TemporaryDirectory() as folder:
+                        render(style, plan, Path(folder) / "x.flac", [number, take, side])
+                        prints.add(name, Path(folder) / "x.flac")
 
 
 def other_plan(style: Style, plan: Plan, rng: np.random.Generator) -> Plan:
@@ -107,25 +144,15 @@ def render(style: Style, plan: Plan, out: Path, seed: list[int]) -> None:
     parts = [resolved(part, plan) for part in style.compose(plan, rng)]
     length = plan.bars * plan.beats_per_bar * 60 / plan.tempo_bpm + 1.5
     stereo = mix(parts, plan, sampler, rng, length, style.room_seconds)
-    out.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(out, master(stereo, MADE_RATE, style.level_db, 1.5), MADE_RATE)
 
 
-def known(path: str) -> Known:
-    folder, _, name = path.partition("/")
+def known(name: str) -> Known:
+    folder, _, rest = name.partition("/")
     if folder == "copies":
-        number, encoding = Path(name).stem.split(" ")
-        return Known(path, number, encoding)
-    return Known(path, path, folder)
-
-
-def open_prints(work: Path) -> tuple[Fingerprints, list[Known], dict[str, str]]:
-    table = Store.open(work / "catalog").read(TABLE)
-    assert table is not None
-    prints = Fingerprints.of_table(table)
-    tracks = Catalog.open(work / "catalog").tracks().select(["path", "content_hash"]).to_pylist()
-    paths = {row["content_hash"]: row["path"] for row in reversed(tracks)}
-    return prints, [known(paths[h]) for h in prints.hashes], paths
+        original, _, encoding = rest.rpartition(" ")
+        return Known(name, original, encoding)
+    return Known(name, rest, folder)
 
 
 def correlation(a: Path, b: Path) -> float:
@@ -143,38 +170,43 @@ def main() -> None:
     parser.add_argument("--copied", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    folder = options.work / "music"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "others").exists():
-        (folder / "others").symlink_to(options.music.resolve())
-    make_copies(options.music, options.work, options.copied, options.seed)
-    make_alike(options.work)
-    scan(folder, options.work / "catalog")
-    print(fingerprint_catalog(options.work / "catalog"))
-    report(options.music, options.work)
+    options.work.mkdir(parents=True, exist_ok=True)
+    rows = list(csv.DictReader((options.music / "tracks.csv").open(encoding="utf-8")))
+    prints = Prints(options.work / "prints.parquet")
+    try:
+        add_music(prints, options.music, rows)
+        add_copies(prints, options.music, rows, options.copied, options.seed)
+        add_alike(prints)
+    finally:
+        prints.save()
+    report(prints, options.music)
 
 
-def report(music: Path, work: Path) -> None:
-    prints, files, paths = open_prints(work)
-    numbers = {row["path"]: f"{i:04d}" for i, row in enumerate(
-        csv.DictReader((music / "tracks.csv").open(encoding="utf-8"))
-    )}  # fmt: skip
-    files = [
-        replace(f, original=numbers[f.name[7:]]) if f.name.startswith("others/") else f
-        for f in files
-    ]
-    place = {h: i for i, h in enumerate(prints.hashes)}
+def report(made: Prints, music: Path) -> None:
+    schema = fingerprints_schema()
+    prints = Fingerprints.of_table(pa.Table.from_pylist(list(made.rows.values()), schema=schema))
+    files = [known(name) for name in prints.hashes]
+    place = {name: i for i, name in enumerate(prints.hashes)}
     matches = [m for m in find_matches(prints) if m.whole]
     pairs = {(place[m.first], place[m.second]): m for m in matches}
+    print(f"{len(files)} recordings, {len(pairs)} pairs merged")
     recall(prints, files, pairs)
-    wrong = [p for p in pairs if files[p[0]].original != files[p[1]].original]
-    between = sorted({tuple(sorted((files[i].original, files[j].original))) for i, j in wrong})
-    print(f"pairs merged: {len(pairs)}; of different originals: {len(between)}")
-    for i, j in wrong:
-        if "copies" not in (files[i].encoding, files[j].encoding) and files[i].encoding == "others":
-            a, b = (work / "music" / paths[prints.hashes[x]] for x in (i, j))
-            print(f"  {a.name} = {b.name}: waveforms correlate {correlation(a, b):.4f}")
+    false_merges(files, pairs, music)
     alike(prints, files)
+
+
+def false_merges(files: list[Known], pairs: dict[tuple[int, int], Match], music: Path) -> None:
+    """Originals that are merged, by themselves or through their copies."""
+    wrong = {
+        tuple(sorted((files[i].original, files[j].original)))
+        for i, j in pairs
+        if files[i].original != files[j].original
+    }
+    print(f"different originals merged: {len(wrong)}")
+    for a, b in sorted(wrong):
+        both = (music / a).is_file() and (music / b).is_file()
+        told = f"waveforms correlate {correlation(music / a, music / b):.4f}" if both else ""
+        print(f"  {a} = {b} {told}")
 
 
 def recall(prints: Fingerprints, files: list[Known], pairs: dict[tuple[int, int], Match]) -> None:
@@ -200,7 +232,7 @@ def alike(prints: Fingerprints, files: list[Known]) -> None:
             albums.setdefault(str(Path(f.name).parent), []).append(i)
     near = [pair for group in albums.values() for pair in itertools.pairwise(group)]
     made = {f.name: i for i, f in enumerate(files) if f.encoding == "made"}
-    twins = [(i, made[name.replace(" a.", " b.")]) for name, i in made.items() if " a." in name]
+    twins = [(i, made[f"{name[:-1]}b"]) for name, i in made.items() if name.endswith("a")]
     for what, chosen in (("neighbours on an album", near), ("made twins", twins)):
         errors, merged = [], []
         for i, j in chosen:

@@ -17,7 +17,7 @@ LAYERS = [
     {"features"},
     {"embeddings"},
     {"pipeline"},
-    {"retrieval"},
+    {"retrieval", "watching"},
     {"audit", "playlists"},
     {"candidates"},
     {"shelves"},

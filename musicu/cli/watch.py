@@ -1,0 +1,142 @@
+"""`musicu watch`."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from musicu.cli.output import note, print_json
+from musicu.cli.progress import progress_bar
+from musicu.embeddings.cards import DEFAULT_MODEL
+from musicu.errors import MusicuError
+from musicu.pipeline.run import EmbedOptions, EmbedReport
+from musicu.watching import WatchOptions
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("catalog", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--recipes", type=click.Path(path_type=Path), help="Shelves to keep up to date.")
+@click.option("--shelves", type=click.Path(path_type=Path), help="The folder for their page.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.1),
+    default=WatchOptions().interval_seconds,
+    show_default=True,
+    help="Seconds between two looks; longer where a look takes long.",
+)
+@click.option("--prune", is_flag=True, help="Remove tracks whose files are gone.")
+@click.option(
+    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="A model's name or folder."
+)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes.")
+@click.option("--json", "as_json", is_flag=True, help="Print each change as a JSON line.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def watch(
+    source: Path,
+    catalog: Path,
+    recipes: Path | None,
+    shelves: Path | None,
+    interval: float,
+    prune: bool,
+    model: str,
+    jobs: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Keep CATALOG up to date with the folder SOURCE, until Ctrl-C.
+
+    New and changed files are embedded once they are whole, within seconds; with --recipes and
+    --shelves the page of shelves is written anew after each change.
+    """
+    from musicu import watching
+
+    if (recipes is None) != (shelves is None):
+        raise click.UsageError("--recipes and --shelves go together")
+    stop = threading.Event()
+    options = WatchOptions(interval, model=model, embed=EmbedOptions(jobs=jobs, prune=prune))
+    refresh = _refresher(catalog, model, recipes, shelves)
+
+    def changed(report: EmbedReport) -> None:
+        _print(report, as_json)
+        refresh()
+
+    _stop_on(signal.SIGTERM)
+    note(f"watching {source}; Ctrl-C ends it")
+    try:
+        with progress_bar(quiet) as show:
+            watching.watch(
+                source,
+                catalog,
+                options=options,
+                wait=stop.wait,
+                changed=changed,
+                trouble=lambda text: note(f"later: {text}"),
+                progress=show,
+            )
+    except KeyboardInterrupt:
+        note("stopped; what was finished is kept")
+    return 0
+
+
+def _stop_on(number: signal.Signals) -> None:
+    """End on a signal as on Ctrl-C."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(number, interrupt)
+
+
+def _refresher(
+    catalog: Path, model: str, recipes: Path | None, shelves: Path | None
+) -> Callable[[], None]:
+    """What writes the shelves anew; nothing where none are asked for."""
+    if recipes is None or shelves is None:
+        return lambda: None
+    from musicu.shelves import load_recipes
+
+    load_recipes(recipes)  # a mistake in it is told now, not at the first change
+
+    def refresh() -> None:
+        try:
+            _write_shelves(catalog, model, recipes, shelves)
+        except MusicuError as error:
+            note(f"no shelves this time: {error}")
+
+    return refresh
+
+
+def _write_shelves(catalog: Path, model: str, recipes: Path, shelves: Path) -> None:
+    """Build the shelves of a file of recipes and write their page."""
+    from musicu.catalog.catalog import Catalog
+    from musicu.shelves import World, load_recipes
+    from musicu.shelves.gallery import INDEX, write_gallery
+
+    opened = Catalog.open(catalog)
+    name = model if model in opened.models() else None
+    world = World(opened, model=name)
+    built = [shelf for recipe in load_recipes(recipes) for shelf in recipe.shelves(world)]
+    write_gallery([shelf for shelf in built if len(shelf)], shelves)
+    note(f"page: {shelves / INDEX}")
+
+
+def _print(report: EmbedReport, as_json: bool) -> None:
+    """One change."""
+    if as_json:
+        told: dict[str, Any] = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
+        print_json({"event": "change", **told, "failures": len(report.failures)})
+        return
+    parts = [f"{report.embedded} embedded"] if report.embedded else []
+    parts += [f"{report.reused} known by their sound"] if report.reused else []
+    parts += [f"{report.updated} with new tags"] if report.updated else []
+    parts += [f"{report.failed} failed"] if report.failed else []
+    parts += [f"{report.gone} gone"] if report.gone else []
+    note(f"{datetime.now():%H:%M:%S} {report.tracks} tracks: {', '.join(parts)}")
