@@ -7,7 +7,7 @@ covers, a playlist and a JSON file a shelf, and the music itself where it is to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from musicu.catalog.files import write_atomically
@@ -18,10 +18,12 @@ from musicu.shelves.covers import Cover
 from musicu.shelves.page import PLAIN_HUE
 from musicu.shelves.shelf import Shelf
 from musicu.shelves.showing import (
+    COPIES,
     AudioPlacing,
     PageTrack,
     Placing,
     asset,
+    copy_name,
     filled,
     page_track,
     problems_of,
@@ -83,7 +85,8 @@ def _row(
     shelf.to_json(folder / f"{name}.json")
     listed = all(item.file is not None for item in shelf)
     if listed:
-        shelf.to_playlist(folder / f"{name}.m3u8")
+        named = _copied(shelf, folder / COPIES) if audio == "copied" else shelf
+        named.to_playlist(folder / f"{name}.m3u8")
     return GalleryRow(
         number=number,
         title=one_line(shelf.title),
@@ -93,6 +96,16 @@ def _row(
         page=f"{name}.html",
         playlist=f"{name}.m3u8" if listed else None,
     )
+
+
+def _copied(shelf: Shelf, folder: Path) -> Shelf:
+    """The shelf with the copies in place of its files."""
+    items = []
+    for item in shelf:
+        name = copy_name(item.track_id, item.file) if item.file is not None else None
+        row = {**item.row, "root": str(folder), "path": name, "path_bytes": None}
+        items.append(replace(item, row=row))
+    return replace(shelf, items=tuple(items))
 
 
 def _page(title: str, rows: Sequence[GalleryRow], problems: Sequence[str]) -> str:

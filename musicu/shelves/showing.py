@@ -204,14 +204,14 @@ class Placing:
 
     def _copy(self, track_id: str, file: Path) -> tuple[str | None, str]:
         """The address of a copy beside the page, under a name that no tag has a say in."""
-        name = hashlib.sha256(track_id.encode("utf-8", "replace")).hexdigest()[:16]
-        copy = self._folder / COPIES / f"{name}{file.suffix.lower()}"
+        copy = self._folder / COPIES / copy_name(track_id, file)
         try:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            if not copy.exists() or copy.stat().st_size != file.stat().st_size:
-                write_atomically(copy, lambda to: shutil.copyfile(file, to))
+            size = file.stat().st_size
         except OSError as error:
-            return None, f"its file cannot be copied: {error.strerror}"
+            return None, f"its file cannot be read: {error.strerror}"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if not copy.exists() or copy.stat().st_size != size:
+            write_atomically(copy, lambda to: shutil.copyfile(file, to))
         return file_url(absolute(copy), self._folder), ""
 
     def _embed(self, file: Path, kind: str) -> tuple[str | None, str]:
@@ -226,6 +226,12 @@ class Placing:
             return None, f"its file cannot be read: {error.strerror}"
         self._left -= len(data)
         return data_url(data, kind.split(";")[0]), ""
+
+
+def copy_name(track_id: str, file: Path) -> str:
+    """The name of a track's copy."""
+    digest = hashlib.sha256(track_id.encode("utf-8", "replace")).hexdigest()
+    return f"{digest[:16]}{file.suffix.lower()}"
 
 
 def _kept(covers: Path, folder: Path, data: bytes, kind: str) -> str:
