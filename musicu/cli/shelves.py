@@ -62,6 +62,11 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="NAME=VALUE",
     help='An option of the recipe: start="Artist - Title", shape=peak, days=30.',
 )
+@click.option(
+    "--playlist",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Go on where this playlist ends: the recipe fill-playlist.",
+)
 @_LISTENS
 @_USER
 @_TODAY
@@ -103,7 +108,8 @@ def shelf(
     journey, arc, harmonic-mix, fill-playlist. Those that make several shelves want --html DIR.
     """
     world = _world(catalog, model, listens, user, today)
-    built = [shelf for recipe in _recipes(**options) for shelf in recipe.shelves(world)]
+    recipes = _recipes(world, **options)
+    built = [shelf for recipe in recipes for shelf in recipe.shelves(world)]
     _print(built, as_json)
     if html and len(built) == 1:
         for problem in built[0].to_html(html, audio=audio):
@@ -224,8 +230,10 @@ def _of_user(listens: Any, user: str | None) -> Any:
 
 
 def _recipes(
+    world: World,
     like: str | None,
     recipe: str | None,
+    playlist: Path | None,
     settings: tuple[str, ...],
     size: int | None,
     where: Any,
@@ -240,11 +248,24 @@ def _recipes(
     given = typed({"recipe": recipe or "more-like-track", **_settings(settings)})
     if like is not None:
         given["track"] = like
-    if recipe is None and like is None:
-        raise click.UsageError("give --like TRACK or --recipe NAME")
+    if playlist is not None:
+        given |= {"recipe": recipe or "fill-playlist", "tracks": _listed(playlist, world)}
+    elif recipe is None and like is None:
+        raise click.UsageError("give --like TRACK, --playlist FILE or --recipe NAME")
     if size is not None:
         given["size"] = size
     return [replace(recipe_of(given), where=where, rules=_rules(**limits))]
+
+
+def _listed(playlist: Path, world: World) -> list[str]:
+    """The ids of a playlist's tracks; what the catalog does not have is said."""
+    from musicu.playlists import match_playlist, read_playlist
+
+    found = match_playlist(read_playlist(playlist), world.tracks)
+    ids = [each.row["track_id"] for each in found if each.row is not None]
+    if len(ids) < len(found):
+        note(f"{len(found) - len(ids)} of {len(found)} tracks of {playlist} are not in the catalog")
+    return ids
 
 
 def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
