@@ -27,7 +27,15 @@ from musicu.pipeline.run import EmbedOptions, run, scan
 from musicu.records import Vectors
 
 SMALL = TrackConfig(
-    dim=16, hidden=32, factors=8, steps=250, batch=64, context=2, heldout=0.1, learning_rate=0.01
+    dim=16,
+    hidden=32,
+    factors=8,
+    steps=250,
+    epochs=99,
+    batch=64,
+    context=2,
+    heldout=0.1,
+    learning_rate=0.01,
 )
 
 

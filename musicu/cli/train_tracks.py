@@ -60,7 +60,9 @@ def tracks(
     opened = Catalog.open(catalog)
     encoder = fit_tracks(
         opened,
-        *(None if path is None else _read(path) for path in (pairs, listens, playlists)),
+        pairs=_read(pairs),
+        listens=_read(listens),
+        playlists=_read(playlists),
         config=TrackConfig(**told),
         name=name,
         audio_model=audio_model,
@@ -73,8 +75,10 @@ def tracks(
     note(f"{card.name}: {card.dim} numbers, kept in {catalog}; use it with --model {card.name}")
 
 
-def _read(path: Path) -> pa.Table:
-    """A table of ids, which stay as they are written ("007")."""
+def _read(path: Path | None) -> pa.Table | None:
+    """A table of ids, which stay as they are written ("007"); None for none."""
+    if path is None:
+        return None
     import pyarrow as pa
     import pyarrow.csv as pc_csv
 

@@ -26,6 +26,7 @@ from musicu.embeddings.tracks.features import Features, Floats, Known, fold
 KEY_DIM = 32
 MOST_TRACKS = 64  # of one artist that are looked at: the latest
 _TEMPERATURE = 0.2
+_ROWS_AT_ONCE = 4096
 _KEYED = ("tags", "numbers", "audio")
 
 
@@ -49,14 +50,33 @@ class Discography:
 
         Returns float32 [tracks, 2 * factors], and bool [tracks]: whether there are any others.
         """
-        shares = self._others(ids, artists)
-        row = np.repeat(np.arange(len(ids)), np.diff(shares.indptr))
+        stored = self._by_artist()
+        found = np.zeros((len(ids), 2 * self.vectors.shape[1]), np.float32)
+        known = np.zeros(len(ids), bool)
+        for start in range(0, len(ids), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            shares = self._others(ids[part], artists[part], stored)
+            found[part] = self._pooled(shares, keys[part])
+            known[part] = np.diff(shares.indptr) > 0
+        return found, known
+
+    def _pooled(self, shares: csr_matrix, keys: Floats) -> Floats:
+        """Mean and attended vector for each row of shares: float32 [rows, 2 * factors]."""
+        row = np.repeat(np.arange(len(keys)), np.diff(shares.indptr))
         likeness = np.einsum("ij,ij->i", keys[row], self.keys[shares.indices])
         attention = csr_matrix(
             (np.exp((likeness - 1) / _TEMPERATURE), shares.indices, shares.indptr), shares.shape
         )
         parts = [_mean(weights, self.vectors) for weights in (shares, attention)]
-        return np.concatenate(parts, axis=1), np.diff(shares.indptr) > 0
+        return np.concatenate(parts, axis=1)
+
+    def _by_artist(self) -> dict[str, list[int]]:
+        """The stored tracks of each artist, the latest MOST_TRACKS of them."""
+        stored: dict[str, list[int]] = {}
+        for row, names in enumerate(self.artists):
+            for name in names:
+                stored.setdefault(name, []).append(row)
+        return {name: rows[-MOST_TRACKS:] for name, rows in stored.items()}
 
     def own(self, ids: Sequence[str]) -> tuple[Floats, Known]:
         """Each track's collaborative vector, float32 [tracks, factors], and whether it has one."""
@@ -65,15 +85,16 @@ class Discography:
         nothing = np.zeros((1, self.vectors.shape[1]), np.float32)
         return np.concatenate([self.vectors, nothing])[rows], rows >= 0
 
-    def _others(self, ids: Sequence[str], artists: Sequence[Sequence[str]]) -> csr_matrix:
+    def _others(
+        self,
+        ids: Sequence[str],
+        artists: Sequence[Sequence[str]],
+        stored: dict[str, list[int]],
+    ) -> csr_matrix:
         """1 where a stored track is another one by an artist of the track: csr [tracks, stored]."""
-        stored: dict[str, list[int]] = {}
-        for row, names in enumerate(self.artists):
-            for name in names:
-                stored.setdefault(name, []).append(row)
         indptr, indices = [0], []
         for track_id, names in zip(ids, artists, strict=True):
-            rows = sorted({r for name in names for r in stored.get(name, [])[-MOST_TRACKS:]})
+            rows = sorted({row for name in names for row in stored.get(name, [])})
             indices += [row for row in rows if self.ids[row] != track_id]
             indptr.append(len(indices))
         ones = np.ones(len(indices), np.float32)
@@ -130,8 +151,10 @@ def keys_of(features: Features, projections: dict[str, Floats]) -> Floats:
 def _mean(weights: csr_matrix, vectors: Floats) -> Floats:
     """Weighted means, float32 [rows, factors]; zero where a row has no weights."""
     total = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
-    return (np.asarray(weights @ vectors) / np.maximum(total, 1e-12)).astype(np.float32)
+    mean: Floats = (np.asarray(weights @ vectors) / np.maximum(total, 1e-12)).astype(np.float32)
+    return mean
 
 
 def _unit(rows: Floats) -> Floats:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    units: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return units

@@ -13,13 +13,15 @@ class TrackConfig:
 
     dim: length of a vector. hidden: width of the network's hidden layer. factors: of the
     collaborative vectors, where it fits them itself.
-    steps: of the optimiser; batch: groups a step. context: how many tracks of a group stand for it,
-    at most. learning_rate: of Adam, falling to zero as a half cosine.
+    steps: of the optimiser, at most; epochs: how often each track of each group is drawn, on
+    average and at most (but no fewer than 100 steps), as small sets are soon known by heart.
+    batch: groups a step. context: how many tracks of a group stand for it, at most.
+    learning_rate: of Adam, falling to zero as a half cosine.
     temperature: of the contrastive loss. popularity_correction: 0 learns how probable a track is,
     1 how much more probable than it is anyway (logQ; Bengio and Senecal, 2008), so that popular
     tracks get no credit for being popular.
     modality_dropout: how often a kind of feature is hidden from a track while training;
-    token_dropout: how often a word, tag or name is. weight_decay: of the weights, a step.
+    token_dropout: how often a word, tag or name is. weight_decay: of the weights, times the rate.
     min_count: tracks that a word, tag or name must be on to be learned; max_vocabulary: how many of
     them, the most frequent first, of each kind.
     heldout: share of the tracks that are kept from training, to see how it does on new ones.
@@ -31,6 +33,7 @@ class TrackConfig:
     hidden: int = 256
     factors: int = 64
     steps: int = 3000
+    epochs: int = 12
     batch: int = 512
     context: int = 4
     learning_rate: float = 3e-3
@@ -38,7 +41,7 @@ class TrackConfig:
     popularity_correction: float = 0.5
     modality_dropout: float = 0.25
     token_dropout: float = 0.2
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-2
     min_count: int = 2
     max_vocabulary: int = 50_000
     heldout: float = 0.05
@@ -46,7 +49,7 @@ class TrackConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("dim", "hidden", "factors", "steps", "context", "min_count"):
+        for name in ("dim", "hidden", "factors", "steps", "epochs", "context", "min_count"):
             if getattr(self, name) < 1:
                 raise QueryError(f"{name} is {getattr(self, name)}: give 1 or more")
         if self.batch < 2:

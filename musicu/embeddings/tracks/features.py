@@ -125,9 +125,10 @@ class FeatureSpace:
         """The content blocks of any tracks with these columns, or with some of them."""
         blocks: dict[str, Block] = {}
         bags = words_of(tracks) if self.vocabularies else {}
+        known: dict[str, Known] = {}
         for kind, vocabulary in self.vocabularies.items():
-            blocks[kind] = vocabulary.block(bags[kind])
-        known = {kind: np.diff(block.indptr) > 0 for kind, block in blocks.items()}
+            block = vocabulary.block(bags[kind])
+            blocks[kind], known[kind] = block, np.diff(block.indptr) > 0
         if self.edges:
             blocks["numbers"], known["numbers"] = self._numbers(tracks)
         if self.audio_mean is not None:
@@ -155,7 +156,7 @@ class FeatureSpace:
         assert self.audio_mean is not None
         if audio is None:
             return np.zeros((count, len(self.audio_mean)), np.float32), np.zeros(count, bool)
-        known = np.isfinite(audio).all(axis=1)
+        known: Known = np.asarray(np.isfinite(audio).all(axis=1))
         centred = np.where(known[:, None], audio - self.audio_mean, 0).astype(np.float32)
         lengths = np.linalg.norm(centred, axis=1, keepdims=True)
         return centred / np.maximum(lengths, 1e-6), known

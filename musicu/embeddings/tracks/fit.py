@@ -38,7 +38,7 @@ from musicu.embeddings.tracks.heldout import (
     simpler_ways,
 )
 from musicu.embeddings.tracks.network import Parameters, forward
-from musicu.embeddings.tracks.training import train
+from musicu.embeddings.tracks.training import steps_for, train
 from musicu.errors import QueryError
 from musicu.records import Vectors
 
@@ -182,12 +182,13 @@ class _Work:
         features = with_listening(
             self._content, self._tracks, self._discography(self._vectors), self.projections
         )
-        every = max(1, self._config.steps // _LOOKS)
+        steps = steps_for(self._config, self._learned.members)
+        every = max(1, steps // _LOOKS)
         losses: list[float] = []
 
         def watch(step: int, loss: float, parameters: Parameters) -> None:
             losses.append(loss)
-            if step % every and step != self._config.steps:
+            if step % every and step != steps:
                 return
             event = {"event": "step", "step": step, "loss": float(np.mean(losses[-every:]))}
             say(event | self._look(step, features, parameters))
@@ -281,7 +282,8 @@ def _encoded(parameters: Parameters, features: Features, trial: HeldOut) -> Floa
 
 def _units(rows: NDArray[np.floating[Any]]) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+    units: Floats = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return units
 
 
 def _silent(event: Mapping[str, Any]) -> None:

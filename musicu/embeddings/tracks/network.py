@@ -90,7 +90,8 @@ def backward(parameters: Parameters, done: Pass, wanted: Floats) -> Gradients:
 def _of_weight(block: csr_matrix | Floats, summed: Floats, known: Known) -> Floats | RowGradient:
     """The gradient of a block's map; of a sparse block, only the rows that it touches."""
     if not issparse(block):
-        return np.asarray(block)[known].T @ summed[known]
+        dense: Floats = np.asarray(block)[known].T @ summed[known]
+        return dense
     turned = block.T.tocsr()
     rows = np.flatnonzero(np.diff(turned.indptr))
     part = csr_matrix(

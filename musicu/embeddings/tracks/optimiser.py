@@ -36,5 +36,5 @@ class Adam:
             self._first[name][rows], self._second[name][rows] = first, second
             change = scale * first / (np.sqrt(second) + _EPSILON)
             if name.endswith("weight"):
-                change += self._decay * self._parameters[name][rows] / max(rate, 1e-8) * rate
+                change += self._decay * self._parameters[name][rows]
             self._parameters[name][rows] -= np.float32(rate) * change

@@ -17,6 +17,7 @@ from musicu.embeddings.tracks.optimiser import Adam
 Ints = NDArray[np.int64]
 Watch = Callable[[int, float, Parameters], None]
 
+_FEWEST_STEPS = 100
 _UNWANTED = np.float32(-1e9)
 
 
@@ -67,7 +68,7 @@ class Sampler:
 
     def shared(self, batch: Batch) -> NDArray[np.bool_]:
         """Where a target belongs to another's group, and is no negative: bool [batch, batch]."""
-        held = self._members[batch.groups][:, batch.targets].toarray() > 0
+        held: NDArray[np.bool_] = self._members[batch.groups][:, batch.targets].toarray() > 0
         np.fill_diagonal(held, False)
         return held
 
@@ -84,7 +85,8 @@ def train(
     widths = {name: block.shape[1] for name, block in features.blocks.items()}
     parameters = initial(widths, config.dim, config.hidden, rng)
     sampler, adam = Sampler(members, config, rng), Adam(parameters, config.weight_decay)
-    for step in range(config.steps):
+    steps = steps_for(config, members)
+    for step in range(steps):
         batch = sampler.draw()
         rows = np.concatenate([batch.targets, batch.contexts.ravel()])
         shown = hidden_at_random(features.take(rows), len(batch.targets), config, rng)
@@ -93,11 +95,17 @@ def train(
         loss, wanted = contrast(
             done.vectors, batch.weights, sampler.shared(batch), offsets, config.temperature
         )
-        rate = config.learning_rate * 0.5 * (1 + np.cos(np.pi * step / config.steps))
+        rate = config.learning_rate * 0.5 * (1 + np.cos(np.pi * step / steps))
         adam.step(backward(parameters, done, wanted), rate)
         if watch:
             watch(step + 1, loss, parameters)
     return parameters
+
+
+def steps_for(config: TrackConfig, members: csr_matrix) -> int:
+    """How many steps a config takes on these groups."""
+    enough = max(_FEWEST_STEPS, config.epochs * members.nnz // config.batch)
+    return min(config.steps, enough)
 
 
 def contrast(
