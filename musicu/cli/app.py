@@ -23,7 +23,6 @@ _COMMANDS = {
     "info": ("inspect", "Say what is in a catalog."),
     "failures": ("inspect", "Say which tracks failed, and why."),
     "watch": ("watch", "Keep a catalog and its shelves up to date while music arrives."),
-    "watch": ("watch", "Keep a catalog and its shelves up to date while music arrives."),
     "judge": ("judge", "Ask listeners, blind, which of two models is better."),
     "playlist": ("playlist", "Convert a playlist, find its tracks, gather its files."),
     "audit": ("audit", "Find copies, damage, and tags that cannot be right."),
