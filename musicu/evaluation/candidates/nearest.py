@@ -13,7 +13,6 @@ from scipy.sparse import csr_matrix, diags
 from musicu.errors import QueryError
 from musicu.evaluation.candidates.listening import Ints
 from musicu.evaluation.candidates.training import Scorer, Scores, Training
-from musicu.evaluation.labels import Groups
 from musicu.evaluation.ranking import Matrix, unit_rows
 from musicu.records import Vectors
 
@@ -64,10 +63,29 @@ def tag_vectors(tracks: pa.Table) -> csr_matrix:
     """What people say of the tracks, as vectors: csr float32 [tracks, words], unit rows.
 
     Words are the values of `genre`, and of every column of lists of text that does not name people
-    or markets, such as `genres` and `tags`. A word's weight is the logarithm of tracks over
-    tracks with it (tf-idf; Manning, Raghavan and Schütze, 2008, section 6.2). Raises QueryError
-    where no track has any.
+    or markets, such as `genres` and `tags`. A word that a track has n times weighs (1 + log n)
+    log(tracks / tracks with it) (tf-idf; Manning, Raghavan and Schütze, 2008, sections 6.2 and
+    6.4). Raises QueryError where no track has any.
     """
+    texts = _said(tracks)
+    words = sorted({text for row in texts for text in row})
+    if not words:
+        raise QueryError(
+            "no track has a genre or tags, which content is compared by: embed the catalog, or "
+            "name a model whose vectors it holds"
+        )
+    codes = {word: code for code, word in enumerate(words)}
+    rows = np.repeat(np.arange(len(texts)), [len(row) for row in texts])
+    columns = [codes[text] for row in texts for text in row]
+    shape = (len(texts), len(words))
+    counts = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape, dtype=np.float32)
+    rarity = np.log(len(texts) / np.bincount(counts.indices, minlength=len(words)))
+    counts.data = (1 + np.log(counts.data)) * rarity[counts.indices]
+    return unit_sparse(counts)
+
+
+def _said(tracks: pa.Table) -> list[list[str]]:
+    """The words of each track, as often as they stand there."""
     columns = [
         field.name
         for field in tracks.schema
@@ -75,19 +93,7 @@ def tag_vectors(tracks: pa.Table) -> csr_matrix:
         or (field.name not in _NAMES and any(test(field.type) for test in _LISTS))
     ]
     cells = [tracks[name].to_pylist() for name in columns]
-    words = Groups(
-        [text for cell in row for text in _texts(cell)] for row in zip(*cells, strict=True)
-    )
-    if not words.names:
-        raise QueryError(
-            "no track has a genre or tags, which content is compared by: embed the catalog, or "
-            "name a model whose vectors it holds"
-        )
-    rows = np.repeat(np.arange(len(words.codes)), [len(codes) for codes in words.codes])
-    codes = np.array([code for row in words.codes for code in row])
-    rarity = np.log(len(words.codes) / np.array([len(members) for members in words.members]))
-    shape = (len(words.codes), len(words.names))
-    return unit_sparse(csr_matrix((rarity[codes], (rows, codes)), shape=shape, dtype=np.float32))
+    return [[text for cell in row for text in _texts(cell)] for row in zip(*cells, strict=True)]
 
 
 def unit_sparse(matrix: csr_matrix) -> csr_matrix:

@@ -20,6 +20,8 @@ AROUND = ("coverage", "gini", "novelty", "artist diversity", "long tail", "emerg
 WIDTH, HEIGHT = 640, 360  # of the plot's inner field, in its own units
 _LETTER, _LINE = 6.6, 15  # how much room a name takes on the plot
 
+_MOVES = sorted(range(-HEIGHT, HEIGHT, 3), key=abs)  # how far a name may go, the least first
+
 Box: TypeAlias = "tuple[float, float, float]"  # from, to, and the height of the middle
 
 
@@ -163,17 +165,18 @@ def _height(value: float, top: float) -> float:
 
 
 def _apart(spots: list[Spot]) -> list[Spot]:
-    """The spots with their names moved upwards until none covers another, or another spot."""
-    dots = [(spot.x - 7, spot.x + 7, spot.y) for spot in spots]
+    """The spots with their names as near as they can be without covering a name or a spot."""
+    dots = {spot.model: (spot.x - 7, spot.x + 7, spot.y) for spot in spots}
     names: list[Box] = []
     placed = []
     for spot in sorted(spots, key=lambda s: -s.y):
-        own = (spot.x - 7, spot.x + 7, spot.y)
-        while any(_meet(_name(spot), box) for box in names + [d for d in dots if d != own]):
-            spot = replace(spot, label_y=spot.label_y - 3)
-        names.append(_name(spot))
-        placed.append(spot)
-    return placed
+        taken = names + [dot for model, dot in dots.items() if dot != dots[spot.model]]
+        moves = (replace(spot, label_y=spot.label_y + move) for move in _MOVES)
+        inside = [moved for moved in moves if 0 <= moved.label_y <= HEIGHT]
+        free = (m for m in inside if not any(_meet(_name(m), box) for box in taken))
+        placed.append(next(free, inside[0]))
+        names.append(_name(placed[-1]))
+    return sorted(placed, key=lambda s: s.colour.startswith("own"))  # drawn last, on top
 
 
 def _name(spot: Spot) -> Box:

@@ -28,6 +28,7 @@ Say = Callable[[str], None]
 SPLITS = ("time", "new-artists", "new-tracks", "new-releases", "leave-last-out")
 TAGS = "tags"
 ENCODER = "track-encoder"
+_LEARNED = "was learned on this catalog: if it has seen these listens, its numbers flatter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def evaluate_candidates(
     They must not have learned from the listens asked about. lists: by name, tables in the columns
     of `candidates.CANDIDATES`, from anywhere. encoder: also fit a track encoder, on the training
     part alone. content: what the content baselines compare, a model's name or "tags"; None: the
-    catalog's last model, or tags where it has none. against: the baselines.
+    last model of the catalog that was not learned on it, or tags. against: the baselines.
 
     Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
     """
@@ -82,15 +83,16 @@ def evaluate_candidates(
     found |= {name: offered(name, table) for name, table in (lists or {}).items()}
     if encoder:
         found[ENCODER] = track_encoder(catalog)
-    basis = content or next(iter(catalog.models()), TAGS)
-    values = None
+    learned = [name for name in catalog.models() if (catalog.path / "models" / name).is_dir()]
+    basis = content or next((n for n in catalog.models() if n not in learned), TAGS)
+    values, notes = None, [f"{n} {_LEARNED}" for n in names if n in learned]
     if {"content-knn", "artist+content"} & set(against):
         values = tag_vectors(tracks) if basis == TAGS else content_of(catalog.vectors(basis), ids)
-    found_notes = (f"content-knn compares {basis}",) if values is not None else ()
+        notes.append(f"content-knn compares {basis}")
     findings = evaluate_models(
         tracks, listens, found, protocol, content=values, against=against, progress=progress
     )
-    return replace(findings, notes=(*findings.notes, *found_notes))
+    return replace(findings, notes=(*findings.notes, *notes))
 
 
 def evaluate_models(
