@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ from shelves_samples import MemoryCatalog
 
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
-from musicu.shelves import RECIPES, Rules, Shelf, World, load_recipes, recipe_of
+from musicu.shelves import RECIPES, Recipe, Rules, Shelf, World, load_recipes, recipe_of
 from musicu.shelves.duplicates import recording_numbers
 from musicu.shelves.recipes.load import typed
 from musicu.shelves.transitions import Transitions, smooth_order
@@ -379,3 +379,11 @@ def test_recipe_for_a_listener_says_that_it_needs_one() -> None:
     world = world_of([{"track_id": "a"}], [[1, 0]])
     with pytest.raises(QueryError, match="needs a listener"):
         recipe_of({"recipe": "daily-mixes"}).shelves(world)
+
+
+def test_page_about_shelves_names_every_recipe_and_option() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "shelves.md").read_text(encoding="utf-8")
+    for name, kind in RECIPES.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"| `{name}` "))
+        own = {f.name for f in fields(kind)} - {f.name for f in fields(Recipe)}
+        assert all(f"`{option}`" in line for option in own)
