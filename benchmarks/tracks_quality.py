@@ -122,8 +122,10 @@ def plain_ways(world: World, known: csr_matrix, heldout: NDArray[np.bool_]) -> d
     return {"popularity": np.tile(popularity, (listeners, 1)), "ALS, mean": users @ items.T}
 
 
-def learned_ways(world: World, known: csr_matrix, config: TrackConfig) -> dict[str, Scores]:
-    """The track encoder, by the listener's mean vector and by `score_set`."""
+def learned_ways(
+    world: World, known: csr_matrix, heldout: NDArray[np.bool_], config: TrackConfig
+) -> dict[str, Scores]:
+    """The track encoder, by the listener's mean vector, and by `score_set` for new artists."""
     entry = known.tocoo()
     ids = world.artists["track_id"].combine_chunks()
     listens = pa.table(
@@ -143,12 +145,12 @@ def learned_ways(world: World, known: csr_matrix, config: TrackConfig) -> dict[s
     vectors[[place[track_id] for track_id in found.ids]] = found.values
     means = np.asarray(known @ vectors)
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
-    sets = np.zeros((known.shape[0], len(ids)), np.float32)
+    sets, new = np.zeros((known.shape[0], len(ids)), np.float32), vectors[heldout]
     for user in range(known.shape[0]):
         part = slice(known.indptr[user], known.indptr[user + 1])
         if part.stop > part.start:
             members = vectors[known.indices[part]]
-            sets[user] = score_set(members, vectors, weights=known.data[part])
+            sets[user, heldout] = score_set(members, new, weights=known.data[part])
     return {"track encoder": means @ vectors.T, "track encoder, score_set": sets}
 
 
@@ -206,6 +208,7 @@ def main() -> None:
     found: dict[str, list[Mapping[str, Answers]]] = {"new": [], "all": []}
     for seed in range(options.splits):
         rng = np.random.default_rng(seed)
+        config = TrackConfig(steps=options.steps, seed=seed)
         artists = world.plays.shape[1]
         heldout = np.zeros(artists, bool)
         heldout[rng.permutation(artists)[: int(HELDOUT * artists)]] = True
@@ -213,10 +216,14 @@ def main() -> None:
         plays = logged(world.plays)
         known, wanted = masked(plays, ~heldout), masked(plays, heldout)
         ways = plain_ways(world, known, heldout) | tag_ways(world, known, heldout)
-        ways |= learned_ways(world, known, TrackConfig(steps=options.steps, seed=seed))
+        ways |= learned_ways(world, known, heldout, config)
         everyone = np.ones(artists, bool)
         for protocol, barred, only in (("new", None, heldout), ("all", known, everyone)):
-            split = {n: measure(s, wanted, barred, only, ties) for n, s in ways.items()}
+            split = {
+                name: measure(scores, wanted, barred, only, ties)
+                for name, scores in ways.items()
+                if protocol == "new" or not name.endswith("score_set")
+            }
             found[protocol].append(split)
     for protocol, splits in found.items():
         report(protocol, splits)

@@ -33,6 +33,13 @@ def test_a_table_of_ids_is_a_catalog_with_all_its_columns(tmp_path: Path) -> Non
     assert tracks["path"].null_count == 2
 
 
+def test_columns_of_an_album_under_their_long_names_are_understood(tmp_path: Path) -> None:
+    table = releases(track_album_release_date=["2020", "2021"], track_album_name=["U", "V"])
+    tracks = scan(table, tmp_path / "c").tracks()
+    assert tracks["date"].to_pylist() == ["2020", "2021"]
+    assert tracks["album"].to_pylist() == ["U", "V"]
+
+
 def test_the_same_table_again_changes_nothing(tmp_path: Path) -> None:
     scan(releases(energy=[0.5, 1.0]), tmp_path / "c")
     before = (tmp_path / "c" / "manifest.json").read_bytes()

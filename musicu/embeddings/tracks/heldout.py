@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 from musicu.embeddings.tracks.features import Features, Floats
 
 K = 10
-_MOST_GROUPS = 1000
+_MOST_GROUPS = 500
 _MOST_TRACKS = 2000
 _FEWEST = 20  # held-out tracks; fewer say nothing
 
