@@ -27,6 +27,12 @@ def tune(seed: int, seconds: float = 2.0, rate: int = RATE) -> NDArray[np.float3
     return (0.5 * samples / np.abs(samples).max()).astype(np.float32)
 
 
+def piece(seed: int, seconds: float, rate: int = RATE) -> NDArray[np.float32]:
+    """Music of any length, float32 [n]: one tune after another, in far less time than one tune."""
+    tunes = [tune(1000 * seed + i, 2.0, rate) for i in range(-(-round(seconds) // 2))]
+    return np.concatenate(tunes)[: round(seconds * rate)]
+
+
 def write(path: Path, seed: int, seconds: float = 2.0, **tags: str) -> Path:
     """Write a tune to a file whose ending says the format, with tags; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ import soundfile as sf
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from music import RATE, tune
+from music import RATE, piece
 from numpy.typing import NDArray
 from shelves_samples import table, vectors
 
@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten sound files, each with a fault or without, in a catalog of their own."""
     folder = tmp_path_factory.mktemp("audit")
     music = folder / "music"
-    one, two, three = (tune(seed, 14.0) for seed in (1, 2, 3))
+    one, two, three = (piece(seed, 14.0) for seed in (1, 2, 3))
     said = {"artist": "Ann", "album": "Songs", "date": "2001"}
     save(music / "one.flac", one, title="One", genre="Jazz", **said)
     save(music / "copy.ogg", one[RATE * 2 :] * np.float32(0.5), title="Uno", artist="B")
@@ -59,11 +59,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(music / "live.flac", three, title="Two (Live)", artist="Ann", date="2035")
     silent = np.zeros((RATE * 3, 2), np.float32)
     save(music / "silent.flac", silent, title="Silence", artist="Ann")
-    mono = tune(4, 8.0)
+    mono = piece(4, 8.0)
     save(music / "mono.flac", np.stack([mono, mono], axis=1), title="Mono", artist="Ann")
-    loud = np.clip(tune(5, 8.0) * np.float32(6), -0.99, 0.99)
+    loud = np.clip(piece(5, 8.0) * np.float32(6), -0.99, 0.99)
     save(music / "loud.flac", loud, title="Loud")
-    padded = np.concatenate([tune(6, 8.0), np.zeros(RATE * 7, np.float32)])
+    padded = np.concatenate([piece(6, 8.0), np.zeros(RATE * 7, np.float32)])
     save(music / "padded.flac", padded, title="Track 01", artist="Various Artists")
     data = (music / "two.flac").read_bytes()
     (music / "cut.flac").write_bytes(data[: len(data) // 2])
@@ -191,7 +191,7 @@ def prints_of(*recordings: NDArray[np.float32]) -> Fingerprints:
 
 
 def test_an_excerpt_is_a_part_and_no_copy() -> None:
-    long, other = tune(1, 60.0), tune(2, 60.0)
+    long, other = piece(1, 60.0), piece(2, 60.0)
     prints = prints_of(long, long[RATE * 10 : RATE * 40], other)
     (match,) = find_matches(prints)
     assert (match.first, match.second, match.whole) == ("h0", "h1", False)
@@ -199,8 +199,8 @@ def test_an_excerpt_is_a_part_and_no_copy() -> None:
 
 
 def test_half_the_same_is_not_the_same() -> None:
-    one, two = tune(1, 30.0), tune(2, 30.0)
-    prints = prints_of(np.concatenate([one, two]), np.concatenate([one, tune(3, 30.0)]))
+    one, two = piece(1, 30.0), piece(2, 30.0)
+    prints = prints_of(np.concatenate([one, two]), np.concatenate([one, piece(3, 30.0)]))
     assert find_matches(prints) == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from music import RATE, tune
+from music import RATE, piece, tune
 from numpy.typing import NDArray
 
 from musicu.audit.fingerprints import best_comparison
@@ -32,20 +32,20 @@ def error(a: Samples, b: Samples) -> float:
 
 
 def test_pieces_do_not_matter() -> None:
-    samples = tune(1, 12.0)
+    samples = piece(1, 12.0)
     whole, pieces = hear(samples), hear(samples, 1000)
     assert (whole.codes == pieces.codes).all()
     assert (whole.marks == pieces.marks).all()
 
 
 def test_level_changes_no_marked_bit() -> None:
-    a, b = hear(tune(1, 12.0)), hear(tune(1, 12.0) * np.float32(0.5))
+    a, b = hear(piece(1, 12.0)), hear(piece(1, 12.0) * np.float32(0.5))
     assert not ((a.codes ^ b.codes) & a.marks & b.marks).any()
 
 
 @pytest.mark.parametrize("cut", [HOP // 2, 10_000, 3 * RATE])
 def test_a_trim_is_found_as_an_offset(cut: int) -> None:
-    samples = tune(1, 20.0)
+    samples = piece(1, 20.0)
     best = best_comparison(hear(samples), hear(samples[cut:]), np.arange(-30, 31), 0.2)
     assert best.offset == pytest.approx(cut / HOP, abs=1)
     assert best.error < 0.1
@@ -54,7 +54,7 @@ def test_a_trim_is_found_as_an_offset(cut: int) -> None:
 
 @pytest.mark.parametrize("codec", sorted(CODECS))
 def test_codecs_leave_it_recognisable(tmp_path: Path, codec: str) -> None:
-    samples = np.repeat(tune(1, 12.0, 24_000), 2)
+    samples = np.repeat(piece(1, 12.0, 24_000), 2)
     write_sound(samples, tmp_path / "a", CODECS[codec])
     sf.write(tmp_path / "b.wav", samples, 48_000)
     a, b = (fingerprint(tmp_path / name) for name in ("a", "b.wav"))
@@ -65,7 +65,7 @@ def test_codecs_leave_it_recognisable(tmp_path: Path, codec: str) -> None:
 
 
 def test_other_music_differs_in_about_half_of_the_bits() -> None:
-    errors = [error(tune(1, 12.0), tune(seed, 12.0)) for seed in range(2, 8)]
+    errors = [error(piece(1, 12.0), piece(seed, 12.0)) for seed in range(2, 8)]
     assert min(errors) > 0.35
 
 

@@ -30,12 +30,11 @@ def genre_findings(tracks: Sequence[Row], vectors: Vectors) -> Iterator[Finding]
     """
     by_id = {track["track_id"]: track for track in tracks}
     labels = {i: _labels(by_id[i]) for i in vectors.ids if i in by_id and _labels(by_id[i])}
-    count = Counter(label for found in labels.values() for label in found)
+    known = _Known(labels, by_id)
     places = [place for place, track_id in enumerate(vectors.ids) if track_id in labels]
     values, ids = vectors.values[places], [str(vectors.ids[place]) for place in places]
     for row, track_id in enumerate(ids):
-        own = labels[track_id]
-        if max(count[label] for label in own) < FEWEST:
+        if known.others(track_id) < FEWEST:
             continue
         scores = values @ values[row]
         pool = np.argpartition(-scores, min(_POOL, len(ids) - 1))[: _POOL + 1]
@@ -43,6 +42,28 @@ def genre_findings(tracks: Sequence[Row], vectors: Vectors) -> Iterator[Finding]
         finding = _judged(track_id, near, by_id, labels)
         if finding is not None:
             yield finding
+
+
+class _Known:
+    """How many tracks bear a genre, by whom."""
+
+    def __init__(self, labels: Mapping[str, set[str]], by_id: Mapping[str, Row]) -> None:
+        self._labels = labels
+        self._artists = {i: artist_keys(by_id[i]) for i in labels}
+        self._tracks: Counter[str] = Counter()
+        self._by_artist: Counter[tuple[str, str]] = Counter()
+        for track_id, found in labels.items():
+            for label in found:
+                self._tracks[label] += 1
+                self._by_artist.update((label, artist) for artist in self._artists[track_id])
+
+    def others(self, track_id: str) -> int:
+        """Tracks by other artists that bear a genre of a track, the most of any of its genres."""
+        artists = self._artists[track_id]
+        return max(
+            self._tracks[label] - sum(self._by_artist[label, artist] for artist in artists)
+            for label in self._labels[track_id]
+        )
 
 
 def _judged(

@@ -111,10 +111,11 @@ def _flat_tops(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     inside = (starts > 0) & (stops < len(samples) - 1)
     lengths = stops - starts + 1
     kept = inside & (lengths >= _SHORTEST) & (lengths <= _LONGEST)
+    kept[kept] = np.abs(samples[starts[kept]]) > _LOUD
     starts, stops, lengths = starts[kept], stops[kept], lengths[kept]
     level = samples[starts]
     before, after = samples[starts - 1] / level, samples[stops + 1] / level
-    top = (np.abs(level) > _LOUD) & (before > 0.5) & (before < 1) & (after > 0.5) & (after < 1)
+    top = (before > 0.5) & (before < 1) & (after > 0.5) & (after < 1)
     places = np.minimum(np.abs(level[top]) * (_LEVELS / _HIGHEST), _LEVELS - 1).astype(np.int64)
     return np.bincount(places, weights=lengths[top], minlength=_LEVELS)
 
