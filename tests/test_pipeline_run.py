@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -210,6 +211,56 @@ def test_vectors_of_two_models_are_never_mixed(music: Path, out: Path, tmp_path:
     with pytest.raises(CatalogError, match="never mixed"):
         go(music, out, model=other)
     assert go(music, out, model=other, force=True).embedded == TRACKS
+
+
+def test_whole_files_make_a_model_of_their_own(music: Path, out: Path) -> None:
+    from musicu import Embedder, read_audio
+
+    long = write(music / "long.flac", 9, seconds=70.0)
+    go(music, out)
+    assert go(music, out, thorough=True).embedded == TRACKS + 1
+    assert go(music, out, model=f"{MODEL}+thorough").known == TRACKS + 1
+    catalog, embedder = Catalog.open(out), Embedder.load(MODEL)
+    assert set(catalog.models()) == {MODEL, f"{MODEL}+thorough"}
+    windows, whole = (
+        dict(zip(*catalog.vectors(m), strict=True)) for m in reversed(catalog.models())
+    )
+    (track_id,) = (i for i in windows if catalog.file(i) == long)
+    heard = embedder.embed(read_audio(long, embedder.sample_rate))
+    np.testing.assert_allclose(whole[track_id], heard, atol=1e-6)
+    assert not np.allclose(windows[track_id], heard, atol=1e-3)
+    assert catalog.model_entry(MODEL)[1].fingerprint != catalog.model_entry()[1].fingerprint
+
+
+def test_a_recording_longer_than_two_stretches_is_the_mean_of_them(tmp_path: Path) -> None:
+    from musicu import Embedder, read_audio
+    from musicu.pipeline import thorough
+    from musicu.records import Audio
+
+    embedder = Embedder.load(MODEL)
+    path = write(tmp_path / "long.flac", 3, seconds=11.0)
+    sound = read_audio(path, embedder.sample_rate).samples
+    cut = [0, *(round(t * embedder.sample_rate) for t in (4.0, 11.0))]
+    parts = [sound[a:b] for a, b in itertools.pairwise(cut)]
+    mean = sum(len(p) * embedder.embed(Audio.of(p, embedder.sample_rate)) for p in parts)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(thorough, "STRETCH_SECONDS", 4.0)
+        vector, complete = thorough.embed_whole(path, embedder)
+    np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
+    assert complete
+
+
+def test_describing_in_the_same_run_gives_both_and_goes_on(music: Path, out: Path) -> None:
+    bad = music / "bad.flac"
+    bad.write_bytes(b"no music")
+    report = go(music, out, describe=True, nice=True)
+    assert (report.embedded, report.described, report.failed) == (TRACKS, TRACKS, 1)
+    assert Catalog.open(out).descriptors().num_rows == TRACKS
+    write(music / "new.flac", 40)
+    assert go(music, out).embedded == 1
+    again = go(music, out, describe=True)
+    assert (again.embedded, again.described, again.known) == (0, 1, TRACKS)
+    assert again.remembered == 1
 
 
 def test_force_embeds_again_to_the_same_bytes(music: Path, out: Path) -> None:

@@ -76,20 +76,6 @@ def vectors_table(
     return pa.Table.from_arrays(arrays, schema=vectors_schema(column.type.list_size))
 
 
-def plain_vectors(table: pa.Table) -> pa.Table:
-    """A table of vectors in the very types of `vectors_schema`.
-
-    Parquet gives them back under other names of inner fields, which would change the bytes of a
-    file that is written from what was read.
-    """
-    column = table["vector"].combine_chunks()
-    values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
-    key = table.column_names[0]
-    arrays = [table[key].combine_chunks(), vector_column(values)]
-    arrays.append(table["complete"].combine_chunks())
-    return pa.Table.from_arrays(arrays, schema=vectors_schema(values.shape[1], key))
-
-
 def latest(table: pa.Table, key: str) -> pa.Table:
     """One row a key, the last one written, sorted by key."""
     rows = latest_rows(table[key])

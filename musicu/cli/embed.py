@@ -26,7 +26,7 @@ _FAILURES_SHOWN = 10
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     """The arguments and options of both commands."""
-    decorators = [
+    decorators: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.argument("source", type=click.Path(path_type=Path)),
         click.option(
             "-o",

@@ -142,8 +142,8 @@ class Ledger:
                 track_row(found, result.tags or {}, content_hash, self._complete(content_hash))
             )
         self._mend(result)
-        for name, failure in result.failures.items():
-            self.add_failure(failure, name, found)
+        for failed, failure in result.failures.items():
+            self.add_failure(failure, failed, found)
 
     def _complete(self, content_hash: str | None) -> bool | None:
         """Whether a recording could be heard to its end; None where it was not heard."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from musicu.catalog.sources import SourceFile
@@ -78,8 +78,23 @@ def go_through(
     try:
         survey = planner.survey(crew.expect)
         begin(survey)
-        done, failed, seconds, pace = 0, survey.failed, 0.0, CommitPace()
-        for result in crew.results(Feed(planner.tasks(), ahead), ledger):
+        results = crew.results(Feed(planner.tasks(), ahead), ledger)
+        _take_in(results, ledger, survey, count, progress)
+    finally:
+        crew.close()
+
+
+def _take_in(
+    results: Iterator[Result],
+    ledger: Ledger,
+    survey: Survey,
+    count: Callable[[Result], None],
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    """Put results into the ledger as they come, and commit from time to time and at the end."""
+    done, failed, seconds, pace = 0, survey.failed, 0.0, CommitPace()
+    try:
+        for result in results:
             ledger.add(result)
             count(result)
             done += 1
@@ -89,11 +104,10 @@ def go_through(
                 progress(Progress(done, max(done, survey.todo), failed, seconds))
             if pace.due() or ledger.is_full:
                 ledger.commit()
-        if progress and not done:
-            progress(Progress(0, 0, failed, 0.0))
     finally:
-        crew.close()
         ledger.commit()
+    if progress and not done:
+        progress(Progress(0, 0, failed, 0.0))
 
 
 def _worker(hearing: Hearing, options: WorkOptions) -> Worker:

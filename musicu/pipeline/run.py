@@ -83,8 +83,9 @@ class EmbedReport:
         vector = next((row for row in result.rows.values() if "vector" in row), None)
         self.embedded += vector is not None
         self.described += len(result.rows) - (vector is not None)
-        self.reused += result.reused and result.new
-        self.updated += not (result.new or result.rows or result.failures)
+        told = result.tags is not None and not result.new
+        self.reused += result.reused and not told
+        self.updated += told and not (result.rows or result.failures)
         self.failed += bool(result.failures)
         self.incomplete += vector is not None and not vector["complete"]
         self.audio_seconds += result.audio_seconds

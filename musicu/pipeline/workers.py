@@ -127,18 +127,27 @@ class Worker:
             if self._closed:
                 raise WorkerDiedError("the run was stopped")
             if self._process is None or self._process.poll() is not None:
-                self._ready = False
-                self._process = subprocess.Popen(
-                    self._command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,  # decoders chatter there about every odd frame
-                    text=True,
-                    encoding="utf-8",
-                    creationflags=self._flags,
-                    env={**os.environ, **_SINGLE_THREADED, "PYTHONUTF8": "1"},
-                )
+                self._process, self._ready = self._begun(), False
             return self._process
+
+    def _begun(self) -> subprocess.Popen[str]:
+        """A new process."""
+        try:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # decoders chatter there about every odd frame
+                text=True,
+                encoding="utf-8",
+                creationflags=self._flags,
+                env={**os.environ, **_SINGLE_THREADED, "PYTHONUTF8": "1"},
+            )
+        except OSError as error:
+            raise WorkerStartError(
+                f"no worker process can be started ({error.strerror}): run again, with fewer "
+                "--jobs where memory or processes are short; finished work is kept"
+            ) from error
 
     def close(self) -> None:
         """End the process, also in the middle of a task."""
