@@ -37,7 +37,8 @@ def recall(hits: Mask, answers: Ints, k: int) -> Floats:
 
 def hit_rate(hits: Mask, k: int) -> Floats:
     """1 where any of the first `k` is an answer, else 0: float64 [listeners]."""
-    return np.max(hits[:, :k], axis=1).astype(np.float64)
+    found: Floats = np.max(hits[:, :k], axis=1).astype(np.float64)
+    return found
 
 
 def mrr(hits: Mask, k: int) -> Floats:
