@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +21,10 @@ import pyarrow as pa
 from musicu.catalog.files import write_atomically
 from musicu.catalog.locations import absolute
 from musicu.catalog.words import one_line
+from musicu.errors import QueryError
 from musicu.shelves.map.atlas import Atlas
 from musicu.shelves.shelf import ShelfTrack
-from musicu.shelves.showing import AudioPlacing, Placing, asset, filled
+from musicu.shelves.showing import Placing, asset, filled
 from musicu.shelves.world import World
 
 #: The columns that a page needs of each track.
@@ -38,14 +39,16 @@ def write_map(
     path: str | Path,
     *,
     title: str = "Map",
-    audio: AudioPlacing = "relative",
+    audio: Literal["relative", "absolute"] = "relative",
 ) -> None:
-    """Write the page; `audio` as for a shelf, but never "embedded".
+    """Write the page, which finds the music as seen from itself, or by full path.
 
     Raises QueryError for another placing, CatalogError where the disk refuses.
     """
+    if audio not in ("relative", "absolute"):
+        raise QueryError(f"audio is {audio!r}: for a map it is 'relative' or 'absolute'")
     path = absolute(Path(path))
-    placing = Placing("relative" if audio == "embedded" else audio, path.parent)
+    placing = Placing(audio, path.parent)
     text = filled(
         "map.html.jinja",
         asset("base.css").replace("__HUE__", str(_HUE)) + asset("map.css"),

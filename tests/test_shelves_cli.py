@@ -1,0 +1,109 @@
+"""`musicu shelf --recipe`, `musicu shelves` and `musicu map`, as somebody types them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from musicu.catalog.catalog import Catalog
+from musicu.cli import main
+
+
+@pytest.fixture
+def musicu(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["musicu", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        sys.stderr.flush()
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return int(stop.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def ids(demo_catalog: Path) -> list[str]:
+    return [str(t) for t in Catalog.open(demo_catalog).tracks()["track_id"].to_pylist()]
+
+
+def test_recipe_by_name_and_options(musicu, demo_catalog: Path, ids: list[str]) -> None:  # type: ignore[no-untyped-def]
+    ends = ["--set", f"start={ids[0]}", "--set", f"end={ids[-1]}"]
+    code, out, _ = musicu(
+        "shelf", demo_catalog, "--recipe", "journey", *ends, "-n", 3, "--json"
+    )  # fmt: skip
+    document = json.loads(out)
+    assert code == 0
+    assert 1 <= len(document["items"]) <= 3
+    assert not {ids[0], ids[-1]} & {item["track_id"] for item in document["items"]}
+    assert document["items"][-1]["after"]["missing"] == ["tempo", "key", "loudness"]
+    assert any("without tempo" in text for text in document["notes"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "give --like TRACK, --playlist FILE or --recipe NAME"),
+        (["--recipe", "pie"], 1, "there is no recipe 'pie'"),
+        (["--recipe", "daily-mixes"], 1, "needs a listener"),
+        (["--recipe", "arc"], 1, "musicu describe"),
+        (["--recipe", "new-for-you", "--set", "days"], 2, "NAME=VALUE"),
+        (["--recipe", "new-for-you", "--today", "soon"], 1, "give a day"),
+    ],
+)
+def test_what_is_missing_is_said(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, arguments: list[str], code: int, said: str
+) -> None:
+    found, _, err = musicu("shelf", demo_catalog, *arguments)
+    assert (found, said in err) == (code, True), err
+
+
+def test_page_of_shelves_for_a_listener(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
+) -> None:
+    lines = [f"ann,{ids[0]}", f"ann,{ids[1]}", f"bo,{ids[2]}"]
+    (tmp_path / "l.csv").write_text("\n".join(["user_id,track_id", *lines]))
+    own = ["--listens", tmp_path / "l.csv", "-o", tmp_path / "page"]
+    code, _, err = musicu("shelves", demo_catalog, *own)
+    assert code == 1
+    assert "name one with --user" in err
+    code, out, err = musicu("shelves", demo_catalog, *own, "--user", "ann", "-n", 4)
+    assert code == 0, err
+    assert "Because you listened to" in out
+    assert "deep cuts need the popularity" in err
+    assert (tmp_path / "page" / "index.html").is_file()
+
+
+def test_page_of_shelves_for_anybody_from_a_file(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "page.toml"
+    file.write_text(
+        f'[[shelf]]\nrecipe = "more-like-track"\ntrack = "{ids[0]}"\n'
+        '[[shelf]]\nrecipe = "around-the-catalog"\ncount = 2\n',
+        encoding="utf-8",
+    )
+    code, out, err = musicu("shelves", demo_catalog, "--recipes", file, "-o", tmp_path / "page")
+    assert code == 0, err
+    assert "More like" in out
+    assert (tmp_path / "page" / "shelf-01.json").is_file()
+
+
+def test_map_as_table_json_and_page(musicu, demo_catalog: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = musicu(
+        "map", demo_catalog, "--projection", "pca", "--regions", 2, "--json",
+        "--html", tmp_path / "map", "--table", tmp_path / "places.parquet",
+    )  # fmt: skip
+    document = json.loads(out)
+    places = pq.read_table(tmp_path / "places.parquet")
+    assert code == 0, err
+    assert places.column_names == ["track_id", "x", "y", "region"]
+    assert document["tracks"] == places.num_rows
+    assert sum(region["tracks"] for region in document["regions"]) == places.num_rows
+    assert (tmp_path / "map" / "index.html").is_file()
