@@ -22,7 +22,6 @@ from musicu.candidates.request import (
     Request,
     Source,
     allotted,
-    heard_ids,
     mixed,
     ranges,
     user_numbers,
@@ -90,31 +89,34 @@ class Finder:
     def _table(self, listeners: tuple[Listener, ...], rows: Ints, emerging: Ints) -> pa.Table:
         """The candidates of a batch; whose lists were too short is asked again, deeper."""
         parts = []
+        whole = Request.to(self.stock, listeners, rows, self.k, self.now)
         pending, deeper = np.arange(len(listeners)), 1
         while len(pending):
-            asked = tuple(listeners[n] for n in pending)
-            found, short = self._found(asked, rows, emerging, deeper)
+            request = replace(
+                whole,
+                listeners=tuple(listeners[n] for n in pending),
+                heard=whole.heard.by(pending),
+                deeper=deeper,
+                seed=self.seed,
+            )
+            found, short = self._found(request, emerging)
             settled = found.take(np.flatnonzero(~short[found.listener]))
             parts.append(replace(settled, listener=pending[settled.listener]))
             pending, deeper = pending[short], deeper * _DEEPER
-        return self._told(listeners, Found.joined(parts))
+        return self._told(whole, Found.joined(parts))
 
-    def _found(
-        self, listeners: tuple[Listener, ...], rows: Ints, emerging: Ints, deeper: int
-    ) -> tuple[Found, NDArray[np.bool_]]:
+    def _found(self, request: Request, emerging: Ints) -> tuple[Found, NDArray[np.bool_]]:
         """What is found for some listeners, and who needs longer lists."""
-        request = Request(self.stock, listeners, rows, self.k, self.now, deeper, self.seed)
         lists, source, explores = _joined(self._asked(request, emerging))
         limits = self.limits
         entries = Entries(
             self.stock.recordings[lists.row],
-            _never(self.stock, listeners, lists, limits.heard),
+            _never(request, lists, limits.heard),
             self.stock.albums[lists.row],
             self.stock.credits.padded(lists.row),
         )
-        picked = pick(
-            lists, entries, len(listeners), self.k, limits.max_per_artist, limits.max_per_album
-        )
+        count = len(request.listeners)
+        picked = pick(lists, entries, count, self.k, limits.max_per_artist, limits.max_per_album)
         taken = picked.entries
         own = np.searchsorted(lists.start, taken, side="right") - 1
         found = Found(
@@ -145,12 +147,12 @@ class Finder:
                 found.append((_shuffled(lists, request) if explores else lists, number, explores))
         return found
 
-    def _told(self, listeners: tuple[Listener, ...], found: Found) -> pa.Table:
+    def _told(self, request: Request, found: Found) -> pa.Table:
         """The candidates as a table, with reasons, in the order that CANDIDATES has."""
         by_id = self.stock.order_by_id[found.row]
         found = found.take(np.lexsort((by_id, -found.score, found.source, found.listener)))
         sources = [source for source, _ in self.sources]
-        users = pa.array([listener.user_id for listener in listeners], pa.string())
+        users = pa.array([listener.user_id for listener in request.listeners], pa.string())
         names = pa.array([source.name for source in sources], pa.string())
         interest = found.interest.astype(np.int32)
         columns = [
@@ -159,7 +161,14 @@ class Finder:
             pa.array(found.score),
             names.take(pa.array(found.source)),
             pa.array(interest, mask=interest < 0),
-            reasons(self.stock, listeners, sources, found, self.limits.exposure_below),
+            reasons(
+                self.stock,
+                request.listeners,
+                request.heard,
+                sources,
+                found,
+                self.limits.exposure_below,
+            ),
         ]
         return pa.Table.from_arrays(columns, schema=CANDIDATES)
 
@@ -224,25 +233,16 @@ def _joined(
     return joined, source, np.repeat([explores for _, _, explores in parts], counts)[order]
 
 
-def _never(
-    stock: Stock, listeners: Sequence[Listener], lists: Ranked, heard: bool
-) -> NDArray[np.bool_]:
+def _never(request: Request, lists: Ranked, heard: bool) -> NDArray[np.bool_]:
     """What the listener of each entry may not be shown: what was heard, or only what was skipped.
 
     bool [entries].
     """
-    ids, owner = heard_ids(listeners)
-    rows = stock.rows_of(ids)
-    left_out = rows >= 0
-    if heard:
-        weights = [listener.taste.history.weights for listener in listeners]
-        left_out &= np.concatenate([np.empty(0), *weights]) < 0
-    heard_recordings = stock.recordings[rows[left_out]]
-    keys = np.unique(owner[left_out] * len(stock) + heard_recordings)
+    recordings, known = request.stock.recordings, request.heard
+    left_out = known.weight < 0 if heard else np.ones(len(known.row), bool)
+    keys = known.listener[left_out] * len(recordings) + recordings[known.row[left_out]]
     own = np.repeat(lists.listener, lists.lengths)
-    asked = own * len(stock) + stock.recordings[lists.row]
-    place = np.minimum(np.searchsorted(keys, asked), max(0, len(keys) - 1))
-    return keys[place] == asked if len(keys) else np.zeros(len(asked), bool)
+    return np.isin(own * len(recordings) + recordings[lists.row], keys)
 
 
 def _shuffled(lists: Ranked, request: Request) -> Ranked:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.request import Listener, Source, heard_ids
+from musicu.candidates.request import Heard, Listener, Source
 from musicu.candidates.sources.more_like import MoreLike
 from musicu.candidates.stock import Floats, Ints, Stock
 from musicu.candidates.words import times
@@ -50,6 +50,7 @@ class Found:
 def reasons(
     stock: Stock,
     listeners: Sequence[Listener],
+    heard: Heard,
     sources: Sequence[Source],
     found: Found,
     exposure_below: int,
@@ -59,7 +60,7 @@ def reasons(
     Near is what is likelier than 19 of 20 random pairs of tracks; what is less near only lies
     towards a track.
     """
-    writer = _Writer(stock, listeners, sources, exposure_below)
+    writer = _Writer(stock, listeners, heard, sources, exposure_below)
     lead = pa.array([_lead(source, stock) for source in sources], pa.string())
     return pc.binary_join_element_wise(
         lead.take(pa.array(found.source)), writer.by(found), writer.tails(found), ""
@@ -82,20 +83,17 @@ class _Writer:
         self,
         stock: Stock,
         listeners: Sequence[Listener],
+        heard: Heard,
         sources: Sequence[Source],
         exposure_below: int,
     ) -> None:
         self.stock, self.listeners, self.sources = stock, listeners, sources
         self.few = f", by an artist with fewer than {exposure_below:,} listens here"
-        ids, owner = heard_ids(listeners)
-        rows = stock.rows_of(ids)
-        counts = [listener.taste.history.plays for listener in listeners]
-        plays = np.concatenate([np.empty(0), *counts])
-        heard = (rows >= 0) & (plays > 0)
         self.labels = self._medoids()
-        artists = stock.credits.padded(rows[heard])
-        keys = (owner[heard, None] * _MANY + artists)[artists >= 0]
-        loads = np.broadcast_to(plays[heard, None], artists.shape)[artists >= 0]
+        played = heard.plays > 0
+        artists = stock.credits.padded(heard.row[played])
+        keys = (heard.listener[played, None] * _MANY + artists)[artists >= 0]
+        loads = np.broadcast_to(heard.plays[played, None], artists.shape)[artists >= 0]
         self.played, place = np.unique(keys, return_inverse=True)
         self.plays = np.bincount(place, loads, len(self.played))
 
@@ -104,7 +102,8 @@ class _Writer:
         artists = self.stock.credits.padded(found.row)
         keys = found.listener[:, None] * _MANY + artists
         place = np.minimum(np.searchsorted(self.played, keys), max(0, len(self.played) - 1))
-        known = (self.played[place] == keys) & (artists >= 0) if len(self.played) else keys < 0
+        known = artists >= 0
+        known &= self.played[place] == keys if len(self.played) else False
         first = known.argmax(axis=1)
         any_known = known.any(axis=1)
         chosen = place[np.arange(len(first)), first]

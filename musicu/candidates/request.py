@@ -23,23 +23,67 @@ class Listener(NamedTuple):
     taste: TasteProfile
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What listeners have heard of a stock, an entry each.
+
+    listener: int64, rising, its position. row: int64. plays: float64, how often; 0 for what was
+    only named. weight: float64, what is left of the listens, below 0 where skips prevail.
+    """
+
+    listener: Ints
+    row: Ints
+    plays: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, stock: Stock, listeners: Sequence[Listener]) -> Heard:
+        """What the listeners' histories hold of the stock."""
+        histories = [listener.taste.history for listener in listeners]
+        ids = np.concatenate([np.empty(0, object), *(history.ids for history in histories)])
+        row = stock.rows_of(pa.array(ids, pa.string()))
+        known = np.flatnonzero(row >= 0)
+        none = np.empty(0)
+        return cls(
+            np.repeat(np.arange(len(histories)), [len(h.ids) for h in histories])[known],
+            row[known],
+            np.concatenate([none, *(history.plays for history in histories)])[known],
+            np.concatenate([none, *(history.weights for history in histories)])[known],
+        )
+
+    def by(self, listeners: Ints) -> Heard:
+        """What some of the listeners have heard; their positions, rising, are then from 0."""
+        place = np.searchsorted(listeners, self.listener)
+        at = np.minimum(place, max(0, len(listeners) - 1))
+        kept = np.flatnonzero(listeners[at] == self.listener) if len(listeners) else at[:0]
+        return Heard(place[kept], self.row[kept], self.plays[kept], self.weight[kept])
+
+
 @dataclass(frozen=True, eq=False)
 class Request:
     """A question to a source: for each of some listeners, its best of some rows.
 
-    listeners: whom to find candidates for. rows: int64, rising, the rows of the stock that may be
-    found. want: how many candidates each listener is to have in the end. deeper: 1 at first; how
+    listeners: whom to find candidates for. heard: what they have heard. rows: int64, rising, the
+    rows of the stock that may be found. want: how many candidates each listener is to have in the end. deeper: 1 at first; how
     much longer than usual the lists shall be. now: the present, with a time zone. seed: of all
     that is random.
     """
 
     stock: Stock
     listeners: tuple[Listener, ...]
+    heard: Heard
     rows: Ints
     want: int
     now: datetime
     deeper: int = 1
     seed: int = 0
+
+    @classmethod
+    def to(
+        cls, stock: Stock, listeners: Sequence[Listener], rows: Ints, want: int, now: datetime
+    ) -> Request:
+        """A first request for some listeners."""
+        return cls(stock, tuple(listeners), Heard.of(stock, listeners), rows, want, now)
 
     @cached_property
     def owner(self) -> Ints:
@@ -173,11 +217,3 @@ def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     scattered: NDArray[np.uint64] = values ^ (values >> np.uint64(31))
     return scattered
-
-
-def heard_ids(listeners: Sequence[Listener]) -> tuple[pa.Array, Ints]:
-    """The ids that the listeners have heard, and which listener each belongs to."""
-    counts = [len(listener.taste.history.ids) for listener in listeners]
-    ids = [listener.taste.history.ids for listener in listeners]
-    joined = np.concatenate(ids) if ids else np.empty(0, object)
-    return pa.array(joined, pa.string()), np.repeat(np.arange(len(listeners)), counts)

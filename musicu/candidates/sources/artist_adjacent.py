@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.candidates.request import Ranked, Request, heard_ids, ranges
+from musicu.candidates.request import Ranked, Request, ranges
 from musicu.candidates.stock import Ints, Stock
 from musicu.errors import QueryError
 from musicu.retrieval.index import Hits, Index
@@ -53,6 +53,7 @@ class ArtistAdjacent:
         counts = np.minimum(np.diff(first)[artist], self.tracks_each)
         row = tracks[ranges(first[artist], counts)]
         hits = Hits(np.repeat(list_of, counts), row, np.repeat(score, counts))
+        hits = _without_heard(request, hits, heard)
         unasked = np.ones(len(request.quotas), bool)
         unasked[asked] = False
         return _lists(request, _without_repeats(hits), unasked | (k >= len(artists)))
@@ -83,12 +84,17 @@ def _medoid_artists(request: Request) -> tuple[Ints, Ints]:
 
 def _heard(request: Request) -> Ints:
     """Listener and artist, as one number, for every artist heard."""
-    ids, owner = heard_ids(request.listeners)
-    rows = request.stock.rows_of(ids)
-    artists = request.stock.credits.padded(np.maximum(rows, 0))
-    owner = np.repeat(owner[rows >= 0], artists.shape[1])
-    flat = artists[rows >= 0].ravel()
-    return np.unique((owner * _MANY + flat)[flat >= 0])
+    artists = request.stock.credits.padded(request.heard.row)
+    keys = request.heard.listener[:, None] * _MANY + artists
+    return np.unique(keys[artists >= 0])
+
+
+def _without_heard(request: Request, hits: Hits, heard: Ints) -> Hits:
+    """The hits none of whose artists the listener has heard: a track may credit several."""
+    artists = request.stock.credits.padded(hits.row)
+    keys = request.owner[hits.query][:, None] * _MANY + artists
+    new = ~(np.isin(keys, heard) & (artists >= 0)).any(axis=1)
+    return Hits(hits.query[new], hits.row[new], hits.score[new])
 
 
 def _without_repeats(hits: Hits) -> Hits:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from musicu.candidates.request import Ranked, Request, mixed, user_numbers
 
 _ROUNDS = 4
+_GOLDEN = 0x9E3779B97F4A7C15  # so that neighbouring keys share no round
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _permuted(k: int, count: int, keys: NDArray[np.uint64]) -> NDArray[np.int64]
     half = max(1, ((count - 1).bit_length() + 1) // 2)
     places = np.broadcast_to(np.arange(k, dtype=np.uint64), (len(keys), k)).copy()
     beyond = np.ones(places.shape, bool)
-    rounds = [mixed(keys + np.uint64(r)) for r in range(_ROUNDS)]
+    rounds = [mixed(keys + np.uint64(r * _GOLDEN % (1 << 64))) for r in range(1, _ROUNDS + 1)]
     owner = np.broadcast_to(np.arange(len(keys))[:, None], places.shape)
     while beyond.any():
         places[beyond] = _ciphered(places[beyond], [r[owner[beyond]] for r in rounds], half)
