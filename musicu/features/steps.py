@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,15 +21,15 @@ class StepSums:
         self._done: list[NDArray[np.float64]] = []
         self._count = 0
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Take in the next values, float64 [rows, n]."""
+    def add(self, values: NDArray[np.floating[Any]]) -> None:
+        """Take in the next values, [rows, n]; they are summed in float64."""
         end = self._position + values.shape[1]
         last = int((end + 0.5) / self._length) + 1
         bounds = np.round(np.arange(self._count + 1, last + 1) * self._length).astype(np.int64)
         bounds = bounds[bounds <= end]
         starts = np.concatenate([[0], bounds[bounds < end] - self._position])
-        sums = np.add.reduceat(values, starts, axis=1) if values.shape[1] else self._open[:, :0]
         if values.shape[1]:
+            sums = np.add.reduceat(values, starts, axis=1, dtype=np.float64)
             sums[:, :1] += self._open
             full = len(bounds)
             self._open = sums[:, full:] if sums.shape[1] > full else np.zeros_like(self._open)

@@ -52,7 +52,7 @@ class StereoMeter:
 
     def hear(self, planes: NDArray[np.floating[Any]]) -> None:
         """Take in the next samples, [2, n], finite."""
-        left, right = planes.astype(np.float64)
+        left, right = planes
         self._heard += len(left)
         self._sums.add(np.stack([left, right, left * left, right * right, left * right]))
 
