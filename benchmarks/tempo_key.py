@@ -1,12 +1,14 @@
 """How often tempo and key are right, how honest the confidence is, and how long it takes.
 
     python benchmarks/tempo_key.py --made FOLDER... [--librosa] [--json OUT]
-    python benchmarks/tempo_key.py --music MUSIC --peers PEERS/essentia.parquet
+    python benchmarks/tempo_key.py --music MUSIC --peers PEERS/essentia.parquet [--half 1]
 
 --made: folders with `truth.jsonl` as `tempo_key_music.py` writes them. --music: recordings that
 another system has described; agreement with it is no accuracy, as neither is the truth. Acc1 is
 the share of tempi within 4 %, Acc2 forgives factors of 2 and 3; key is MIREX-weighted (1 right,
-0.5 a fifth off, 0.3 relative, 0.2 parallel); beats are an F-measure within 70 ms.
+0.5 a fifth off, 0.3 relative, 0.2 parallel); beats are an F-measure within 70 ms. --constants
+takes scorers from a folder, as `musicu.features.fit_tempo_key --half 0` writes them; --half 1 then
+measures on the artists that their calibration did not see.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ import soxr
 from numpy.typing import NDArray
 
 from musicu.audio import read_audio
+from musicu.features import scorer
 from musicu.features.calibration import calibration_error, reliability
+from musicu.features.fit_tempo_key import half_of
 from musicu.features.key import MODES, TONICS, estimate_key
 from musicu.features.tempo import estimate_tempo
 
@@ -40,15 +44,19 @@ def main() -> None:
     options.add_argument("--made", type=Path, nargs="+", default=[])
     options.add_argument("--music", type=Path)
     options.add_argument("--peers", type=Path)
+    options.add_argument("--half", type=int, choices=(0, 1), help="of the artists of --music")
+    options.add_argument("--constants", type=Path, help="a folder of other scorers")
     options.add_argument("--every", type=int, default=1, help="measure every n-th recording")
     options.add_argument("--librosa", action="store_true")
     options.add_argument("--json", type=Path)
     chosen = options.parse_args()
+    if chosen.constants:
+        scorer.CONSTANTS = chosen.constants
     report = {}
     for folder in chosen.made:
         report[folder.name] = measure(made(folder, chosen.every), chosen.librosa)
     if chosen.music and chosen.peers:
-        rows = described(chosen.music, chosen.peers, chosen.every)
+        rows = described(chosen.music, chosen.peers, chosen.every, chosen.half)
         report["agreement"] = measure(rows, chosen.librosa)
     for name, numbers in report.items():
         print(f"\n## {name}\n\n{table(numbers)}")
@@ -64,9 +72,14 @@ def made(folder: Path, every: int) -> Iterator[tuple[Sound, dict[str, Any]]]:
         yield soxr.resample(sound.mean(axis=1), rate, RATE), truth
 
 
-def described(music: Path, peers: Path, every: int) -> Iterator[tuple[Sound, dict[str, Any]]]:
+def described(
+    music: Path, peers: Path, every: int, half: int | None
+) -> Iterator[tuple[Sound, dict[str, Any]]]:
     """The first minute of recordings, with another system's answers in place of the truth."""
-    for row in pq.read_table(peers).to_pylist()[::every]:
+    rows = pq.read_table(peers).to_pylist()
+    if half is not None:
+        rows = [row for row in rows if half_of(row["path"]) == half]
+    for row in rows[::every]:
         tonic, mode = row["key"].split()
         name = _FLATS.get(tonic, tonic)
         sound = read_audio(music / row["path"], RATE).samples[: int(SECONDS * RATE)]

@@ -44,7 +44,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Notes with what is known of them. programs, volumes: by channel. kind: see `make_piece`."""
+    """Notes with what is known of them.
+
+    programs, volumes: by channel. kind: see `make_piece`. vibrato: of the lead, in cents.
+    """
 
     style: Style
     kind: str
@@ -58,6 +61,7 @@ class Piece:
     drift: float
     offset: float
     loose: float
+    vibrato: float
 
 
 def make_piece(number: int, seed: int, styles: list[Style]) -> Piece:
@@ -66,7 +70,8 @@ def make_piece(number: int, seed: int, styles: list[Style]) -> Piece:
     style = styles[number % len(styles)]
     kind = str(rng.choice(["music", "drums", "free", "free drums"], p=[0.91, 0.035, 0.035, 0.02]))
     kind = "music" if kind == "drums" and not style.drums else kind
-    minor = bool(rng.random() < style.minor)
+    # half a matter of style: instruments must not tell the mode
+    minor = bool(rng.random() < 0.5 * style.minor + 0.22)
     bpm = float(rng.uniform(*style.bpm))
     tonic = int(rng.integers(12))
     bars = int(np.ceil(SECONDS * bpm / 60 / style.beats)) + 1
@@ -83,8 +88,9 @@ def make_piece(number: int, seed: int, styles: list[Style]) -> Piece:
     volumes[_DRUMS] = int(rng.integers(60, 125))
     cents = float(rng.uniform(-45, 45)) if rng.random() < 0.25 else 0.0
     drift = float(rng.uniform(0, 0.012)) if style.loose > 0.004 and rng.random() < 0.5 else 0.0
+    vibrato = float(rng.uniform(15, 70)) if rng.random() < 0.4 else 0.0
     return Piece(style, kind, notes, chosen, volumes, bpm, tonic, "minor" if minor else "major",
-                 cents, drift, float(rng.uniform(0, 0.6)), style.loose)  # fmt: skip
+                 cents, drift, float(rng.uniform(0, 0.6)), style.loose, vibrato)  # fmt: skip
 
 
 def _band(
@@ -274,13 +280,13 @@ def _seconds(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:
 def _events(piece: Piece, at: float, rng: np.random.Generator) -> list[tuple[int, int, bytes]]:
     """MIDI events (tick, order, message) of a piece that starts at `at` seconds."""
     first = round(at * _TICKS)
-    bend = 8192 + round(piece.cents / 200 * 8192)
-    events = []
+    bend = _bend(piece.cents)
+    events = _sung(piece, first) if piece.vibrato else []
     for channel, volume in piece.volumes.items():
         if channel != _DRUMS:
             program = piece.programs[channel]
             events.append((first, 0, bytes([0xC0 | channel, program])))
-            events.append((first, 0, bytes([0xE0 | channel, bend & 127, bend >> 7])))
+            events.append((first, 0, bytes([0xE0 | channel, *bend])))
         events.append((first, 0, bytes([0xB0 | channel, 7, volume])))
     for n in piece.notes:
         start, stop = _seconds(piece, np.array([n.start, n.start + n.length]))
@@ -291,6 +297,29 @@ def _events(piece: Piece, at: float, rng: np.random.Generator) -> list[tuple[int
             events.append((on, 2, bytes([0x90 | n.channel, n.pitch, n.velocity])))
             events.append((off, 1, bytes([0x80 | n.channel, n.pitch, 0])))
     return events
+
+
+def _bend(cents: float) -> tuple[int, int]:
+    """The bytes of a pitch bend."""
+    value = 8192 + round(cents / 200 * 8192)
+    return value & 127, value >> 7
+
+
+def _sung(piece: Piece, first: int) -> list[tuple[int, int, bytes]]:
+    """Bends that give the lead a singer's vibrato, and notes that are reached from below."""
+    starts = np.array([n.start for n in piece.notes if n.channel == _LEAD])
+    if not len(starts):
+        return []
+    starts = np.sort(_seconds(piece, starts))
+    times = np.arange(0.0, SECONDS, 0.02)
+    since = times - starts[np.maximum(np.searchsorted(starts, times, side="right") - 1, 0)]
+    depth = piece.vibrato * np.clip(since / 0.3, 0.0, 1.0)
+    cents = piece.cents + depth * np.sin(2 * np.pi * 5.5 * times)
+    cents -= 2 * piece.vibrato * np.exp(-np.maximum(since, 0.0) / 0.04)
+    return [
+        (first + round(t * _TICKS), 1, bytes([0xE0 | _LEAD, *_bend(c)]))
+        for t, c in zip(times, np.clip(cents, -195, 195), strict=True)
+    ]
 
 
 def _midi(events: list[tuple[int, int, bytes]]) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tonal_samples import RATE, chords, drums
 
-from musicu.features.harmony import chord_shares, key_features
+from musicu.features.harmony import chord_shares, key_features, profile_fit
 from musicu.features.key import TONICS, camelot, estimate_key, key_of_pitches
 from musicu.features.pitches import PitchStream, fine_pitches
 from musicu.features.tuning import chroma, tuning
@@ -105,3 +105,13 @@ def test_a_tone_has_its_pitch_class(midi: int) -> None:
     tone = (0.1 * np.sin(2 * np.pi * 440 * 2 ** ((midi - 69) / 12) * t)).astype(np.float32)
     fine = fine_pitches(tone)[2:-2].sum(axis=(0, 1))
     assert abs(int(np.argmax(fine)) - midi % 12 * 10) <= 1
+
+
+def test_a_profile_fits_its_own_key_best() -> None:
+    scale = np.zeros((40, 2, 12))
+    scale[:, 1, [2, 4, 6, 7, 9, 11, 1]] = 1.0  # D major
+    scale[:, :, [2, 6, 9]] += 1.0
+    fit = profile_fit(scale)
+    assert fit.shape == (12, 2)
+    assert np.unravel_index(np.argmax(fit), fit.shape) == (2, 0)
+    np.testing.assert_allclose(profile_fit(np.roll(scale, 3, axis=2)), np.roll(fit, 3, axis=0))

@@ -12,9 +12,9 @@ from musicu.features.beats import stability, track_beats
 from musicu.features.calibration import calibration_error, fit_calibration, reliability
 from musicu.features.onsets import ONSET_RATE, OnsetStream, onset_bands
 from musicu.features.periodicity import candidates, rhythm_pattern
-from musicu.features.scorer import Scorer, load_scorer
+from musicu.features.scorer import Scorer, load_scorer, shares
 from musicu.features.scorer_training import TrainingConfig, train
-from musicu.features.tempo import Tempo, estimate_tempo, rank, relation, tempo_of_onsets
+from musicu.features.tempo import Tempo, beliefs, estimate_tempo, rank, relation, tempo_of_onsets
 
 
 def answers(tempo: Tempo) -> list[float]:
@@ -188,7 +188,7 @@ def test_calibrated_confidence_is_the_share_of_right_answers() -> None:
     rng = np.random.default_rng(0)
     belief = rng.uniform(0, 1, 4000)
     right = rng.random(4000) < belief**2  # overconfident
-    calibration = fit_calibration(belief[:2000], right[:2000])
+    calibration = fit_calibration(belief[:2000], right[:2000].astype(float))
     confidence = np.array([calibration.confidence(b) for b in belief[2000:]])
     assert calibration_error(confidence, right[2000:]) < 0.05
     assert calibration_error(belief[2000:], right[2000:]) > 0.1
@@ -209,7 +209,7 @@ def test_networks_learn_what_is_right_and_when_nothing_is(tmp_path) -> None:  # 
     scorer = train(features[:500], right[:500], TrainingConfig(networks=1, units=8, epochs=40))
     hits = []
     for example, truth in zip(features[500:], right[500:, :, 0], strict=True):
-        belief = scorer.beliefs(example)[:, 0]
+        belief = shares(scorer.scores(example))[:, 0]
         hits.append(truth[np.argmax(belief)] if truth.any() else belief.sum() < 0.5)
     assert np.mean(hits) > 0.85
     scorer.save(tmp_path / "one.safetensors")
@@ -221,6 +221,16 @@ def test_networks_learn_what_is_right_and_when_nothing_is(tmp_path) -> None:  # 
 def test_beliefs_are_shares() -> None:
     scorer: Scorer = load_scorer("tempo")
     _, features = candidates(rhythm_pattern(onset_bands(chords(0, "major"))))
-    belief = scorer.beliefs(features)
+    belief = shares(scorer.scores(features))
     assert belief.min() >= 0.0
     assert belief.sum() <= 1.0 + 1e-9
+
+
+def test_of_two_octaves_that_fit_alike_the_one_that_people_tap_is_chosen() -> None:
+    scorer = load_scorer("tempo")
+    for bpm in (65.0, 70.0, 75.0):  # twice as fast lies as near to 120
+        position, features = (np.log([bpm, 2 * bpm]), np.zeros((2, len(scorer.mean))))
+        belief = beliefs(scorer, position, features)
+        assert belief[1] > belief[0]
+    slow, fast = beliefs(scorer, np.log([110.0, 220.0]), np.zeros((2, len(scorer.mean))))
+    assert slow > fast

@@ -33,8 +33,11 @@ class Bin:
     right: float
 
 
-def fit_calibration(belief: NDArray[np.float64], right: NDArray[np.bool_]) -> Calibration:
-    """Isotonic regression (Zadrozny and Elkan, 2002) of answers float64 [n], bool [n].
+def fit_calibration(belief: NDArray[np.float64], right: NDArray[np.float64]) -> Calibration:
+    """Isotonic regression (Zadrozny and Elkan, 2002) of answers float64 [n], float64 [n].
+
+    right: 1 for a right answer and 0 for a wrong one; other values where only a discounted
+    opinion of it is known (see `musicu.features.fit_tempo_key`).
 
     Smoothed: knots are the means of equally many answers, made to rise, and each is drawn to
     the mean of all by one right and one wrong answer, so that no confidence is exactly 0 or 1.
@@ -42,7 +45,7 @@ def fit_calibration(belief: NDArray[np.float64], right: NDArray[np.bool_]) -> Ca
     order = np.argsort(belief, kind="stable")
     groups = [g for g in np.array_split(order, N_KNOTS) if len(g)]
     middle = np.array([belief[g].mean() for g in groups])
-    share = np.array([(right[g].sum() + 1.0) / (len(g) + 2.0) for g in groups])
+    share = np.array([(right[g].sum() + 1.0) / (len(g) + 2.0) for g in groups]).clip(0.01, 0.99)
     rising = _rising(share, np.array([float(len(g)) for g in groups]))
     knots = np.concatenate([[0.0], middle, [1.0]])
     values = np.concatenate([[rising[0] * 0.5], rising, [rising[-1]]])

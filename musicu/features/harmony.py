@@ -24,6 +24,14 @@ _PROFILES = np.array(
         [5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0],
     ]
 )
+# Shares of pitch classes in the Kostka-Payne corpus: Temperley, "Music and Probability" (2007)
+_COUNTED = np.array(
+    [
+        [0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400],
+        [0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330],
+    ]
+)
+_BASS_WEIGHT = 0.5
 
 
 def key_features(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -42,6 +50,19 @@ def key_features(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     rolled = [np.stack([np.roll(t, -tonic, axis=-1) for tonic in range(12)]) for t in tables]
     flat = [r.reshape(12, -1) for r in rolled]
     return np.hstack([*flat, np.tile(_common(chroma, both, chords), (12, 1))])
+
+
+def profile_fit(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How well each key's profile fits, mean correlation, float64 [12, 2], of [frames, 2, 12].
+
+    Three views of the chroma are compared: as it is, with the bass once more, and squared, so
+    that what stands out counts more.
+    """
+    both = _even(chroma.sum(axis=1))
+    plain = both.mean(axis=0)
+    views = (plain, plain + _BASS_WEIGHT * _even(chroma[:, 0]).mean(axis=0), (both**2).mean(axis=0))
+    fits: NDArray[np.float64] = np.mean([_fits(view, _COUNTED) for view in views], axis=0)
+    return fits.T
 
 
 def _even(part: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,11 +100,13 @@ def _followed(chords: NDArray[np.float64], mode: int) -> NDArray[np.float64]:
     return followed
 
 
-def _fits(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlation with the profiles of each tonic, float64 [4, 12]."""
+def _fits(
+    table: NDArray[np.float64], shapes: NDArray[np.float64] = _PROFILES
+) -> NDArray[np.float64]:
+    """Correlation with the profiles of each tonic, float64 [profiles, 12]."""
     rows = np.stack([np.roll(table, -tonic) for tonic in range(12)])
     rows = rows - rows.mean(axis=1, keepdims=True)
-    profiles = _PROFILES - _PROFILES.mean(axis=1, keepdims=True)
+    profiles = shapes - shapes.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(profiles, axis=1)[:, None] + 1e-9
     fits: NDArray[np.float64] = profiles @ rows.T / norms
     return fits

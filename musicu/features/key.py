@@ -2,8 +2,9 @@
 
 A small network scores each of the 24 keys by chroma, chords and bass as read from its tonic
 upwards (see `musicu.features.harmony`), so that a transposed recording gives the transposed
-key. It was fitted on music made by rules, whose key is known (`musicu.features.fit_tempo_key`),
-and calibrated on styles that it was not fitted on.
+key. It was fitted on music made by rules, whose key is known (`musicu.features.fit_tempo_key`).
+Music made by people follows more rules than those: the scores are tempered, and weighed with how
+well the pitch classes fit profiles counted in scores.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.features.harmony import key_features
+from musicu.features.harmony import key_features, profile_fit
 from musicu.features.pitches import PitchStream
 from musicu.features.resampled import at_analysis_rate
-from musicu.features.scorer import load_scorer
+from musicu.features.scorer import Scorer, load_scorer, shares
 from musicu.features.tuning import chroma, tuning
 
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MODES = ("major", "minor")
+TEMPER = 4.0  # what scores are divided by
+PROFILES = 12.0  # what a correlation with a profile weighs
 _CAMELOT_C_MAJOR = 8  # 8B; a fifth up is one further around the wheel
 
 
@@ -67,7 +70,7 @@ def key_of_pitches(fine: NDArray[np.float32]) -> Key:
         return NO_KEY
     tuned = tuning(fine)
     scorer = load_scorer("key")
-    belief = scorer.beliefs(key_features(chroma(fine, tuned.cents)))
+    belief = beliefs(scorer, chroma(fine, tuned.cents))
     tonic, mode = (int(i) for i in np.unravel_index(int(np.argmax(belief)), belief.shape))
     return Key(
         tonic=TONICS[tonic],
@@ -77,6 +80,15 @@ def key_of_pitches(fine: NDArray[np.float32]) -> Key:
         tuning_cents=tuned.cents,
         strength=tuned.strength,
     )
+
+
+def beliefs(scorer: Scorer, folded: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Belief in each tonic and mode, float64 [12, 2], of chroma float64 [frames, 2, 12].
+
+    The rest to 1 is the belief that there is no key.
+    """
+    fit = profile_fit(folded)
+    return shares(scorer.scores(key_features(folded)) / TEMPER + PROFILES * (fit - fit.max()))
 
 
 def camelot(tonic: int, mode: int) -> str:

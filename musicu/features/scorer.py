@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,18 +35,15 @@ class Scorer:
     output_bias: NDArray[np.float32]
     calibration: Calibration
 
-    def beliefs(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How likely each answer is, float64 [answers, scores], of features [answers, features].
+    def scores(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """How well each answer fits, float64 [answers, scores]: the log of its odds to "none".
 
-        The shares sum to at most 1; what is missing is the belief that there is no answer.
+        features: [answers, features].
         """
         inputs = np.clip((features - self.mean) / self.scale, -5.0, 5.0).astype(np.float32)
         units = np.maximum(inputs @ self.hidden + self.hidden_bias[:, None], 0.0)
         scores = (units @ self.output + self.output_bias[:, None]).mean(axis=0, dtype=np.float64)
-        top = max(float(scores.max()), 0.0)
-        weights = np.exp(scores - top)
-        shares: NDArray[np.float64] = weights / (weights.sum() + np.exp(-top))
-        return shares
+        return np.asarray(scores)
 
     def save(self, path: Path) -> None:
         """Write a safetensors file."""
@@ -54,10 +52,25 @@ class Scorer:
         save_file(tensors | knots, path, metadata={"format": "1"})
 
 
+def shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Belief in each answer, of the shape of `scores`.
+
+    They sum to at most 1; what is missing is the belief that there is no answer (score 0).
+    """
+    top = max(float(scores.max()), 0.0)
+    weights = np.exp(scores - top)
+    beliefs: NDArray[np.float64] = weights / (weights.sum() + np.exp(-top))
+    return beliefs
+
+
 @lru_cache(maxsize=4)
 def load_scorer(name: str) -> Scorer:
     """The scorer that the package ships under this name. Raises ModelError where it is missing."""
-    path = CONSTANTS / f"{name}.safetensors"
+    return read_scorer(CONSTANTS / f"{name}.safetensors")
+
+
+def read_scorer(path: Path) -> Scorer:
+    """A scorer from a file that `Scorer.save` wrote. Raises ModelError where it is missing."""
     if not path.is_file():
         raise ModelError(f"{path} is missing: install musicu again")
     tensors = load_file(path)

@@ -2,13 +2,16 @@
 
 A small network scores each tempo from 30 to 300 BPM by the recording's periodicities at that
 period and its multiples (see `musicu.features.periodicity`); it was fitted on music made by
-rules, whose tempo is known (`musicu.features.fit_tempo_key`). Its belief is spread over the
-candidates and "no beat", and calibrated on styles that it was not fitted on.
+rules, whose tempo is known (`musicu.features.fit_tempo_key`). As rules make no two octaves alike,
+it knows one from the other too well: its scores are tempered, and weighed with where people tap,
+around two beats a second (van Noorden and Moelants, "Resonance in the perception of musical
+pulse", 1999). Belief is spread over the candidates and "no beat", and calibrated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +20,7 @@ from musicu.features.beats import mean_period, stability, track_beats
 from musicu.features.onsets import ONSET_RATE, OnsetStream
 from musicu.features.periodicity import candidates, rhythm_pattern
 from musicu.features.resampled import at_analysis_rate
-from musicu.features.scorer import load_scorer
+from musicu.features.scorer import Scorer, load_scorer, shares
 
 SHORTEST_SECONDS = 3.0
 _SAME = 0.03  # of the logarithm: tempi so close are one
@@ -25,6 +28,8 @@ _RELATIONS = {"half": 1 / 2, "double": 2.0, "third": 1 / 3, "triple": 3.0,
               "dotted": 2 / 3, "triplet": 3 / 2}  # fmt: skip
 _N_ALTERNATIVES = 3
 _LEAST_WEIGHT = 0.005
+TEMPER = 3.0  # what scores are divided by
+TAPPED_BPM, TAPPED_OCTAVES = 120.0, 0.6  # the middle and the deviation of a bell over log tempo
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ def tempo_of_onsets(bands: NDArray[np.float32]) -> Tempo:
         return NO_TEMPO
     scorer = load_scorer("tempo")
     periods, features = candidates(rhythm_pattern(bands))
-    found = rank(np.log(60.0 / periods), scorer.beliefs(features)[:, 0])
+    position = np.log(60.0 / periods)
+    found = rank(position, beliefs(scorer, position, features))
     bpm, belief = found[0]
     beats = track_beats(bands, 60.0 / bpm)
     refined = mean_period(beats)
@@ -89,6 +95,19 @@ def tempo_of_onsets(bands: NDArray[np.float32]) -> Tempo:
     others = [TempoAlternative(b, relation(b / found[0][0]), w) for b, w in found[1:]]
     confidence = scorer.calibration.confidence(belief)
     return Tempo(bpm, confidence, tuple(others), stability(beats), beats)
+
+
+def beliefs(
+    scorer: Scorer, position: NDArray[np.float64], features: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
+    """Belief in each candidate, float64 [cells]; the rest to 1 is the belief in no beat.
+
+    position: logarithm of each candidate's BPM. features: [cells, F] of
+    `musicu.features.periodicity.candidates`.
+    """
+    octaves = (position - np.log(TAPPED_BPM)) / np.log(2.0)
+    tapped = -0.5 * (octaves / TAPPED_OCTAVES) ** 2
+    return shares(scorer.scores(features)[:, 0] / TEMPER + tapped)
 
 
 def rank(position: NDArray[np.float64], belief: NDArray[np.float64]) -> list[tuple[float, float]]:
