@@ -9,11 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from musicu import features as features
     from musicu import shelves as shelves
     from musicu.audio import read_audio as read_audio
     from musicu.catalog.catalog import Catalog as Catalog
     from musicu.embeddings.embedder import Embedder as Embedder
     from musicu.errors import MusicuError as MusicuError
+    from musicu.features.describing import describe as describe
     from musicu.pipeline.run import EmbedOptions as EmbedOptions
     from musicu.pipeline.run import embed as embed
     from musicu.pipeline.run import scan as scan
@@ -25,11 +27,12 @@ _HOMES = {
     "EmbedOptions": "musicu.pipeline.run",
     "Embedder": "musicu.embeddings.embedder",
     "MusicuError": "musicu.errors",
+    "describe": "musicu.features.describing",
     "embed": "musicu.pipeline.run",
     "read_audio": "musicu.audio",
     "scan": "musicu.pipeline.run",
 }
-_ROOMS = {"shelves"}
+_ROOMS = {"features", "shelves"}
 
 __all__ = sorted([*_HOMES, *_ROOMS])
 

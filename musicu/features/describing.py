@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.audio import MIN_SECONDS, open_source
-from musicu.audio import Source as AudioSource
+from musicu.audio import MIN_SECONDS
 from musicu.errors import AudioError
 from musicu.features import activity
 from musicu.features.descriptors import Descriptors
 from musicu.features.edges import Edges, find_edges
+from musicu.features.hearing import Hearing, Recording, hearing
 from musicu.features.key import Key, key_of_pitches
-from musicu.features.loudness import MIN_SAMPLE_RATE, LoudnessMeter, measure
+from musicu.features.loudness import LoudnessMeter, measure
 from musicu.features.mono import SAMPLE_RATE, MonoMixer
 from musicu.features.onsets import OnsetStream
 from musicu.features.pitches import N_FINE, PitchStream
@@ -25,18 +24,13 @@ from musicu.features.spectrum import SpectrumMeter
 from musicu.features.stereo import MONO, UNKNOWN, StereoMeter
 from musicu.features.tempo import Tempo, tempo_of_onsets
 from musicu.features.truepeak import PeakMeter, decibels
-from musicu.records import Audio
 
-BLOCK_FRAMES = 65536  # heard at a time
 _MONO_PIECE = 10 * SAMPLE_RATE  # samples that the spectral meters take at a time
-_SLACK_SECONDS = 0.1  # headers may be off by so much without anything missing
 
 Values = dict[str, Any]
 
 
-def describe(
-    recording: str | Path | Audio | NDArray[np.floating[Any]], sample_rate: int | None = None
-) -> Descriptors:
+def describe(recording: Recording, sample_rate: int | None = None) -> Descriptors:
     """The descriptors of a recording: a file, a whole `Audio`, or samples [n] or [n, channels].
 
     sample_rate: of samples, in Hz. Files are read in their own channels and rate; an `Audio` is
@@ -46,46 +40,21 @@ def describe(
     sample rate is under 8 kHz, and ValueError for an `Audio` of several windows or samples
     without a rate.
     """
-    if isinstance(recording, str | Path):
-        with open_source(recording) as source:
-            return describe_source(source, Listener(source.sample_rate, source.channels))
-    if isinstance(recording, Audio):
-        if len(recording.edges) > 2:
-            raise ValueError("describe hears whole recordings: read the audio without windows")
-        listener = Listener(recording.sample_rate, 1)
-        _hear_samples(listener, recording.samples[:, None])
-        return listener.finish(complete=recording.complete)
-    if sample_rate is None:
-        raise ValueError("samples need their sample_rate in Hz")
-    samples = np.asarray(recording, np.float32)
-    samples = samples[:, None] if samples.ndim == 1 else samples
-    listener = Listener(sample_rate, samples.shape[1])
-    _hear_samples(listener, samples)
-    return listener.finish()
+    with hearing(recording, sample_rate) as heard:
+        return listen(heard, Listener(heard.sample_rate, heard.channels))
 
 
-def describe_source(source: AudioSource, listener: Listener) -> Descriptors:
+def listen(heard: Hearing, listener: Listener) -> Descriptors:
     """The descriptors of an open recording that `listener` hears to its end."""
-    while len(block := source.read(BLOCK_FRAMES)):
-        listener.hear(block)
-    promised = source.frames / source.sample_rate - _SLACK_SECONDS
-    short = source.promised and listener.seconds < promised
-    return listener.finish(complete=not source.cut and not short)
-
-
-def _hear_samples(listener: Listener, samples: NDArray[np.float32]) -> None:
-    for start in range(0, len(samples), BLOCK_FRAMES):
-        listener.hear(samples[start : start + BLOCK_FRAMES])
+    for planes in heard.planes():
+        listener.hear(planes)
+    return listener.finish(complete=heard.complete)
 
 
 class Listener:
     """All meters over one recording; its memory grows by about 10 kB a second of music."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        if sample_rate < MIN_SAMPLE_RATE:
-            raise AudioError(
-                f"a sample rate of {sample_rate} Hz; at least {MIN_SAMPLE_RATE} are needed"
-            )
         self._rate, self._channels = sample_rate, channels
         self._frames = 0
         self._power = 0.0  # sum of squares over all channels
@@ -107,11 +76,8 @@ class Listener:
         """How much was heard."""
         return self._frames / self._rate
 
-    def hear(self, block: NDArray[np.float32]) -> None:
-        """Take in the next samples, float32 [n, channels]; what is not finite becomes 0."""
-        planes = np.ascontiguousarray(block.T)
-        if not np.isfinite(planes).all():
-            planes = np.nan_to_num(planes, nan=0.0, posinf=0.0, neginf=0.0)
+    def hear(self, planes: NDArray[np.float32]) -> None:
+        """Take in the next samples, float32 [channels, n], finite."""
         self._frames += planes.shape[1]
         self._power += sum(float(np.dot(plane, plane)) for plane in planes)
         self._loudness.hear(planes)

@@ -6,6 +6,7 @@ Names never change their meaning: a new meaning is a new set.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow as pa
 from musicu.catalog.schema import DESCRIPTOR_SET
 
 SET_NAME = DESCRIPTOR_SET
+REMARKS = Path(__file__).parent / "templates" / "remarks.md"
 
 _BS1770 = "ITU-R BS.1770-4"
 _R128 = "EBU R 128, Tech 3341"
@@ -52,8 +54,8 @@ class Descriptors:
     )
     tempo_confidence: float | None = _column(
         _NUMBER,
-        "The chance that tempo_bpm is within 4 % of what a musician would say, calibrated on "
-        "styles of music that the estimator was not fitted on.",
+        "The chance that tempo_bpm is within 4 % of what a musician would say; see below how it "
+        "is calibrated.",
         "probability",
         "0 to 1",
     )
@@ -94,8 +96,8 @@ class Descriptors:
     )
     key_confidence: float | None = _column(
         _NUMBER,
-        "The chance that tonic and mode are what a musician would say, calibrated as "
-        "tempo_confidence is.",
+        "The chance that tonic and mode are what a musician would say; see below how it is "
+        "calibrated.",
         "probability",
         "0 to 1",
     )
@@ -266,6 +268,15 @@ def descriptors_schema() -> pa.Schema:
     return pa.schema([pa.field("content_hash", pa.string(), nullable=False), *columns])
 
 
+def columns() -> pa.Table:
+    """The columns of the set, a row each: name, type, unit, range, definition, source."""
+    about = [
+        {"name": f.name, **f.metadata, "type": str(f.metadata["type"])} for f in fields(Descriptors)
+    ]
+    names = ("name", "type", "unit", "range", "definition", "source")
+    return pa.table({name: [row[name] for row in about] for name in names})
+
+
 def reference_page() -> str:
     """The reference page of the set, in Markdown: one row a column."""
     lines = [
@@ -281,13 +292,10 @@ def reference_page() -> str:
         "| column | type | unit | range | what it is | source |",
         "|---|---|---|---|---|---|",
     ]
-    for column in fields(Descriptors):
-        about = column.metadata
-        lines.append(
-            f"| `{column.name}` | {about['type']} | {about['unit']} | {about['range']} | "
-            f"{about['definition']} | {about['source']} |"
-        )
-    return "\n".join(lines) + "\n"
+    for row in columns().to_pylist():
+        cells = [row[name] for name in ("type", "unit", "range", "definition", "source")]
+        lines.append(f"| `{row['name']}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n\n" + REMARKS.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from musicu.audio import open_source
 from musicu.features.blocks import PowerBlocks
-from musicu.features.describing import Listener, describe_source
+from musicu.features.describing import Listener, listen
 from musicu.features.descriptors import Descriptors
+from musicu.features.hearing import Recording, hearing
 from musicu.features.loudness import STEPS_PER_SECOND, lufs, sliding_powers
 from musicu.features.mel import mel_filterbank
 from musicu.features.mono import SAMPLE_RATE
@@ -47,15 +46,14 @@ class Picture:
     mel: NDArray[np.float32]
 
 
-def picture(path: str | Path) -> Picture:
-    """A file as it looks over time, with its descriptors; heard once.
+def picture_of(recording: Recording, sample_rate: int | None = None) -> Picture:
+    """A recording as it looks over time, with its descriptors; heard once.
 
-    Raises AudioError where it cannot be read or holds less than 0.2 s of sound.
+    Takes and raises what `musicu.features.describe` does.
     """
-    with open_source(path) as source:
-        listener = _Sketcher(source.sample_rate, source.channels)
-        found = describe_source(source, listener)
-        return listener.picture(found)
+    with hearing(recording, sample_rate) as heard:
+        listener = _Sketcher(heard.sample_rate, heard.channels)
+        return listener.picture(listen(heard, listener))
 
 
 class _Sketcher(Listener):
@@ -117,11 +115,10 @@ def _columns(frames: NDArray[np.float32], how: str) -> NDArray[np.float32]:
         return frames
     starts = np.arange(COLUMNS) * len(frames) // COLUMNS
     if how == "mean":
-        sums: NDArray[np.float32] = np.add.reduceat(frames, starts, axis=0)
-        return sums / np.diff([*starts, len(frames)])[:, None].astype(np.float32)
+        counts = np.diff([*starts, len(frames)])[:, None].astype(np.float32)
+        return np.asarray(np.add.reduceat(frames, starts, axis=0) / counts, np.float32)
     reduce = np.minimum if how == "min" else np.maximum
-    reduced: NDArray[np.float32] = reduce.reduceat(frames, starts, axis=0)
-    return reduced
+    return np.asarray(reduce.reduceat(frames, starts, axis=0), np.float32)
 
 
 @lru_cache(maxsize=1)
