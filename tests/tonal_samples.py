@@ -43,13 +43,21 @@ def drums(bpm: float, seconds: float = 20.0, rate: int = RATE) -> NDArray[np.flo
 
 
 def chords(
-    tonic: int, mode: str, seconds: float = 12.0, cents: float = 0.0, rate: int = RATE
+    tonic: int,
+    mode: str,
+    seconds: float = 12.0,
+    cents: float = 0.0,
+    rate: int = RATE,
+    each: float = 0.75,
 ) -> NDArray[np.float32]:
-    """A cadence, over and over, of plucked notes with six harmonics, and its bass."""
-    length = round(0.75 * rate)
+    """A cadence, over and over, of plucked notes with six harmonics, and its bass.
+
+    each: seconds from chord to chord.
+    """
+    length = round(each * rate)
     t = np.arange(length) / rate
     parts = []
-    for step in range(round(seconds / 0.75)):
+    for step in range(round(seconds / each)):
         root, kind = TURNS[mode][step % 4]
         notes = [36 + (tonic + root) % 12] + [
             55 + (tonic + root + p - 7) % 12 for p in TRIADS[kind]
