@@ -32,8 +32,8 @@ class Fingerprints:
         codes, marks = (table[name].combine_chunks() for name in ("codes", "marks"))
         lengths = codes.value_lengths().to_numpy()
         edges = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        flat = (np.asarray(c.flatten().to_numpy(zero_copy_only=False)) for c in (codes, marks))
-        return cls(table["content_hash"].to_pylist(), *flat, edges)
+        first, second = (np.asarray(column.flatten()) for column in (codes, marks))
+        return cls(table["content_hash"].to_pylist(), first, second, edges)
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -93,4 +93,5 @@ def best_comparison(
 
 def count_bits(values: Codes) -> NDArray[np.int64]:
     """Bits that are set in each number."""
-    return _COUNTS[values & 0xFFFF].astype(np.int64) + _COUNTS[values >> 16]
+    counts: NDArray[np.int64] = _COUNTS[values & 0xFFFF] + _COUNTS[values >> 16].astype(np.int64)
+    return counts

@@ -117,7 +117,9 @@ def _flat_tops(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     before, after = samples[starts - 1] / level, samples[stops + 1] / level
     top = (before > 0.5) & (before < 1) & (after > 0.5) & (after < 1)
     places = np.minimum(np.abs(level[top]) * (_LEVELS / _HIGHEST), _LEVELS - 1).astype(np.int64)
-    return np.bincount(places, weights=lengths[top], minlength=_LEVELS)
+    weights = lengths[top].astype(np.float64)
+    found: NDArray[np.float64] = np.bincount(places, weights, _LEVELS).astype(np.float64)
+    return found
 
 
 def _ratio_db(power: float, reference: float) -> float:
