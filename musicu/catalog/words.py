@@ -15,6 +15,8 @@ def one_line(text: str, limit: int = 300) -> str:
 
     Control characters become blanks, direction overrides go, lone surrogates become U+FFFD.
     """
+    if text.isascii() and text.isprintable() and len(text) <= limit:
+        return " ".join(text.split())
     kept: list[str] = []
     marks = 0
     for c in text[: 4 * limit]:

@@ -28,6 +28,7 @@ _ROUNDING = 2.0**-24  # half the distance from 1 to the next float32
 _BLOCK_SCORES = 1 << 20  # scores held at once
 _BLOCK_VALUES = 1 << 20  # values widened to float64 at once
 _GATHERED_ROWS = 4096  # rows copied together at once, to be scored
+_WHOLE_ROWS = 16_384  # rows scored at once where they lie together
 _DENSE = 0.08  # from this share of the rows on, scoring all as bytes beats gathering some
 _WORTH_PACKING = 1 << 22  # values; fewer are scored within a millisecond
 _FEW_QUERIES = 16  # for more at once, BLAS is as fast on float32
@@ -115,12 +116,15 @@ class Index:
         excluded = self._excluded(exclude, len(units))
         k = min(k, max(1, len(self) if allowed is None else len(allowed)))
         packed = self._packed_for(len(units), allowed)
-        step = max(1, _BLOCK_SCORES // max(_GATHERED_ROWS, 4 * k))
+        step = max(
+            1, _BLOCK_SCORES // max(_WHOLE_ROWS if allowed is None else _GATHERED_ROWS, 4 * k)
+        )
         parts = []
         for start in range(0, len(units), step):
             part = slice(start, start + step)
             blocks = self._bounds(units[part], allowed, packed)
-            found = self._best_of(blocks, units[part], k, excluded[part])
+            slack = None if packed else 3 * self._error
+            found = self._best_of(blocks, units[part], k, excluded[part], slack)
             parts.append(Hits(found.query + start, found.row, found.score))
         return _joined(parts)
 
@@ -144,23 +148,35 @@ class Index:
         return self._bytes
 
     def _best_of(
-        self, blocks: Iterator[_Bounds], units: NDArray[np.float64], k: int, excluded: Ints
+        self,
+        blocks: Iterator[_Bounds],
+        units: NDArray[np.float64],
+        k: int,
+        excluded: Ints,
+        slack: np.float32 | None,
     ) -> Hits:
-        """The k best of all blocks, scored by the one formula."""
+        """The k best of all blocks, scored by the one formula.
+
+        slack: by how much a bound may exceed its score at most, where that is known: the k-th
+        highest bound of a block then says below which no hit can score.
+        """
         best = _empty()
         waiting: list[Hits] = []
         floor = np.full(len(units), _LOWEST)  # no hit can score below it
         for rows, bounds in blocks:
             _forget(bounds, rows, excluded)
-            if len(best) < k * len(units):
+            if slack is not None:
+                floor = np.maximum(floor, _kth_highest(bounds, k) - slack)
+            elif len(best) < k * len(units):
                 first = _highest(bounds, rows, k)  # sets the floor for the rest of the block
                 bounds[first.query, np.searchsorted(rows, first.row)] = -np.inf
                 best, floor = self._settled([best, *waiting, first], units, k)
                 waiting = []
             query, column = np.divmod(np.flatnonzero(bounds >= floor[:, None]), len(rows))
             waiting.append(Hits(query, rows[column], bounds[query, column]))
-            if sum(map(len, waiting)) > k * len(units):
-                best, floor = self._settled([best, *waiting], units, k)
+            if sum(map(len, waiting)) > 3 * k * len(units):
+                best, settled = self._settled([best, *waiting], units, k)
+                floor = np.maximum(floor, settled)
                 waiting = []
         return self._settled([best, *waiting], units, k)[0]
 
@@ -180,7 +196,8 @@ class Index:
         """Rows in rising order, a block at a time, with what their scores cannot exceed."""
         queries = Int8Queries(units) if packed else None
         narrow = units.astype(np.float32)
-        size = packed.block_rows if packed else _GATHERED_ROWS
+        size = _WHOLE_ROWS if allowed is None else _GATHERED_ROWS
+        size = packed.block_rows if packed else size
         room = np.empty((0 if allowed is None or packed else size, self.dim), np.float32)
         for number, rows in _blocks(len(self), allowed, size, aligned=packed is not None):
             if packed is not None and queries is not None:
@@ -288,6 +305,20 @@ def _blocks(
     else:
         for number, start in enumerate(range(0, len(allowed), size)):
             yield number, allowed[start : start + size]
+
+
+def _kth_highest(bounds: Floats, k: int) -> Floats:
+    """A number that at least k bounds of each query reach, near the highest: float32 [queries].
+
+    The k-th highest of the maxima of disjoint groups; where there are too few, below all bounds.
+    """
+    groups = min(bounds.shape[1], max(8 * k, bounds.shape[1] // 32))
+    if groups < k:
+        return np.full(len(bounds), _LOWEST)
+    width = bounds.shape[1] // groups
+    tops = bounds[:, : width * groups].reshape(len(bounds), width, groups).max(axis=1)
+    kth: Floats = np.partition(tops, groups - k, axis=1)[:, groups - k]
+    return kth
 
 
 def _highest(bounds: Floats, rows: Ints, k: int) -> Hits:

@@ -63,6 +63,8 @@ def label(track: Mapping[str, Any]) -> str:
     artists = ", ".join(name for name in track.get("artists") or () if name)
     album = f" ({track['album']})" if track.get("album") else ""
     text = (f"{artists} – {title}" if artists else title) + album
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else " " for char in text)
 
 
