@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from musicu import candidates as candidates
     from musicu import features as features
     from musicu import shelves as shelves
     from musicu.audio import read_audio as read_audio
@@ -32,7 +33,7 @@ _HOMES = {
     "read_audio": "musicu.audio",
     "scan": "musicu.pipeline.run",
 }
-_ROOMS = {"features", "shelves"}
+_ROOMS = {"candidates", "features", "shelves"}
 
 __all__ = sorted([*_HOMES, *_ROOMS])
 
