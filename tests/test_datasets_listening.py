@@ -231,7 +231,7 @@ def test_playlists(tmp_path: Path) -> None:
     assert (first["artist"], first["title"], first["path"]) == (
         "Band",
         "Song - Live",
-        "x/y/01.flac",
+        "x/01.flac",
     )
     assert (first["context"], second["path"]) == ("playlist:Evening", "plain.mp3")
     identifier = "https://musicbrainz.org/recording/8f3471b5-7e6a-48da-86a9-c1c07a0f47ae"
