@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from musicu.catalog.identity import Row, artist_key, artist_keys
 from musicu.catalog.words import one_line
@@ -19,6 +20,7 @@ from musicu.retrieval import Filter, find_track, matching_rows, similar
 from musicu.retrieval.similar import Searchable
 from musicu.shelves.build import Ask, Choice, assemble, rows_of
 from musicu.shelves.character import Character
+from musicu.shelves.duplicates import recording_numbers
 from musicu.shelves.likeness import Space
 from musicu.shelves.reasons import Reason, affinity, distance_in_words, explain
 from musicu.shelves.rules import Rules
@@ -148,15 +150,39 @@ class World:
     def choices(self, ids: Sequence[str], anchors: Sequence[Anchor]) -> list[Choice]:
         """Candidates scored by the anchor that says most for each, with what says it."""
         rows = self.rows(ids)
-        seeds = [anchor.row["track_id"] for anchor in anchors]
-        extra = np.array([anchor.reason.points if anchor.reason else 0.0 for anchor in anchors])
-        cosines = self.space.rows(ids) @ self.space.rows(seeds).T + extra
-        for i, track_id in enumerate(ids):
-            cosines[i, [j for j, seed in enumerate(seeds) if seed == track_id]] = -np.inf
-        best = np.argmax(cosines, axis=1)
+        best = np.argmax(self._pulls(ids, anchors), axis=1)
         named = len(anchors) > 1
         pairs = zip(ids, best, strict=True)
         return [self.choice(rows[t], anchors[i], named=named) for t, i in pairs]
+
+    def choices_apart(self, ids: Sequence[str], anchors: Sequence[Anchor]) -> list[Choice]:
+        """The same where anchors may be candidates: none is likened to itself or to a copy.
+
+        A candidate that has no other anchor is left out.
+        """
+        rows = self.rows(ids)
+        every = [*(anchor.row for anchor in anchors), *(rows[t] for t in ids)]
+        names = [row["track_id"] for row in every]
+        recordings = np.array(
+            recording_numbers(
+                every,
+                lambda i, j: self.space.cosine(names[i], names[j]),
+                Rules().duplicate_cosine,
+            )
+        )
+        own, theirs = recordings[len(anchors) :], recordings[: len(anchors)]
+        same = (own[:, None] == theirs) | (np.array(ids, object)[:, None] == names[: len(anchors)])
+        pulls = np.where(same, -np.inf, self._pulls(ids, anchors))
+        best = np.argmax(pulls, axis=1)
+        kept = [(t, i) for n, (t, i) in enumerate(zip(ids, best, strict=True)) if not same[n].all()]
+        return [self.choice(rows[t], anchors[i], named=len(anchors) > 1) for t, i in kept]
+
+    def _pulls(self, ids: Sequence[str], anchors: Sequence[Anchor]) -> NDArray[np.float64]:
+        """How much each anchor says for each candidate, float64 [ids, anchors]."""
+        seeds = [anchor.row["track_id"] for anchor in anchors]
+        extra = np.array([anchor.reason.points if anchor.reason else 0.0 for anchor in anchors])
+        pulls: NDArray[np.float64] = self.space.rows(ids) @ self.space.rows(seeds).T + extra
+        return pulls
 
     def choice(self, row: Row, anchor: Anchor, *, named: bool = False) -> Choice:
         """A candidate, scored by what it shares with one anchor; `named` says which it is."""

@@ -40,7 +40,7 @@ class DailyMixes(Recipe):
         for name, anchors in zip(names, groups, strict=True):
             used = world.rows(sorted({t for mix in mixes for t in mix.track_ids})).values()
             near = world.near([a.row["track_id"] for a in anchors], FIRST_POOL, self.where)
-            choices = [_familiar(c, world.heard) for c in world.choices(near, anchors)]
+            choices = [_familiar(c, world.heard) for c in world.choices_apart(near, anchors)]
             mix = self.shelf(world, self._ask(len(mixes) + 1, name, anchors, choices, list(used)))
             mixes += [mix] if len(mix) else []
         return mixes
@@ -58,7 +58,7 @@ class DailyMixes(Recipe):
         played = one_line(", ".join(list(artists)[:2]), 60)
         return Ask(
             title=f"{self.title} {number}" if self.title else name,
-            about=f"Daily mix {number}: around {played}, which you play",
+            about=f"Daily mix {number}: around what you play by {played}",
             choices=choices,
             barred=used,
             arrange=flowing(),

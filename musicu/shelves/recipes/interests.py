@@ -26,7 +26,7 @@ def anchors_in(world: World, interest: Interest, count: int) -> list[Anchor]:
 def _reason(row: Row, interest: Interest) -> Reason:
     """Being like a track that the listener listens to."""
     track = ShelfTrack(row)
-    text = f"like {quoted(row)}, which you play"
+    text = f"like {quoted(row)} from your listening"
     importance = round(float(interest.importance), 4)
     value = {"track_id": track.track_id, "importance": importance}
     return Reason("interest", value, text, POINTS * importance)
