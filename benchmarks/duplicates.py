@@ -215,7 +215,8 @@ def recall(prints: Fingerprints, files: list[Known], pairs: dict[tuple[int, int]
         copies = [i for i, f in enumerate(files) if f.encoding == encoding]
         found = [i for i in copies if _pair(i, originals[files[i].original]) in pairs]
         errors = [pairs[_pair(i, originals[files[i].original])].error for i in found]
-        print(f"{encoding:8} {len(found)} of {len(copies)} found, highest error {max(errors):.3f}")
+        worst = f"{max(errors):.3f}" if errors else "unknown"
+        print(f"{encoding:8} {len(found)} of {len(copies)} found, highest error {worst}")
         for i in set(copies) - set(found):
             print(f"  lost: {files[i].name}")
 
