@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from music import write
+import soundfile as sf
+from music import RATE, tune, write
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.lock import write_lock
@@ -216,7 +217,8 @@ def test_vectors_of_two_models_are_never_mixed(music: Path, out: Path, tmp_path:
 def test_whole_files_make_a_model_of_their_own(music: Path, out: Path) -> None:
     from musicu import Embedder, read_audio
 
-    long = write(music / "long.flac", 9, seconds=70.0)
+    long = music / "long.flac"
+    sf.write(long, np.concatenate([tune(i) for i in range(50, 85)]), RATE)
     go(music, out)
     assert go(music, out, thorough=True).embedded == TRACKS + 1
     assert go(music, out, model=f"{MODEL}+thorough").known == TRACKS + 1
