@@ -139,17 +139,19 @@ def learned_ways(
         catalog = scan(world.artists, Path(folder) / "catalog")
         encoder = fit_tracks(catalog, listens=listens, config=config)
         found = encoder.encode(catalog.tracks())
+        heard = encoder.encode(catalog.tracks(), listened=True)
     print(encoder.about.get("scores"))
     place = {track_id: i for i, track_id in enumerate(ids.to_pylist())}
-    vectors = np.zeros((len(ids), encoder.dim), np.float32)
+    vectors, own = np.zeros((2, len(ids), encoder.dim), np.float32)
     vectors[[place[track_id] for track_id in found.ids]] = found.values
-    means = np.asarray(known @ vectors)
+    own[[place[track_id] for track_id in heard.ids]] = heard.values
+    means = np.asarray(known @ own)
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
     sets, new = np.zeros((known.shape[0], len(ids)), np.float32), vectors[heldout]
     for user in range(known.shape[0]):
         part = slice(known.indptr[user], known.indptr[user + 1])
         if part.stop > part.start:
-            members = vectors[known.indices[part]]
+            members = own[known.indices[part]]
             sets[user, heldout] = score_set(members, new, weights=known.data[part])
     return {"track encoder": means @ vectors.T, "track encoder, score_set": sets}
 

@@ -116,6 +116,16 @@ def test_a_new_track_by_a_known_artist_uses_the_artists_past(encoder: TrackEncod
     assert "past" not in forgetful.features(table, None).blocks
 
 
+def test_candidates_are_encoded_without_how_they_were_played(
+    catalog: Catalog, encoder: TrackEncoder
+) -> None:
+    played, new = catalog.tracks().slice(0, 1), catalog.tracks().slice(359)
+    assert not np.array_equal(
+        encoder.encode(played).values, encoder.encode(played, listened=True).values
+    )
+    assert np.array_equal(encoder.encode(new).values, encoder.encode(new, listened=True).values)
+
+
 def test_a_track_of_which_nothing_is_known_has_no_vector(encoder: TrackEncoder) -> None:
     table = pa.table({"track_id": ["x", "y"], "genres": [["genre 1"], ["never heard of"]]})
     assert list(encoder.encode(table).ids) == ["x"]

@@ -44,12 +44,17 @@ class TrackEncoder:
         """The length of a vector."""
         return int(self.parameters["hidden.weight"].shape[0])
 
-    def encode(self, tracks: pa.Table, audio: Vectors | None = None) -> Vectors:
+    def encode(
+        self, tracks: pa.Table, audio: Vectors | None = None, *, listened: bool = False
+    ) -> Vectors:
         """Ids and unit vectors float32 [tracks, dim], in the order of the table.
 
         tracks: `track_id` and any of the columns that a catalog has; one that is not there counts
         as missing. audio: vectors of `audio_model`, of some of the tracks. A track of which
         nothing is known, not even a word seen in training, has no vector and is not among them.
+        listened: let tracks that were played in training also show how. That makes more of the
+        tracks that stand for a listener or playlist; candidates are to be encoded without, so that
+        played and unplayed ones are on one footing.
 
         Raises QueryError where there are no ids, or audio has another length.
         """
@@ -61,6 +66,8 @@ class TrackEncoder:
         for start in range(0, tracks.num_rows, _ROWS_AT_ONCE):
             part = tracks.slice(start, _ROWS_AT_ONCE)
             features = self.features(part, audio)
+            if not listened:
+                features = features.without("collaborative")
             known = np.any(list(features.known.values()), axis=0)
             ids.append(np.asarray(part["track_id"].to_pylist(), object)[known])
             values.append(forward(self.parameters, features.take(np.flatnonzero(known))).vectors)

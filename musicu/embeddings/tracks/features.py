@@ -66,6 +66,14 @@ class Features:
         blocks = {name: block[rows] for name, block in self.blocks.items()}
         return Features(blocks, {name: known[rows] for name, known in self.known.items()})
 
+    def without(self, name: str) -> Features:
+        """The features with one dense block, where there is such, as if it were not known."""
+        if name not in self.blocks:
+            return self
+        nothing = np.zeros(self.blocks[name].shape, np.float32)
+        unknown = np.zeros(len(self), bool)
+        return Features(self.blocks | {name: nothing}, self.known | {name: unknown})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
