@@ -61,8 +61,7 @@ def profile_fit(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     both = _even(chroma.sum(axis=1))
     plain = both.mean(axis=0)
     views = (plain, plain + _BASS_WEIGHT * _even(chroma[:, 0]).mean(axis=0), (both**2).mean(axis=0))
-    fits: NDArray[np.float64] = np.mean([_fits(view, _COUNTED) for view in views], axis=0)
-    return fits.T
+    return np.asarray(np.mean([_fits(view, _COUNTED).T for view in views], axis=0))
 
 
 def _even(part: NDArray[np.float64]) -> NDArray[np.float64]:
