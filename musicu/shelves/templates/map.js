@@ -31,7 +31,7 @@
   const stage = $("stage"), points = $("points"), marks = $("marks");
   const ink = points.getContext("2d", { alpha: false }), pen = marks.getContext("2d");
   let width = 1, height = 1, dpr = 1;
-  let scale = 1, left = 0, top = 0, whole = 1;
+  let scale = 1, left = 0, top = 0, whole = 1, moved = false;
 
   // tracks by cells of a grid, for the one under the pointer
   const CELLS = Math.max(1, Math.min(256, Math.round(Math.sqrt(n / 4))));
@@ -160,16 +160,21 @@
     const edge = Math.min(48, width * .06);
     const before = whole;
     whole = Math.max(60, Math.min(width - 2 * edge, height - 2 * edge - 40));
-    if (scale === 1) home(); else { scale *= whole / before; refresh(); }
+    if (!moved) { home(); return; }
+    scale *= whole / before;
+    refresh();
   };
-  const home = () => { scale = whole; left = (width - scale) / 2; top = (height - scale) / 2 + 14; refresh(); };
+  const home = () => { moved = false; scale = whole; left = (width - scale) / 2; top = (height - scale) / 2 + 14; refresh(); };
   const zoom = (factor, px = width / 2, py = height / 2) => {
     const next = Math.max(whole * .6, Math.min(whole * 400, scale * factor));
     left = px - (px - left) * next / scale;
     top = py - (py - top) * next / scale;
     scale = next;
+    moved = true;
     refresh();
   };
+
+  const shift = (dx, dy) => { left += dx; top += dy; moved = true; refresh(); };
 
   const nearest = (px, py) => {
     const reach = (radius() + 8) / scale, mx = (px - left) / scale, my = (py - top) / scale;
@@ -391,6 +396,7 @@
       zoom(Math.hypot(px - other[0], py - other[1]) / Math.max(1, gap), other[0], other[1]);
     } else if (dragged > 4) {
       left += px - before[0]; top += py - before[1];
+      moved = true;
       over(-1);
       refresh();
     }
@@ -431,8 +437,8 @@
       Escape: () => { clearTimeout(wait); audio.pause(); path = null; drawing = false; mark(); },
     };
     if (own) Object.assign(acts, {
-      ArrowLeft: () => { left += 60; refresh(); }, ArrowRight: () => { left -= 60; refresh(); },
-      ArrowUp: () => { top += 60; refresh(); }, ArrowDown: () => { top -= 60; refresh(); },
+      ArrowLeft: () => shift(60, 0), ArrowRight: () => shift(-60, 0),
+      ArrowUp: () => shift(0, 60), ArrowDown: () => shift(0, -60),
       Enter: () => { const i = nearest(width / 2, height / 2); if (i >= 0) start(i, true); },
     });
     if (!event.target.matches("button")) acts[" "] = () => { if (current >= 0) { if (audio.paused) start(current, true); else audio.pause(); } };
