@@ -161,14 +161,21 @@ def test_listens_after_the_release_day_are_not_learned_from() -> None:
     assert "later listens of older tracks are not learned from" in split.notes[0]
 
 
-def test_no_model_sees_the_popularity_of_what_is_new() -> None:
+def test_no_model_sees_a_popularity_of_unknown_date() -> None:
     split = split_of(split="new-artists")
     tracks = catalog_table()
     training = Training.of(split, tracks, Labels.of(tracks), 0)
-    shown = np.array(training.tracks["popularity"].to_pylist(), dtype=float)
-    assert np.isnan(shown[split.candidates]).all()
-    heard = np.unique(split.history.nonzero()[1])
-    assert np.array_equal(shown[heard], np.linspace(0, 100, TRACKS)[heard])
+    assert training.tracks["popularity"].null_count == TRACKS
+    assert training.tracks.drop_columns("popularity").equals(tracks.drop_columns("popularity"))
+
+
+def test_a_playlist_counts_as_a_listener() -> None:
+    playlists = log().select(["user_id", "track_id"]).rename_columns(["playlist_id", "track_id"])
+    protocol = Protocol(split="new-releases", at=MID)
+    placed = make_split(catalog_table(), playlists, protocol)
+    heard = make_split(catalog_table(), log().drop_columns("timestamp"), protocol)
+    assert (placed.answers != heard.answers).nnz == 0
+    assert (placed.history != heard.history).nnz == 0
 
 
 def test_the_future_changes_no_score() -> None:

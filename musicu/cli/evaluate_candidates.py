@@ -29,7 +29,8 @@ from musicu.evaluation.candidates import (
     "--listens",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Who heard what, Parquet or CSV: user_id, track_id, and timestamp and weight where known.",
+    help="Who heard what, Parquet or CSV: user_id (or playlist_id), track_id, and timestamp and "
+    "weight where known.",
 )
 @click.option(
     "--split",

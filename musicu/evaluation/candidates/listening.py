@@ -47,29 +47,28 @@ class Listening:
     def of(cls, listens: pa.Table, track_ids: pa.ChunkedArray) -> Listening:
         """The listens of the tracks with those ids, in the columns of `candidates.LISTENS`.
 
+        A table with a `playlist_id` in the place of `user_id` is of playlists: each is a listener.
         Raises QueryError where a column is missing or cannot be read, or nothing is left.
         """
-        checked = check_listens(listens, pa.array(track_ids.to_pylist(), pa.string()))
-        found = checked.listens
-        liked = pc.greater(found["weight"], 0)
-        skips = found.num_rows - pc.sum(liked).as_py() if found.num_rows else 0
-        found = found.filter(liked)
+        ids = pa.array(track_ids.to_pylist(), pa.string())
+        checked = check_listens(_by_user(listens), ids)
+        liked = pc.greater(checked.listens["weight"], 0)
+        found = checked.listens.filter(liked)
         if not found.num_rows:
             raise QueryError(
                 f"none of the {listens.num_rows:,} listens is of a track of the catalog, with a "
                 "weight above 0: compare the track_id of both"
             )
         notes = list(checked.warnings())
-        if skips:
+        if skips := checked.listens.num_rows - found.num_rows:
             notes.append(f"{skips:,} listens are skips (weight 0 or below): no history, no answers")
         users, user = np.unique(found["user_id"].to_numpy(), return_inverse=True)
+        track = pc.index_in(found["track_id"], value_set=ids).to_numpy()
         return cls(
             users=users,
-            tracks=np.asarray(track_ids.to_pylist(), object),
+            tracks=np.asarray(ids.to_pylist(), object),
             user=user.astype(np.int64),
-            track=pc.index_in(found["track_id"], value_set=pa.array(track_ids.to_pylist()))
-            .to_numpy()
-            .astype(np.int64),
+            track=track.astype(np.int64),
             weight=found["weight"].to_numpy(),
             moment=pc.fill_null(found["timestamp"].cast(pa.int64()), -1).to_numpy(),
             notes=tuple(notes),
@@ -97,3 +96,11 @@ class Listening:
                 "weight": pa.array(self.weight[which]),
             }
         )
+
+
+def _by_user(listens: pa.Table) -> pa.Table:
+    """Playlists as listeners."""
+    names = listens.column_names
+    if "playlist_id" not in names or "user_id" in names:
+        return listens
+    return listens.rename_columns(["user_id" if name == "playlist_id" else name for name in names])

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -31,8 +30,8 @@ class Training:
 
     history: csr float32 [users, tracks], weights above 0. users: object [users], their ids.
     candidates: int64, rows of the tracks that are to be scored. tracks: a row each of all tracks,
-    new ones included; the popularity of those that nobody has heard yet is hidden, as it would
-    tell of the future. artists: of the tracks. listens: the training part as a table.
+    new ones included; without their popularity, which may be of any date and so tell of the
+    future. artists: of the tracks. listens: the training part as a table.
     """
 
     history: csr_matrix
@@ -46,11 +45,10 @@ class Training:
     @classmethod
     def of(cls, split: Split, tracks: pa.Table, labels: Labels, seed: int) -> Training:
         """The training part of a split of the listens of those tracks."""
-        unheard = np.asarray((split.history > 0).sum(axis=0)).ravel() == 0
         if "popularity" in tracks.column_names:
             at = tracks.column_names.index("popularity")
-            known = pc.if_else(pa.array(unheard), None, tracks["popularity"])
-            tracks = tracks.set_column(at, tracks.schema.field(at), known)
+            field = tracks.schema.field(at)
+            tracks = tracks.set_column(at, field, pa.nulls(tracks.num_rows, field.type))
         return cls(
             history=split.history,
             users=split.listening.users,
