@@ -242,7 +242,10 @@ def _never(request: Request, lists: Ranked, heard: bool) -> NDArray[np.bool_]:
     left_out = known.weight < 0 if heard else np.ones(len(known.row), bool)
     keys = known.listener[left_out] * len(recordings) + recordings[known.row[left_out]]
     own = np.repeat(lists.listener, lists.lengths)
-    return np.isin(own * len(recordings) + recordings[lists.row], keys)
+    asked = own * len(recordings) + recordings[lists.row]
+    keys = np.append(np.sort(keys), -1)  # np.isin would sort what is asked, too
+    known_too: NDArray[np.bool_] = keys[np.searchsorted(keys[:-1], asked)] == asked
+    return known_too
 
 
 def _shuffled(lists: Ranked, request: Request) -> Ranked:

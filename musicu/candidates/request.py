@@ -64,9 +64,9 @@ class Request:
     """A question to a source: for each of some listeners, its best of some rows.
 
     listeners: whom to find candidates for. heard: what they have heard. rows: int64, rising, the
-    rows of the stock that may be found. want: how many candidates each listener is to have in the end. deeper: 1 at first; how
-    much longer than usual the lists shall be. now: the present, with a time zone. seed: of all
-    that is random.
+    rows of the stock that may be found. want: how many candidates each listener is to have in the
+    end. deeper: 1 at first; how much longer than usual the lists shall be. now: the present, with
+    a time zone. seed: of all that is random.
     """
 
     stock: Stock

@@ -199,24 +199,33 @@ class Index:
         size = _WHOLE_ROWS if allowed is None else _GATHERED_ROWS
         size = packed.block_rows if packed else size
         room = np.empty((0 if allowed is None or packed else size, self.dim), np.float32)
+        scores = np.empty(0 if packed else len(narrow) * size, np.float32)
         for number, rows in _blocks(len(self), allowed, size, aligned=packed is not None):
             if packed is not None and queries is not None:
                 bounds = packed.bounds(queries, number)
                 first = number * size
                 yield rows, bounds if len(rows) == bounds.shape[1] else bounds[:, rows - first]
             else:
-                yield rows, self._products(narrow, rows, room) + self._error
+                products = self._products(narrow, rows, room, scores)
+                products += self._error
+                yield rows, products
 
-    def _products(self, queries: Floats, rows: Ints, room: Floats) -> Floats:
-        """Scores float32 [queries, rows] as BLAS rounds them; `room` is for a copy of the rows."""
+    def _products(self, queries: Floats, rows: Ints, room: Floats, scores: Floats) -> Floats:
+        """Scores float32 [queries, rows] as BLAS rounds them.
+
+        room: for a copy of the rows. scores: for the answer, which the next one overwrites: fresh
+        memory would cost a third as much as the product.
+        """
+        out = scores[: len(queries) * len(rows)].reshape(len(queries), len(rows))
         first, stop = int(rows[0]), int(rows[-1]) + 1
+        if stop - first == len(rows):
+            return np.matmul(queries, self.values[first:stop].T, out=out)
         if stop - first > 1.5 * len(rows):
             values = room[: len(rows)]
             np.take(self.values, rows, axis=0, out=values, mode="clip")  # "raise" copies once more
-            scores: Floats = queries @ values.T
-            return scores
-        scores = queries @ self.values[first:stop].T  # denser than a copy is worth
-        return scores if stop - first == len(rows) else scores[:, rows - first]
+            return np.matmul(queries, values.T, out=out)
+        denser: Floats = queries @ self.values[first:stop].T  # than a copy is worth
+        return denser[:, rows - first]
 
     def _score(self, units: NDArray[np.float64], hits: Hits) -> Hits:
         """The hits with their one true score."""
