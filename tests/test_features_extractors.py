@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile as sf
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from musicu.features.descriptors import NAMES, Descriptors
 from musicu.records import Audio
 
 RATE = 44_100
+CAMELOT = ("8A", "3B", "9A", None, "8B", "12A")
 
 #: Each extractor, and its values by the descriptor's names.
 EXTRACTORS: dict[str, Callable[[Any], dict[str, Any]]] = {
@@ -117,6 +119,14 @@ def test_the_table_of_columns_is_the_schemas() -> None:
     assert table.column_names == ["name", "type", "unit", "range", "definition", "source"]
     schema = features.descriptors_schema()
     assert table["type"].to_pylist() == [str(schema.field(name).type) for name in NAMES]
+
+
+def test_harmonic_neighbours_are_a_condition_on_camelot() -> None:
+    from musicu.retrieval import matching_rows
+
+    rows = [{"track_id": str(i), "key_camelot": key} for i, key in enumerate(CAMELOT)]
+    found = matching_rows(pa.Table.from_pylist(rows), "key_camelot in (8A, 7A, 9A, 8B)")
+    assert [CAMELOT[int(i)] for i in found] == ["8A", "9A", "8B"]
 
 
 def test_names_are_found_and_nothing_heavy_is_loaded_for_them() -> None:
