@@ -25,7 +25,7 @@ def test_python_in_the_docs_runs_on_a_real_catalog(
     monkeypatch.chdir(tmp_path)
     import musicu
 
-    musicu.embed("~/Music", out="catalog", model="musicu-stats-v1")
+    musicu.embed("~/Music", out="catalog")
     for code in blocks(page):
         exec(compile(code, page, "exec"), {})
 

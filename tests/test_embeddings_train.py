@@ -18,10 +18,13 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from musicu.embeddings.cards import read_card  # noqa: E402
 from musicu.embeddings.embedder import Embedder  # noqa: E402
+from musicu.embeddings.stats import flat_statistics, project  # noqa: E402
+from musicu.embeddings.training import crops, train  # noqa: E402
 from musicu.embeddings.training import run as training  # noqa: E402
-from musicu.embeddings.training import train  # noqa: E402
 from musicu.embeddings.training.augment_config import AugmentConfig  # noqa: E402
-from musicu.embeddings.training.export import as_toml  # noqa: E402
+from musicu.embeddings.training.encode import encode_crops  # noqa: E402
+from musicu.embeddings.training.export import as_toml, load_encoder  # noqa: E402
+from musicu.embeddings.training.head import HeadConfig  # noqa: E402
 from musicu.embeddings.training.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
 from musicu.embeddings.training.train_config import (  # noqa: E402
     NetworkConfig,
@@ -30,10 +33,11 @@ from musicu.embeddings.training.train_config import (  # noqa: E402
     recipe_from,
 )
 from musicu.embeddings.training.train_data import TrainingTrack  # noqa: E402
+from musicu.embeddings.training.windows_cache import open_or_build  # noqa: E402
 from musicu.errors import AudioError, ModelError  # noqa: E402
 from musicu.records import Audio  # noqa: E402
 
-RATE = 16_000
+RATE = 22_050
 TINY = Recipe(
     name="tiny",
     steps=6,
@@ -135,6 +139,36 @@ def test_going_on_never_ends_worse_than_it_began(
     assert result.before is not None
     assert result.kept in ("unchanged", "refitted")
     assert read_card(result.model).name == "ruined"
+
+
+def test_statistics_stand_beside_the_network_and_are_heard_alike(
+    tracks: list[TrainingTrack], tmp_path: Path
+) -> None:
+    head = HeadConfig(dim=12, numbers=6)
+    recipe = dataclasses.replace(TINY, statistics=True, head=head, window_count=4)
+    result = training.train_audio(tracks, recipe, tmp_path / "run", read=_sound)
+    encoder = load_encoder(result.model)
+    assert encoder.constants is not None
+    embedder = Embedder.load(result.model)
+    audio = crops.as_heard(_sound(tracks[4].path), embedder.windows)
+    cache = open_or_build(tmp_path / "run/cache", [t.path for t in tracks], _sound)
+    learned = encoder.finish.apply(
+        encode_crops(encoder.network, cache, np.array([4]), recipe.frames, 4)[0]
+    )
+    ours = project(flat_statistics(audio), encoder.constants, learned[0])
+    assert float(ours @ embedder.embed(audio)) > 0.9999
+
+
+def test_going_on_brings_statistics_along(tracks: list[TrainingTrack], tmp_path: Path) -> None:
+    head = HeadConfig(dim=12, numbers=6)
+    recipe = dataclasses.replace(TINY, statistics=True, head=head)
+    first = training.train_audio(tracks, recipe, tmp_path / "first", read=_sound)
+    unnamed = [dataclasses.replace(t, artist=None, album=None) for t in tracks]
+    result = training.train_audio(unnamed, TINY, tmp_path / "second", read=_sound, init=first.model)
+    assert result.before is not None
+    assert result.score.track >= result.before.track
+    assert read_card(result.model).files == ("model.onnx", "constants.safetensors")
+    assert read_card(result.model).dim == 12
 
 
 def test_an_unreadable_recording_is_counted_not_lost(

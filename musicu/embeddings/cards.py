@@ -15,7 +15,7 @@ from musicu.records import Windows
 
 SHIPPED = Path(__file__).parent / "models"
 FORMAT_VERSION = 1
-DEFAULT_MODEL = "musicu-stats-v1"
+DEFAULT_MODEL = "musicu-audio-v1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

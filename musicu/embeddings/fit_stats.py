@@ -75,6 +75,19 @@ def measure(paths: list[Path], windows: Windows) -> Rows:
 
 def fit_constants(statistics: Rows, artists: list[str]) -> Constants:
     """Constants from statistics float64 [recordings, S] and artists ("" where unknown)."""
+    quantiles, mean, projections = fit_blocks(statistics, NUMBERS_PER_BLOCK)
+    scores = np.stack([normal_scores(row, quantiles) for row in statistics]) - mean
+    blocks = np.stack([project_blocks(row, projections) for row in scores])
+    weights = block_weights(projections)
+    final = (weights[:, None] * _within_artists(blocks * weights, artists)).astype(np.float32)
+    centre = blocks.mean(axis=0).astype(np.float32)
+    return Constants(quantiles, mean, projections, centre, final)
+
+
+def fit_blocks(
+    statistics: Rows, numbers: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    """Quantiles, mean and projections of `Constants`, with at most `numbers` a block."""
     quantiles = np.quantile(statistics, LEVELS, axis=0).astype(np.float32)
     scores = np.stack([normal_scores(row, quantiles) for row in statistics])
     mean = scores.mean(axis=0).astype(np.float32)
@@ -82,14 +95,15 @@ def fit_constants(statistics: Rows, artists: list[str]) -> Constants:
     projections, start = {}, 0
     for block, sizes in block_sizes().items():
         columns = scores[:, start : start + sum(sizes)]
-        projections[block] = _whitening(columns, sizes).astype(np.float32)
+        projections[block] = _whitening(columns, sizes, numbers).astype(np.float32)
         start += sum(sizes)
-    blocks = np.stack([project_blocks(row, projections) for row in scores])
+    return quantiles, mean, projections
+
+
+def block_weights(projections: dict[str, NDArray[np.float32]]) -> Rows:
+    """BLOCK_WEIGHTS for every number out of all blocks, float64 [D]."""
     by_block = [BLOCK_WEIGHTS.get(block, 1.0) for block in projections]
-    weights = np.repeat(by_block, [matrix.shape[1] for matrix in projections.values()])
-    final = (weights[:, None] * _within_artists(blocks * weights, artists)).astype(np.float32)
-    centre = blocks.mean(axis=0).astype(np.float32)
-    return Constants(quantiles, mean, projections, centre, final)
+    return np.repeat(by_block, [matrix.shape[1] for matrix in projections.values()])
 
 
 def block_sizes() -> dict[str, list[int]]:
@@ -98,7 +112,7 @@ def block_sizes() -> dict[str, list[int]]:
     return {block: [len(v) for v in groups.values()] for block, groups in found.items()}
 
 
-def _whitening(columns: Rows, sizes: list[int]) -> Rows:
+def _whitening(columns: Rows, sizes: list[int], numbers: int) -> Rows:
     """Principal components of a block to equal variance, float64 [statistics, numbers].
 
     A group of n statistics weighs n^(1/4), between one vote a group and one a statistic.
@@ -106,7 +120,7 @@ def _whitening(columns: Rows, sizes: list[int]) -> Rows:
     weights = np.concatenate([np.full(size, size**-0.25) for size in sizes])
     _, singular, axes = np.linalg.svd(columns * weights, full_matrices=False)
     variance = singular**2 / len(columns)
-    kept = min(NUMBERS_PER_BLOCK, len(variance))
+    kept = min(numbers, len(variance))
     shrunk = variance[:kept] + SHRINKAGE * variance.sum() / min(20, len(variance))
     axes = axes[:kept]
     largest = np.abs(axes).argmax(axis=1)

@@ -1,15 +1,23 @@
-"""What the audio encoder hears: log-mel chunks whose level no longer matters."""
+"""What the audio encoder hears: log-mel chunks whose level no longer matters.
+
+Its frames are every second one of those that the statistics are made of, so that a recording
+goes through one Fourier transform for both.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from musicu.features import frames
 from musicu.features.mel import mel_filterbank, power_spectrogram
 
-SAMPLE_RATE = 16_000  # Hz
-N_FFT = 1024
-HOP = 512  # half a frame: inner frames of a cut equal those of the whole recording
+SAMPLE_RATE = frames.SAMPLE_RATE
+N_FFT = frames.N_FFT
+HOP = 2 * frames.HOP  # half a frame: inner frames of a cut equal those of the whole recording
 N_MELS = 80
 LOW_HZ = 40.0
 HIGH_HZ = 7_500.0  # below what low-rate codecs take away
@@ -20,18 +28,29 @@ _SILENCE = 1e-12
 
 
 def mel_power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mel power of sound at 16 kHz, float32 [frames, 80].
+    """Mel power of sound at 22,050 Hz, float32 [frames, 80].
 
-    samples: float32 [n], any length. Frames are 64 ms long and 32 ms apart, and lie wholly
-    inside the sound: `n // 512 - 1` of them; a sound under 64 ms gives one frame, padded.
+    samples: float32 [n], any length. Frames are 93 ms long and 46 ms apart, and lie wholly
+    inside the sound: `n // 1024 - 1` of them; a sound under 93 ms gives one frame, padded.
     """
     if len(samples) < N_FFT:
         samples = np.pad(samples, (0, N_FFT - len(samples)))
-    inner = power_spectrogram(samples, N_FFT, HOP)[1 : len(samples) // HOP]
-    power: NDArray[np.float32] = (
-        inner @ mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, LOW_HZ, HIGH_HZ).T
-    )
-    return power
+    return mel_bands(power_spectrogram(samples, N_FFT, HOP)[1 : len(samples) // HOP])
+
+
+def mel_bands(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mel power float32 [frames, 80] of a power spectrogram float32 [frames, 726 or more]."""
+    # a sparse product and not BLAS, whose sums may depend on the number of threads
+    bands: NDArray[np.float32] = (
+        _mel_weights() @ np.ascontiguousarray(power[:, : frames.N_BINS].T)
+    ).T
+    return bands
+
+
+@lru_cache(maxsize=1)
+def _mel_weights() -> sparse.csr_matrix:
+    filters = mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, LOW_HZ, HIGH_HZ)
+    return sparse.csr_matrix(filters[:, : frames.N_BINS])
 
 
 def level_free_log(power: NDArray[np.float32]) -> NDArray[np.float32]:

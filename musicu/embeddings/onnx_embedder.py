@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
-from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_power
+from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_bands
 from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
+from musicu.features.frames import spectrograms
 from musicu.records import Audio
 
 MODEL = "model.onnx"
@@ -24,10 +23,10 @@ MODEL = "model.onnx"
 class AudioEmbedder(Embedder):
     """A network that was trained contrastively; see its card for how and on what.
 
-    Where the card names constants of statistics too, the vector is two halves of equal weight:
-    the network's, and that of the statistics (which know what little training music
-    cannot teach). Every recording goes through by itself and on one thread, so
-    that its vector is the same to the last bit whatever comes with it.
+    Where the card names constants of statistics too, the network's vector stands as one block
+    beside those of the statistics (which know what little training music cannot teach), and one
+    map leads from all blocks to the vector. Every recording goes through by itself and on one
+    thread, so that its vector is the same to the last bit whatever comes with it.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -41,9 +40,13 @@ class AudioEmbedder(Embedder):
             raise ModelError(
                 f"{card.folder / MODEL} does not say how to cut recordings ({error!r})"
             ) from error
+        if card.sample_rate != SAMPLE_RATE:
+            raise ModelError(
+                f"{card.name} wants {card.sample_rate} Hz; networks here hear {SAMPLE_RATE} Hz"
+            )
         self._constants = None
         if CONSTANTS in card.files:
-            self._constants = read_constants(replace(card, dim=card.dim - learned))
+            self._constants = read_constants(card, learned)
         elif learned != card.dim:
             raise ModelError(f"{card.name}: the network gives {learned} numbers, not {card.dim}")
 
@@ -54,31 +57,26 @@ class AudioEmbedder(Embedder):
         return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 
     def _one(self, audio: Audio) -> NDArray[np.float32]:
-        vector = self.learned(audio)
+        powers = spectrograms(audio)  # one Fourier transform for the network and the statistics
+        vector = self.learned(powers)
         if self._constants is None:
             return vector
-        statistics = project(flat_statistics(audio), self._constants)
-        both = np.concatenate([vector, statistics])
-        unit: NDArray[np.float32] = both / np.linalg.norm(both)
-        return unit
+        return project(flat_statistics(audio, powers), self._constants, vector)
 
-    def learned(self, audio: Audio) -> NDArray[np.float32]:
-        """The network's part of a vector, of unit length."""
+    def learned(self, powers: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The network's vector, float32 [numbers], of a recording's `frames.spectrograms`."""
+        heard = {"logs": self.hear(powers)}
         with _plain_errors(self.card):
-            vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": self.hear(audio)})[
-                0
-            ]
+            vector: NDArray[np.float32] = self._session.run(["vector"], heard)[0]
         if not np.isfinite(vector).all():
             raise ModelError(f"{self.card.folder / MODEL} is damaged: it gives no finite vector")
         return vector
 
-    def hear(self, audio: Audio) -> NDArray[np.float32]:
+    def hear(self, powers: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """What the network is given of a recording, float32 [chunks, frames, bands]."""
-        windows = audio.windows()
-        if audio.sample_rate != SAMPLE_RATE:
-            windows = [soxr.resample(w, audio.sample_rate, SAMPLE_RATE) for w in windows]
+        bands = [mel_bands(power[::2]) for power in powers]
         return np.concatenate(
-            [level_free_log(cut_chunks(mel_power(w), self._frames, self._hop)) for w in windows]
+            [level_free_log(cut_chunks(b, self._frames, self._hop)) for b in bands]
         )
 
 

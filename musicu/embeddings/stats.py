@@ -31,7 +31,8 @@ class Constants:
     quantiles: float32 [15, S], each statistic's quantiles over the music of the fit.
     mean: float32 [S], of the statistics as normal scores.
     projections: block → float32 [statistics of the block, numbers of the block].
-    centre: float32 [D]; final: float32 [D, dim], over the blocks side by side.
+    centre: float32 [D]; final: float32 [D, dim], over the blocks side by side. Where a network's
+    vector stands beside the blocks, D counts its numbers too.
     """
 
     quantiles: NDArray[np.float32]
@@ -65,9 +66,14 @@ class StatsEmbedder(Embedder):
         return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 
 
-def flat_statistics(audio: Audio) -> NDArray[np.float64]:
-    """The statistics of a recording as one row, float64 [S], block after block."""
-    blocks = track_statistics(audio).values()
+def flat_statistics(
+    audio: Audio, powers: list[NDArray[np.float32]] | None = None
+) -> NDArray[np.float64]:
+    """The statistics of a recording as one row, float64 [S], block after block.
+
+    powers: its `frames.spectrograms`, where they are at hand.
+    """
+    blocks = track_statistics(audio, powers).values()
     return np.concatenate([values for groups in blocks for values in groups.values()])
 
 
@@ -107,17 +113,37 @@ def project_blocks(
     return np.concatenate(parts)
 
 
-def project(statistics: NDArray[np.float64], constants: Constants) -> NDArray[np.float32]:
-    """Statistics float64 [S] to a unit vector float32 [dim]."""
-    scores = normal_scores(statistics, constants.quantiles) - constants.mean
-    blocks = project_blocks(scores, constants.projections) - constants.centre
+def project(
+    statistics: NDArray[np.float64],
+    constants: Constants,
+    learned: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Statistics float64 [S] to a unit vector float32 [dim].
+
+    learned: a network's unit vector of the same recording, where the constants want one.
+    """
+    blocks = side_by_side(statistics, constants, learned) - constants.centre
     vector = np.einsum("s,sd->d", blocks, constants.final.astype(np.float64))
     unit: NDArray[np.float32] = (vector / np.sqrt(np.sum(vector**2))).astype(np.float32)
     return unit
 
 
-def read_constants(card: ModelCard) -> Constants:
-    """The constants in a model's folder; ModelError where they are damaged or do not fit."""
+def side_by_side(
+    statistics: NDArray[np.float64],
+    constants: Constants,
+    learned: NDArray[np.float32] | None = None,
+) -> NDArray[np.float64]:
+    """What `centre` and `final` apply to, float64 [D]: all blocks, and a network's vector."""
+    scores = normal_scores(statistics, constants.quantiles) - constants.mean
+    blocks = project_blocks(scores, constants.projections)
+    return blocks if learned is None else np.concatenate([blocks, learned.astype(np.float64)])
+
+
+def read_constants(card: ModelCard, learned: int = 0) -> Constants:
+    """The constants in a model's folder; ModelError where they are damaged or do not fit.
+
+    learned: how many numbers of a network stand beside the statistics.
+    """
     path = card.folder / CONSTANTS
     try:
         found = load_file(path)
@@ -126,7 +152,7 @@ def read_constants(card: ModelCard) -> Constants:
     except (OSError, SafetensorError, KeyError) as error:
         raise ModelError(f"{path} does not hold the constants of {card.name}: {error}") from error
     statistics = sum(len(matrix) for matrix in projections.values())
-    numbers = sum(matrix.shape[1] for matrix in projections.values())
+    numbers = sum(matrix.shape[1] for matrix in projections.values()) + learned
     shapes = {
         "quantiles": (len(LEVELS), statistics),
         "mean": (statistics,),

@@ -56,14 +56,16 @@ def _hann(n: int) -> NDArray[np.float32]:
     return window
 
 
-def power_spectrogram(samples: NDArray[np.float32], n_fft: int, hop: int) -> NDArray[np.float32]:
+def power_spectrogram(
+    samples: NDArray[np.float32], n_fft: int, hop: int, bins: int | None = None
+) -> NDArray[np.float32]:
     """Power |STFT|² with a periodic Hann window, float32 [frames, n_fft // 2 + 1].
 
     Frames are centred: the signal is padded with n_fft // 2 zeros at both ends, so that there
-    are 1 + len(samples) // hop frames.
+    are 1 + len(samples) // hop frames. bins: how many to give, from the lowest; None for all.
     """
     padded = np.pad(samples.astype(np.float32, copy=False), n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    spectrum = fft.rfft(frames * _hann(n_fft), axis=1)
+    spectrum = fft.rfft(frames * _hann(n_fft), axis=1)[:, :bins]
     power: NDArray[np.float32] = spectrum.real**2 + spectrum.imag**2
     return power

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from musicu.features.dynamics import dynamics, percussion
 from musicu.features.frames import Frames, read_frames
 from musicu.features.rhythm import fluctuation, onsets, pulse
@@ -34,9 +37,14 @@ BLOCKS: dict[str, tuple[Callable[[Frames], Statistics], ...]] = {
 }
 
 
-def track_statistics(audio: Audio) -> dict[str, Statistics]:
-    """The statistics of a recording at 22,050 Hz: block → group → float64 [n], always finite."""
-    frames = read_frames(audio)
+def track_statistics(
+    audio: Audio, powers: list[NDArray[np.float32]] | None = None
+) -> dict[str, Statistics]:
+    """The statistics of a recording at 22,050 Hz: block → group → float64 [n], always finite.
+
+    powers: its `frames.spectrograms`, where they are at hand.
+    """
+    frames = read_frames(audio, powers)
     found: dict[str, Statistics] = {}
     for block, makers in BLOCKS.items():
         found[block] = {name: v for make in makers for name, v in make(frames).items()}

@@ -44,10 +44,18 @@ def warp(logs: torch.Tensor, frames: int, draws: Draws, config: AugmentConfig) -
     logs: log10 power float32 [n, long, bands], with long >= frames * (1 + config.tempo).
     Returns float32 [n, frames, bands].
     """
-    long = logs.shape[1]
     rate = 1.0 + draws.uniform(-config.tempo, config.tempo, 1)
-    frame = torch.arange(frames, dtype=torch.float32) * rate  # [n, frames]
     ratio = 2.0 ** (draws.uniform(-1.0, 1.0, 1).double() * config.pitch_semitones / 12)
+    return move(logs, frames, rate, ratio)
+
+
+def move(logs: torch.Tensor, frames: int, rate: torch.Tensor, ratio: torch.Tensor) -> torch.Tensor:
+    """The first `frames` frames, `rate` times faster and `ratio` times higher.
+
+    logs: float32 [n, long, bands]. rate, ratio: [n, 1]. Returns float32 [n, frames, bands].
+    """
+    long = logs.shape[1]
+    frame = torch.arange(frames, dtype=torch.float32) * rate  # [n, frames]
     hz = torch.from_numpy(band_centres()) / ratio  # [n, bands], where each band reads from
     limits = hz_to_mel(np.array([frontend.LOW_HZ, frontend.HIGH_HZ]))
     step = (limits[1] - limits[0]) / (frontend.N_MELS + 1)
@@ -98,12 +106,12 @@ def _mix(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Tenso
 
 
 def _reverb(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Tensor:
-    """An exponential tail of power over up to 16 frames (half a second)."""
-    decay = draws.uniform(0.5, 0.85, 1)
+    """An exponential tail of power over up to 11 frames (half a second)."""
+    decay = draws.uniform(0.37, 0.8, 1)
     wet = draws.uniform(0.05, 0.6, 1)
-    tail = wet * decay ** torch.arange(1, 17)
+    tail = wet * decay ** torch.arange(1, 12)
     kernel = torch.cat([torch.ones(draws.n, 1), tail], dim=1).flip(1)[:, None, :, None]
-    padded = torch.nn.functional.pad(torch.pow(10.0, logs)[None], (0, 0, 16, 0))
+    padded = torch.nn.functional.pad(torch.pow(10.0, logs)[None], (0, 0, 11, 0))
     smeared = torch.nn.functional.conv2d(padded, kernel, groups=draws.n)[0]
     return torch.where(draws.chance(config.reverb_chance), torch.log10(smeared + 1e-9), logs)
 

@@ -1,4 +1,4 @@
-"""Whole recordings through the network in PyTorch, for validation and for the finish."""
+"""Recordings through the network in PyTorch, for validation and for the maps that follow it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from musicu.embeddings.frontend import level_free_log
+from musicu.audio import place_windows
+from musicu.embeddings.frontend import HOP, SAMPLE_RATE, cut_chunks, level_free_log
+from musicu.embeddings.training.augment import move
+from musicu.embeddings.training.crops import CROPS, Crop
+from musicu.embeddings.training.finish import summarise
 from musicu.embeddings.training.network import AudioNetwork
-from musicu.embeddings.training.windows_cache import WindowsCache
+from musicu.embeddings.training.windows_cache import LOG_FLOOR, WindowsCache
+from musicu.records import Windows
 
 
-def spread_chunks(
-    cache: WindowsCache, recording: int, frames: int, count: int
-) -> NDArray[np.float32]:
-    """Level-free chunks spread evenly over a recording, float32 [count, frames, bands]."""
-    power = cache.power(recording)
-    if len(power) < frames:
-        power = np.tile(power, (-(-frames // max(1, len(power))), 1))[:frames]
-    starts = np.linspace(0, len(power) - frames, count).astype(int)
-    return level_free_log(np.stack([power[s : s + frames] for s in starts]))
-
-
-def encode_chunks(
+def encode_crops(
     network: AudioNetwork,
     cache: WindowsCache,
     recordings: NDArray[np.int64],
@@ -30,11 +24,33 @@ def encode_chunks(
     count: int,
     device: str = "cpu",
 ) -> NDArray[np.float32]:
-    """Features of `count` chunks of each recording, float32 [recordings, count, features]."""
+    """Summaries of every crop of recordings, float32 [crops, recordings, summary]."""
     network.eval()
     found = []
     with torch.no_grad():
         for recording in recordings:
-            chunks = torch.from_numpy(spread_chunks(cache, int(recording), frames, count))
-            found.append(network.features(chunks.to(device)).float().cpu().numpy())
-    return np.stack(found)
+            power = cache.power(int(recording))
+            chunks = [crop_chunks(power, crop, frames, count) for crop in CROPS]
+            features = network.features(torch.from_numpy(np.concatenate(chunks)).to(device))
+            ends = np.cumsum([len(c) for c in chunks])[:-1]
+            split = np.split(features.float().cpu().numpy(), ends)
+            found.append(np.stack([summarise(part) for part in split]))
+    return np.stack(found, axis=1)
+
+
+def crop_chunks(
+    power: NDArray[np.float32], crop: Crop, frames: int, count: int
+) -> NDArray[np.float32]:
+    """What a model of `count` windows hears of a crop, level-free [chunks, frames, bands]."""
+    start, stop = crop.span(len(power), SAMPLE_RATE / HOP)
+    long = frames if crop.speed == 1.0 else int(np.ceil(frames * crop.speed)) + 1
+    part = power[start:stop]
+    heard = crop.windows(Windows(float(long), count))  # a frame is the unit
+    spans = place_windows(len(part), 1, heard)
+    cuts = [cut_chunks(part[a:b], long, max(1, long // 2)) for a, b in spans]
+    chunks = np.concatenate(cuts)
+    if crop.speed != 1.0:
+        logs = torch.log10(torch.from_numpy(chunks) + LOG_FLOOR)
+        speed = torch.full((len(chunks), 1), crop.speed)
+        chunks = torch.pow(10.0, move(logs, frames, speed, speed)).numpy()
+    return level_free_log(chunks)

@@ -15,25 +15,37 @@ import torch
 from safetensors.torch import load_file, save
 
 from musicu.embeddings.cards import FORMAT_VERSION, read_card
+from musicu.embeddings.fit_stats import save_constants
 from musicu.embeddings.frontend import HOP, SAMPLE_RATE
-from musicu.embeddings.stats import CONSTANTS
+from musicu.embeddings.stats import CONSTANTS, Constants, read_constants
 from musicu.embeddings.training.finish import Finish
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.onnx_graph import build_graph
 from musicu.embeddings.training.train_config import Recipe, read_recipe
 from musicu.errors import ModelError
-from musicu.features.frames import SAMPLE_RATE as STATS_RATE
+from musicu.records import Windows
 
 CREDITS = ("track_id", "title", "artist", "album", "licence", "source", "commit", "path")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoder:
-    """A network with its finish, and the recipe that says how it listens."""
+    """A network with its finish, and the recipe that says how it listens.
+
+    constants: of the statistics that stand beside the network, where some do.
+    """
 
     network: AudioNetwork
     finish: Finish
     recipe: Recipe
+    constants: Constants | None = None
+
+
+def windows_of(recipe: Recipe) -> Windows:
+    """Where a model of this recipe listens: windows of one chunk each."""
+    # the chunk's frames lie wholly inside, with a little for what rounding takes away
+    seconds = round((recipe.frames + 1) * HOP / SAMPLE_RATE + 0.01, 2)
+    return Windows(seconds, recipe.window_count)
 
 
 def export_model(
@@ -41,11 +53,8 @@ def export_model(
     encoder: Encoder,
     about: Mapping[str, Any],
     credits: Sequence[Mapping[str, str]],
-    statistics: Path | None = None,
 ) -> Path:
     """Write card.json, model.onnx, weights.safetensors, recipe.toml and credits.csv.
-
-    statistics: constants of statistics to stand beside the network, copied.
 
     The card is written last, under a temporary name, so a folder with a card is whole.
     """
@@ -60,18 +69,15 @@ def export_model(
         writer = csv.DictWriter(file, CREDITS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(credits)
-    learned = encoder.finish.matrix.shape[1]
-    # one chunk, whose frames lie wholly inside, and a little for what resampling rounds away
-    seconds = round((recipe.frames + 1) * HOP / SAMPLE_RATE + 0.012, 3)
+    windows = windows_of(recipe)
     card: dict[str, Any] = {"format": FORMAT_VERSION, "name": recipe.name, "kind": "audio"}
-    card["windows"] = {"seconds": seconds, "count": recipe.window_count}
-    if statistics is None:
-        card |= {"dim": learned, "sample_rate": SAMPLE_RATE, "files": ["model.onnx"]}
-    else:
-        (folder / CONSTANTS).write_bytes(statistics.read_bytes())
-        beside = int(load_file(statistics)["final"].shape[1])
-        card |= {"dim": learned + beside, "sample_rate": STATS_RATE}
-        card["files"] = ["model.onnx", CONSTANTS]
+    card["windows"] = {"seconds": windows.seconds, "count": windows.count}
+    card |= {"dim": encoder.finish.matrix.shape[1], "sample_rate": SAMPLE_RATE}
+    card["files"] = ["model.onnx"]
+    if encoder.constants is not None:
+        save_constants(encoder.constants, folder)
+        card["dim"] = encoder.constants.final.shape[1]
+        card["files"] += [CONSTANTS]
     card["about"] = dict(about)
     partial = folder / "card.json.partial"
     partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -101,7 +107,10 @@ def load_encoder(folder: Path) -> Encoder:
         {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     )
     finish = Finish(tensors["finish.centre"].numpy(), tensors["finish.matrix"].numpy())
-    return Encoder(network.eval(), finish, recipe)
+    constants = None
+    if CONSTANTS in card.files:
+        constants = read_constants(card, finish.matrix.shape[1])
+    return Encoder(network.eval(), finish, recipe, constants)
 
 
 def copy_model(source: Path, folder: Path, name: str) -> Path:

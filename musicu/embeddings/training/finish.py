@@ -75,18 +75,27 @@ def settle_kin(
     Where no two recordings are kin, the finish stays as it is.
     """
     placed = ((summaries - finish.centre) @ finish.matrix).astype(np.float64)
-    total, count = np.zeros((placed.shape[1],) * 2), 0.0
+    values, axes = np.linalg.eigh(kin_spread(placed, kin))
+    if values.max() <= 0:
+        return finish
+    root = axes / np.sqrt(np.maximum(values, 0.0) + shrinkage * values.mean()) @ axes.T
+    return Finish(finish.centre, (finish.matrix.astype(np.float64) @ root).astype(np.float32))
+
+
+def kin_spread(rows: NDArray[np.float64], kin: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Covariance of rows [recordings, D] about the mean of their kin, float64 [D, D].
+
+    kin: int64 [recordings], -1 where unknown; a prolific artist counts as eight recordings.
+    Zeros where no two recordings are kin.
+    """
+    total, count = np.zeros((rows.shape[1],) * 2), 0.0
     for group in np.unique(kin[kin >= 0]):
-        own = placed[kin == group]
+        own = rows[kin == group]
         weight = min(len(own), 8) / len(own)
         apart = own - own.mean(axis=0)
         total += weight * apart.T @ apart
         count += weight * (len(own) - 1)
-    if count == 0.0:
-        return finish
-    values, axes = np.linalg.eigh(total / count)
-    root = axes / np.sqrt(np.maximum(values, 0.0) + shrinkage * values.mean()) @ axes.T
-    return Finish(finish.centre, (finish.matrix.astype(np.float64) @ root).astype(np.float32))
+    return total / max(count, 1.0)
 
 
 def refine_finish(

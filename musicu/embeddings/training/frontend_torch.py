@@ -9,7 +9,7 @@ from musicu.embeddings import frontend
 
 
 class MelPower(torch.nn.Module):
-    """Mel power of sound at 16 kHz, as `frontend.mel_power`, over batches and on any device."""
+    """Mel power of sound at 22,050 Hz, as `frontend.mel_power`, over batches and on any device."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class MelPower(torch.nn.Module):
         )
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
-        """float32 [batch, n] to float32 [batch, frames, bands]; n is 1,024 samples or more."""
+        """float32 [batch, n] to float32 [batch, frames, bands]; n is 2,048 samples or more."""
         power: torch.Tensor = self.spectrogram(samples)
         return power.transpose(-1, -2)
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from musicu.embeddings.training.rendered import N_FAMILIES
 
-SHORTEST_LAG, LONGEST_LAG = 6, 62  # frames of 32 ms: 312 to 30 onsets a minute
+SHORTEST_LAG, LONGEST_LAG = 4, 44  # frames of 46 ms: 323 to 30 onsets a minute
 
 
 class Heads(nn.Module):

@@ -46,6 +46,15 @@ class HeldOutScore:
         track, artist = (None if np.isnan(x) else x for x in (self.track, self.artist))
         return {"track": track, "artist": artist, "queries": self.queries}
 
+    def words(self) -> str:
+        """For people."""
+        if np.isnan(self.track):
+            return "nothing was held out"
+        found = f"a recording's halves find each other {self.track:.3f}"
+        if self.queries:
+            found += f", recordings by one artist {self.artist:.3f} ({self.queries} queries)"
+        return found
+
     def better_than(self, other: HeldOutScore) -> bool:
         """By artist where 20 recordings or more have an answer, by track otherwise."""
         if self.queries >= 20:

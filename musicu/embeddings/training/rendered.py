@@ -87,7 +87,7 @@ def _describe(path: Path, number: int, band: Band, piece: Piece) -> Rendered:
 def _play(
     program: str, config: RenderConfig, band: Band, piece: Piece, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """The piece as sound float32 [n] at 16 kHz, the voice over the band."""
+    """The piece as sound float32 [n] at 22,050 Hz, the voice over the band."""
     sound = _synthesise(program, config, midi_file(piece.notes, band.channels, piece.bpm))
     if piece.sung and band.voice is not None:
         singer = form_singer(np.random.default_rng(band.voice))

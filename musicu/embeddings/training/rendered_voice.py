@@ -14,7 +14,7 @@ from musicu.embeddings.training.rendered_midi import Note
 _VOWELS = np.array(
     [[730, 1090, 2440], [530, 1840, 2480], [270, 2290, 3010], [570, 840, 2410], [300, 870, 2240]]
 )
-_HOP = 160  # samples from one envelope value to the next
+_HOP = 220  # samples from one envelope value to the next
 
 
 @dataclass(frozen=True, slots=True)

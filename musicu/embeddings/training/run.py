@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,12 +15,18 @@ from musicu.audio import read_audio
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.frontend import SAMPLE_RATE
-from musicu.embeddings.stats import CONSTANTS
 from musicu.embeddings.training import rendered, train
 from musicu.embeddings.training.curves import draw_curves
 from musicu.embeddings.training.export import Encoder, copy_model, export_model, load_encoder
-from musicu.embeddings.training.finish import fit_finish, refine_finish
+from musicu.embeddings.training.fitting import (
+    Evidence,
+    adaptations,
+    fit_encoder,
+    gather_evidence,
+    score_encoder,
+)
 from musicu.embeddings.training.heldout import HeldOutScore, hold_out
+from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pairs import PairWeights
 from musicu.embeddings.training.train_config import Recipe
 from musicu.embeddings.training.train_data import (
@@ -35,6 +40,7 @@ from musicu.embeddings.training.train_data import (
 from musicu.embeddings.training.windows_cache import open_or_build
 from musicu.errors import ModelError
 
+_CREDITED = ("title", "licence", "commit", "source_path")
 _BAND = 0.5  # how strongly rendered pieces of one band draw together
 
 
@@ -42,13 +48,15 @@ _BAND = 0.5  # how strongly rendered pieces of one band draw together
 class TrainResult:
     """What a run gave.
 
-    model: the folder of the model that is to be used. before: the held-out score of the model
-    that training went on from, None where it began from nothing. learned: the best score after
-    learning. kept: "learned", "refitted" (the old network, centred on these recordings) or
-    "unchanged". failures: reason by path of recordings that could not be read.
+    model: the folder of the model that is to be used, and score: its held-out score. before: that
+    of the model that training went on from, None where it began from nothing. learned: the best
+    score after learning. kept: "learned", "refitted" (the old network, what follows it brought to
+    these recordings) or "unchanged". failures: reason by path of recordings that could not be
+    read.
     """
 
     model: Path
+    score: HeldOutScore
     before: HeldOutScore | None
     learned: HeldOutScore
     kept: str
@@ -71,6 +79,7 @@ def tracks_of(catalog: Catalog) -> list[TrainingTrack]:
                 artist=row.get("album_artist") or (artists[0] if artists else None),
                 album=row.get("album"),
                 source=str(row["source"]) if "source" in columns and row["source"] else None,
+                credit={name: str(row[name]) for name in _CREDITED if row.get(name)},
             )
         )
     return found
@@ -99,60 +108,62 @@ def train_audio(
     out.mkdir(parents=True, exist_ok=True)
     old = load_encoder(find_model(init).folder) if init is not None else None
     if old is not None:
-        shape, frames = old.recipe.network, old.recipe.frames
-        recipe = dataclasses.replace(recipe, network=shape, frames=frames)
+        recipe = _as_heard_by(old, recipe)
     material, failures = gather(tracks, recipe, out, read or _read)
     start = old.network.state_dict() if old is not None else None
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-        learner = train.new_learner(recipe, start)
-        train.learn(learner, material, recipe, out, _both(log, report))
+        told = _both(log, report)
+        learner = train.learn(train.new_learner(recipe, start), material, recipe, out, told)
+        paths = [track.path for track in tracks]
+        evidence = gather_evidence(material, recipe, out, paths, read or _read, told)
     draw_curves(out / "log.jsonl", out / "curves.svg")
-    new = Encoder(
-        learner.average.eval(), train.finish_of(learner.average, material.real, recipe), recipe
-    )
-    learned = train.validate(new.network, material, recipe, new.finish)
-    if old is None:
+    network = learner.average.eval()
+    if old is None or init is None:
+        new = fit_encoder(network, evidence, recipe)
+        learned = score_encoder(new, evidence)
         model = export_model(out / "model", new, _about(recipe, learned, None), _credits(tracks))
-        return TrainResult(model, None, learned, "learned", failures)
-    folder = find_model(init).folder if init is not None else out
-    return _keep_better(tracks, out, old, folder, new, learned, material, failures)
-
-
-def _keep_better(
-    tracks: Sequence[TrainingTrack],
-    out: Path,
-    old: Encoder,
-    old_folder: Path,
-    new: Encoder,
-    learned: HeldOutScore,
-    material: train.Material,
-    failures: dict[str, str],
-) -> TrainResult:
-    """Export the best of the old model, the old network with a finish fitted to these
-    recordings, and the new network with either finish."""
-    recipe = new.recipe
-    before = train.validate(old.network, material, recipe, old.finish)
-    kept, best, encoder = "unchanged", before, old
-    for name, network in (("refitted", old.network), ("learned", new.network)):
-        summaries, chances = train.summaries_of(network, material.real, recipe)
-        for finish in (
-            refine_finish(old.finish, summaries, chances, recipe.shrinkage),
-            fit_finish(summaries, chances, recipe.shrinkage, old.finish.matrix.shape[1]),
-        ):
-            finish = train.settle(finish, summaries, material.real, recipe)
-            score = train.validate(network, material, recipe, finish)
-            if name == "learned" and score.better_than(learned):
-                learned = score
-            if score.better_than(best):
-                kept, best, encoder = name, score, Encoder(network, finish, recipe)
-    if kept == "unchanged":
-        model = copy_model(old_folder, out / "model", recipe.name)
+        return TrainResult(model, learned, None, learned, "learned", failures)
+    best = _best(old, network, evidence, recipe)
+    if best.kept == "unchanged":
+        model = copy_model(find_model(init).folder, out / "model", recipe.name)
     else:
-        about = _about(recipe, best, before)
-        beside = old_folder / CONSTANTS  # the statistics stay what they are
-        statistics = beside if beside.is_file() else None
-        model = export_model(out / "model", encoder, about, _credits(tracks), statistics)
-    return TrainResult(model, before, learned, kept, failures)
+        about = _about(recipe, best.score, best.before)
+        model = export_model(out / "model", best.encoder, about, _credits(tracks))
+    return TrainResult(model, best.score, best.before, best.learned, best.kept, failures)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Best:
+    """The best way to go on from a model, and the scores on the way."""
+
+    encoder: Encoder
+    kept: str
+    score: HeldOutScore
+    before: HeldOutScore
+    learned: HeldOutScore
+
+
+def _best(old: Encoder, network: AudioNetwork, evidence: Evidence, recipe: Recipe) -> _Best:
+    """The best by held-out recordings of the old model, the old network with its maps brought to
+    these recordings, and the new network with either."""
+    before = score_encoder(replace(old, recipe=recipe), evidence)
+    kept, best, encoder = "unchanged", before, old
+    tried = [("refitted", e) for e in adaptations(old, old.network, evidence, recipe)[1:]]
+    tried += [("learned", e) for e in adaptations(old, network, evidence, recipe)]
+    learned: HeldOutScore | None = None
+    for name, candidate in tried:
+        score = score_encoder(candidate, evidence)
+        if name == "learned" and (learned is None or score.better_than(learned)):
+            learned = score
+        if score.better_than(best):
+            kept, best, encoder = name, score, candidate
+    return _Best(encoder, kept, best, before, learned or before)
+
+
+def _as_heard_by(old: Encoder, recipe: Recipe) -> Recipe:
+    """The recipe with what a model's shape and hearing decide."""
+    kept = ("network", "frames", "window_count", "vector_dim", "statistics")
+    return replace(recipe, **{name: getattr(old.recipe, name) for name in kept})
 
 
 def gather(
@@ -223,7 +234,8 @@ def _credits(tracks: Sequence[TrainingTrack]) -> list[dict[str, str]]:
             "artist": track.artist or "",
             "album": track.album or "",
             "source": track.source or "",
-            "path": track.path.name,
+            "path": track.credit.get("source_path", track.path.name),
+            **{name: track.credit.get(name, "") for name in ("title", "licence", "commit")},
         }
         for track in tracks
     ]

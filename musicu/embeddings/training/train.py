@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from musicu.embeddings.training import heldout
 from musicu.embeddings.training.augment import Draws, augment, warp
 from musicu.embeddings.training.checkpoint import Learner, load_checkpoint, save_checkpoint
-from musicu.embeddings.training.encode import encode_chunks
-from musicu.embeddings.training.finish import Finish, fit_finish, settle_kin, summarise
+from musicu.embeddings.training.encode import encode_crops
+from musicu.embeddings.training.finish import fit_finish
 from musicu.embeddings.training.heads import Heads, rhythm_of
 from musicu.embeddings.training.losses import contrastive_loss
 from musicu.embeddings.training.network import AudioNetwork
@@ -26,7 +26,10 @@ from musicu.embeddings.training.parallel import Workers
 from musicu.embeddings.training.train_config import Recipe
 from musicu.embeddings.training.train_data import Batch, Pool, join
 
-VALIDATION_CHUNKS = 8  # of each recording: four from each half
+VALIDATION_CHUNKS = 8  # of each recording: four of each half
+
+# settings that the network's learning does not see
+_AFTERWARDS = ("threads", "window_count", "kin_shrinkage", "statistics", "head")
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -101,10 +104,12 @@ def learn(
 
 
 def _mark(recipe: Recipe, material: Material) -> str:
-    """What a checkpoint must share to be gone on from: all but the number of threads."""
+    """What a checkpoint must share to be gone on from: all that learning depends on."""
     known = hashlib.sha256("".join(material.real.cache.keys).encode()).hexdigest()[:16]
-    fixed = dataclasses.replace(recipe, threads=1)
-    return json.dumps({"recipe": json.loads(fixed.as_json()), "recordings": known})
+    plain = json.loads(recipe.as_json())
+    for name in _AFTERWARDS:
+        del plain[name]
+    return json.dumps({"recipe": plain, "recordings": known})
 
 
 def _step(
@@ -173,47 +178,19 @@ def _follow(learner: Learner, recipe: Recipe) -> None:
                 value.copy_(now[key])
 
 
-def summaries_of(
-    network: AudioNetwork, pool: Pool, recipe: Recipe
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Summaries float32 [recordings, summary] of what the pool draws from, and its chances."""
-    recordings = np.flatnonzero(pool.chances)
-    chunks = encode_chunks(
-        network, pool.cache, recordings, recipe.frames, recipe.window_count, recipe.device
-    )
-    return summarise(chunks), pool.chances[recordings]
+def validate(network: AudioNetwork, material: Material, recipe: Recipe) -> heldout.HeldOutScore:
+    """How well held-out recordings find each other by the network alone.
 
-
-def finish_of(network: AudioNetwork, pool: Pool, recipe: Recipe) -> Finish:
-    """The finish fitted on the recordings that the pool draws from, as it draws them."""
-    summaries, chances = summaries_of(network, pool, recipe)
-    finish = fit_finish(summaries, chances, recipe.shrinkage, recipe.vector_dim)
-    return settle(finish, summaries, pool, recipe)
-
-
-def settle(finish: Finish, summaries: NDArray[np.float32], pool: Pool, recipe: Recipe) -> Finish:
-    """The finish told who made what, where the recipe asks for it."""
-    if recipe.kin_shrinkage <= 0:
-        return finish
-    artists = pool.grouping.artist[np.flatnonzero(pool.chances)]
-    return settle_kin(finish, summaries, artists, recipe.kin_shrinkage)
-
-
-def validate(
-    network: AudioNetwork, material: Material, recipe: Recipe, finish: Finish | None = None
-) -> heldout.HeldOutScore:
-    """How well held-out recordings find each other.
-
-    Without a finish, the held-out recordings' own: quick, and good enough to see learning by.
+    The finish is the held-out recordings' own: quick, and good enough to see learning by.
     """
     if len(material.held) == 0:
         return heldout.HeldOutScore(float("nan"), float("nan"), 0)
     cache, grouping = material.real.cache, material.real.grouping
-    count = VALIDATION_CHUNKS if finish is None else recipe.window_count
-    chunks = encode_chunks(network, cache, material.held, recipe.frames, count, recipe.device)
-    halves = np.stack([summarise(h) for h in (chunks[:, : count // 2], chunks[:, count // 2 :])], 1)
-    whole = summarise(chunks)
-    if finish is None:
-        finish = fit_finish(whole, np.ones(len(whole)), recipe.shrinkage, recipe.vector_dim)
-    artist = grouping.artist[material.held]
-    return heldout.score(finish.apply(halves), finish.apply(whole), artist)
+    summaries = encode_crops(
+        network, cache, material.held, recipe.frames, VALIDATION_CHUNKS, recipe.device
+    )
+    whole = summaries[0]
+    finish = fit_finish(whole, np.ones(len(whole)), recipe.shrinkage, recipe.vector_dim)
+    vectors = finish.apply(summaries)
+    halves = np.stack([vectors[1], vectors[2]], axis=1)
+    return heldout.score(halves, vectors[0], grouping.artist[material.held])

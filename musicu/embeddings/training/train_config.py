@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from musicu.embeddings.training.augment_config import AugmentConfig
+from musicu.embeddings.training.head import HeadConfig
 from musicu.embeddings.training.pairs import PairWeights
 from musicu.embeddings.training.rendered import RenderConfig
 from musicu.errors import ModelError
@@ -36,17 +37,18 @@ class Recipe:
     """A training run; the same recipe, data and machine give the same model.
 
     steps: optimiser steps. tracks: recordings in a batch, two windows of each. frames: of a
-    training window, 32 ms each. balance: 0 draws recordings alike, 1 artists and sources alike.
+    training window, 46 ms each. balance: 0 draws recordings alike, 1 artists and sources alike.
     held_out: share of the artists kept for validation. rendered_share: pieces made by rules, as
     a share of `tracks`. stop_at: end at this step of the schedule, 0 for its end. vector_dim:
-    numbers of a finished vector. rhythm, families: weights of the auxiliary targets.
+    numbers of the network's vector. statistics: whether those of `features` stand beside it, under
+    a `head`. rhythm, families: weights of the auxiliary targets.
     """
 
     name: str = "my-audio-model"
     seed: int = 1
     steps: int = 3000
     tracks: int = 96
-    frames: int = 128
+    frames: int = 88
     learning_rate: float = 2e-3
     warmup: int = 100
     weight_decay: float = 1e-4
@@ -65,11 +67,18 @@ class Recipe:
     device: str = "cpu"
     window_count: int = 24
     vector_dim: int = 256
+    statistics: bool = False
     stop_at: int = 0
     network: NetworkConfig = field(default_factory=NetworkConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     pairs: PairWeights = field(default_factory=PairWeights)
+    head: HeadConfig = field(default_factory=HeadConfig)
     render: RenderConfig = field(default_factory=lambda: RenderConfig(bands=0))
+
+    @classmethod
+    def going_on(cls) -> Recipe:
+        """For going on from a trained model: few, careful steps."""
+        return cls(steps=300, learning_rate=5e-4, warmup=20, average=0.98, tracks=80)
 
     def as_json(self) -> str:
         """The recipe as JSON with sorted keys: equal text for equal recipes."""
@@ -97,6 +106,7 @@ def recipe_from(table: dict[str, Any], where: str) -> Recipe:
         "network": NetworkConfig,
         "augment": AugmentConfig,
         "pairs": PairWeights,
+        "head": HeadConfig,
         "render": RenderConfig,
     }
     for name, kind in parts.items():

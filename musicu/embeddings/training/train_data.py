@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.embeddings import frontend
 from musicu.embeddings.training.pairs import (
     Grouping,
     PairWeights,
@@ -24,13 +25,17 @@ from musicu.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class TrainingTrack:
-    """A recording to learn from; what is not known of it is None."""
+    """A recording to learn from; what is not known of it is None.
+
+    credit: what the credits say of it besides: `title`, `licence`, `commit`, `source_path`.
+    """
 
     track_id: str
     path: Path
     artist: str | None = None
     album: str | None = None
     source: str | None = None
+    credit: Mapping[str, str] = field(default_factory=dict)
 
 
 def group(tracks: Sequence[TrainingTrack]) -> Grouping:
@@ -113,9 +118,10 @@ def make_pool(
     """
     usable = allowed & (cache.lengths() >= frames)
     if usable.sum() < 2:
+        seconds = frames * frontend.HOP / frontend.SAMPLE_RATE
         raise ModelError(
             f"{int(usable.sum())} of {len(usable)} recordings can be trained on: "
-            f"two or more of {frames * 0.032:.1f} s or longer are needed"
+            f"two or more of {seconds:.1f} s or longer are needed"
         )
     chances = sampling_weights(grouping, balance) * usable
     return Pool(cache, grouping, chances / chances.sum(), pairs, known_families)

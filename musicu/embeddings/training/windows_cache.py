@@ -17,7 +17,7 @@ from musicu.errors import AudioError, ModelError
 
 FORMAT_VERSION = 1
 LOG_FLOOR = 1e-10  # of mel power, far below what one step of 16-bit sound makes
-_MIN_FRAMES = 32  # about a second: less teaches nothing
+_MIN_FRAMES = 22  # about a second: less teaches nothing
 
 ReadSound = Callable[[Path], NDArray[np.float32]]
 
@@ -50,7 +50,7 @@ class WindowsCache:
 def open_or_build(folder: Path, paths: Sequence[Path], read: ReadSound) -> WindowsCache:
     """The cache of these recordings in `folder`; built when missing or made from other files.
 
-    read: gives a recording's sound at 16 kHz, float32 [n]; an AudioError counts as a failure.
+    read: gives a recording's sound at 22,050 Hz, float32 [n]; an AudioError counts as a failure.
     """
     keys = tuple(_key(path) for path in paths)
     index_path = folder / "index.json"

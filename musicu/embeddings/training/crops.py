@@ -1,0 +1,109 @@
+"""Parts and speeds of recordings that should be told as the same as the whole of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from musicu.audio import Span, place_windows
+from musicu.embeddings.frontend import SAMPLE_RATE
+from musicu.embeddings.stats import flat_statistics
+from musicu.embeddings.training.windows_cache import WindowsCache
+from musicu.records import Audio, Windows
+
+FORMAT_VERSION = 1
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of a recording, as shares of it or as the `seconds` in its middle, at a speed."""
+
+    start: float = 0.0
+    stop: float = 1.0
+    speed: float = 1.0
+    seconds: float | None = None
+
+    def span(self, length: int, rate: float) -> Span:
+        """Where it lies in a recording of `length` samples or frames, `rate` of them a second."""
+        if self.seconds is None:
+            return Span(round(self.start * length), round(self.stop * length))
+        size = min(length, round(self.seconds * rate))
+        return Span((length - size) // 2, (length - size) // 2 + size)
+
+    def windows(self, windows: Windows) -> Windows:
+        """What is heard of it: half as many windows as of the whole."""
+        whole = self == CROPS[0]
+        return windows if whole else Windows(windows.seconds, max(1, windows.count // 2))
+
+
+CROPS = (
+    Crop(),
+    Crop(stop=0.5),
+    Crop(start=0.5),
+    Crop(seconds=30.0),
+    Crop(speed=1.03),
+    Crop(speed=0.97),
+)
+
+
+def crop_statistics(
+    folder: Path,
+    cache: WindowsCache,
+    recordings: NDArray[np.int64],
+    paths: Sequence[Path],
+    windows: Windows,
+    read: Callable[[Path], Samples],
+    report: Callable[[dict[str, Any]], None],
+) -> NDArray[np.float64]:
+    """Statistics float64 [crops, recordings, S], measured once and kept in `folder`.
+
+    recordings: those of `cache` that could be read; `paths` are the files of all of them.
+    report: told of every fiftieth recording.
+    """
+    state = [FORMAT_VERSION, [repr(crop) for crop in CROPS], windows.seconds, windows.count]
+    state += [cache.keys[recording] for recording in recordings]
+    mark = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:20]
+    kept = folder / f"statistics-{mark}.npy"
+    if kept.is_file():
+        known: NDArray[np.float64] = np.load(kept, allow_pickle=False)
+        return known
+    rows = []
+    for recording in recordings:
+        rows.append(_measure(read(paths[recording]), windows))
+        if len(rows) % 50 == 0 or len(rows) == len(recordings):
+            report({"event": "statistics", "recordings": len(rows), "of": len(recordings)})
+    found = np.stack(rows, axis=1)
+    partial = folder / "statistics.partial.npy"
+    np.save(partial, found)
+    partial.replace(kept)
+    return found
+
+
+def _measure(samples: Samples, windows: Windows) -> NDArray[np.float64]:
+    """Statistics of every crop as a model with these windows hears it, float64 [crops, S]."""
+    rows = []
+    for crop in CROPS:
+        start, stop = crop.span(len(samples), SAMPLE_RATE)
+        part = samples[start:stop]
+        if crop.speed != 1.0:
+            part = soxr.resample(part, SAMPLE_RATE * crop.speed, SAMPLE_RATE)
+        rows.append(flat_statistics(as_heard(part, crop.windows(windows))))
+    return np.stack(rows)
+
+
+def as_heard(samples: Samples, windows: Windows) -> Audio:
+    """What `read_audio` gives of a recording of these samples at 22,050 Hz."""
+    spans = place_windows(len(samples), SAMPLE_RATE, windows)
+    edges = np.cumsum([0] + [stop - start for start, stop in spans]).tolist()
+    starts = tuple(start / SAMPLE_RATE for start, _ in spans)
+    heard = np.concatenate([samples[start:stop] for start, stop in spans])
+    return Audio(heard, SAMPLE_RATE, tuple(edges), starts, len(samples) / SAMPLE_RATE)

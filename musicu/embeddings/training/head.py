@@ -1,0 +1,111 @@
+"""The last map: statistics and the network's vector side by side, told what belongs together.
+
+Crops of one recording should be the same, and recordings by one artist nearly so: directions in
+which they differ among themselves are shortened (within-class covariance normalisation; Hatch,
+Kajarekar and Stolcke, Interspeech 2006).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.embeddings.fit_stats import block_weights, fit_blocks
+from musicu.embeddings.stats import Constants, side_by_side
+from musicu.embeddings.training.finish import kin_spread, unit
+
+Rows = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class HeadConfig:
+    """How the last map is fitted.
+
+    dim: numbers of a vector. numbers: of each block of statistics. learned: weight of the
+    network's block, where a block of statistics has about 1. crops, kin: how much differences
+    among crops of a recording, and among an artist's recordings, shorten a direction; kin = 0
+    asks no labels. shrinkage: added to every direction's spread, in mean spreads.
+    """
+
+    dim: int = 256
+    numbers: int = 64
+    learned: float = 1.5
+    crops: float = 1.0
+    kin: float = 1.0
+    shrinkage: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """Recordings before the last map; crops in the order of `crops.CROPS`, the whole first.
+
+    statistics: float64 [crops, recordings, S]. learned: the network's unit vectors, float32
+    [crops, recordings, L]. kin: int64 [recordings], equal for one artist, -1 where unknown.
+    """
+
+    statistics: Rows
+    learned: NDArray[np.float32]
+    kin: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.bool_]) -> Heard:
+        """Some of the recordings."""
+        return Heard(self.statistics[:, rows], self.learned[:, rows], self.kin[rows])
+
+
+def fit_head(heard: Heard, config: HeadConfig) -> Constants:
+    """Constants for a network's vector beside statistics, from nothing but these recordings."""
+    quantiles, mean, projections = fit_blocks(heard.statistics[0], config.numbers)
+    nothing = np.zeros(0, np.float32)
+    blocks = _placed(heard, Constants(quantiles, mean, projections, nothing, nothing))
+    learned = np.full(heard.learned.shape[-1], config.learned)
+    weights = np.concatenate([block_weights(projections), learned])
+    centre = blocks[0].mean(axis=0)
+    weighted = (blocks - centre) * weights
+    root = _shortened(weighted, heard.kin, config)
+    flat = (weighted @ root).reshape(-1, len(root))
+    _, axes = np.linalg.eigh(flat.T @ flat)
+    final = weights[:, None] * root @ axes[:, ::-1][:, : config.dim]
+    return Constants(
+        quantiles, mean, projections, centre.astype(np.float32), final.astype(np.float32)
+    )
+
+
+def adapt_head(constants: Constants, heard: Heard, config: HeadConfig) -> Constants:
+    """The same constants with the final map told what belongs together in other recordings."""
+    vectors = (_placed(heard, constants) - constants.centre) @ constants.final.astype(np.float64)
+    root = _shortened(vectors / np.sqrt(np.square(vectors[0]).mean()), heard.kin, config)
+    final = constants.final.astype(np.float64) @ root
+    return replace(constants, final=final.astype(np.float32))
+
+
+def head_vectors(constants: Constants, heard: Heard) -> NDArray[np.float32]:
+    """Unit vectors float32 [crops, recordings, dim]."""
+    return unit((_placed(heard, constants) - constants.centre) @ constants.final)
+
+
+def _placed(heard: Heard, constants: Constants) -> Rows:
+    """Blocks side by side, float64 [crops, recordings, D]."""
+    return np.stack(
+        [
+            [side_by_side(s, constants, v) for s, v in zip(statistics, learned, strict=True)]
+            for statistics, learned in zip(heard.statistics, heard.learned, strict=True)
+        ]
+    )
+
+
+def _shortened(rows: Rows, kin: NDArray[np.int64], config: HeadConfig) -> Rows:
+    """The inverse root of the spread within what belongs together, float64 [D, D].
+
+    rows: float64 [crops, recordings, D].
+    """
+    apart = (rows[1:] - rows[0]).reshape(-1, rows.shape[-1])
+    spread = config.crops * (apart.T @ apart) / (2 * len(apart))  # of a difference: twice
+    if config.kin > 0:
+        spread += config.kin * kin_spread(rows[0], kin)
+    values, axes = np.linalg.eigh(spread)
+    if values.mean() <= 0:
+        return np.eye(len(values))
+    root: Rows = axes / np.sqrt(np.maximum(values, 0.0) + config.shrinkage * values.mean()) @ axes.T
+    return root

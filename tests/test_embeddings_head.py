@@ -1,0 +1,131 @@
+"""The last map and what it is told: crops, kin, and where crops lie."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from musicu.embeddings.fit_stats import block_sizes  # noqa: E402
+from musicu.embeddings.frontend import mel_power  # noqa: E402
+from musicu.embeddings.stats import project  # noqa: E402
+from musicu.embeddings.training import crops  # noqa: E402
+from musicu.embeddings.training.encode import crop_chunks  # noqa: E402
+from musicu.embeddings.training.head import (  # noqa: E402
+    HeadConfig,
+    Heard,
+    adapt_head,
+    fit_head,
+    head_vectors,
+)
+from musicu.records import Windows  # noqa: E402
+
+CONFIG = HeadConfig(dim=24, numbers=12)
+LEARNED = 8
+
+
+def _heard(
+    rng: np.random.Generator, artists: int = 12, each: int = 4, nuisance: float = 0.0
+) -> Heard:
+    """Recordings whose artist decides five directions; crops differ in one other, `nuisance`."""
+    sizes = sum(sum(groups) for groups in block_sizes().values())
+    kin = np.repeat(np.arange(artists), each)
+    maps = rng.standard_normal((6, sizes))
+    taste = rng.standard_normal((artists, 5))[kin] + 0.3 * rng.standard_normal((len(kin), 5))
+    views = []
+    for _ in crops.CROPS:
+        factors = np.column_stack([taste, nuisance * rng.standard_normal(len(kin))])
+        views.append(factors @ maps + 0.5 * rng.standard_normal((len(kin), sizes)))
+    learned = rng.standard_normal((len(crops.CROPS), len(kin), LEARNED)).astype(np.float32)
+    learned /= np.linalg.norm(learned, axis=-1, keepdims=True)
+    return Heard(np.stack(views), learned, kin)
+
+
+def _artist_agreement(vectors: np.ndarray, kin: np.ndarray) -> float:
+    """Share of recordings whose nearest is by the same artist."""
+    likeness = vectors @ vectors.T
+    np.fill_diagonal(likeness, -2.0)
+    return float((kin[likeness.argmax(axis=1)] == kin).mean())
+
+
+def test_vectors_of_a_head_are_those_that_an_embedder_gives() -> None:
+    heard = _heard(np.random.default_rng(0))
+    constants = fit_head(heard, CONFIG)
+    vectors = head_vectors(constants, heard)
+    assert vectors.shape == (len(crops.CROPS), 48, CONFIG.dim)
+    again = project(heard.statistics[0, 3], constants, heard.learned[0, 3])
+    np.testing.assert_allclose(vectors[0, 3], again, atol=1e-5)
+
+
+def test_what_only_crops_differ_in_is_told_to_be_nothing() -> None:
+    heard = _heard(np.random.default_rng(1), nuisance=4.0)
+    deaf = fit_head(heard, dataclasses.replace(CONFIG, crops=4.0, shrinkage=0.5))
+    keen = fit_head(heard, dataclasses.replace(CONFIG, crops=0.0, shrinkage=0.5))
+
+    def steadiness(constants: object) -> float:
+        vectors = head_vectors(constants, heard)
+        return float(np.einsum("nd,nd->n", vectors[0], vectors[1]).mean())
+
+    assert steadiness(deaf) > steadiness(keen) + 0.02
+
+
+def test_adapting_without_labels_steadies_vectors_and_keeps_artists_together() -> None:
+    rng = np.random.default_rng(2)
+    constants = fit_head(_heard(rng), CONFIG)
+    other = _heard(rng, nuisance=4.0)
+    unnamed = dataclasses.replace(other, kin=np.full_like(other.kin, -1))
+    adapted = adapt_head(constants, unnamed, dataclasses.replace(CONFIG, shrinkage=0.2))
+    before, after = (head_vectors(c, other) for c in (constants, adapted))
+    steady = [float(np.einsum("nd,nd->n", v[0], v[1]).mean()) for v in (before, after)]
+    assert steady[1] > steady[0]
+    assert _artist_agreement(after[0], other.kin) >= _artist_agreement(before[0], other.kin) - 0.05
+
+
+def test_crops_lie_where_they_say() -> None:
+    spans = [crop.span(6000, 100.0) for crop in crops.CROPS]
+    assert spans[0] == (0, 6000)
+    assert spans[1] == (0, 3000)
+    assert spans[2] == (3000, 6000)
+    assert spans[3] == (1500, 4500)
+    assert crops.CROPS[3].span(1000, 100.0) == (0, 1000)  # shorter than 30 seconds
+
+
+def test_statistics_are_measured_once(tmp_path: Path) -> None:
+    from musicu.embeddings.training.windows_cache import WindowsCache
+
+    rng = np.random.default_rng(3)
+    sounds = {Path(str(i)): rng.standard_normal(3 * 22_050).astype(np.float32) for i in range(2)}
+    keys = tuple(str(path) for path in sounds)
+    cache = WindowsCache(keys, np.zeros((0, 80), np.float16), np.zeros(3, np.int64), {})
+    read: list[Path] = []
+    said: list[dict[str, object]] = []
+
+    def reading(path: Path) -> np.ndarray:
+        read.append(path)
+        return sounds[path]
+
+    both, windows = np.arange(2), Windows(1.0, 2)
+    first, again = (
+        crops.crop_statistics(tmp_path, cache, both, list(sounds), windows, reading, said.append)
+        for _ in range(2)
+    )
+    assert first.shape[:2] == (len(crops.CROPS), 2)
+    assert len(read) == 2
+    assert np.array_equal(first, again)
+    assert said == [{"event": "statistics", "recordings": 2, "of": 2}]
+
+
+def test_a_faster_crop_sounds_higher_and_sooner() -> None:
+    t = np.arange(10 * 22_050) / 22_050
+    power = mel_power(np.sin(2 * np.pi * 2000.0 * t).astype(np.float32))
+    whole, fast = (crop_chunks(power, crop, 40, 4) for crop in (crops.CROPS[0], crops.CROPS[4]))
+    centre = [
+        float((10 ** c.mean(axis=(0, 1)) @ np.arange(80)) / (10 ** c.mean(axis=(0, 1))).sum())
+        for c in (whole, fast)
+    ]
+    assert centre[1] > centre[0] + 0.1
+    assert whole.shape[1:] == fast.shape[1:] == (40, 80)
