@@ -104,7 +104,7 @@ def train(
 
 def steps_for(config: TrackConfig, members: csr_matrix) -> int:
     """How many steps a config takes on these groups."""
-    enough = max(_FEWEST_STEPS, config.epochs * members.nnz // config.batch)
+    enough: int = max(_FEWEST_STEPS, config.epochs * members.nnz // config.batch)
     return min(config.steps, enough)
 
 
