@@ -218,7 +218,7 @@ def test_whole_files_make_a_model_of_their_own(music: Path, out: Path) -> None:
     from musicu import Embedder, read_audio
 
     long = music / "long.flac"
-    sf.write(long, np.concatenate([tune(i) for i in range(50, 85)]), RATE)
+    sf.write(long, np.concatenate([tune(i) for i in range(50, 120)]), RATE)
     go(music, out)
     assert go(music, out, thorough=True).embedded == TRACKS + 1
     assert go(music, out, model=f"{MODEL}+thorough").known == TRACKS + 1
