@@ -23,7 +23,7 @@ const place = () => {
   cursor.hidden = false;
   seek.value = sound.currentTime;
   seek.setAttribute("aria-valuetext", clock(sound.currentTime));
-  byId("time").textContent = clock(sound.currentTime) + " / " + clock(seconds);
+  byId("time").textContent = clock(sound.currentTime) + " / " + clock(Math.round(seconds));
   const inside = x >= scroll.scrollLeft && x <= scroll.scrollLeft + scroll.clientWidth;
   if (!inside && !sound.paused) scroll.scrollLeft = x - 0.1 * scroll.clientWidth;
 };
