@@ -410,3 +410,20 @@ def test_a_page_of_a_single_model_without_baselines_or_draws(tmp_path: Path) -> 
     found = evaluate_models(tracks, log(), models, protocol, against=())
     assert "Ahead or behind" not in found.to_html(tmp_path / "page.html").read_text("utf-8")
     assert found.to_table().column("low").null_count == found.to_table().num_rows
+
+
+def test_tags_weigh_by_how_often_and_how_rare() -> None:
+    tracks = pa.table(
+        {
+            "track_id": ["a", "b", "c", "d"],
+            "artists": pa.array([["dub"]] * 4),  # who, not what
+            "tags": pa.array([["Dub", "dub ", "live"], ["live"], None, ["noise", "live", "dub"]]),
+        }
+    )
+    found = tag_vectors(tracks).toarray()  # columns: dub, live, noise
+    plain = np.array([(1 + np.log(2)) * np.log(2), np.log(4 / 3), 0])
+    assert found[0] == pytest.approx(plain / np.linalg.norm(plain))
+    assert found[1].tolist() == [0, 1, 0]
+    assert not found[2].any()
+    with pytest.raises(QueryError, match="no track has a genre or tags"):
+        tag_vectors(tracks.drop_columns("tags"))
