@@ -97,9 +97,10 @@ def _plain_errors(card: ModelCard) -> Iterator[None]:
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     kinds = (kind for kind in vars(state).values() if isinstance(kind, type))
-    refusals = tuple(kind for kind in kinds if issubclass(kind, Exception))
+    refusals = [kind for kind in kinds if issubclass(kind, Exception)]
+    caught: tuple[type[Exception], ...] = (OSError, UnicodeDecodeError, RuntimeError, *refusals)
     try:
         yield
-    except (OSError, UnicodeDecodeError, RuntimeError, *refusals) as error:
+    except caught as error:
         path = card.folder / MODEL
         raise ModelError(f"{path} cannot be used as an ONNX model: {error}") from error

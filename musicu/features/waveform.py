@@ -38,7 +38,8 @@ def _upper_quantiles(values: NDArray[np.float32], shares: tuple[float, ...]) -> 
     half = (len(values) - 1) // 2
     upper = np.sort(np.partition(values, half)[half:])
     places = np.array(shares) * (len(values) - 1) - half
-    return np.interp(places, np.arange(len(upper)), upper)
+    quantiles: NDArray[np.float64] = np.interp(places, np.arange(len(upper)), upper)
+    return quantiles
 
 
 def _at_unit_level(windows: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
