@@ -10,9 +10,6 @@ DESCRIPTOR_SET = "musicu-descriptors-v1"
 #: What `musicu audit` says of recordings and works; its columns are in `musicu.audit.recordings`.
 RECORDING_SET = "musicu-recordings-v1"
 
-#: What `musicu audit` says of recordings and works; its columns are in `musicu.audit.recordings`.
-RECORDING_SET = "musicu-recordings-v1"
-
 #: Descriptors that are too long to stand beside the tracks; `Catalog.descriptors` has them.
 LONG_DESCRIPTORS = ("beats_seconds",)
 
