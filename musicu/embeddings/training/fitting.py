@@ -99,9 +99,16 @@ def fit_encoder(
 def adaptations(
     old: Encoder, network: AudioNetwork, evidence: Evidence, recipe: Recipe
 ) -> list[Encoder]:
-    """Ways to bring a model with this network to the recordings it may learn from."""
-    summaries, learns = evidence.summaries(network, recipe), evidence.learns
+    """Ways to bring a model with this network to the recordings it may learn from.
+
+    The first changes nothing but the network. A head is brought along only where artists are
+    named: told of crops alone it lost 0.02 of precision by artist, which halves cannot show.
+    """
     same = replace(old, network=network, recipe=recipe)
+    learns = evidence.learns
+    if old.constants is not None and not _has_kin(evidence.artists[learns], recipe):
+        return [same]
+    summaries = evidence.summaries(network, recipe)
     if old.constants is not None:
         heard = evidence.heard(same, summaries).take(learns)
         return [same, replace(same, constants=adapt_head(old.constants, heard, recipe.head))]
@@ -113,6 +120,12 @@ def adaptations(
     ]
     settled = [_settled(finish, summaries[0], evidence, recipe) for finish in finishes]
     return [same, *(replace(same, finish=finish) for finish in settled)]
+
+
+def _has_kin(artists: NDArray[np.int64], recipe: Recipe) -> bool:
+    """Whether some artist has two recordings, and the recipe asks."""
+    known = artists[artists >= 0]
+    return recipe.head.kin > 0 and len(np.unique(known)) < len(known)
 
 
 def score_encoder(encoder: Encoder, evidence: Evidence) -> heldout.HeldOutScore:
