@@ -33,7 +33,8 @@ class SndfileSource:
 
     def __init__(self, file: Splice, *, promised: bool = True, cut: bool = False) -> None:
         file.seek(0)
-        self._file = _SequentialFile(file)
+        descriptor = file.descriptor()
+        self._file = _SequentialFile(file if descriptor is None else descriptor)
         self.sample_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
         self.frames = int(self._file.frames)

