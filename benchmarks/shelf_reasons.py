@@ -1,4 +1,4 @@
-"""Are the reasons on shelves true? Each is taken away, the shelf is built anew, the score must fall.
+"""Are the reasons on shelves true? Each is taken away, and the score must fall.
 
     python benchmarks/shelf_reasons.py CATALOG [--sample 40] [--seeds 4]
 

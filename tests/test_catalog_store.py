@@ -27,28 +27,28 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_rows_read_back_in_the_order_they_were_committed(store: Store) -> None:
-    store.commit([Change("tracks", table(3, 1))])
-    store.commit([Change("tracks", table(2))])
-    assert Store.open(store.folder).read("tracks") == table(3, 1, 2)
+    store.commit([Change("descriptors/x", table(3, 1))])
+    store.commit([Change("descriptors/x", table(2))])
+    assert Store.open(store.folder).read("descriptors/x") == table(3, 1, 2)
 
 
 def test_replace_puts_rows_in_the_place_of_all_others(store: Store) -> None:
-    store.commit([Change("tracks", table(3, 1))])
-    store.commit([Change("tracks", table(2), replace=True)])
-    assert Store.open(store.folder).read("tracks") == table(2)
+    store.commit([Change("descriptors/x", table(3, 1))])
+    store.commit([Change("descriptors/x", table(2), replace=True)])
+    assert Store.open(store.folder).read("descriptors/x") == table(2)
 
 
 def test_large_tables_go_into_several_files(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("musicu.catalog.store.ROWS_PER_FILE", 2)
-    store.commit([Change("tracks", table(1, 2, 3, 4, 5))])
-    assert len(store.manifest.tables["tracks"]) == 3
-    assert Store.open(store.folder).read("tracks") == table(1, 2, 3, 4, 5)
+    store.commit([Change("descriptors/x", table(1, 2, 3, 4, 5))])
+    assert len(store.manifest.tables["descriptors/x"]) == 3
+    assert Store.open(store.folder).read("descriptors/x") == table(1, 2, 3, 4, 5)
 
 
 def test_a_commit_that_fails_leaves_the_catalog_as_it_was(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.commit([Change("tracks", table(1))])
+    store.commit([Change("descriptors/x", table(1))])
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -56,45 +56,45 @@ def test_a_commit_that_fails_leaves_the_catalog_as_it_was(
     with monkeypatch.context() as patched:
         patched.setattr("musicu.catalog.files._sync", full)
         with pytest.raises(CatalogError, match="the disk is full"):
-            store.commit([Change("tracks", table(2))])
-    assert Store.open(store.folder).read("tracks") == table(1)
+            store.commit([Change("descriptors/x", table(2))])
+    assert Store.open(store.folder).read("descriptors/x") == table(1)
     assert not list(store.folder.rglob("*.tmp"))
 
 
 def test_files_that_no_manifest_lists_are_not_read_and_are_cleaned(store: Store) -> None:
-    store.commit([Change("tracks", table(1))])
-    listed = store.folder / store.manifest.tables["tracks"][0]
+    store.commit([Change("descriptors/x", table(1))])
+    listed = store.folder / store.manifest.tables["descriptors/x"][0]
     orphan = listed.with_name("00000099.parquet")
     half = listed.with_name("00000100.parquet.tmp")
     theirs = listed.with_name("notes.txt")
     for path in (orphan, half, theirs):
         path.write_bytes(b"not parquet")
     again = Store.open(store.folder)
-    assert again.read("tracks") == table(1)
+    assert again.read("descriptors/x") == table(1)
     again.clean()
     assert sorted(p.name for p in listed.parent.iterdir()) == [listed.name, "notes.txt"]
 
 
 def test_a_reader_follows_a_writer_that_replaced_its_files(store: Store) -> None:
-    store.commit([Change("tracks", table(1))])
+    store.commit([Change("descriptors/x", table(1))])
     reader = Store.open(store.folder)
-    store.commit([Change("tracks", table(2), replace=True)])
+    store.commit([Change("descriptors/x", table(2), replace=True)])
     store.clean()
-    assert reader.read("tracks") == table(2)
+    assert reader.read("descriptors/x") == table(2)
 
 
 def test_a_missing_file_is_named(store: Store) -> None:
-    store.commit([Change("tracks", table(1))])
-    (store.folder / store.manifest.tables["tracks"][0]).unlink()
+    store.commit([Change("descriptors/x", table(1))])
+    (store.folder / store.manifest.tables["descriptors/x"][0]).unlink()
     with pytest.raises(CatalogError, match=r"00000001\.parquet is missing"):
-        Store.open(store.folder).read("tracks")
+        Store.open(store.folder).read("descriptors/x")
 
 
 def test_a_damaged_file_is_named(store: Store) -> None:
-    store.commit([Change("tracks", table(1))])
-    (store.folder / store.manifest.tables["tracks"][0]).write_bytes(b"PAR1 and nothing")
+    store.commit([Change("descriptors/x", table(1))])
+    (store.folder / store.manifest.tables["descriptors/x"][0]).write_bytes(b"PAR1 and nothing")
     with pytest.raises(CatalogError, match=r"00000001\.parquet is damaged"):
-        Store.open(store.folder).read("tracks")
+        Store.open(store.folder).read("descriptors/x")
 
 
 @pytest.mark.parametrize(

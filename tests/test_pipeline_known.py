@@ -24,8 +24,8 @@ HASHES = [*(digest(i) for i in range(600)), "ab" + "00" * 15, "00" * 15 + "01"]
 
 def recordings(store: Store, hashes: list[str], complete: list[bool | None]) -> Recordings:
     table = pa.table({"content_hash": hashes, "complete": pa.array(complete, pa.bool_())})
-    store.commit([Change("vectors/a", table)])
-    return Recordings.read(store, "vectors/a")
+    store.commit([Change("descriptors/a", table)])
+    return Recordings.read(store, "descriptors/a")
 
 
 @pytest.mark.parametrize("recent", [3, 100_000])

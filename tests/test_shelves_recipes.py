@@ -392,7 +392,7 @@ def test_page_about_shelves_names_every_recipe_and_option() -> None:
 def test_no_track_of_a_mix_is_likened_to_itself_or_to_a_copy() -> None:
     rng = np.random.default_rng(4)
     rows = [{"track_id": f"t{i}", "content_hash": f"h{i % 6}"} for i in range(12)]
-    values = rng.normal(size=(6, 3)) + [2, 0, 0]
+    values = rng.normal(size=(6, 3)) + np.array([2, 0, 0])
     listener = Listener((Interest("t0", 1.0, ("t0", "t6", "t1")),), frozenset({"t0", "t6", "t1"}))
     world = world_of(rows, np.concatenate([values, values]), listener=listener)
     (mix,) = recipe_of({"recipe": "daily-mixes"}).shelves(world)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from musicu.catalog.dates import parse_date
 from musicu.catalog.schema import METADATA, TRACKS, vectors_schema
 from musicu.catalog.sources import SourceFile
+from musicu.errors import CatalogError
 
 Row = dict[str, Any]
 
@@ -77,7 +78,14 @@ def vectors_table(
 
 
 def latest(table: pa.Table, key: str) -> pa.Table:
-    """One row a key, the last one written, sorted by key."""
+    """One row a key, the last one written, sorted by key.
+
+    Raises CatalogError where the table has no such column.
+    """
+    if key not in table.column_names:
+        raise CatalogError(
+            f"a table of the catalog has no column {key!r}: restore it or embed anew"
+        )
     rows = latest_rows(table[key])
     in_form = len(rows) == table.num_rows and rising(rows)
     return table if in_form else table.take(rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 #: The descriptors that `musicu describe` adds; their columns are in `musicu.features.descriptors`.
@@ -91,3 +93,14 @@ def vectors_schema(dim: int, key: str = "content_hash") -> pa.Schema:
             ("complete", pa.bool_()),  # False: the decoder stopped before the file's end
         ]
     )
+
+
+def check_columns(file: str, names: Collection[str]) -> None:
+    """Raise ValueError where a table's file lacks columns that every such file has."""
+    table = file.split("/")[0]
+    wanted = {"tracks": TRACKS.names, "failures": FAILURES.names, "vectors": ["vector"]}
+    missing = [name for name in wanted.get(table, []) if name not in names]
+    if table == "vectors" and not {"content_hash", "track_id"} & set(names):
+        missing.append("content_hash")
+    if missing:
+        raise ValueError(f"it has no column {missing[0]!r}")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
 from musicu.catalog.manifest import NAME, Manifest, ModelEntry, read_manifest
 from musicu.catalog.pages import copy_vectors
+from musicu.catalog.schema import check_columns
 from musicu.errors import CatalogError
 
 Floats = NDArray[np.float32]
@@ -122,6 +123,7 @@ class Store:
         """Copy one file's vectors to the head of `out`; returns how many."""
         path = self.folder / name
         with self._reading(path), pq.ParquetFile(path) as file:
+            check_columns(name, file.schema_arrow.names)
             rows: int = file.metadata.num_rows
             if rows and not copy_vectors(path, file.metadata, "vector", out[:rows]):
                 values = file.read(["vector"])["vector"].combine_chunks().flatten()
@@ -143,6 +145,7 @@ class Store:
     ) -> pa.Table:
         path = self.folder / name
         with self._reading(path), pq.ParquetFile(path) as file:  # read_table imports pandas
+            check_columns(name, file.schema_arrow.names)
             if without and columns is None:
                 columns = [n for n in file.schema_arrow.names if n not in without]
             read = file.read(columns)
@@ -168,9 +171,11 @@ class Store:
         path = self.folder / name
         try:
             with self._reading(path), pq.ParquetFile(path) as file:
+                check_columns(name, file.schema_arrow.names)
                 if columns is not None:
                     columns = [n for n in columns if n in file.schema_arrow.names]
                 for batch in file.iter_batches(ROWS_AT_ONCE, columns=columns):
+                    batch.validate(full=True)
                     yield pa.Table.from_batches([batch])
         except FileNotFoundError:
             raise CatalogError(
