@@ -42,6 +42,21 @@ class Chart:
     bars: tuple[Bar, ...]
 
 
+def filled(template: str, **given: Any) -> str:
+    """A page as HTML; what it is given can become no markup, and nothing may be missing."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("musicu.evaluation", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page: str = environment.get_template(template).render(**given)
+    return page
+
+
 def colours_of(models: Sequence[str], baselines: Sequence[str]) -> dict[str, str]:
     """A class of the style sheet for each model: baselines are grey."""
     own = [model for model in models if model not in baselines]

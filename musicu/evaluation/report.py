@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from musicu.evaluation.charts import Chart, chart, colours_of, number
+from musicu.evaluation.charts import Chart, chart, colours_of, filled, number
 from musicu.evaluation.picture import draw_map
 from musicu.evaluation.protocols import RETRIEVAL
 
@@ -61,18 +61,10 @@ class Section:
 
 def render(evaluation: Evaluation) -> str:
     """The page as HTML; nothing in it is fetched, and no label can become markup."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("musicu.evaluation", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = evaluation.to_table().to_pylist()
     colours = colours_of(list(evaluation.trial.models), evaluation.baselines)
-    return environment.get_template("report.html.j2").render(
+    return filled(
+        "report.html.j2",
         about=evaluation.about(),
         sections=list(_sections(rows, colours)),
         colours=colours,

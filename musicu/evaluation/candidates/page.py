@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from musicu.evaluation.candidates.accuracy import ACCURACY
 from musicu.evaluation.candidates.groups import LISTENER_GROUPS, TRACK_GROUPS
-from musicu.evaluation.charts import Beside, Chart, axis_end, beside, chart, colours_of, number
+from musicu.evaluation.charts import (
+    Beside,
+    Chart,
+    axis_end,
+    beside,
+    chart,
+    colours_of,
+    filled,
+    number,
+)
 
 if TYPE_CHECKING:
     from musicu.evaluation.candidates.findings import Findings
@@ -65,21 +74,13 @@ class Band:
 
 def render(findings: Findings) -> str:
     """The page as HTML; nothing in it is fetched, and no name can become markup."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("musicu.evaluation", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = findings.to_table().to_pylist()
     models = sorted(findings.figures, key=lambda name: name in findings.baselines)
     colours = colours_of(models, findings.baselines)
     k = findings.about["ks"][-1]
     accuracy = (*ACCURACY, "artist recall")
-    return environment.get_template("candidates.html.j2").render(
+    return filled(
+        "candidates.html.j2",
         about=findings.about,
         split=findings.split,
         notes=findings.notes,
