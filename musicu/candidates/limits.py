@@ -45,16 +45,25 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Accept any collection of names and ids, and refuse what makes no sense."""
-        for name in ("blocked_artists", "blocked_tracks"):
-            given = getattr(self, name)
-            if isinstance(given, str):
-                raise QueryError(f"{name} is {given!r}: give a list, as [{given!r}]")
-            object.__setattr__(self, name, frozenset(given))
-        for name in ("max_per_artist", "max_per_album"):
-            if getattr(self, name) < 1:
-                raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+        check_limits(self)
         if not 0 <= self.explore <= 1:
             raise QueryError(f"explore is {self.explore}: it is a share from 0 to 1")
+
+
+def check_limits(limits: object) -> None:
+    """Make what is blocked a frozen set, and refuse limits below one; for frozen dataclasses.
+
+    limits: has blocked_artists, blocked_tracks, max_per_artist and max_per_album.
+    Raises QueryError for a single text where a list belongs, and for a limit below one.
+    """
+    for name in ("blocked_artists", "blocked_tracks"):
+        given = getattr(limits, name)
+        if isinstance(given, str):
+            raise QueryError(f"{name} is {given!r}: give a list, as [{given!r}]")
+        object.__setattr__(limits, name, frozenset(given))
+    for name in ("max_per_artist", "max_per_album"):
+        if getattr(limits, name) < 1:
+            raise QueryError(f"{name} is {getattr(limits, name)}: it must be 1 or more")
 
 
 def allowed_rows(stock: Stock, limits: Limits) -> Ints:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from musicu.candidates.limits import check_limits
 from musicu.catalog.identity import Row, album_keys, artist_key, artist_keys
 from musicu.errors import QueryError
 
@@ -38,14 +39,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Accept any collection of names and ids, and refuse what makes no sense."""
-        for name in ("blocked_artists", "blocked_tracks"):
-            given = getattr(self, name)
-            if isinstance(given, str):
-                raise QueryError(f"{name} is {given!r}: give a list, as [{given!r}]")
-            object.__setattr__(self, name, frozenset(given))
-        for name in ("max_per_artist", "max_per_album"):
-            if getattr(self, name) < 1:
-                raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+        check_limits(self)
         if not 0 <= self.diversity <= 1:
             raise QueryError(f"diversity is {self.diversity}: it goes from 0 to 1")
         if not 0 <= self.duplicate_cosine <= 1:
