@@ -97,6 +97,24 @@ def test_playing_one_pauses_the_other_and_keys_move_on(browser: Browser, tmp_pat
     browser.wait_for("document.querySelector('.hero').classList.contains('playing')")
 
 
+def test_the_bar_shows_and_sets_how_far_a_track_has_played(
+    browser: Browser, tmp_path: Path
+) -> None:
+    make_shelf(tmp_path).to_html(tmp_path / "shelf.html")
+    opened(browser, tmp_path / "shelf.html")
+    browser.run("document.querySelectorAll('.item .play')[0].click()")
+    played(browser, 1)
+    browser.wait_for("document.getElementById('length').textContent === '0:00'")  # half a second
+    browser.run("document.getElementById('toggle').click()")
+    browser.wait_for("document.querySelectorAll('audio')[1].paused")
+    browser.run(
+        "const bar = document.getElementById('position'); bar.value = 800;"
+        "for (const kind of ['input', 'change']) bar.dispatchEvent(new Event(kind))"
+    )
+    at = browser.run("document.querySelectorAll('audio')[1].currentTime")
+    assert at == pytest.approx(0.4, abs=0.01)
+
+
 def test_injected_script_is_refused_by_the_policy(browser: Browser, tmp_path: Path) -> None:
     """Even markup that got in would not run: the policy stands by itself."""
     make_shelf(tmp_path).to_html(tmp_path / "shelf.html")

@@ -114,7 +114,7 @@ def _page(title: str, rows: Sequence[GalleryRow], problems: Sequence[str]) -> st
     return filled(
         "gallery.html.jinja",
         asset("base.css").replace("__HUE__", str(hue)) + asset("gallery.css"),
-        asset("gallery.js"),
+        asset("position.js") + asset("gallery.js"),
         title=title,
         rows=rows,
         problems=problems,

@@ -43,7 +43,7 @@ def render_page(
         "page.html.jinja",
         asset("base.css").replace("__HUE__", str(shown[0].cover.hue if shown else PLAIN_HUE))
         + asset("page.css"),
-        asset("page.js"),
+        asset("position.js") + asset("page.js"),
         title=one_line(shelf.title),
         about=one_line(shelf.about),
         eyebrow=_eyebrow(shelf),

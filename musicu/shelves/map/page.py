@@ -52,7 +52,7 @@ def write_map(
     text = filled(
         "map.html.jinja",
         asset("base.css").replace("__HUE__", str(_HUE)) + asset("map.css"),
-        asset("map.js"),
+        asset("position.js") + asset("map.js"),
         title=one_line(title),
         count=atlas.places.num_rows,
         regions=[replace(region, name=one_line(region.name, 80)) for region in atlas.regions],

@@ -1,8 +1,6 @@
 
-"use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
-  const clock = (s) => Number.isFinite(s) ? `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}` : "";
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const audio = new Audio();
   audio.preload = "none";
@@ -19,7 +17,6 @@
   let current = null;   // what plays, or is paused
   let chosen = false;   // by a click or key; else it is a preview, which ends with the hover
   let touched = false;  // browsers let sound begin only after the first click or key
-  let seeking = false;
   let wait = 0;
   let fade = 0;
 
@@ -141,22 +138,12 @@
     const next = chosen && beside(failed, 1);
     if (next) start(next, true); else show();
   });
-  const tick = () => {
-    $("elapsed").textContent = clock(audio.currentTime);
-    $("length").textContent = clock(audio.duration);
-    if (!seeking) $("position").value = audio.duration ? 1000 * audio.currentTime / audio.duration : 0;
-    $("position").setAttribute("aria-valuetext", `${clock(audio.currentTime)} of ${clock(audio.duration)}`);
-  };
+  const tick = positionBar(() => audio);
   audio.addEventListener("timeupdate", tick);
   audio.addEventListener("durationchange", tick);
   $("toggle").addEventListener("click", () => { chosen = true; if (audio.paused) start(current, true); else audio.pause(); });
   $("next-track").addEventListener("click", () => start(beside(current, 1), true));
   $("previous").addEventListener("click", () => start(beside(current, -1), true));
-  $("position").addEventListener("input", () => { seeking = true; });
-  $("position").addEventListener("change", (event) => {
-    seeking = false;
-    if (audio.duration) audio.currentTime = event.target.value / 1000 * audio.duration;
-  });
 
   for (const section of document.querySelectorAll(".row")) {
     const list = section.querySelector(".cards");

@@ -1,8 +1,6 @@
 
-"use strict";
 (async () => {
   const $ = (id) => document.getElementById(id);
-  const clock = (s) => Number.isFinite(s) ? `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}` : "";
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const darkness = matchMedia("(prefers-color-scheme: dark)");
 
@@ -195,7 +193,7 @@
   // sound
   const audio = new Audio();
   audio.preload = "none";
-  let byHand = false, touched = false, wait = 0, seeking = false, fade = 0;
+  let byHand = false, touched = false, wait = 0, fade = 0;
   const playable = (i) => i >= 0 && files[i];
   const sync = () => {
     $("player").classList.toggle("playing", !audio.paused);
@@ -233,19 +231,12 @@
     $("now-artist").textContent = "Its file is not where this page expects it, or this browser cannot play it";
     sync();
   });
-  const tick = () => {
-    $("elapsed").textContent = clock(audio.currentTime);
-    $("length").textContent = clock(audio.duration);
-    if (!seeking) $("position").value = audio.duration ? 1000 * audio.currentTime / audio.duration : 0;
-    $("position").setAttribute("aria-valuetext", `${clock(audio.currentTime)} of ${clock(audio.duration)}`);
-  };
+  const tick = positionBar(() => audio);
   audio.addEventListener("timeupdate", tick);
   audio.addEventListener("durationchange", tick);
   $("toggle").addEventListener("click", () => { byHand = true; if (audio.paused) start(current, true); else audio.pause(); });
   $("next-track").addEventListener("click", () => step(1));
   $("previous").addEventListener("click", () => step(-1));
-  $("position").addEventListener("input", () => { seeking = true; });
-  $("position").addEventListener("change", (event) => { seeking = false; if (audio.duration) audio.currentTime = event.target.value / 1000 * audio.duration; });
 
   // the list beside the map: what is selected, else what matches
   const MOST = 150;

@@ -1,8 +1,6 @@
 
-"use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
-  const clock = (s) => Number.isFinite(s) ? `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}` : "";
   const boxes = [...document.querySelectorAll("[data-track]")];
   const tracks = boxes.map((box) => ({
     box,
@@ -13,7 +11,6 @@
     cover: box.querySelector("img").src,
   })).filter((track) => track.audio);
   let current = null;
-  let seeking = false;
 
   const fail = (track, why) => {
     const note = track.box.querySelector(".problem");
@@ -41,13 +38,7 @@
     $("player").classList.toggle("playing", playing);
     $("toggle").setAttribute("aria-label", playing ? "Pause" : "Play");
   };
-  const tick = () => {
-    const { currentTime, duration } = current.audio;
-    $("elapsed").textContent = clock(currentTime);
-    $("length").textContent = clock(duration);
-    if (!seeking) $("position").value = duration ? 1000 * currentTime / duration : 0;
-    $("position").setAttribute("aria-valuetext", `${clock(currentTime)} of ${clock(duration)}`);
-  };
+  const tick = positionBar(() => current && current.audio);
   const announce = (track) => {
     $("now-cover").src = track.cover;
     $("now-title").textContent = track.title;
@@ -104,14 +95,6 @@
   $("toggle").addEventListener("click", () => toggle(current));
   $("next-track").addEventListener("click", () => play(beside(current, 1)));
   $("previous").addEventListener("click", () => play(beside(current, -1)));
-  $("position").addEventListener("input", (event) => {
-    seeking = true;
-    $("elapsed").textContent = clock(event.target.value / 1000 * current.audio.duration);
-  });
-  $("position").addEventListener("change", (event) => {
-    seeking = false;
-    if (current.audio.duration) current.audio.currentTime = event.target.value / 1000 * current.audio.duration;
-  });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, summary, a, audio")) return;
