@@ -229,14 +229,31 @@ def _cut_out(blocks: Iterator[Samples], spans: list[Span]) -> list[Samples]:
 
 def _mono(frames: Samples) -> Samples:
     """The mean of the channels, float32 [n], with 0 for what is not a number."""
-    frames = _finite(frames)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities of both signs
+        mono = _mean_of_channels(frames)
+    if not _all_finite(mono):
+        return _finite(_mean_of_channels(_finite(frames)))
+    return mono
+
+
+def _mean_of_channels(frames: Samples) -> Samples:
+    """Channel by channel, over their number: NumPy means over short rows take ten times as long."""
     if frames.shape[1] == 1:
         return frames[:, 0]
-    return _finite(frames.mean(axis=1, dtype=np.float32))
+    mono = frames[:, 0] + frames[:, 1]
+    for channel in range(2, frames.shape[1]):
+        mono += frames[:, channel]
+    mono /= np.float32(frames.shape[1])
+    return mono
 
 
 def _finite(values: Samples) -> Samples:
     """The same values with 0 for NaN and infinities."""
-    if np.isfinite(values).all():
+    if values.ndim == 1 and _all_finite(values):
         return values
     return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _all_finite(mono: Samples) -> bool:
+    """Whether all are numbers; no sum of squares is finite where one is not."""
+    return bool(np.isfinite(np.dot(mono, mono)) or np.isfinite(mono).all())

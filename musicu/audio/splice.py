@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from array import array
@@ -59,15 +60,28 @@ class Splice(io.RawIOBase):
         Decoders read it in C, without a call of ours for every header: an MP3 is decoded in half
         the time. What is not a file as it lies is copied into memory (Linux has files there).
         """
-        if os.name != "posix" or self._length > _COPIED_BYTES or not hasattr(os, "memfd_create"):
+        if not hasattr(os, "memfd_create"):
             return None
+        if self._is_whole():
+            with contextlib.suppress(OSError):  # no /proc
+                return os.open(f"/proc/self/fd/{self._file.fileno()}", os.O_RDONLY)
+        return self._copied() if self._length <= _COPIED_BYTES else None
+
+    def _is_whole(self) -> bool:
+        """Whether this is a file as it lies."""
+        if list(self._origins) != [0] or type(self._file) is not io.BufferedReader:
+            return False
+        return os.fstat(self._file.fileno()).st_size == self._length
+
+    def _copied(self) -> int | None:
+        """A file in memory with the same bytes; None where there is no memory for it."""
         copied = os.memfd_create("recording")
         position, self._position = self._position, 0
         try:
             while block := self.read(1 << 20):
                 os.write(copied, block)
             os.lseek(copied, 0, os.SEEK_SET)
-        except OSError:  # no memory for it
+        except OSError:
             os.close(copied)
             return None
         finally:
