@@ -90,7 +90,11 @@ def _comb(window: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.
 
 def _best_path(curve: NDArray[np.float64], periods: NDArray[np.float64]) -> NDArray[np.int64]:
     """Frames of the beats: the path with the most accent at the least change of period."""
-    total, before = curve.copy(), np.full(len(curve), -1, np.int64)
+    longest = float(periods.max())
+    furthest, widest = round(2 * longest), round(1.5 * longest) + 2
+    padded = np.concatenate([np.full(furthest, -np.inf), curve])  # nothing lies before the start
+    total, before = padded[furthest:], np.full(len(curve), -1, np.int64)
+    earlier = np.lib.stride_tricks.sliding_window_view(padded, widest)
     start = 0
     while start < len(curve):
         period = periods[min(start // _STRIDE, len(periods) - 1)]
@@ -98,8 +102,8 @@ def _best_path(curve: NDArray[np.float64], periods: NDArray[np.float64]) -> NDAr
         stop = min(start + near, len(curve))  # all that these frames can follow lies before them
         back = np.arange(near, far + 1)
         cost = -TIGHTNESS * np.log(back / period) ** 2
-        places = np.arange(start, stop)[:, None] - back
-        values = np.where(places >= 0, total[places], -np.inf) + cost
+        first = furthest + start - far
+        values = earlier[first : first + stop - start, far - near :: -1] + cost
         best = np.argmax(values, axis=1)
         gain = values[np.arange(stop - start), best]
         follows = gain > 0.0

@@ -1,33 +1,42 @@
-"""Power spectra of a recording that comes in pieces, in blocks of a fixed number of frames."""
+"""What is made of the power spectra of a recording that comes in pieces, in blocks of frames."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+_AT_ONCE = 2**17  # samples under windows whose spectra are made at once: they stay in the cache
+
+Table = NDArray[np.float32]
+
 
 class PowerBlocks:
     """Cuts samples into blocks of centred frames, wherever the pieces that come in end.
 
-    n_fft, hop: of the short-time Fourier transform, in samples. block: frames to a block.
-    ahead: frames of the block before that are given again at the front (none at the start).
+    reduce: what becomes of the power spectra float32 [frames, n_fft // 2 + 1] of some frames,
+    float32 [frames, ...], each frame by itself. n_fft, hop: of the short-time Fourier transform,
+    in samples. block: frames to a block. ahead: frames of the block before that are given again
+    at the front (none at the start).
     """
 
-    def __init__(self, n_fft: int, hop: int, block: int, ahead: int = 0) -> None:
+    def __init__(
+        self, reduce: Callable[[Table], Table], n_fft: int, hop: int, block: int, ahead: int = 0
+    ) -> None:
+        self._reduce = reduce
         self._n_fft, self._hop, self._block, self._ahead = n_fft, hop, block, ahead
         self._held = np.zeros(n_fft // 2, np.float32)  # frames are centred: the first sees zeros
         self._again = 0  # frames at the front of _held that were given already
 
-    def add(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Each block that is now whole: (frames given again, power [frames, n_fft // 2 + 1])."""
+    def add(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, Table]]:
+        """Each block that is now whole: (frames given again, what was made of all frames)."""
         self._held = np.concatenate([self._held, samples.astype(np.float32, copy=False)])
         while len(self._held) >= self._reach(self._again + self._block):
             yield self._give(self._again + self._block)
 
-    def finish(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def finish(self) -> Iterator[tuple[int, Table]]:
         """What is left when all samples are in: 1 + n // hop frames in all."""
         self._held = np.pad(self._held, (0, self._n_fft // 2))
         frames = (len(self._held) - self._n_fft) // self._hop + 1
@@ -37,17 +46,23 @@ class PowerBlocks:
     def _reach(self, frames: int) -> int:
         return (frames - 1) * self._hop + self._n_fft
 
-    def _give(self, frames: int) -> tuple[int, NDArray[np.float32]]:
+    def _give(self, frames: int) -> tuple[int, Table]:
         again = self._again
-        power = self._power(self._held[: self._reach(frames)])
+        reduced = self._reduced(self._held[: self._reach(frames)])
         self._again = min(self._ahead, frames)
         self._held = self._held[(frames - self._again) * self._hop :].copy()
-        return again, power
+        return again, reduced
 
-    def _power(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """|STFT|² with a periodic Hann window; no padding."""
+    def _reduced(self, samples: Table) -> Table:
+        """Of |STFT|² with a periodic Hann window; no padding."""
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self._n_fft) / self._n_fft)
         frames = np.lib.stride_tricks.sliding_window_view(samples, self._n_fft)[:: self._hop]
-        spectrum = fft.rfft(frames * window.astype(np.float32), axis=1)
-        power: NDArray[np.float32] = spectrum.real**2 + spectrum.imag**2
-        return power
+        return np.concatenate(
+            [self._reduce(power) for power in self._powers(frames, window.astype(np.float32))]
+        )
+
+    def _powers(self, frames: Table, window: Table) -> Iterator[Table]:
+        some = max(1, _AT_ONCE // self._n_fft)
+        for first in range(0, len(frames), some):
+            spectrum = fft.rfft(frames[first : first + some] * window, axis=1)
+            yield spectrum.real**2 + spectrum.imag**2

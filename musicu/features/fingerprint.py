@@ -48,16 +48,16 @@ class FingerprintMeter:
     """Hears mono sound at 22,050 Hz in pieces of any size; keeps 1 kB a second of music."""
 
     def __init__(self) -> None:
-        self._blocks = PowerBlocks(N_FFT, HOP, _BLOCK)
+        self._blocks = PowerBlocks(_band_energies, N_FFT, HOP, _BLOCK)
         self._energies: list[NDArray[np.float32]] = []
 
     def hear(self, samples: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [n]."""
-        self._energies += [_band_energies(power) for _, power in self._blocks.add(samples)]
+        self._energies += [bands for _, bands in self._blocks.add(samples)]
 
     def finish(self) -> Fingerprint:
         """The fingerprint of all that was heard; without frames where that is under 0.5 s."""
-        self._energies += [_band_energies(power) for _, power in self._blocks.finish()]
+        self._energies += [bands for _, bands in self._blocks.finish()]
         return _fingerprint(np.concatenate(self._energies))
 
 

@@ -35,16 +35,16 @@ class OnsetStream:
     """Onset strength of mono sound at 22,050 Hz that comes in pieces of any size."""
 
     def __init__(self) -> None:
-        self._blocks = PowerBlocks(N_FFT, HOP, BLOCK, _LAG)
+        self._blocks = PowerBlocks(_mel, N_FFT, HOP, BLOCK, _LAG)
         self._parts: list[NDArray[np.float32]] = []
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """The next samples, float32 [n]."""
-        self._parts += [_rise(power)[again:] for again, power in self._blocks.add(samples)]
+        self._parts += [_rise(mel)[again:] for again, mel in self._blocks.add(samples)]
 
     def finish(self) -> NDArray[np.float32]:
         """Onset strength of all that was added, float32 [1 + n // 220, 6]; see `onset_bands`."""
-        self._parts += [_rise(power)[again:] for again, power in self._blocks.finish()]
+        self._parts += [_rise(mel)[again:] for again, mel in self._blocks.finish()]
         return np.concatenate(self._parts)
 
 
@@ -58,9 +58,14 @@ def onset_bands(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return stream.finish()
 
 
-def _rise(power: NDArray[np.float32]) -> NDArray[np.float32]:
+def _mel(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Power in mel bands, float32 [frames, 40]."""
+    bands: NDArray[np.float32] = (_weights() @ np.ascontiguousarray(power.T)).T
+    return bands
+
+
+def _rise(mel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean rise of the compressed mel bands over two frames, float32 [frames, 6]."""
-    mel = (_weights() @ np.ascontiguousarray(power.T)).T
     mean = mel.mean(axis=0, dtype=np.float64)
     if mean.max(initial=0.0) < _SILENCE:
         return np.zeros((len(mel), N_BANDS), np.float32)

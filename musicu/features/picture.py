@@ -61,14 +61,14 @@ class _Sketcher(Listener):
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         super().__init__(sample_rate, channels)
-        self._blocks = PowerBlocks(_N_FFT, _HOP, _BLOCK)
+        self._blocks = PowerBlocks(_mel, _N_FFT, _HOP, _BLOCK)
         self._mels: list[NDArray[np.float32]] = []
         self._extremes: list[NDArray[np.float32]] = []
         self._rest = np.empty(0, np.float32)
 
     def hear_mono(self, mono: NDArray[np.float32]) -> None:
         super().hear_mono(mono)
-        self._mels += [_mel(power) for _, power in self._blocks.add(mono)]
+        self._mels += [mel for _, mel in self._blocks.add(mono)]
         self._rest = np.concatenate([self._rest, mono])
         whole = len(self._rest) // _WAVE_STEP * _WAVE_STEP
         steps = self._rest[:whole].reshape(-1, _WAVE_STEP)
@@ -78,7 +78,7 @@ class _Sketcher(Listener):
 
     def picture(self, found: Descriptors) -> Picture:
         """The picture, once the recording is heard and described."""
-        self._mels += [_mel(power) for _, power in self._blocks.finish()]
+        self._mels += [mel for _, mel in self._blocks.finish()]
         mel = _columns(np.concatenate(self._mels), "mean").T
         loudest = max(float(mel.max()), 1e-10)
         decibels = 10.0 * np.log10(np.maximum(mel / loudest, 10.0 ** (-_RANGE_DB / 10.0)))

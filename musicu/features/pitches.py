@@ -33,16 +33,16 @@ class PitchStream:
     """Fine pitch classes of mono sound at 22,050 Hz that comes in pieces of any size."""
 
     def __init__(self) -> None:
-        self._blocks = PowerBlocks(N_FFT, HOP, BLOCK)
+        self._blocks = PowerBlocks(_fine, N_FFT, HOP, BLOCK)
         self._parts: list[NDArray[np.float32]] = []
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """The next samples, float32 [n]."""
-        self._parts += [_fine(power) for _, power in self._blocks.add(samples)]
+        self._parts += [fine for _, fine in self._blocks.add(samples)]
 
     def finish(self) -> NDArray[np.float32]:
         """Of all that was added, float32 [1 + n // 4096, 2, 120]; see `fine_pitches`."""
-        self._parts += [_fine(power) for _, power in self._blocks.finish()]
+        self._parts += [fine for _, fine in self._blocks.finish()]
         return np.concatenate(self._parts)
 
 
@@ -58,6 +58,7 @@ def fine_pitches(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _fine(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fine pitch classes float32 [frames, 2, 120] of power spectra."""
     first, last = _bins()
     log = np.log(power[:, first - 1 : last + 1] + np.float32(1e-20))
     inner = log[:, 1:-1]

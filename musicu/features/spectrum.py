@@ -23,6 +23,7 @@ LIMITS_HZ = (40.0, 10_000.0)
 OCTAVES_HZ = (100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0)
 _BLOCK = 1292  # frames, 30 s
 _N_MELS = 48
+_N_CURVES = 3  # power, centroid, flatness
 _QUIET = 1e-4  # of the recording's mean power: frames 40 dB under it do not count
 _SILENT = 1e-10  # mean square of the samples; -100 dBFS
 _TINY = 1e-12
@@ -49,21 +50,21 @@ class SpectrumMeter:
     """Hears mono sound at 22,050 Hz in pieces of any size."""
 
     def __init__(self) -> None:
-        self._blocks = PowerBlocks(N_FFT, HOP, _BLOCK)
+        self._blocks = PowerBlocks(_rows, N_FFT, HOP, _BLOCK)
         self._frames: list[NDArray[np.float32]] = []
         self._struck = 0.0
         self._total = 0.0
 
     def hear(self, samples: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [n]."""
-        for _, power in self._blocks.add(samples):
-            self._take(power)
+        for _, rows in self._blocks.add(samples):
+            self._take(rows)
 
     def finish(self) -> Spectrum:
         """The spectrum of all that was heard."""
-        for _, power in self._blocks.finish():
-            self._take(power)
-        level, centroid, flatness = np.concatenate(self._frames, axis=1).astype(np.float64)
+        for _, rows in self._blocks.finish():
+            self._take(rows)
+        level, centroid, flatness = np.concatenate(self._frames).T.astype(np.float64)
         mean = level.mean() if len(level) else 0.0
         if mean < _SILENT * N_FFT**2 * 3 / 16:  # |STFT|² of a Hann window, summed over bins
             return Spectrum(None, None, None)
@@ -75,11 +76,17 @@ class SpectrumMeter:
             percussive_share=self._struck / self._total if self._total else None,
         )
 
-    def _take(self, power: NDArray[np.float32]) -> None:
-        self._frames.append(np.stack([*_centroids(power), _flatness(power)]))
-        mel = (_mel_weights() @ np.ascontiguousarray(power.T)).T
+    def _take(self, rows: NDArray[np.float32]) -> None:
+        self._frames.append(rows[:, :_N_CURVES])
+        mel = rows[:, _N_CURVES:]
         self._struck += float((mel * percussive_share(mel)).sum(dtype=np.float64))
         self._total += float(mel.sum(dtype=np.float64))
+
+
+def _rows(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Power, centroid, flatness and mel bands of each frame, float32 [frames, 3 + 48]."""
+    mel = (_mel_weights() @ np.ascontiguousarray(power.T)).T
+    return np.column_stack([*_centroids(power), _flatness(power), mel])
 
 
 def _centroids(power: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -54,7 +54,11 @@ class StereoMeter:
         """Take in the next samples, [2, n], finite."""
         left, right = planes
         self._heard += len(left)
-        self._sums.add(np.stack([left, right, left * left, right * right, left * right]))
+        rows = np.empty((5, len(left)))
+        rows[0], rows[1] = left, right
+        for row, (one, other) in zip(rows[2:], ((0, 0), (1, 1), (0, 1)), strict=True):
+            np.multiply(rows[one], rows[other], out=row)
+        self._sums.add(rows)
 
     def stereo(self) -> Stereo:
         """The relation of what was heard so far."""

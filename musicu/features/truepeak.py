@@ -63,12 +63,11 @@ class PeakMeter:
         rows = -(-length // _RUN)
         highest = 0.0
         for tail, plane in zip(self._tail, planes, strict=True):
-            padding = np.zeros(rows * _RUN - length, np.float32)
+            padding = np.zeros((rows + 1) * _RUN - len(tail) - length, np.float32)
             whole = np.concatenate([tail, plane, padding])
             stretches = np.lib.stride_tricks.sliding_window_view(whole, _RUN + _TAPS - 1)[::_RUN]
-            loudest = np.maximum(stretches.max(axis=1), -stretches.min(axis=1))
             known = max(self.true_peak, highest)
-            rising = loudest * self._bound > known  # the others cannot reach it
+            rising = _loudest(whole) * self._bound > known  # the others cannot reach it
             if rising.any():
                 points = stretches[rising] @ _runs()
                 highest = max(highest, float(points.max()), -float(points.min()))
@@ -82,6 +81,14 @@ class PeakMeter:
     def finish(self) -> None:
         """Hear the silence after the end, where the wave may still rise."""
         self.hear(np.zeros((len(self._tail), _TAPS), np.float32))
+
+
+def _loudest(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The highest absolute value in each run and the one after it, float32 [runs - 1]."""
+    runs = np.abs(samples)
+    while len(runs) > len(samples) // _RUN:
+        runs = np.maximum(runs[::2], runs[1::2])  # quicker by far than a maximum over rows
+    return np.maximum(runs[:-1], runs[1:])
 
 
 def decibels(amplitude: float) -> float | None:
