@@ -12,7 +12,7 @@ from musicu.audio import read_audio
 from musicu.embeddings.cards import SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import ModelError
-from musicu.features.frames import spectrograms
+from musicu.features.powers import spectrograms
 from musicu.records import Audio
 
 NAME = "musicu-audio-v1"
@@ -95,10 +95,10 @@ def _cosine_of_torch(embedder: Embedder, audio: Audio) -> float:
 
     assert isinstance(embedder, AudioEmbedder)
     encoder = load_encoder(embedder.card.folder)
-    powers = spectrograms(audio)
+    spectra = spectrograms(audio)
     with torch.no_grad():
-        chunks = encoder.network.features(torch.from_numpy(embedder.hear(powers))).numpy()
-    return float(encoder.finish.apply(summarise(chunks)) @ embedder.learned(powers))
+        chunks = encoder.network.features(torch.from_numpy(embedder.hear(spectra))).numpy()
+    return float(encoder.finish.apply(summarise(chunks)) @ embedder.learned(spectra))
 
 
 def test_onnx_equals_pytorch_on_made_music(embedder: Embedder) -> None:

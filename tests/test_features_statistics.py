@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from musicu.features import dynamics, rhythm, timbre, tonal, waveform
-from musicu.features.frames import FRAME_RATE, HOP, N_FFT, N_MELS, SAMPLE_RATE, read_frames
+from musicu.features.frames import FRAME_RATE, N_CEPSTRA, cepstra, note_salience, read_frames
 from musicu.features.mel import hz_to_mel, power_spectrogram
+from musicu.features.powers import HOP, N_BINS, N_FFT, N_MELS, SAMPLE_RATE, spectrograms
 from musicu.features.statistics import track_statistics
 from musicu.records import Audio
 
@@ -38,7 +40,7 @@ def noise(seconds=4.0):
 def test_centroid_of_a_sine_is_its_own_band(hz):
     low, high, at = hz_to_mel(np.array([40.0, 7800.0, hz]))
     expected = (at - low) / (high - low) * (N_MELS + 1) - 1
-    centroid = timbre.spectral_moments(frames_of(sine(hz)).whole("mel"))[:, 0]
+    centroid = timbre.spectral_moments(frames_of(sine(hz)).whole.power)[0]
     assert np.abs(centroid - expected).max() < 0.6
 
 
@@ -87,8 +89,8 @@ def test_a_fifth_shows_as_seven_semitones():
 
 
 def test_pitch_classes_count_from_e():
-    shares = tonal.chroma(tonal.note_salience(frames_of(sine(440.0)).whole("notes")))
-    assert (shares.argmax(axis=1) == 5).all()  # E F F# G G# A
+    shares = tonal.chroma(frames_of(sine(440.0)).whole.salience)
+    assert (shares.argmax(axis=0) == 5).all()  # E F F# G G# A
 
 
 def test_clicks_are_percussive_and_tones_are_not():
@@ -124,21 +126,75 @@ def test_constant_offset_is_not_heard():
 def test_frames_lie_wholly_inside_their_window():
     samples = noise(2.0).astype(np.float32)
     alone = frames_of(samples)
-    assert len(alone.whole("mel")) == (len(samples) - N_FFT) // HOP + 1
-    power = power_spectrogram(samples, N_FFT, HOP)
-    assert np.isfinite(power).all()
+    assert alone.whole.mel.shape[1] == (len(samples) - N_FFT) // HOP + 1
     edges = (0, len(samples), 2 * len(samples))
     twice = Audio(np.concatenate([samples, samples]), SAMPLE_RATE, edges, (0.0, 5.0), 7.0)
-    first, second = read_frames(twice).windows
-    assert np.array_equal(first.mel, second.mel)
-    assert np.allclose(first.mel, alone.windows[0].mel, atol=1e-5)
+    both = read_frames(twice)
+    first, second = both.windows(both.whole.mel)
+    assert np.array_equal(first, second)
+    assert np.allclose(first, alone.whole.mel, atol=1e-5)
+
+
+def test_power_equals_that_of_centred_frames():
+    samples = noise(2.0).astype(np.float32)
+    (power,) = spectrograms(Audio.of(samples, SAMPLE_RATE))
+    centred = power_spectrogram(samples, N_FFT, HOP, N_BINS)
+    assert np.allclose(power.T, centred[2 : 2 + power.shape[1]], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("lag", [1, 3, 8, 40])
+def test_changes_never_straddle_windows(lag):
+    lengths = (2100, 60_000, 40_000, 2100)
+    samples = noise(6.0).astype(np.float32)[: sum(lengths)]
+    edges = tuple(np.cumsum([0, *lengths]).tolist())
+    frames = read_frames(Audio(samples, SAMPLE_RATE, edges, (0.0, 1.0, 5.0, 9.0), 9.5))
+    mel = frames.windows(frames.whole.mel)
+    expected = [w[:, lag:] - w[:, :-lag] for w in mel if w.shape[1] > lag]
+    assert np.array_equal(frames.changes(frames.whole.mel, lag), np.concatenate(expected, axis=1))
+
+
+def test_changes_of_too_short_a_window_are_nothing():
+    frames = frames_of(noise(0.3))
+    assert np.array_equal(frames.changes(frames.whole.mel, 50), np.zeros((N_MELS, 1)))
+
+
+@pytest.mark.parametrize("width", [3, 5, 9, 17])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("shape", [(48, 174), (12, 5), (3, 1)])
+def test_running_median_is_scipys(width, axis, shape):
+    values = np.random.default_rng(2).integers(0, 40, shape).astype(np.float32)
+    size = [1, 1]
+    size[axis] = width
+    expected = ndimage.median_filter(values, size, mode="reflect")
+    assert np.array_equal(dynamics.running_median(values, width, axis), expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 100])
+def test_quantiles_are_numpys(count):
+    values = np.random.default_rng(4).normal(size=(3, count)).astype(np.float32)
+    shares = (0.0, 0.1, 0.5, 0.98, 1.0)
+    expected = np.quantile(values.astype(np.float64), shares, axis=1)
+    assert np.allclose(timbre.quantiles(values, shares), expected, atol=1e-7)
+
+
+def test_intervals_around_the_octave_are_circular():
+    shares = np.random.default_rng(5).random((12, 30)).astype(np.float32)
+    found = tonal.around_the_octave(timbre.products(shares))
+    rolled = [(shares * np.roll(shares, step, axis=0)).sum(axis=0).mean() for step in range(12)]
+    assert np.allclose(found, rolled, rtol=1e-5)
+
+
+def test_salience_is_what_stands_out_of_five_notes():
+    notes = np.random.default_rng(6).normal(size=(48, 9)).astype(np.float32)
+    around = ndimage.uniform_filter1d(notes.astype(np.float64), 5, axis=0)
+    assert np.allclose(note_salience(notes), np.maximum(notes - around, 0.0), atol=1e-6)
 
 
 def test_cepstra_equal_librosas():
     librosa = pytest.importorskip("librosa", reason="librosa serves as the oracle for cepstra")
-    mel = np.random.default_rng(1).uniform(-5, 0, (50, N_MELS)).astype(np.float32)
-    expected = librosa.feature.mfcc(S=10.0 * mel.T, n_mfcc=timbre.N_CEPSTRA)
-    assert np.allclose(10.0 * timbre.cepstra(mel), expected.T, atol=1e-4)
+    mel = np.random.default_rng(1).uniform(-5, 0, (N_MELS, 50)).astype(np.float32)
+    expected = librosa.feature.mfcc(S=10.0 * mel, n_mfcc=N_CEPSTRA)
+    assert np.allclose(10.0 * cepstra(mel), expected, atol=1e-4)
 
 
 def test_mel_power_equals_librosas():
@@ -147,9 +203,9 @@ def test_mel_power_equals_librosas():
     expected = librosa.feature.melspectrogram(
         y=samples, sr=SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS, fmin=40.0,
         fmax=7800.0, center=False,
-    ).T  # fmt: skip
+    )  # fmt: skip
     expected = np.log10(np.maximum(expected / expected.mean(), 1e-6))
-    assert np.abs(frames_of(samples).whole("mel") - expected).max() < 1e-3
+    assert np.abs(frames_of(samples).whole.mel - expected).max() < 1e-3
 
 
 def test_crest_and_kurtosis_of_a_sine_and_of_noise():

@@ -26,7 +26,7 @@ from musicu.embeddings.stats import (
     project_blocks,
 )
 from musicu.errors import SourceError
-from musicu.features.frames import SAMPLE_RATE
+from musicu.features.powers import SAMPLE_RATE
 from musicu.features.statistics import track_statistics
 from musicu.records import Audio, Windows
 

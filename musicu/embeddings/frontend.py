@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from musicu.features import frames
-from musicu.features.mel import mel_filterbank, power_spectrogram
+from musicu.features import powers
+from musicu.features.mel import mel_filterbank
+from musicu.records import Audio
 
-SAMPLE_RATE = frames.SAMPLE_RATE
-N_FFT = frames.N_FFT
-HOP = 2 * frames.HOP  # half a frame: inner frames of a cut equal those of the whole recording
+SAMPLE_RATE = powers.SAMPLE_RATE
+N_FFT = powers.N_FFT
+HOP = 2 * powers.HOP  # half a frame: inner frames of a cut equal those of the whole recording
 N_MELS = 80
 LOW_HZ = 40.0
 HIGH_HZ = 7_500.0  # below what low-rate codecs take away
@@ -33,24 +34,21 @@ def mel_power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     samples: float32 [n], any length. Frames are 93 ms long and 46 ms apart, and lie wholly
     inside the sound: `n // 1024 - 1` of them; a sound under 93 ms gives one frame, padded.
     """
-    if len(samples) < N_FFT:
-        samples = np.pad(samples, (0, N_FFT - len(samples)))
-    return mel_bands(power_spectrogram(samples, N_FFT, HOP)[1 : len(samples) // HOP])
+    spectra = powers.spectrograms(Audio.of(samples, SAMPLE_RATE))
+    return mel_bands(spectra[0])
 
 
 def mel_bands(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mel power float32 [frames, 80] of a power spectrogram float32 [frames, 726 or more]."""
+    """Mel power float32 [frames, 80] of every second frame of a `powers.spectrograms` window."""
     # a sparse product and not BLAS, whose sums may depend on the number of threads
-    bands: NDArray[np.float32] = (
-        _mel_weights() @ np.ascontiguousarray(power[:, : frames.N_BINS].T)
-    ).T
+    bands: NDArray[np.float32] = (_mel_weights() @ power[:, ::2]).T
     return bands
 
 
 @lru_cache(maxsize=1)
 def _mel_weights() -> sparse.csr_matrix:
     filters = mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, LOW_HZ, HIGH_HZ)
-    return sparse.csr_matrix(filters[:, : frames.N_BINS])
+    return sparse.csr_matrix(filters[:, : powers.N_BINS])
 
 
 def level_free_log(power: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -61,8 +59,11 @@ def level_free_log(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     mean = power.mean(axis=(-2, -1), keepdims=True, dtype=np.float64)
     relative = power / np.maximum(mean, _SILENCE).astype(np.float32)
-    logs: NDArray[np.float32] = (np.log10(relative + np.float32(FLOOR)) - CENTRE) / SPREAD
-    return logs.astype(np.float32, copy=False)
+    relative += np.float32(FLOOR)
+    logs: NDArray[np.float32] = np.log(relative, out=relative)
+    logs *= np.float32(1.0 / np.log(10.0) / SPREAD)  # NumPy has no quick log10
+    logs -= np.float32(CENTRE / SPREAD)
+    return logs
 
 
 def cut_chunks(power: NDArray[np.float32], frames: int, hop: int) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import ModelError
-from musicu.features.frames import SAMPLE_RATE
+from musicu.features.powers import SAMPLE_RATE
 from musicu.features.statistics import BLOCKS, track_statistics
 from musicu.records import Audio
 
@@ -67,13 +67,13 @@ class StatsEmbedder(Embedder):
 
 
 def flat_statistics(
-    audio: Audio, powers: list[NDArray[np.float32]] | None = None
+    audio: Audio, spectra: list[NDArray[np.float32]] | None = None
 ) -> NDArray[np.float64]:
     """The statistics of a recording as one row, float64 [S], block after block.
 
-    powers: its `frames.spectrograms`, where they are at hand.
+    spectra: its `powers.spectrograms`, where they are at hand.
     """
-    blocks = track_statistics(audio, powers).values()
+    blocks = track_statistics(audio, spectra).values()
     return np.concatenate([values for groups in blocks for values in groups.values()])
 
 

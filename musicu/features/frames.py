@@ -2,144 +2,140 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import fft
 
-from musicu.features.mel import mel_filterbank, power_spectrogram
+from musicu.features import powers
+from musicu.features.powers import HOP, N_MELS, N_NOTES, N_OCTAVES, SAMPLE_RATE, spectrograms
 from musicu.records import Audio
 
-SAMPLE_RATE = 22050
-N_FFT = 2048
-HOP = 512
 FRAME_RATE = SAMPLE_RATE / HOP
-N_BINS = 726  # up to 7,806 Hz: nothing here hears further
-N_MELS = 48
-MEL_LIMITS = (40.0, 7800.0)  # above, low-rate codecs invent
-LOWEST_NOTE = 52  # MIDI: E3, 165 Hz; below it a bin is wider than a semitone
-N_NOTES = 48
-OCTAVES_HZ = (40.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 5000.0, 7800.0)
+N_CEPSTRA = 20
 FLOOR = -6.0  # 60 dB under the recording's mean power: what lies deeper is the codec's
 QUIET = -4.0  # frames 40 dB under it say nothing of the timbre
-_PER_DECADE = np.float32(1.0 / np.log(10.0))
-_TINY = 1e-20  # of power; far below a 24-bit recording's last bit
+PER_DECADE = np.float32(1.0 / np.log(10.0))  # NumPy has no quick log10
+_TINY = 1e-20  # of mean power; digital silence lies under it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectra:
-    """The frames of one window; logarithms are to base 10, of power relative to the recording's.
+    """Frames, of a window or of several; logarithms are to base 10, relative to the recording.
 
-    mel: float32 [frames, 48]; notes: float32 [frames, 48], semitones upwards from E3.
-    flatness, peak: float32 [frames, 8], the log of the geometric mean and of the maximum over
-    the arithmetic mean, in eight bands of about an octave.
-    loudness: float32 [frames].
+    Every field is float32 [numbers, frames]: what is done along time is done quickly.
+
+    power: 48 mel bands, the recording's mean being 1. mel: their logarithms.
+    cepstra: 20, of `mel`.
+    salience: how far each of 48 semitones upwards from E3 stands out of its neighbours, at
+    least 0.
+    flatness, peak: the log of the geometric mean and of the maximum over the arithmetic mean, in
+    eight bands of about an octave.
+    loudness: one row.
     """
 
+    power: NDArray[np.float32]
     mel: NDArray[np.float32]
-    notes: NDArray[np.float32]
+    cepstra: NDArray[np.float32]
+    salience: NDArray[np.float32]
     flatness: NDArray[np.float32]
     peak: NDArray[np.float32]
     loudness: NDArray[np.float32]
 
+    def at(self, frames: slice | NDArray[np.bool_]) -> Spectra:
+        """Some of the frames."""
+        return Spectra(*(getattr(self, field.name)[:, frames] for field in fields(self)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
-    """A recording's frames: one `Spectra` per window; no frame straddles two windows."""
+    """A recording's frames, those of its windows end to end; none straddles two windows.
+
+    edges: where in `whole` the windows begin, and the end.
+    active: the frames that sound, less than 40 dB below the recording's mean.
+    """
 
     audio: Audio
-    windows: tuple[Spectra, ...]
+    edges: tuple[int, ...]
+    whole: Spectra
+    active: Spectra
 
-    def whole(self, name: str) -> NDArray[np.float32]:
-        """One field of all windows end to end."""
-        return np.concatenate([getattr(window, name) for window in self.windows])
+    def windows(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Views [..., frames of the window] of values [..., frames], a window each."""
+        return [values[..., a:b] for a, b in pairwise(self.edges)]
 
-    def active(self, name: str) -> NDArray[np.float32]:
-        """One field of the frames that sound: less than 40 dB below the recording's mean."""
-        sounding = self.whole("loudness") > QUIET
-        return self.whole(name)[sounding]
+    def changes(self, values: NDArray[np.float32], lag: int) -> NDArray[np.float32]:
+        """value(t + lag) - value(t) inside each window, float32 [rows, ...].
 
-
-def spectrograms(audio: Audio) -> list[NDArray[np.float32]]:
-    """Power of every window of a recording at 22,050 Hz, each float32 [frames, 726].
-
-    Frames are 93 ms long, 43 a second, and lie wholly inside their window.
-    """
-    windows = [window for window in audio.windows() if len(window)]
-    return [_inner_power(window) for window in windows or [np.zeros(N_FFT, np.float32)]]
+        One column of zeros where no window is long enough.
+        """
+        change = values[:, lag:] - values[:, :-lag]
+        inside = np.ones(change.shape[1], bool)
+        for edge in self.edges[1:-1]:
+            inside[max(0, edge - lag) : edge] = False
+        change = change if inside.all() else change[:, inside]
+        return change if change.shape[1] else np.zeros((len(values), 1), np.float32)
 
 
-def read_frames(audio: Audio, powers: list[NDArray[np.float32]] | None = None) -> Frames:
+def read_frames(audio: Audio, spectra: list[NDArray[np.float32]] | None = None) -> Frames:
     """The frames of a recording at 22,050 Hz, from its `spectrograms` where they are at hand.
 
     The mean power of the recording is 1 afterwards, so that its level has no influence. Digital
     silence becomes three seconds of a flat spectrum.
     """
-    reduced = [_reduced(power) for power in powers or spectrograms(audio)]
-    mean = np.concatenate([mel for mel, *_ in reduced]).mean(dtype=np.float64)
-    scale = np.float32(1.0 / max(float(mean), _TINY))
-    silent = float(mean) <= _TINY
-    if silent:
-        reduced = [_reduced(_inner_power(np.zeros(3 * SAMPLE_RATE, np.float32)))]
-    return Frames(audio, tuple(_relative(powers, scale, silent) for powers in reduced))
+    windows = spectra or spectrograms(audio)
+    sums = np.concatenate([powers.band_sums(power) for power in windows], axis=1)
+    mean = float(sums[:N_MELS].mean(dtype=np.float64))
+    if mean <= _TINY:
+        count = (3 * SAMPLE_RATE - powers.N_FFT) // HOP + 1
+        windows = [np.zeros((powers.N_BINS, count), np.float32)]
+        sums, mean = np.ones((N_MELS + N_NOTES + N_OCTAVES, count), np.float32), 1.0
+        sums[N_MELS + N_NOTES :] = 0.0
+    shapes = np.concatenate([powers.octave_shapes(power) for power in windows], axis=1)
+    whole = _relative(sums, shapes, np.float32(1.0 / mean))
+    sounding = whole.loudness[0] > QUIET
+    active = whole if sounding.all() else whole.at(sounding)
+    edges = np.cumsum([0, *(power.shape[1] for power in windows)])
+    return Frames(audio, tuple(edges.tolist()), whole, active)
 
 
-_Powers = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+def _relative(sums: NDArray[np.float32], shapes: NDArray[np.float32], scale: np.float32) -> Spectra:
+    """Sums and shapes of `powers` as logarithms relative to the recording's mean."""
+    floored = np.maximum(sums[: N_MELS + N_NOTES] * scale, np.float32(10.0**FLOOR))
+    logs = _log10(floored)
+    power, mel = floored[:N_MELS], logs[:N_MELS]
+    octaves = _log10(sums[N_MELS + N_NOTES :] + powers.TINY)
+    peak = _log10(shapes[:N_OCTAVES] + powers.TINY) - octaves
+    flatness = np.maximum(shapes[N_OCTAVES:] * PER_DECADE - octaves, np.float32(-4.0))
+    loudness = _log10(power.mean(axis=0, keepdims=True))
+    return Spectra(power, mel, cepstra(mel), note_salience(logs[N_MELS:]), flatness, peak, loudness)
 
 
-def _inner_power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Power of the frames that lie wholly inside a window, float32 [frames, 726]."""
-    if len(samples) < N_FFT:
-        samples = np.pad(samples, (0, N_FFT - len(samples)))
-    edge = N_FFT // 2 // HOP
-    # centred frames at both ends see the padding: only those wholly inside are kept
-    inside = slice(edge, (len(samples) - N_FFT // 2) // HOP + 1)
-    return power_spectrogram(samples, N_FFT, HOP, N_BINS)[inside]
+def _log10(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    logs: NDArray[np.float32] = np.log(values)
+    logs *= PER_DECADE
+    return logs
 
 
-def _reduced(power: NDArray[np.float32]) -> _Powers:
-    """Mel and note power, and flatness and peak of the octave bands, of one window."""
-    columns = np.ascontiguousarray(power.T)
-    # sparse products and not BLAS, whose sums may depend on the number of threads
-    mel, notes = ((weights @ columns).T for weights in (_mel_weights(), _note_weights()))
-    return mel, notes, *_octaves(power)
+def cepstra(mel: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Mel-frequency cepstral coefficients of log10 mel powers [48, frames], float32 [20, frames].
+
+    librosa's are these times 10, with power in decibels.
+    """
+    coefficients = fft.dct(mel.astype(np.float32, copy=False), axis=0, norm="ortho")
+    return np.asarray(coefficients[:N_CEPSTRA])
 
 
-def _octaves(power: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Flatness and peak of the octave bands, float32 [frames, 8] each."""
-    bounds = np.ceil(np.array(OCTAVES_HZ) * N_FFT / SAMPLE_RATE).astype(int)
-    power = power[:, : bounds[-1]] + np.float32(_TINY)
-    widths = np.diff(bounds).astype(np.float32)
-    mean = np.log10(np.add.reduceat(power, bounds[:-1], axis=1) / widths)
-    peak = np.log10(np.maximum.reduceat(power, bounds[:-1], axis=1)) - mean
-    logs = np.log(power)  # NumPy has no quick log10
-    flatness = np.add.reduceat(logs, bounds[:-1], axis=1) * _PER_DECADE / widths - mean
-    return np.maximum(flatness, np.float32(-4.0)), peak
-
-
-def _relative(powers: _Powers, scale: np.float32, silent: bool) -> Spectra:
-    """Powers of a window as logarithms relative to the recording's mean."""
-    mel, notes, flatness, peak = powers
-    if silent:
-        mel, notes, scale = np.ones_like(mel), np.ones_like(notes), np.float32(1.0)
-    floor = np.float32(10.0**FLOOR)
-    mel = np.maximum(mel * scale, floor)
-    notes = np.log10(np.maximum(notes * scale, floor))
-    return Spectra(np.log10(mel), notes, flatness, peak, np.log10(mel.mean(axis=1)))
-
-
-@lru_cache(maxsize=1)
-def _mel_weights() -> sparse.csr_matrix:
-    return sparse.csr_matrix(mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, *MEL_LIMITS)[:, :N_BINS])
-
-
-@lru_cache(maxsize=1)
-def _note_weights() -> sparse.csr_matrix:
-    """Bell-shaped filters a third of a semitone wide, or half a bin where that is wider."""
-    bins = np.arange(N_BINS) * SAMPLE_RATE / N_FFT
-    notes = 440.0 * 2.0 ** ((np.arange(LOWEST_NOTE, LOWEST_NOTE + N_NOTES) - 69) / 12.0)
-    width = np.maximum(notes * (2.0 ** (0.35 / 12.0) - 1.0), 0.5 * SAMPLE_RATE / N_FFT)
-    bells = np.exp(-0.5 * ((bins - notes[:, None]) / width[:, None]) ** 2)
-    return sparse.csr_matrix(np.where(bells > 1e-3, bells, 0.0).astype(np.float32))
+def note_salience(notes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far log10 powers of notes stand out of the five around, float32 [48, frames], >= 0."""
+    padded = np.concatenate([notes[1::-1], notes, notes[:-3:-1]])
+    around = padded[:-4] + padded[1:-3]
+    for start in (2, 3, 4):
+        around += padded[start : start + len(notes)]
+    around *= np.float32(-0.2)
+    around += notes
+    salience: NDArray[np.float32] = np.maximum(around, 0.0, out=around)
+    return salience

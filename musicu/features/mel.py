@@ -49,7 +49,7 @@ def mel_filterbank(
 
 
 @lru_cache(maxsize=16)
-def _hann(n: int) -> NDArray[np.float32]:
+def hann(n: int) -> NDArray[np.float32]:
     """A periodic Hann window, float32 [n]."""
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
     window.flags.writeable = False
@@ -66,6 +66,6 @@ def power_spectrogram(
     """
     padded = np.pad(samples.astype(np.float32, copy=False), n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    spectrum = fft.rfft(frames * _hann(n_fft), axis=1)[:, :bins]
+    spectrum = fft.rfft(frames * hann(n_fft), axis=1)[:, :bins]
     power: NDArray[np.float32] = spectrum.real**2 + spectrum.imag**2
     return power

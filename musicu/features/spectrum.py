@@ -78,7 +78,7 @@ class SpectrumMeter:
 
     def _take(self, rows: NDArray[np.float32]) -> None:
         self._frames.append(rows[:, :_N_CURVES])
-        mel = rows[:, _N_CURVES:]
+        mel = np.ascontiguousarray(rows[:, _N_CURVES:].T)
         self._struck += float((mel * percussive_share(mel)).sum(dtype=np.float64))
         self._total += float(mel.sum(dtype=np.float64))
 

@@ -38,13 +38,13 @@ BLOCKS: dict[str, tuple[Callable[[Frames], Statistics], ...]] = {
 
 
 def track_statistics(
-    audio: Audio, powers: list[NDArray[np.float32]] | None = None
+    audio: Audio, spectra: list[NDArray[np.float32]] | None = None
 ) -> dict[str, Statistics]:
     """The statistics of a recording at 22,050 Hz: block → group → float64 [n], always finite.
 
-    powers: its `frames.spectrograms`, where they are at hand.
+    spectra: its `powers.spectrograms`, where they are at hand.
     """
-    frames = read_frames(audio, powers)
+    frames = read_frames(audio, spectra)
     found: dict[str, Statistics] = {}
     for block, makers in BLOCKS.items():
         found[block] = {name: v for make in makers for name, v in make(frames).items()}

@@ -7,116 +7,134 @@ Widmer & Pohle, "Fusing block-level features for music similarity estimation" (D
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from musicu.features.frames import N_MELS, Frames
 
 Statistics = dict[str, NDArray[np.float64]]
-N_CEPSTRA = 20
 _LAGS = (1, 4)  # frames to either side: 46 and 186 ms from end to end
 
 
-def cepstra(mel: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Mel-frequency cepstral coefficients of log10 mel powers, float64 [frames, 20].
+def quantiles(values: NDArray[np.float32], shares: tuple[float, ...]) -> NDArray[np.float64]:
+    """As `np.quantile` along the last axis: float64 [shares, ...] of [..., n], n at least 1."""
+    ordered = np.sort(values, axis=-1)
+    places = np.array(shares) * (values.shape[-1] - 1)
+    low = places.astype(np.int64)
+    high = np.minimum(low + 1, values.shape[-1] - 1)
+    below, above = (np.moveaxis(ordered[..., i], -1, 0).astype(np.float64) for i in (low, high))
+    part = (places - low).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.asarray(below + part * (above - below))
 
-    librosa's are these times 10, with power in decibels.
-    """
-    coefficients = fft.dct(mel.astype(np.float64), axis=1, norm="ortho")
-    return np.asarray(coefficients[:, :N_CEPSTRA])
+
+def mean(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Along the last axis."""
+    return np.asarray(values.mean(axis=-1), np.float64)
+
+
+def deviation(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Standard deviation along the last axis."""
+    return np.asarray(values.std(axis=-1), np.float64)
 
 
 def colour(frames: Frames) -> Statistics:
     """The average spectrum: mel bands at their mean and their quantiles, and its cepstrum."""
-    mel = frames.active("mel").astype(np.float64)
-    loudness = frames.active("loudness").mean(dtype=np.float64)
+    mel = frames.active.mel
+    bands = mean(mel)
+    levels = quantiles(mel, (0.1, 0.5, 0.9)) - mean(frames.active.loudness)
     return {
-        "cepstrum": cepstra(mel)[:, 1:].mean(axis=0),
-        "bands": (mel - mel.mean(axis=1, keepdims=True)).mean(axis=0),
-        "band_quantiles": (np.quantile(mel, (0.1, 0.5, 0.9), axis=0) - loudness).ravel(),
+        "cepstrum": mean(frames.active.cepstra[1:]),
+        "bands": bands - bands.mean(),
+        "band_quantiles": levels.ravel(),
     }
 
 
 def spread(frames: Frames) -> Statistics:
     """How far bands and cepstra wander."""
-    mel = frames.active("mel").astype(np.float64)
-    low, high = np.quantile(mel, (0.1, 0.9), axis=0)
+    mel = frames.active.mel
+    low, high = quantiles(mel, (0.1, 0.9))
     return {
-        "cepstrum_spread": np.log(cepstra(mel).std(axis=0) + 0.05),
-        "band_spread": np.log(mel.std(axis=0) + 0.05),
+        "cepstrum_spread": np.log(deviation(frames.active.cepstra) + 0.05),
+        "band_spread": np.log(deviation(mel) + 0.05),
         "band_range": high - low,
     }
 
 
 def togetherness(frames: Frames) -> Statistics:
     """Which cepstra and which bands rise together: correlations, each in [-1, 1]."""
-    mel = frames.active("mel").astype(np.float64)
+    bands = frames.active.mel.reshape(12, 4, -1).mean(axis=1)
     return {
-        "cepstrum_correlations": _correlations(cepstra(mel)[:, :13]),
-        "band_correlations": _correlations(mel.reshape(len(mel), 12, 4).mean(axis=2)),
+        "cepstrum_correlations": _correlations(frames.active.cepstra[:13]),
+        "band_correlations": _correlations(bands),
     }
 
 
-def _correlations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _correlations(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """The upper triangle of the correlation matrix; spreads near nothing count as nothing."""
-    centred = values - values.mean(axis=0)
-    covariance = np.einsum("ti,tj->ij", centred, centred) / len(values)
-    deviation = np.sqrt(np.diag(covariance)) + 0.05
-    correlations = covariance / np.outer(deviation, deviation)
+    covariance = products(values - values.mean(axis=1, keepdims=True))
+    spreads = np.sqrt(np.diag(covariance)) + 0.05
+    correlations = covariance / np.outer(spreads, spreads)
     return np.asarray(correlations[np.triu_indices(len(correlations), 1)])
+
+
+def products(
+    values: NDArray[np.float32], others: NDArray[np.float32] | None = None
+) -> NDArray[np.float64]:
+    """Means over time of the products of every row with every row, float64 [rows, rows]."""
+    others = values if others is None else others
+    # einsum and not BLAS: the same bits whatever the number of threads
+    return np.einsum("it,jt->ij", values, others).astype(np.float64) / values.shape[1]
 
 
 def movement(frames: Frames) -> Statistics:
     """How quickly cepstra change, and how strongly bands rise."""
     found: Statistics = {}
     for lag in _LAGS:
-        change = _differences([cepstra(w.mel) for w in frames.windows], 2 * lag)
-        found[f"cepstrum_change_{lag}"] = np.log(np.abs(change).mean(axis=0) + 0.02)
-    rises = np.maximum(_differences([w.mel for w in frames.windows], 3), 0.0)
-    pairs = rises.reshape(len(rises), N_MELS // 2, 2).mean(axis=2)
-    found["rise_peaks"] = np.log(np.quantile(pairs, 0.9, axis=0) + 0.02)
-    found["rise_means"] = np.log(pairs.mean(axis=0) + 0.01)
+        change = frames.changes(frames.whole.cepstra, 2 * lag)
+        found[f"cepstrum_change_{lag}"] = np.log(mean(np.abs(change)) + 0.02)
+    rises = np.maximum(frames.changes(frames.whole.mel, 3), 0.0)
+    pairs = rises.reshape(N_MELS // 2, 2, -1).mean(axis=1)
+    found["rise_peaks"] = np.log(quantiles(pairs, (0.9,))[0] + 0.02)
+    found["rise_means"] = np.log(mean(pairs) + 0.01)
     return found
-
-
-def _differences(windows: list[NDArray[np.floating[Any]]], lag: int) -> NDArray[np.float64]:
-    """value(t + lag) - value(t) inside each window; one row of zeros where none is long enough."""
-    changes = [w[lag:] - w[:-lag] for w in windows if len(w) > lag]
-    return np.concatenate(changes or [np.zeros((1, windows[0].shape[1]))]).astype(np.float64)
 
 
 def tonality(frames: Frames) -> Statistics:
     """Tone or noise: flatness and peaks of octave bands, and moments of the mel spectrum."""
-    flatness = frames.active("flatness").astype(np.float64)
-    peak = frames.active("peak").astype(np.float64)
+    flatness, peak = frames.active.flatness, frames.active.peak
     return {
-        "flatness": flatness.mean(axis=0),
-        "flatness_spread": np.log(flatness.std(axis=0) + 0.05),
-        "flatness_quantiles": np.quantile(flatness, (0.1, 0.9), axis=0).ravel(),
-        "peak": peak.mean(axis=0),
-        "peak_spread": np.log(peak.std(axis=0) + 0.05),
-        "moments": _moment_statistics(spectral_moments(frames.active("mel"))),
+        "flatness": mean(flatness),
+        "flatness_spread": np.log(deviation(flatness) + 0.05),
+        "flatness_quantiles": quantiles(flatness, (0.1, 0.9)).ravel(),
+        "peak": mean(peak),
+        "peak_spread": np.log(deviation(peak) + 0.05),
+        "moments": _moment_statistics(spectral_moments(frames.active.power)),
     }
 
 
-def spectral_moments(mel: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Centroid, spread, 85 % and 50 % rolloff in mel bands, and entropy, float64 [frames, 5]."""
-    power = 10.0 ** mel.astype(np.float64)
-    share = power / power.sum(axis=1, keepdims=True)
-    band = np.arange(mel.shape[1], dtype=np.float64)
-    centroid = (share * band).sum(axis=1)
-    variance = (share * band**2).sum(axis=1) - centroid**2
-    below = share.cumsum(axis=1)
-    rolloff = [(below < part).sum(axis=1) for part in (0.85, 0.5)]
-    entropy = -(share * np.log(share + 1e-9)).sum(axis=1)
-    return np.stack([centroid, np.sqrt(np.maximum(variance, 0.0)), *rolloff, entropy], axis=1)
+def spectral_moments(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centroid, spread, 85 % and 50 % rolloff in mel bands, and entropy, float32 [5, frames]."""
+    share = power / power.sum(axis=0)
+    middle = np.float32((len(power) - 1) / 2)  # squares of small numbers keep more digits
+    band = (np.arange(len(power), dtype=np.float32) - middle)[:, None]
+    weighted = share * band
+    centroid = weighted.sum(axis=0)
+    variance = (weighted * band).sum(axis=0) - centroid**2
+    below = share.cumsum(axis=0)
+    rolloff = [count_marked(below < np.float32(part)) for part in (0.85, 0.5)]
+    entropy = -(share * np.log(share + np.float32(1e-9))).sum(axis=0)
+    spread_ = np.sqrt(np.maximum(variance, 0.0))
+    return np.stack([centroid + middle, spread_, *rolloff, entropy]).astype(np.float32)
 
 
-def _moment_statistics(moments: NDArray[np.float64]) -> NDArray[np.float64]:
+def count_marked(marks: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """How many of up to 127 rows are marked."""
+    count: NDArray[np.int8] = np.add.reduce(marks.view(np.int8), axis=0, dtype=np.int8)
+    return count
+
+
+def _moment_statistics(moments: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean, deviation, step from frame to frame, and two quantiles of each moment."""
-    step = np.abs(np.diff(moments, axis=0, prepend=moments[:1])).mean(axis=0)
-    low, high = np.quantile(moments, (0.1, 0.9), axis=0)
-    return np.concatenate([moments.mean(axis=0), moments.std(axis=0), step, low, high])
+    step = np.abs(np.diff(moments, prepend=moments[:, :1]))
+    low, high = quantiles(moments, (0.1, 0.9))
+    return np.concatenate([mean(moments), deviation(moments), mean(step), low, high])

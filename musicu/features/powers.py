@@ -1,0 +1,101 @@
+"""Power spectra of a recording's windows, and the sums over bands that statistics start from."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, sparse
+
+from musicu.features.mel import hann, mel_filterbank
+from musicu.records import Audio
+
+SAMPLE_RATE = 22050
+N_FFT = 2048
+HOP = 512
+N_BINS = 726  # up to 7,806 Hz: nothing here hears further
+N_MELS = 48
+MEL_LIMITS = (40.0, 7800.0)  # above, low-rate codecs invent
+LOWEST_NOTE = 52  # MIDI: E3, 165 Hz; below it a bin is wider than a semitone
+N_NOTES = 48
+OCTAVES_HZ = (40.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 5000.0, 7800.0)
+N_OCTAVES = len(OCTAVES_HZ) - 1
+TINY = np.float32(1e-18)  # of power; far below a 24-bit recording's last bit
+_TOGETHER = 64  # frames transformed at once: what is in between stays in the processor's cache
+
+Columns = NDArray[np.float32]
+
+
+def spectrograms(audio: Audio) -> list[Columns]:
+    """Power of every window of a recording at 22,050 Hz, each float32 [726 bins, frames].
+
+    Frames are 93 ms long with a periodic Hann window, 43 a second, and lie wholly inside their
+    window; one that is shorter than a frame is padded with zeros.
+    """
+    windows = [window for window in audio.windows() if len(window)]
+    return [_power(window) for window in windows or [np.zeros(N_FFT, np.float32)]]
+
+
+def _power(samples: NDArray[np.float32]) -> Columns:
+    if len(samples) < N_FFT:
+        samples = np.pad(samples, (0, N_FFT - len(samples)))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP]
+    power = np.empty((N_BINS, len(frames)), np.float32)
+    for start in range(0, len(frames), _TOGETHER):
+        some = slice(start, start + _TOGETHER)
+        # transformed along the first axis, so that the result lies bin by bin
+        spectrum = fft.rfft((frames[some] * hann(N_FFT)).T, axis=0)[:N_BINS]
+        squares = np.square(spectrum.view(np.float32))
+        np.add(squares[:, ::2], squares[:, 1::2], out=power[:, some])
+    return power
+
+
+def band_sums(power: Columns) -> NDArray[np.float32]:
+    """Sums of one window's power over bands, float32 [104, frames].
+
+    48 mel bands, 48 notes (semitones upwards from E3), and the mean of each octave band.
+    """
+    # a sparse product and not BLAS, whose sums may depend on the number of threads
+    sums: NDArray[np.float32] = _bands() @ power
+    return sums
+
+
+def octave_shapes(power: Columns) -> NDArray[np.float32]:
+    """Maximum and mean natural logarithm of the power in each octave, float32 [16, frames]."""
+    bounds = _octave_bounds()
+    shapes = np.empty((2 * N_OCTAVES, power.shape[1]), np.float32)
+    for octave, (low, high) in enumerate(pairwise(bounds)):
+        inside = power[low:high]
+        shapes[octave] = inside.max(axis=0)
+        pairs = inside[: high - low & ~1] + TINY
+        logs = np.log(pairs[::2] * pairs[1::2]).sum(axis=0)  # half the logarithms
+        if (high - low) % 2:
+            logs += np.log(inside[-1] + TINY)
+        shapes[N_OCTAVES + octave] = logs / np.float32(high - low)
+    return shapes
+
+
+def _octave_bounds() -> list[int]:
+    """The bins at which the octaves begin, and the end of the last."""
+    return [int(bound) for bound in np.ceil(np.array(OCTAVES_HZ) * N_FFT / SAMPLE_RATE)]
+
+
+@lru_cache(maxsize=1)
+def _bands() -> sparse.csr_matrix:
+    mel = mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, *MEL_LIMITS)[:, :N_BINS]
+    octaves = np.zeros((N_OCTAVES, N_BINS), np.float32)
+    bounds = _octave_bounds()
+    for row, (low, high) in zip(octaves, pairwise(bounds), strict=True):
+        row[low:high] = 1.0 / (high - low)
+    return sparse.csr_matrix(np.concatenate([mel, _bells(), octaves]))
+
+
+def _bells() -> NDArray[np.float32]:
+    """Bell-shaped filters a third of a semitone wide, or half a bin where that is wider."""
+    bins = np.arange(N_BINS) * SAMPLE_RATE / N_FFT
+    notes = 440.0 * 2.0 ** ((np.arange(LOWEST_NOTE, LOWEST_NOTE + N_NOTES) - 69) / 12.0)
+    width = np.maximum(notes * (2.0 ** (0.35 / 12.0) - 1.0), 0.5 * SAMPLE_RATE / N_FFT)
+    bells = np.exp(-0.5 * ((bins - notes[:, None]) / width[:, None]) ** 2)
+    return np.where(bells > 1e-3, bells, 0.0).astype(np.float32)
