@@ -32,6 +32,7 @@ from musicu.embeddings.training import run, train
 from musicu.embeddings.training.crops import CROPS
 from musicu.embeddings.training.finish import unit
 from musicu.embeddings.training.fitting import Evidence, fit_encoder, gather_evidence
+from musicu.embeddings.training.from_catalog import tracks_of
 from musicu.embeddings.training.head import head_vectors
 from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.train_config import Recipe, read_recipe
@@ -136,7 +137,7 @@ def main() -> None:
     for name in ("catalog", "recipe", "work"):
         parser.add_argument(name, type=Path)
     options = parser.parse_args()
-    tracks = run.tracks_of(Catalog.open(options.catalog))
+    tracks = tracks_of(Catalog.open(options.catalog))
     recipe = replace(read_recipe(options.recipe), held_out=0.0)
     whole, _ = run.gather(tracks, recipe, options.work, run._read)
     known, folds = whole.real.grouping, folds_of(tracks)

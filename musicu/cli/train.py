@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.output import note, print_json, safe
-from musicu.cli.train_tracks import tracks
-from musicu.errors import MissingExtraError
+from musicu.cli.train_tracks import read_ids, tracks
+from musicu.errors import MissingExtraError, SourceError
 
 
 @click.group()
@@ -36,17 +37,35 @@ train.add_command(tracks)
     help="The recipe, a TOML file; what it leaves out keeps its default.",
 )
 @click.option("--init", help="Go on from this model, a name or a folder.")
+@click.option(
+    "--listens",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A table of user_id and track_id: tracks with the same listeners are drawn together, "
+    "as strongly as `listens` under [pairs] in the recipe says (1 where it says nothing).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
-def audio(catalog: Path, out: Path, config: Path | None, init: str | None, as_json: bool) -> None:
+def audio(
+    catalog: Path,
+    out: Path,
+    config: Path | None,
+    init: str | None,
+    listens: Path | None,
+    as_json: bool,
+) -> None:
     """Train an audio encoder on the recordings of CATALOG (needs the extra `train`).
 
     A run that was stopped goes on where it was when the same command is given again. With --init
-    the better of the model before and after is kept, by retrieval on recordings held out, and the
-    gain is said: by artist where enough are named, by halves of recordings otherwise. Use the
-    result with `musicu embed --model OUT/model`.
+    the network learns on from that model, and what follows it is told of these recordings, of
+    their artists or albums where tags name them or folders look like albums. What comes of it is
+    kept only where it is clearly ahead: by artists (or albums) whose names it was not told, or,
+    where none are known, by degraded excerpts of recordings held out. Else the model stays as it
+    was, and OUT/model is a copy. Use the result with `musicu embed --model OUT/model`.
+
+    For several GPUs, give the same command to `torchrun --nproc-per-node N -m musicu`.
     """
     try:
-        from musicu.embeddings.training.run import tracks_of, train_audio
+        from musicu.embeddings.training.from_catalog import tracks_of
+        from musicu.embeddings.training.run import train_audio
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchaudio", "onnx"):
             raise
@@ -55,14 +74,41 @@ def audio(catalog: Path, out: Path, config: Path | None, init: str | None, as_js
 
     usual = Recipe.going_on() if init else Recipe()
     recipe = read_recipe(config) if config else usual
-    tracks = tracks_of(Catalog.open(catalog))
+    if listens is not None and recipe.pairs.listens == 0:
+        recipe = replace(recipe, pairs=replace(recipe.pairs, listens=1.0))
+    tracks = tracks_of(Catalog.open(catalog), _listeners(listens))
     result = train_audio(tracks, recipe, out, init=init, report=print_json if as_json else _tell)
     for path, reason in result.failures.items():
         note(f"left out: {safe(path)}: {safe(reason)}")
-    if result.before is not None:
-        note(f"before: {result.before.words()}")
-    note(f"{result.kept}: {result.score.words()}")
+    if result.score is not None:
+        note(f"held out: {result.score.words()}")
+    if result.gain is not None:
+        note(_said(result.kept, result.gain.words()))
     note(f"the model: {result.model}")
+
+
+def _said(kept: str, words: str) -> str:
+    """What going on from a model gained, for people."""
+    if kept == "unchanged":
+        return f"nothing was clearly gained, so the model stays as it was; at best {words}"
+    what = "its last steps were told of your recordings" if kept == "refitted" else "it learned on"
+    return f"gained: {what}; {words} (99 % interval)"
+
+
+def _listeners(listens: Path | None) -> dict[str, list[str]]:
+    """Who listened to each track."""
+    if listens is None:
+        return {}
+    table = read_ids(listens)
+    missing = [name for name in ("user_id", "track_id") if name not in table.column_names]
+    if missing:
+        raise SourceError(f"{listens} has no column {missing[0]!r}, only {table.column_names}")
+    found: dict[str, list[str]] = {}
+    for user, track in zip(
+        table["user_id"].to_pylist(), table["track_id"].to_pylist(), strict=True
+    ):
+        found.setdefault(str(track), []).append(str(user))
+    return found
 
 
 def _tell(event: dict[str, Any]) -> None:

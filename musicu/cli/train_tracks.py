@@ -60,9 +60,9 @@ def tracks(
     opened = Catalog.open(catalog)
     encoder = fit_tracks(
         opened,
-        pairs=_read(pairs),
-        listens=_read(listens),
-        playlists=_read(playlists),
+        pairs=_table(pairs),
+        listens=_table(listens),
+        playlists=_table(playlists),
         config=TrackConfig(**told),
         name=name,
         audio_model=audio_model,
@@ -75,10 +75,12 @@ def tracks(
     note(f"{card.name}: {card.dim} numbers, kept in {catalog}; use it with --model {card.name}")
 
 
-def _read(path: Path | None) -> pa.Table | None:
-    """A table of ids, which stay as they are written ("007"); None for none."""
-    if path is None:
-        return None
+def _table(path: Path | None) -> pa.Table | None:
+    return None if path is None else read_ids(path)
+
+
+def read_ids(path: Path) -> pa.Table:
+    """A table of ids, Parquet or CSV; they stay as they are written ("007")."""
     import pyarrow as pa
     import pyarrow.csv as pc_csv
 

@@ -63,13 +63,14 @@ def crop_statistics(
     windows: Windows,
     read: Callable[[Path], Samples],
     report: Callable[[dict[str, Any]], None],
+    crops: Sequence[Crop] = CROPS,
 ) -> NDArray[np.float64]:
     """Statistics float64 [crops, recordings, S], measured once and kept in `folder`.
 
     recordings: those of `cache` that could be read; `paths` are the files of all of them.
     report: told of every fiftieth recording.
     """
-    state = [FORMAT_VERSION, [repr(crop) for crop in CROPS], windows.seconds, windows.count]
+    state = [FORMAT_VERSION, [repr(crop) for crop in crops], windows.seconds, windows.count]
     state += [cache.keys[recording] for recording in recordings]
     mark = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:20]
     kept = folder / f"statistics-{mark}.npy"
@@ -78,7 +79,7 @@ def crop_statistics(
         return known
     rows = []
     for recording in recordings:
-        rows.append(_measure(read(paths[recording]), windows))
+        rows.append(_measure(read(paths[recording]), windows, crops))
         if len(rows) % 50 == 0 or len(rows) == len(recordings):
             report({"event": "statistics", "recordings": len(rows), "of": len(recordings)})
     found = np.stack(rows, axis=1)
@@ -88,10 +89,10 @@ def crop_statistics(
     return found
 
 
-def _measure(samples: Samples, windows: Windows) -> NDArray[np.float64]:
+def _measure(samples: Samples, windows: Windows, crops: Sequence[Crop]) -> NDArray[np.float64]:
     """Statistics of every crop as a model with these windows hears it, float64 [crops, S]."""
     rows = []
-    for crop in CROPS:
+    for crop in crops:
         start, stop = crop.span(len(samples), SAMPLE_RATE)
         part = samples[start:stop]
         if crop.speed != 1.0:

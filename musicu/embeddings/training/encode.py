@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ def encode_crops(
     frames: int,
     count: int,
     device: str = "cpu",
+    crops: Sequence[Crop] = CROPS,
 ) -> NDArray[np.float32]:
     """Summaries of every crop of recordings, float32 [crops, recordings, summary]."""
     network.eval()
@@ -30,7 +33,7 @@ def encode_crops(
     with torch.no_grad():
         for recording in recordings:
             power = cache.power(int(recording))
-            chunks = [crop_chunks(power, crop, frames, count) for crop in CROPS]
+            chunks = [crop_chunks(power, crop, frames, count) for crop in crops]
             features = network.features(torch.from_numpy(np.concatenate(chunks)).to(device))
             ends = np.cumsum([len(c) for c in chunks])[:-1]
             split = np.split(features.float().cpu().numpy(), ends)

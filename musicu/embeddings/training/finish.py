@@ -96,29 +96,3 @@ def kin_spread(rows: NDArray[np.float64], kin: NDArray[np.int64]) -> NDArray[np.
         total += weight * apart.T @ apart
         count += weight * (len(own) - 1)
     return total / max(count, 1.0)
-
-
-def refine_finish(
-    finish: Finish, summaries: NDArray[np.float32], weights: NDArray[np.float64], shrinkage: float
-) -> Finish:
-    """The same finish centred and scaled anew on other recordings, in its own directions.
-
-    For catalogs too small to find directions of their own.
-    """
-    placed = ((summaries - finish.centre) @ finish.matrix).astype(np.float32)
-    again = fit_finish(placed, weights, shrinkage, finish.matrix.shape[1])
-    back = np.linalg.pinv(finish.matrix.astype(np.float64))
-    centre = finish.centre + again.centre @ back
-    matrix = finish.matrix.astype(np.float64) @ _filled(again.matrix)
-    return Finish(centre.astype(np.float32), matrix.astype(np.float32))
-
-
-def _filled(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Unused columns of a square map take up the directions that no recording showed."""
-    used = np.flatnonzero(np.abs(matrix).max(axis=0) > 0)
-    full = matrix.astype(np.float64)
-    basis, _ = np.linalg.qr(np.concatenate([full[:, used], np.eye(len(full))], axis=1))
-    rest = np.flatnonzero(np.abs(matrix).max(axis=0) == 0)
-    least = np.linalg.norm(full[:, used], axis=0).max(initial=0.0) or 1.0
-    full[:, rest] = basis[:, len(used) : len(used) + len(rest)] * least
-    return full

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.embeddings.training import heldout
-from musicu.embeddings.training.crops import crop_statistics
+from musicu.embeddings.training.crops import CROPS, Crop, crop_statistics
 from musicu.embeddings.training.encode import encode_crops
 from musicu.embeddings.training.export import Encoder, windows_of
-from musicu.embeddings.training.finish import Finish, fit_finish, refine_finish, settle_kin
-from musicu.embeddings.training.head import Heard, adapt_head, fit_head, head_vectors
+from musicu.embeddings.training.finish import Finish, fit_finish, settle_kin
+from musicu.embeddings.training.head import Heard, fit_head, head_vectors
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.train import Material, Report
 from musicu.embeddings.training.train_config import Recipe
@@ -26,12 +26,13 @@ class Evidence:
 
     recordings: int64 [n], of the material's cache. learns: bool [n], what models may be fitted
     to; the rest is held out. statistics: float64 [crops, n, S], or None where they are not
-    asked for.
+    asked for. crops: which parts of a recording; the first is the whole.
     """
 
     material: Material
     recordings: NDArray[np.int64]
     statistics: NDArray[np.float64] | None
+    crops: tuple[Crop, ...] = CROPS
 
     @property
     def learns(self) -> NDArray[np.bool_]:
@@ -47,7 +48,9 @@ class Evidence:
     def summaries(self, network: AudioNetwork, recipe: Recipe) -> NDArray[np.float32]:
         """What the network says of every crop, float32 [crops, n, summary]."""
         cache, count = self.material.real.cache, recipe.window_count
-        return encode_crops(network, cache, self.recordings, recipe.frames, count, recipe.device)
+        return encode_crops(
+            network, cache, self.recordings, recipe.frames, count, recipe.device, self.crops
+        )
 
     def heard(self, encoder: Encoder, summaries: NDArray[np.float32]) -> Heard:
         """What the last map starts from."""
@@ -62,16 +65,17 @@ def gather_evidence(
     paths: Sequence[Path],
     read: Callable[[Path], NDArray[np.float32]],
     report: Report,
+    crops: tuple[Crop, ...] = CROPS,
 ) -> Evidence:
     """Measure what the network does not hear of the material's recordings."""
     usable = material.real.chances > 0
     usable[material.held] = True
     recordings = np.flatnonzero(usable)
     if not recipe.statistics:
-        return Evidence(material, recordings, None)
+        return Evidence(material, recordings, None, crops)
     cache, windows = material.real.cache, windows_of(recipe)
-    found = crop_statistics(out, cache, recordings, paths, windows, read, report)
-    return Evidence(material, recordings, found)
+    found = crop_statistics(out, cache, recordings, paths, windows, read, report, crops)
+    return Evidence(material, recordings, found, crops)
 
 
 def fit_encoder(
@@ -94,38 +98,6 @@ def fit_encoder(
         return encoder
     heard = evidence.heard(encoder, summaries).take(learns)
     return replace(encoder, constants=fit_head(heard, recipe.head))
-
-
-def adaptations(
-    old: Encoder, network: AudioNetwork, evidence: Evidence, recipe: Recipe
-) -> list[Encoder]:
-    """Ways to bring a model with this network to the recordings it may learn from.
-
-    The first changes nothing but the network. A head is brought along only where artists are
-    named: told of crops alone it lost 0.02 of precision by artist, which halves cannot show.
-    """
-    same = replace(old, network=network, recipe=recipe)
-    learns = evidence.learns
-    if old.constants is not None and not _has_kin(evidence.artists[learns], recipe):
-        return [same]
-    summaries = evidence.summaries(network, recipe)
-    if old.constants is not None:
-        heard = evidence.heard(same, summaries).take(learns)
-        return [same, replace(same, constants=adapt_head(old.constants, heard, recipe.head))]
-    chances = evidence.material.real.chances[evidence.recordings][learns]
-    own, shrinkage, dim = summaries[0, learns], recipe.shrinkage, old.finish.matrix.shape[1]
-    finishes = [
-        refine_finish(old.finish, own, chances, shrinkage),
-        fit_finish(own, chances, shrinkage, dim),
-    ]
-    settled = [_settled(finish, summaries[0], evidence, recipe) for finish in finishes]
-    return [same, *(replace(same, finish=finish) for finish in settled)]
-
-
-def _has_kin(artists: NDArray[np.int64], recipe: Recipe) -> bool:
-    """Whether some artist has two recordings, and the recipe asks."""
-    known = artists[artists >= 0]
-    return recipe.head.kin > 0 and len(np.unique(known)) < len(known)
 
 
 def score_encoder(encoder: Encoder, evidence: Evidence) -> heldout.HeldOutScore:

@@ -7,7 +7,7 @@ Kajarekar and Stolcke, Interspeech 2006).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,27 +72,24 @@ def fit_head(heard: Heard, config: HeadConfig) -> Constants:
     )
 
 
-def adapt_head(constants: Constants, heard: Heard, config: HeadConfig) -> Constants:
-    """The same constants with the final map told what belongs together in other recordings."""
-    vectors = (_placed(heard, constants) - constants.centre) @ constants.final.astype(np.float64)
-    root = _shortened(vectors / np.sqrt(np.square(vectors[0]).mean()), heard.kin, config)
-    final = constants.final.astype(np.float64) @ root
-    return replace(constants, final=final.astype(np.float32))
-
-
 def head_vectors(constants: Constants, heard: Heard) -> NDArray[np.float32]:
     """Unit vectors float32 [crops, recordings, dim]."""
     return unit((_placed(heard, constants) - constants.centre) @ constants.final)
 
 
+def placed(statistics: Rows, learned: NDArray[np.float32], constants: Constants) -> Rows:
+    """Blocks side by side, float64 [recordings, D].
+
+    statistics: float64 [recordings, S]. learned: float32 [recordings, L].
+    """
+    pairs = zip(statistics, learned, strict=True)
+    return np.stack([side_by_side(row, constants, vector) for row, vector in pairs])
+
+
 def _placed(heard: Heard, constants: Constants) -> Rows:
-    """Blocks side by side, float64 [crops, recordings, D]."""
-    return np.stack(
-        [
-            [side_by_side(s, constants, v) for s, v in zip(statistics, learned, strict=True)]
-            for statistics, learned in zip(heard.statistics, heard.learned, strict=True)
-        ]
-    )
+    """Blocks side by side of every crop, float64 [crops, recordings, D]."""
+    crops = zip(heard.statistics, heard.learned, strict=True)
+    return np.stack([placed(statistics, learned, constants) for statistics, learned in crops])
 
 
 def _shortened(rows: Rows, kin: NDArray[np.int64], config: HeadConfig) -> Rows:

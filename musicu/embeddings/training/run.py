@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,21 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.audio import read_audio
-from musicu.catalog.catalog import Catalog
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.training import rendered, train
+from musicu.embeddings.training.crops import CROPS
 from musicu.embeddings.training.curves import draw_curves
-from musicu.embeddings.training.export import Encoder, copy_model, export_model, load_encoder
+from musicu.embeddings.training.excerpts import Excerpts, take_excerpts
+from musicu.embeddings.training.export import (
+    Encoder,
+    copy_model,
+    export_model,
+    load_encoder,
+    windows_of,
+)
 from musicu.embeddings.training.fitting import (
     Evidence,
-    adaptations,
     fit_encoder,
     gather_evidence,
     score_encoder,
 )
+from musicu.embeddings.training.gains import Gain
+from musicu.embeddings.training.going_on import TakeExcerpts, go_on
 from musicu.embeddings.training.heldout import HeldOutScore, hold_out
-from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pairs import PairWeights
 from musicu.embeddings.training.train_config import Recipe
 from musicu.embeddings.training.train_data import (
@@ -37,10 +44,9 @@ from musicu.embeddings.training.train_data import (
     group_rendered,
     make_pool,
 )
-from musicu.embeddings.training.windows_cache import open_or_build
+from musicu.embeddings.training.windows_cache import ReadSound, open_or_build
 from musicu.errors import ModelError
 
-_CREDITED = ("title", "licence", "commit", "source_path")
 _BAND = 0.5  # how strongly rendered pieces of one band draw together
 
 
@@ -48,41 +54,18 @@ _BAND = 0.5  # how strongly rendered pieces of one band draw together
 class TrainResult:
     """What a run gave.
 
-    model: the folder of the model that is to be used, and score: its held-out score. before: that
-    of the model that training went on from, None where it began from nothing. learned: the best
-    score after learning. kept: "learned", "refitted" (the old network, what follows it brought to
-    these recordings) or "unchanged". failures: reason by path of recordings that could not be
-    read.
+    model: the folder of the model that is to be used. kept: "learned", "refitted" (the old
+    network, what follows it told of these recordings) or "unchanged". score: how well held-out
+    recordings find each other, of a model that began from nothing. gain: of a run that went on
+    from a model, what it gained, or did not. failures: reason by path of recordings that could
+    not be read.
     """
 
     model: Path
-    score: HeldOutScore
-    before: HeldOutScore | None
-    learned: HeldOutScore
     kept: str
+    score: HeldOutScore | None
+    gain: Gain | None
     failures: dict[str, str]
-
-
-def tracks_of(catalog: Catalog) -> list[TrainingTrack]:
-    """A catalog's readable tracks as training material, with what their tags say."""
-    table = catalog.tracks()
-    columns = set(table.column_names)
-    found = []
-    for row in table.to_pylist():
-        if row.get("content_hash") is None:
-            continue
-        artists = row.get("artists") or []
-        found.append(
-            TrainingTrack(
-                track_id=row["track_id"],
-                path=catalog.file(row["track_id"]),
-                artist=row.get("album_artist") or (artists[0] if artists else None),
-                album=row.get("album"),
-                source=str(row["source"]) if "source" in columns and row["source"] else None,
-                credit={name: str(row[name]) for name in _CREDITED if row.get(name)},
-            )
-        )
-    return found
 
 
 def train_audio(
@@ -92,72 +75,60 @@ def train_audio(
     *,
     init: str | Path | None = None,
     report: train.Report | None = None,
-    read: Callable[[Path], NDArray[np.float32]] | None = None,
+    read: ReadSound | None = None,
 ) -> TrainResult:
     """Train an encoder, or teach a finished one these recordings, and write `out/model`.
 
     A run that was stopped goes on from `out/checkpoint.safetensors` to the same result. With
     `init` (a model's name or folder) the network's shape and window come from that model, and
-    the better of it and what was learned is kept, by retrieval among held-out recordings: by
-    artist where the recordings name enough of them, by halves of the same recording otherwise.
-    Labels are positives only as far as `recipe.pairs` says.
+    what was learned is kept only where it is clearly ahead on these recordings; see `going_on`.
+    Labels are positives of the network only as far as `recipe.pairs` says.
 
     Writes `log.jsonl`, `curves.svg`, `cache/` and `checkpoint.safetensors` beside the model.
     Raises ModelError where there is too little to learn from.
     """
     out.mkdir(parents=True, exist_ok=True)
-    old = load_encoder(find_model(init).folder) if init is not None else None
+    base = find_model(init).folder if init is not None else None
+    old = load_encoder(base) if base is not None else None
     if old is not None:
         recipe = _as_heard_by(old, recipe)
-    material, failures = gather(tracks, recipe, out, read or _read)
-    start = old.network.state_dict() if old is not None else None
+    read = read or _read
+    material, failures = gather(tracks, recipe, out, read)
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
         told = _both(log, report)
+        start = old.network.state_dict() if old is not None else None
         learner = train.learn(train.new_learner(recipe, start), material, recipe, out, told)
+        crops = CROPS if old is None else CROPS[:1]
         paths = [track.path for track in tracks]
-        evidence = gather_evidence(material, recipe, out, paths, read or _read, told)
+        evidence = gather_evidence(material, recipe, out, paths, read, told, crops)
     draw_curves(out / "log.jsonl", out / "curves.svg")
     network = learner.average.eval()
-    if old is None or init is None:
+    if old is None or base is None:
         new = fit_encoder(network, evidence, recipe)
-        learned = score_encoder(new, evidence)
-        model = export_model(out / "model", new, _about(recipe, learned, None), _credits(tracks))
-        return TrainResult(model, learned, None, learned, "learned", failures)
-    best = _best(old, network, evidence, recipe)
+        score = score_encoder(new, evidence)
+        about = _about(recipe, {"held_out": score.as_dict()})
+        model = export_model(out / "model", new, about, _credits(tracks))
+        return TrainResult(model, "learned", score, None, failures)
+    best = go_on(old, network, evidence, recipe, _taker(evidence, paths, read, recipe))
     if best.kept == "unchanged":
-        model = copy_model(find_model(init).folder, out / "model", recipe.name)
+        model = copy_model(base, out / "model", recipe.name)
     else:
-        about = _about(recipe, best.score, best.before)
+        about = _about(recipe, {"gain": best.gain.as_dict()})
         model = export_model(out / "model", best.encoder, about, _credits(tracks))
-    return TrainResult(model, best.score, best.before, best.learned, best.kept, failures)
+    return TrainResult(model, best.kept, None, best.gain, failures)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Best:
-    """The best way to go on from a model, and the scores on the way."""
+def _taker(
+    evidence: Evidence, paths: Sequence[Path], read: ReadSound, recipe: Recipe
+) -> TakeExcerpts:
+    """Takes excerpts of rows of the evidence from their files."""
+    windows = windows_of(recipe) if recipe.statistics else None
 
-    encoder: Encoder
-    kept: str
-    score: HeldOutScore
-    before: HeldOutScore
-    learned: HeldOutScore
+    def take(rows: NDArray[np.int64]) -> Excerpts:
+        files = [paths[recording] for recording in evidence.recordings[rows]]
+        return take_excerpts(rows, files, read, windows, recipe.seed)
 
-
-def _best(old: Encoder, network: AudioNetwork, evidence: Evidence, recipe: Recipe) -> _Best:
-    """The best by held-out recordings of the old model, the old network with its maps brought to
-    these recordings, and the new network with either."""
-    before = score_encoder(replace(old, recipe=recipe), evidence)
-    kept, best, encoder = "unchanged", before, old
-    tried = [("refitted", e) for e in adaptations(old, old.network, evidence, recipe)[1:]]
-    tried += [("learned", e) for e in adaptations(old, network, evidence, recipe)]
-    learned: HeldOutScore | None = None
-    for name, candidate in tried:
-        score = score_encoder(candidate, evidence)
-        if name == "learned" and (learned is None or score.better_than(learned)):
-            learned = score
-        if score.better_than(best):
-            kept, best, encoder = name, score, candidate
-    return _Best(encoder, kept, best, before, learned or before)
+    return take
 
 
 def _as_heard_by(old: Encoder, recipe: Recipe) -> Recipe:
@@ -170,7 +141,7 @@ def gather(
     tracks: Sequence[TrainingTrack],
     recipe: Recipe,
     out: Path,
-    read: Callable[[Path], NDArray[np.float32]],
+    read: ReadSound,
 ) -> tuple[train.Material, dict[str, str]]:
     """The caches, the split and the pools of a run, and why recordings were left out."""
     if len(tracks) < 4:
@@ -186,9 +157,7 @@ def gather(
     return train.Material(real, made, np.flatnonzero(held & (cache.lengths() > 0))), failures
 
 
-def _gather_rendered(
-    recipe: Recipe, out: Path, frames: int, read: Callable[[Path], NDArray[np.float32]]
-) -> Pool:
+def _gather_rendered(recipe: Recipe, out: Path, frames: int, read: ReadSound) -> Pool:
     pieces = rendered.render_set(out / "rendered", recipe.render)
     cache = open_or_build(out / "rendered-cache", [piece.path for piece in pieces], read)
     everything = np.ones(len(pieces), dtype=np.bool_)
@@ -213,16 +182,13 @@ def _both(log: TextIO, report: train.Report | None) -> train.Report:
     return tell
 
 
-def _about(recipe: Recipe, score: HeldOutScore, before: HeldOutScore | None) -> dict[str, Any]:
+def _about(recipe: Recipe, scores: dict[str, Any]) -> dict[str, Any]:
     """The card's words for a model of one's own."""
-    scores = {"held_out": score.as_dict()}
-    if before is not None:
-        scores["before"] = before.as_dict()
     return {
         "summary": "An audio encoder trained on one's own catalog with `musicu train audio`.",
         "training": f"{recipe.steps} steps of {recipe.tracks} pairs of windows; see recipe.toml.",
         "scores": scores,
-        "weaknesses": "Measured only on held-out recordings of the same catalog.",
+        "weaknesses": "Measured only on recordings of the same catalog.",
         "licence": "That of whoever trained it, within the terms of the recordings.",
     }
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from musicu.embeddings import frontend
 from musicu.embeddings.training.pairs import (
+    COMMON,
     Grouping,
     PairWeights,
+    as_members,
     as_numbers,
     draw_tracks,
     pair_matrices,
@@ -27,6 +29,7 @@ from musicu.errors import ModelError
 class TrainingTrack:
     """A recording to learn from; what is not known of it is None.
 
+    tags, listeners: names of what it is tagged with, and of who listened to it.
     credit: what the credits say of it besides: `title`, `licence`, `commit`, `source_path`.
     """
 
@@ -35,6 +38,8 @@ class TrainingTrack:
     artist: str | None = None
     album: str | None = None
     source: str | None = None
+    tags: tuple[str, ...] = ()
+    listeners: tuple[str, ...] = ()
     credit: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,6 +50,8 @@ def group(tracks: Sequence[TrainingTrack]) -> Grouping:
         as_numbers([t.artist for t in tracks]),
         as_numbers(albums),
         as_numbers([t.source for t in tracks]),
+        as_members([t.tags for t in tracks], COMMON),
+        as_members([t.listeners for t in tracks]),
     )
 
 

@@ -1,0 +1,122 @@
+"""What a change of a model gains, query by query, and whether that stands above chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+DRAWS = 4000
+SOFTNESS = 0.1
+LEVEL = 0.99  # of intervals: percentile intervals over few artists are too narrow
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """A paired comparison of two models on the same queries.
+
+    of: what was asked, for people. before, after: means in 0 to 1. low, high: bounds of the
+    99 % interval of their difference, NaN where it cannot be had. queries: how many were asked.
+    """
+
+    of: str
+    before: float
+    after: float
+    low: float
+    high: float
+    queries: int
+
+    @property
+    def real(self) -> bool:
+        """Whether the whole interval lies above zero."""
+        return self.low > 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: what could not be measured is None."""
+        numbers = {name: getattr(self, name) for name in ("before", "after", "low", "high")}
+        plain = {name: None if np.isnan(value) else value for name, value in numbers.items()}
+        return {"of": self.of, "queries": self.queries, "level": LEVEL} | plain
+
+    def words(self) -> str:
+        """For people."""
+        if np.isnan(self.before):
+            return "nothing could be asked: too few recordings"
+        gained = self.after - self.before
+        interval = f"[{self.low:+.3f}, {self.high:+.3f}]"
+        if np.isnan(self.low):
+            interval = "(too few for an interval)"
+        return (
+            f"{self.of}: {self.before:.3f} -> {self.after:.3f}, {gained:+.3f} {interval}, "
+            f"{self.queries} queries"
+        )
+
+
+def paired_gain(of: str, before: Floats, after: Floats, groups: Ints, tries: int = 1) -> Gain:
+    """Compare two models by their score of each query, float64 [queries], NaN where none.
+
+    groups: int64 [queries]; whole groups are drawn, since recordings by one artist resemble each
+    other (cluster bootstrap; Davison and Hinkley, 1997, section 3.8), always the same draws.
+    tries: among how many changes this one was the best; the interval is widened by as much
+    (Bonferroni).
+    """
+    asked = np.isfinite(before) & np.isfinite(after)
+    if not asked.any():
+        return Gain(of, np.nan, np.nan, np.nan, np.nan, 0)
+    was, now = before[asked], after[asked]
+    low, high = _interval(now - was, groups[asked], (1 - LEVEL) / tries)
+    return Gain(of, float(was.mean()), float(now.mean()), low, high, int(asked.sum()))
+
+
+def _interval(differences: Floats, groups: Ints, outside: float) -> tuple[float, float]:
+    _, codes = np.unique(groups, return_inverse=True)
+    count = int(codes.max()) + 1
+    if count < 2:
+        return np.nan, np.nan
+    drawn = np.random.default_rng(count).integers(count, size=(DRAWS, count))
+    sums, sizes = np.bincount(codes, differences), np.bincount(codes)
+    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    low, high = np.quantile(means, [outside / 2, 1 - outside / 2])
+    return float(low), float(high)
+
+
+def precisions(vectors: Floats, kin: Ints, queries: NDArray[np.bool_]) -> Floats:
+    """Average precision of each query among all other recordings, float64 [recordings].
+
+    vectors: float64 [recordings, dim], of any length; likeness is their cosine. kin: int64
+    [recordings], equal for what belongs together, -1 where unknown. NaN where a recording is no
+    query or has no kin.
+    """
+    found = np.full(len(vectors), np.nan)
+    rows = np.flatnonzero(queries & (kin >= 0))
+    if len(rows) == 0:
+        return found
+    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    likeness = units[rows] @ units.T
+    likeness[np.arange(len(rows)), rows] = -np.inf  # last, where it is dropped
+    order = np.argsort(-likeness, axis=1, kind="stable")[:, :-1]
+    hits = kin[order] == kin[rows][:, None]
+    totals = hits.sum(axis=1)
+    share = np.cumsum(hits, axis=1) / np.arange(1, order.shape[1] + 1)
+    with np.errstate(invalid="ignore"):
+        found[rows] = (share * hits).sum(axis=1) / totals
+    return found
+
+
+def reciprocal_ranks(queries: Floats, answers: Floats, right: Ints) -> tuple[Floats, Floats]:
+    """How soon each query finds its one answer among all, float64 [q] twice.
+
+    queries: float64 [q, dim]. answers: float64 [n, dim]. right: int64 [q], the row of `answers`
+    that is sought. The first is 1 / rank, where what ties with the answer comes before it. The
+    second tells models apart that ranks do not: the logarithm of the answer's share of a softmax
+    over cosines / 0.1.
+    """
+    units = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (queries, answers)]
+    likeness = units[0] @ units[1].T / SOFTNESS
+    own = likeness[np.arange(len(queries)), right]
+    ranks = (likeness >= own[:, None]).sum(axis=1)
+    return 1.0 / ranks, -np.log(np.exp(likeness - own[:, None]).sum(axis=1))

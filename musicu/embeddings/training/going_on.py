@@ -1,0 +1,147 @@
+"""Going on from a finished model: a change must prove itself on one's own recordings.
+
+Where artists or albums are known, the last map may learn from them, and what counts is whether
+recordings of artists or albums that it was not told of find each other. Where nothing is known,
+held-out recordings must be found by degraded excerpts of themselves. A change is kept only where
+the 99 % interval of its gain lies above zero; else the model stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.embeddings.training.adapting import (
+    NEVER,
+    kin_map,
+    long_vectors,
+    tell_map,
+    tell_quantiles,
+)
+from musicu.embeddings.training.choosing import Labels, Way, choose_way
+from musicu.embeddings.training.excerpts import Excerpts
+from musicu.embeddings.training.export import Encoder
+from musicu.embeddings.training.fitting import Evidence
+from musicu.embeddings.training.gains import Gain, paired_gain, reciprocal_ranks
+from musicu.embeddings.training.network import AudioNetwork
+from musicu.embeddings.training.train_config import Recipe
+
+QUANTILES = (400.0, 100.0)  # from held-out sources; more timid first
+LEAST_QUERIES, LEAST_GROUPS = 20, 6
+EXCERPTS = "degraded excerpts find their recordings"
+
+TakeExcerpts = Callable[[NDArray[np.int64]], Excerpts]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A model to use, what of it is new ("unchanged", "refitted", "learned"), and its gain.
+
+    Where nothing was gained, `gain` is of the best change, which was refused.
+    """
+
+    encoder: Encoder
+    kept: str
+    gain: Gain
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """A model that may be kept; vectors: float64 [recordings, dim], not of unit length."""
+
+    kept: str
+    encoder: Encoder
+    vectors: NDArray[np.float64]
+
+
+def go_on(
+    old: Encoder, network: AudioNetwork, evidence: Evidence, recipe: Recipe, take: TakeExcerpts
+) -> Outcome:
+    """The best of a model and what its network learned, with its statistics and map told of the
+    evidence's recordings; the model as it was where nothing is clearly gained.
+
+    take: gives excerpts of some rows of the evidence.
+    """
+    labels = labels_of(evidence, recipe)
+    if labels is None:
+        return _by_excerpts(_starts(old, network, evidence, recipe, QUANTILES[:1]), evidence, take)
+    starts = _starts(old, network, evidence, recipe, QUANTILES)
+    way, gain = choose_way([start.vectors for start in starts], labels, recipe.seed)
+    if not gain.real or way == Way():
+        return Outcome(old, "unchanged", gain)
+    start = starts[way.ground]
+    root = kin_map(start.vectors, labels.kin, way.kin)
+    kept = "refitted" if start.kept == "unchanged" else start.kept
+    return Outcome(tell_map(start.encoder, root), kept, gain)
+
+
+def labels_of(evidence: Evidence, recipe: Recipe) -> Labels | None:
+    """Artists, or else albums, that are named often enough to judge by; None where neither is.
+
+    Where the network was told of labels too, only held-out recordings can judge.
+    """
+    known = evidence.material.real.grouping.take(evidence.recordings)
+    pairs = recipe.pairs
+    taught = max(pairs.album, pairs.artist, pairs.tags, pairs.listens) > 0
+    queries = ~evidence.learns if taught else np.ones(len(known), dtype=np.bool_)
+    for of, kin in (("artist", known.artist), ("album", known.album)):
+        groups, counts = np.unique(kin[kin >= 0], return_counts=True)
+        asked = queries & np.isin(kin, groups[counts > 1])
+        if asked.sum() >= LEAST_QUERIES and len(np.unique(kin[asked])) >= LEAST_GROUPS:
+            return Labels(of, kin, queries)
+    return None
+
+
+def _starts(
+    old: Encoder,
+    network: AudioNetwork,
+    evidence: Evidence,
+    recipe: Recipe,
+    quantiles: tuple[float, ...],
+) -> list[_Start]:
+    """The old network and the new one, each with its statistics as they were and told."""
+    statistics = None if evidence.statistics is None else evidence.statistics[0]
+    found = []
+    for name, heard in (("unchanged", old.network), ("learned", network)):
+        summaries = evidence.summaries(heard, recipe)[0]
+        for strength in (NEVER, *quantiles):
+            encoder = replace(old, network=heard, recipe=recipe)
+            kept = name
+            if strength != NEVER:
+                if old.constants is None or statistics is None:
+                    continue
+                told = tell_quantiles(old.constants, statistics, strength)
+                encoder = replace(encoder, constants=told)
+                kept = "refitted" if name == "unchanged" else name
+            vectors = long_vectors(encoder, summaries, statistics)
+            found.append(_Start(kept, encoder, vectors))
+    return found
+
+
+def _by_excerpts(starts: list[_Start], evidence: Evidence, take: TakeExcerpts) -> Outcome:
+    """The start by which excerpts find held-out recordings soonest, if clearly so."""
+    excerpts = take(np.flatnonzero(~evidence.learns))
+    right = excerpts.recordings
+    if len(right) == 0:
+        nothing = np.full(0, np.nan)
+        return Outcome(
+            starts[0].encoder, "unchanged", paired_gain(EXCERPTS, nothing, nothing, right)
+        )
+    scores = [_sooner(start, excerpts) for start in starts]
+    means = [(float(ranks.mean()), float(share.mean())) for ranks, share in scores]
+    best = 1 + int(max(range(len(starts) - 1), key=lambda row: means[1 + row]))
+    tries = len(starts) - 1
+    gain = paired_gain(EXCERPTS, scores[0][0], scores[best][0], right, tries)
+    if not gain.real:
+        return Outcome(starts[0].encoder, "unchanged", gain)
+    return Outcome(starts[best].encoder, starts[best].kept, gain)
+
+
+def _sooner(start: _Start, excerpts: Excerpts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    recipe = start.encoder.recipe
+    summaries = excerpts.summaries(start.encoder.network, recipe.frames, recipe.window_count)
+    queries = long_vectors(start.encoder, summaries, excerpts.statistics)
+    return reciprocal_ranks(queries, start.vectors, excerpts.recordings)
