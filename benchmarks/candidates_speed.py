@@ -107,8 +107,8 @@ def made_listeners(
             for row, share in zip(medoids, shares, strict=True)
         )
         ones = np.ones(len(heard))
-        history = History(stock.ids[heard], ones, 0 * ones, ones, micros(NOW), 69.0)
-        taste = TasteProfile(made, (), frozenset(history.ids), history)
+        history = History(stock.ids, heard, ones, 0 * ones, ones, micros(NOW), 69.0)
+        taste = TasteProfile(made, (), history)
         found.append(Listener(f"user-{number:06d}", taste))
     return found
 

@@ -37,7 +37,10 @@ def plain(
         direction = query / np.sqrt((query * query).sum())
         allowed = range(len(values)) if rows is None else sorted(set(rows.tolist()))
         scored = [
-            (-np.float32((values[row].astype(np.float64) * direction).sum()), row)
+            (
+                -np.float32(np.einsum("ij,ij->i", values[[row]].astype(float), direction[None])[0]),
+                row,
+            )
             for row in allowed
             if exclude is None or row != exclude[number]
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.identity import artist_key, fold
+from musicu.catalog.words import one_line
 
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Credits:
     """Who performs which track.
 
@@ -54,12 +56,26 @@ class Credits:
 
     def padded(self, rows: Ints) -> Ints:
         """The artists of some rows: int64 [rows, most], filled up with -1."""
-        start = np.searchsorted(self.row, rows)
-        count = np.searchsorted(self.row, rows, side="right") - start
-        place = np.arange(max(1, int(count.max(initial=0))))
-        artists = np.append(self.artist, -1)
-        found = np.take(artists, start[:, None] + place, mode="clip")
-        return np.where(place < count[:, None], found, -1)
+        start, stop = self._first[rows], self._first[rows + 1]
+        most = max(1, int((stop - start).max(initial=0)))
+        at = start[:, None] + np.arange(most)
+        none = len(self.artist)
+        return self._artist_or_none[np.where(at < stop[:, None], at, none)]
+
+    @cached_property
+    def texts(self) -> pa.Array:
+        """The names, fit to be shown."""
+        return pa.array([one_line(name) for name in self.names], pa.string())
+
+    @cached_property
+    def _artist_or_none(self) -> Ints:
+        """The artist of each credit, and at the end -1."""
+        return np.append(self.artist, -1)
+
+    @cached_property
+    def _first(self) -> Ints:
+        """Where the credits of each row begin, and the end: int64 [tracks + 1]."""
+        return np.searchsorted(self.row, np.arange(len(self.album_artist) + 1)).astype(np.int64)
 
     def rows_by(self, names: Sequence[str]) -> Ints:
         """The rows that credit an artist of any of these names, however spelled."""

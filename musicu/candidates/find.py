@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, TypeAlias
@@ -11,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from musicu.candidates.keys import MANY, places_of
 from musicu.candidates.limits import Limits, allowed_rows, emerging_rows
 from musicu.candidates.listens import utc
 from musicu.candidates.pick import Entries, pick
@@ -29,6 +33,7 @@ from musicu.candidates.request import (
 from musicu.candidates.stock import Ints, Stock
 from musicu.candidates.taste import TasteProfile
 from musicu.errors import QueryError
+from musicu.retrieval.ordering import best_first
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -38,6 +43,7 @@ Sources: TypeAlias = Sequence["Source | tuple[Source, float]"]
 
 _LISTENERS_AT_ONCE = 2048
 _DEEPER = 4
+_MOST_WORKERS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +84,23 @@ class Finder:
         return cls(stock, shares, k, limits or Limits(), now, seed)
 
     def find(self, listeners: Iterable[Listener]) -> Iterator[pa.Table]:
-        """Tables of CANDIDATES for the listeners, in their order, some thousands at a time."""
+        """Tables of CANDIDATES for the listeners, in their order, some thousands at a time.
+
+        A few such thousands are worked on at once, as most of it is NumPy that other threads can
+        run beside.
+        """
         rows = allowed_rows(self.stock, self.limits)
         emerging = np.empty(0, np.int64)
         if self.limits.explore:
             emerging = np.intersect1d(rows, emerging_rows(self.stock, self.limits.exposure_below))
-        for batch in _batches(listeners):
-            yield self._table(batch, rows, emerging)
+        with ThreadPoolExecutor(_workers()) as pool:
+            waiting: deque[Future[pa.Table]] = deque()
+            for batch in _batches(listeners):
+                waiting.append(pool.submit(self._table, batch, rows, emerging))
+                if len(waiting) > _workers():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _table(self, listeners: tuple[Listener, ...], rows: Ints, emerging: Ints) -> pa.Table:
         """The candidates of a batch; whose lists were too short is asked again, deeper."""
@@ -92,13 +108,7 @@ class Finder:
         whole = Request.to(self.stock, listeners, rows, self.k, self.now)
         pending, deeper = np.arange(len(listeners)), 1
         while len(pending):
-            request = replace(
-                whole,
-                listeners=tuple(listeners[n] for n in pending),
-                heard=whole.heard.by(pending),
-                deeper=deeper,
-                seed=self.seed,
-            )
+            request = replace(whole.by(pending), deeper=deeper, seed=self.seed)
             found, short = self._found(request, emerging)
             settled = found.take(np.flatnonzero(~short[found.listener]))
             parts.append(replace(settled, listener=pending[settled.listener]))
@@ -149,8 +159,8 @@ class Finder:
 
     def _told(self, request: Request, found: Found) -> pa.Table:
         """The candidates as a table, with reasons, in the order that CANDIDATES has."""
-        by_id = self.stock.order_by_id[found.row]
-        found = found.take(np.lexsort((by_id, -found.score, found.source, found.listener)))
+        group = found.listener * len(self.sources) + found.source
+        found = found.take(best_first(group, found.score, self.stock.order_by_id[found.row]))
         sources = [source for source, _ in self.sources]
         users = pa.array([listener.user_id for listener in request.listeners], pa.string())
         names = pa.array([source.name for source in sources], pa.string())
@@ -161,14 +171,7 @@ class Finder:
             pa.array(found.score),
             names.take(pa.array(found.source)),
             pa.array(interest, mask=interest < 0),
-            reasons(
-                self.stock,
-                request.listeners,
-                request.heard,
-                sources,
-                found,
-                self.limits.exposure_below,
-            ),
+            reasons(request, sources, found, self.limits.exposure_below),
         ]
         return pa.Table.from_arrays(columns, schema=CANDIDATES)
 
@@ -199,6 +202,10 @@ def find_candidates(
     return pa.concat_tables([CANDIDATES.empty_table(), *finder.find(listeners)])
 
 
+def _workers() -> int:
+    return min(_MOST_WORKERS, os.cpu_count() or 1)
+
+
 def _batches(listeners: Iterable[Listener]) -> Iterator[tuple[Listener, ...]]:
     waiting: list[Listener] = []
     for listener in listeners:
@@ -216,6 +223,9 @@ def _joined(
     """All lists, a listener's together in the order of the parts; their sources; if to explore."""
     counts = [len(lists.listener) for lists, _, _ in parts]
     listener = np.concatenate([lists.listener for lists, _, _ in parts])
+    if len(parts) == 1:
+        only, number, explored = parts[0]
+        return only, np.full(len(listener), number), np.full(len(listener), explored)
     order = np.argsort(listener, kind="stable")
     lengths = np.concatenate([lists.lengths for lists, _, _ in parts])
     begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
@@ -239,13 +249,11 @@ def _never(request: Request, lists: Ranked, heard: bool) -> NDArray[np.bool_]:
     bool [entries].
     """
     recordings, known = request.stock.recordings, request.heard
-    left_out = known.weight < 0 if heard else np.ones(len(known.row), bool)
-    keys = known.listener[left_out] * len(recordings) + recordings[known.row[left_out]]
+    left_out = np.flatnonzero(known.weight < 0) if heard else slice(None)
+    keys = known.listener[left_out] * MANY + recordings[known.row[left_out]]
     own = np.repeat(lists.listener, lists.lengths)
-    asked = own * len(recordings) + recordings[lists.row]
-    keys = np.append(np.sort(keys), -1)  # np.isin would sort what is asked, too
-    known_too: NDArray[np.bool_] = keys[np.searchsorted(keys[:-1], asked)] == asked
-    return known_too
+    never: NDArray[np.bool_] = places_of(own * MANY + recordings[lists.row], keys) >= 0
+    return never
 
 
 def _shuffled(lists: Ranked, request: Request) -> Ranked:

@@ -27,12 +27,14 @@ class History:
     A dated listen weighs `weight * 2 ** (-age / half-life)`, with its age at `as_of`; an undated
     one keeps its weight. A skip is a negative weight and fades in the same way.
 
-    ids: object [tracks], rising. dated, undated: float64 [tracks], sums of weights.
+    names: object, ids of tracks, rising; shared by histories that are made together. place: int64
+    [tracks], rising, which of the names. dated, undated: float64 [tracks], sums of weights.
     plays: float64 [tracks], how often it was played at all: 0 for what was only named or listed.
     as_of: microseconds since 1970.
     """
 
-    ids: NDArray[np.object_]
+    names: NDArray[np.object_]
+    place: NDArray[np.int64]
     dated: Floats
     undated: Floats
     plays: Floats
@@ -49,7 +51,8 @@ class History:
         if len(found) > 1:
             raise QueryError(f"a history is one listener's, and these listens are {len(found)}'s")
         none = np.empty(0)
-        empty = cls(np.empty(0, object), none, none, none, micros(now), half_life_days)
+        nothing = np.empty(0, object), np.empty(0, np.int64)
+        empty = cls(*nothing, none, none, none, micros(now), half_life_days)
         return found[0] if found else empty
 
     def plus(self, other: History) -> History:
@@ -62,6 +65,7 @@ class History:
 
         return History(
             ids,
+            np.arange(len(ids)),
             summed(self._dated_at(as_of), other._dated_at(as_of)),
             summed(self.undated, other.undated),
             summed(self.plays, other.plays),
@@ -70,14 +74,14 @@ class History:
         )
 
     @property
-    def weights(self) -> Floats:
-        """What each track weighs now: float64 [tracks], below 0 where skips prevail.
+    def ids(self) -> NDArray[np.object_]:
+        """The tracks: object [tracks], rising."""
+        return self.names[self.place]
 
-        Rounded to 24 bits, so that the order in which listens were added decides nothing.
-        """
-        mantissa, exponent = np.frexp(self.dated + self.undated)
-        rounded: Floats = np.ldexp(np.round(mantissa * _DIGITS) / _DIGITS, exponent)
-        return rounded
+    @property
+    def weights(self) -> Floats:
+        """What each track weighs now: float64 [tracks], below 0 where skips prevail."""
+        return rounded(self.dated + self.undated)
 
     def _dated_at(self, moment: int) -> Floats:
         """What the dated listens weigh at a later moment."""
@@ -97,14 +101,21 @@ def histories(
         _sums(place, part, len(pairs)) for part in _weights(listens, now, half_life_days)
     )
     edges = np.searchsorted(pairs, np.arange(len(users) + 1) * len(tracks))
-    ids = tracks[pairs % len(tracks)] if len(tracks) else tracks
+    at = pairs % max(1, len(tracks))
     as_of = micros(now)
     for number, name in enumerate(users):
         own = slice(edges[number], edges[number + 1])
         yield (
             name,
-            History(ids[own], faded[own], lasting[own], plays[own], as_of, half_life_days),
+            History(tracks, at[own], faded[own], lasting[own], plays[own], as_of, half_life_days),
         )
+
+
+def rounded(weights: Floats) -> Floats:
+    """Weights to 24 bits, so that the order in which listens were added decides nothing."""
+    mantissa, exponent = np.frexp(weights)
+    found: Floats = np.ldexp(np.round(mantissa * _DIGITS) / _DIGITS, exponent)
+    return found
 
 
 def _sums(place: NDArray[np.int64], values: Floats, count: int) -> Floats:

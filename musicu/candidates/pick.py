@@ -3,7 +3,9 @@
 The rule, for each listener: go through the lists in order; from each take, best first, what is
 allowed, until its quota is reached. Allowed is what the listener may be shown, is not taken yet
 and leaves every cap unbroken. Whoever then has fewer than k goes through the lists again, without
-quotas. `pick` does this for many listeners at once, a step for all of them at a time.
+quotas. `pick` does this for many listeners at once, a step for all of them at a time. Most entries
+can break no cap, as too few of the listener's are of their kind; a listener of whom that is true
+of all, and whose lists are long enough, needs no steps.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.candidates.keys import MANY, places_of
 from musicu.candidates.request import Ranked
 from musicu.candidates.stock import Ints
 
-_CELLS = 1 << 25  # counts held at once
 _NO_QUOTA = 1 << 40
 
 
@@ -50,41 +52,58 @@ def pick(
     A listener is short where a list that is not whole came to its end while more of it was
     wanted: longer lists may give another answer.
     """
-    edges = np.searchsorted(lists.listener, np.arange(listeners + 1))
-    widest = max(
-        len(np.unique(part)) for part in (entries.recordings, entries.albums, entries.artists)
+    owner = np.repeat(lists.listener, lists.lengths)
+    caps = (
+        _Cap(owner, entries.recordings[:, None], 1),
+        _Cap(owner, entries.albums[:, None], per_album),
+        _Cap(owner, entries.artists, per_artist),
     )
-    step = max(1, _CELLS // max(1, widest))
-    taken, short = [], []
-    for start in range(0, listeners, step):
-        group = edges[start : min(listeners, start + step) + 1]
-        walk = _Walk(lists, entries, group, k, per_artist, per_album)
-        walk.through(lists.quota)
-        walk.through(np.full(len(lists.quota), _NO_QUOTA))
-        taken.append(walk.taken())
-        short.append(walk.short)
-    none = np.empty(0, np.int64)
-    return Picked(np.concatenate([none, *taken]), np.concatenate([none.astype(bool), *short]))
+    easy, taken = _without_steps(lists, entries, owner, caps, listeners, k)
+    edges = np.searchsorted(lists.listener, np.arange(listeners + 1))
+    walk = _Walk(lists, entries, caps, np.flatnonzero(~easy), edges, k)
+    walk.through(lists.quota)
+    walk.through(np.full(len(lists.quota), _NO_QUOTA))
+    short = np.zeros(listeners, bool)
+    short[~easy] = walk.short
+    return Picked(np.sort(np.concatenate([taken, *walk.steps])), short)
+
+
+def _without_steps(
+    lists: Ranked,
+    entries: Entries,
+    owner: Ints,
+    caps: tuple[_Cap, ...],
+    listeners: int,
+    k: int,
+) -> tuple[NDArray[np.bool_], Ints]:
+    """Who has k entries by quotas alone, as no cap can be broken: bool [listeners]; and those."""
+    free = np.append(0, np.cumsum(~entries.never))
+    before = free[:-1] - np.repeat(free[lists.start[:-1]], lists.lengths)
+    taken = ~entries.never & (before < np.repeat(lists.quota, lists.lengths))
+    count = np.bincount(owner[taken], minlength=listeners)
+    easy = count == k
+    for cap in caps:
+        easy[owner[cap.crowded]] = False
+    return easy, np.flatnonzero(taken & easy[owner])
 
 
 class _Walk:
     """Some listeners on their way through their lists."""
 
     def __init__(
-        self, lists: Ranked, entries: Entries, edges: Ints, k: int, per_artist: int, per_album: int
+        self,
+        lists: Ranked,
+        entries: Entries,
+        caps: tuple[_Cap, ...],
+        who: Ints,
+        edges: Ints,
+        k: int,
     ) -> None:
-        self.lists, self.entries, self.k = lists, entries, k
-        self.first, self.stop = edges[:-1], edges[1:]
-        count = len(self.first)
-        self.count = np.zeros(count, np.int64)
-        self.short = np.zeros(count, bool)
-        start, end = int(lists.start[edges[0]]), int(lists.start[edges[-1]])
-        self.offset = start
-        self.caps = (
-            _Cap(entries.recordings[start:end, None], count, 1),
-            _Cap(entries.albums[start:end, None], count, per_album),
-            _Cap(entries.artists[start:end], count, per_artist),
-        )
+        self.lists, self.caps, self.k = lists, caps, k
+        self.barred = entries.never.copy()  # and what is taken
+        self.first, self.stop = edges[who], edges[who + 1]
+        self.count = np.zeros(len(who), np.int64)
+        self.short = np.zeros(len(who), bool)
         self.steps: list[Ints] = []
 
     def through(self, quotas: Ints) -> None:
@@ -102,49 +121,45 @@ class _Walk:
             at[moved] += 1
             cursor[moved] = self.lists.start[at[moved]]
             looking = active[~over]
-            takers = looking[self._allowed(looking, cursor[looking])]
+            takers = looking[self._allowed(cursor[looking])]
             self._take(takers, cursor[takers])
             left[at[takers]] -= 1
             cursor[looking] += 1
             active = active[(at[active] < self.stop[active]) & (self.count[active] < self.k)]
 
-    def taken(self) -> Ints:
-        """The entries taken so far, rising."""
-        return np.sort(np.concatenate([np.empty(0, np.int64), *self.steps]))
-
-    def _allowed(self, who: Ints, entry: Ints) -> NDArray[np.bool_]:
-        free = ~self.entries.never[entry]
+    def _allowed(self, entry: Ints) -> NDArray[np.bool_]:
+        free = ~self.barred[entry]
         for cap in self.caps:
-            free &= cap.free(who, entry - self.offset)
+            free &= cap.free(entry)
         return free
 
     def _take(self, who: Ints, entry: Ints) -> None:
         for cap in self.caps:
-            cap.count(who, entry - self.offset)
+            cap.count(entry)
+        self.barred[entry] = True
         self.count[who] += 1
         self.steps.append(entry)
 
 
 class _Cap:
-    """How often each listener has taken something of each kind."""
+    """How often each listener has taken something of each kind that could become too much."""
 
-    def __init__(self, kinds: Ints, listeners: int, most: int) -> None:
-        """kinds: int64 [entries, some], -1 for none."""
-        known = np.zeros(int(kinds.max(initial=-1)) + 2, bool)
-        known[kinds] = True  # -1 is the last
-        self.kinds = np.cumsum(known)[kinds] - 1
-        self.none = int(known.sum()) - 1 if known[-1] else -1
-        self.counts = np.zeros((listeners, int(known.sum())), np.uint16)
-        self.most = min(most, np.iinfo(np.uint16).max)
+    def __init__(self, owner: Ints, kinds: Ints, most: int) -> None:
+        """owner: of each entry. kinds: int64 [entries, some], -1 for none."""
+        keys = np.where(kinds >= 0, owner[:, None] * MANY + kinds, -1)
+        rising = np.sort(keys[keys >= 0])
+        crowds = np.unique(rising[most:][rising[most:] == rising[:-most]])
+        self._cell = places_of(keys, crowds) + 1  # 0: never too much
+        self._counts = np.zeros(len(crowds) + 1, np.int64)
+        self._most = most
+        self.crowded = self._cell.any(axis=1)
 
-    def free(self, who: Ints, entry: Ints) -> NDArray[np.bool_]:
-        """Whether each listener may take an entry more."""
-        full = self.counts[who[:, None], self.kinds[entry]] >= self.most
-        free: NDArray[np.bool_] = ~full.any(axis=1)
+    def free(self, entry: Ints) -> NDArray[np.bool_]:
+        """Whether an entry more may be taken, for each of some listeners' entries."""
+        free: NDArray[np.bool_] = (self._counts[self._cell[entry]] < self._most).all(axis=1)
         return free
 
-    def count(self, who: Ints, entry: Ints) -> None:
-        """Note that each listener takes an entry."""
-        self.counts[who[:, None], self.kinds[entry]] += 1
-        if self.none >= 0:
-            self.counts[who, self.none] = 0
+    def count(self, entry: Ints) -> None:
+        """Note that each of the entries, of different listeners, is taken."""
+        self._counts[self._cell[entry]] += 1
+        self._counts[0] = 0

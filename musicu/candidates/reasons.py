@@ -1,24 +1,28 @@
-"""Why a track is a candidate, in a sentence that is true."""
+"""Why a track is a candidate, in a sentence that is true.
+
+A sentence is put together of parts, and each part is made for all candidates at once that share
+it: millions of candidates have far fewer medoids, artists and counts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.request import Heard, Listener, Source
+from musicu.candidates.keys import MANY, maybe_among, places_of
+from musicu.candidates.listeners import Heard
+from musicu.candidates.request import Request, Source
 from musicu.candidates.sources.more_like import MoreLike
 from musicu.candidates.stock import Floats, Ints, Stock
 from musicu.candidates.words import times
-from musicu.catalog.words import one_line
-from musicu.retrieval.names import label
+from musicu.retrieval.names import label, labels
 
-_MANY = 1 << 32  # more than there are artists
+_NAMES = ["track_id", "title", "artists", "path"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,22 +52,19 @@ class Found:
 
 
 def reasons(
-    stock: Stock,
-    listeners: Sequence[Listener],
-    heard: Heard,
-    sources: Sequence[Source],
-    found: Found,
-    exposure_below: int,
+    request: Request, sources: Sequence[Source], found: Found, exposure_below: int
 ) -> pa.Array:
     """A sentence for each candidate: where it comes from, by whom it is, what it is near to.
 
     Near is what is likelier than 19 of 20 random pairs of tracks; what is less near only lies
     towards a track.
     """
-    writer = _Writer(stock, listeners, heard, sources, exposure_below)
-    lead = pa.array([_lead(source, stock) for source in sources], pa.string())
+    lead = pa.array([_lead(source, request.stock) for source in sources], pa.string())
     return pc.binary_join_element_wise(
-        lead.take(pa.array(found.source)), writer.by(found), writer.tails(found), ""
+        lead.take(pa.array(found.source)),
+        _by(request.stock, request.heard, found),
+        _tails(request, sources, found, exposure_below),
+        "",
     )
 
 
@@ -71,90 +72,115 @@ def _lead(source: Source, stock: Stock) -> str:
     """How the reasons of a source begin; a seed is called by its name."""
     if not isinstance(source, MoreLike):
         return source.lead
-    row = int(stock.rows_of(pa.array([source.seed]))[0])
-    names = ["track_id", "title", "artists", "path"]
-    return f"{source.lead} {label(stock.tracks.select(names).slice(row, 1).to_pylist()[0])}"
+    row = int(stock.rows_of([source.seed])[0])
+    return f"{source.lead} {label(stock.tracks.select(_NAMES).slice(row, 1).to_pylist()[0])}"
 
 
-class _Writer:
-    """The parts of sentences, each written once."""
+def _by(stock: Stock, heard: Heard, found: Found) -> pa.Array:
+    """Whom the listener plays of the artists of each candidate: the first of them, or ""."""
+    artists = stock.credits.padded(found.row)
+    asked = np.where(artists >= 0, found.listener[:, None] * MANY + artists, -1)
+    played = _plays_by_artist(stock, heard, asked)
+    place = places_of(asked, played[0])
+    first = (place >= 0).argmax(axis=1)
+    chosen = place[np.arange(len(place)), first]  # -1, the last, is nobody
+    used = np.zeros(len(played[0]) + 1, bool)
+    used[chosen] = True
+    used[-1] = False
+    keys, plays = played[0][used[:-1]], played[1][used[:-1]]
+    names = stock.credits.texts.take(pa.array(keys % MANY))
+    told = pc.binary_join_element_wise(", by ", names, ", whom you played ", _times(plays), "")
+    number = np.append(np.cumsum(used[:-1]) - 1, len(keys))
+    return pa.concat_arrays([told, pa.array([""])]).take(pa.array(number[chosen]))
 
-    def __init__(
-        self,
-        stock: Stock,
-        listeners: Sequence[Listener],
-        heard: Heard,
-        sources: Sequence[Source],
-        exposure_below: int,
-    ) -> None:
-        self.stock, self.listeners, self.sources = stock, listeners, sources
-        self.few = f", by an artist with fewer than {exposure_below:,} listens here"
-        self.labels = self._medoids()
-        played = heard.plays > 0
-        artists = stock.credits.padded(heard.row[played])
-        keys = (heard.listener[played, None] * _MANY + artists)[artists >= 0]
-        loads = np.broadcast_to(heard.plays[played, None], artists.shape)[artists >= 0]
-        self.played, place = np.unique(keys, return_inverse=True)
-        self.plays = np.bincount(place, loads, len(self.played))
 
-    def by(self, found: Found) -> pa.Array:
-        """Whom the listener plays of the artists of each candidate: the first of them, if any."""
-        artists = self.stock.credits.padded(found.row)
-        keys = found.listener[:, None] * _MANY + artists
-        place = np.minimum(np.searchsorted(self.played, keys), max(0, len(self.played) - 1))
-        known = artists >= 0
-        known &= self.played[place] == keys if len(self.played) else False
-        first = known.argmax(axis=1)
-        any_known = known.any(axis=1)
-        chosen = place[np.arange(len(first)), first]
-        used, where = np.unique(chosen[any_known], return_inverse=True)
-        texts = [self._played(int(key)) for key in used]
-        index = np.full(len(first), len(texts))
-        index[any_known] = where
-        return pa.array([*texts, ""], pa.string()).take(pa.array(index))
+def _plays_by_artist(stock: Stock, heard: Heard, asked: Ints) -> tuple[Ints, NDArray[np.float64]]:
+    """Of what is asked and was played: listener and artist as one number, rising, and the plays."""
+    played = np.flatnonzero(heard.plays > 0)
+    artists = stock.credits.padded(heard.row[played])
+    keys = np.where(artists >= 0, heard.listener[played, None] * MANY + artists, -1)
+    entry, column = np.nonzero(maybe_among(keys, asked) & (keys >= 0))
+    known, place = np.unique(keys[entry, column], return_inverse=True)
+    return known, np.bincount(place, heard.plays[played[entry]], len(known))
 
-    def _played(self, place: int) -> str:
-        name = self.stock.credits.names[int(self.played[place] % _MANY)]
-        return f", by {one_line(name)}, whom you played {times(self.plays[place])}"
 
-    def tails(self, found: Found) -> pa.Array:
-        """What each candidate is near to, and the full stop."""
-        near = found.score >= self.stock.near
-        interests = int(found.interest.max(initial=-1)) + 2
-        key = found.listener * interests + found.interest + 1
-        key = ((key * len(self.sources) + found.source) * 2 + found.explored) * 2 + near
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        texts = [self._tail(found, int(entry), bool(near[entry])) for entry in first]
-        return pa.array(texts, pa.string()).take(pa.array(place))
+def _tails(
+    request: Request, sources: Sequence[Source], found: Found, exposure_below: int
+) -> pa.Array:
+    """What each candidate is near to, and the full stop."""
+    owner = request.interests.listener
+    first = np.searchsorted(owner, np.arange(len(request.listeners)))
+    own = np.where(found.interest >= 0, first[found.listener] + found.interest, len(owner))
+    near = found.score >= request.stock.near
+    key = ((own * len(sources) + found.source) * 2 + found.explored) * 2 + near
+    used = np.zeros((len(owner) + 1) * len(sources) * 4, bool)
+    used[key] = True
+    keys = np.flatnonzero(used)
+    few = f", by an artist with fewer than {exposure_below:,} listens here."
+    own, source = np.divmod(keys // 4, len(sources))
+    texts = pc.binary_join_element_wise(
+        _toward(request, sources, own, source, keys % 2 == 1),
+        pa.array([".", few]).take(pa.array(keys // 2 % 2)),
+        "",
+    )
+    return texts.take(pa.array(np.cumsum(used)[key] - 1))
 
-    def _tail(self, found: Found, entry: int, near: bool) -> str:
-        listener, interest = int(found.listener[entry]), int(found.interest[entry])
-        text = ""
-        if interest >= 0:
-            medoid = self.listeners[listener].taste.interests[interest].medoid
-            text = self._toward(self.sources[int(found.source[entry])], listener, medoid, near)
-        return f"{text}{self.few if found.explored[entry] else ''}."
 
-    def _toward(self, source: Source, listener: int, medoid: str, near: bool) -> str:
-        history = self.listeners[listener].taste.history
-        plays = history.plays[int(np.searchsorted(history.ids, medoid))]
-        how = f"which you played {times(plays)}" if plays else "which you chose"
-        named, artist = self.labels.get(medoid, (medoid, None))
-        if source.toward == "artist" and artist:
-            return f" close to {one_line(artist)}{', whom you play' if plays else ''}"
-        return f", {'near' if near else 'towards'} {named}, {how}"
+def _toward(
+    request: Request, sources: Sequence[Source], own: Ints, source: Ints, near: NDArray[np.bool_]
+) -> pa.Array:
+    """Where the medoids of some interests lie, seen from a source; "" for what has no interest."""
+    told = np.flatnonzero(own < len(request.interests.share))
+    by_artist = np.array([s.toward == "artist" for s in sources])[source[told]]
+    medoids = _Medoids.of(request, own[told])
+    how = pc.if_else(
+        pa.array(medoids.plays > 0),
+        pc.binary_join_element_wise("which you played ", _times(medoids.plays), ""),
+        "which you chose",
+    )
+    lies = pa.array([", towards ", ", near "]).take(pa.array(near[told].astype(np.int8)))
+    texts = pc.binary_join_element_wise(lies, medoids.named, ", ", how, "")
+    played = pa.array(["", ", whom you play"]).take(pa.array((medoids.plays > 0).astype(np.int8)))
+    close = pc.binary_join_element_wise(" close to ", medoids.artist, played, "")
+    texts = pc.if_else(pa.array(by_artist & medoids.has_artist), close, texts)
+    place = np.full(len(own), len(told))
+    place[told] = np.arange(len(told))
+    return pa.concat_arrays([texts, pa.array([""])]).take(pa.array(place))
 
-    def _medoids(self) -> dict[str, tuple[str, str | None]]:
-        """How the medoids and their first artists are called."""
-        ids = {i.medoid for listener in self.listeners for i in listener.taste.interests}
-        texts = pa.array(sorted(ids), pa.string())
-        rows = self.stock.rows_of(texts)
-        names = ["track_id", "title", "artists", "album_artist", "path"]
-        known = pa.array(rows[rows >= 0])
-        tracks: list[dict[str, Any]] = self.stock.tracks.select(names).take(known).to_pylist()
-        first = self.stock.credits.padded(rows[rows >= 0])[:, 0]
-        artists = [self.stock.credits.names[a] if a >= 0 else None for a in first]
-        return {
-            row["track_id"]: (label(row), artist)
-            for row, artist in zip(tracks, artists, strict=True)
-        }
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Medoids:
+    """The tracks that stand for some interests: how they and their first artists are called."""
+
+    plays: NDArray[np.float64]
+    named: pa.Array
+    artist: pa.Array
+    has_artist: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, request: Request, own: Ints) -> _Medoids:
+        stock, heard, interests = request.stock, request.heard, request.interests
+        rows = interests.medoid[own]
+        keys = interests.listener[own] * MANY + rows
+        place = places_of(np.where(rows >= 0, keys, -1), heard.listener * MANY + heard.row)
+        plays = np.append(heard.plays, 0)[place]
+        known = np.flatnonzero(rows >= 0)
+        names = labels(stock.tracks.select(_NAMES).take(pa.array(rows[known])))
+        elsewhere = np.flatnonzero(rows < 0)  # tracks that the stock does not have
+        ids = []
+        for at in elsewhere:
+            taste = request.listeners[interests.listener[own[at]]].taste
+            ids.append(taste.interests[interests.number[own[at]]].medoid)
+            plays[at] = taste.history.plays[np.searchsorted(taste.history.ids, ids[-1])]
+        order = np.argsort(np.concatenate([known, elsewhere]))
+        named = pa.concat_arrays([names, pa.array(ids, pa.string())]).take(pa.array(order))
+        first = np.full(len(own), -1)
+        first[known] = stock.credits.padded(rows[known])[:, 0]
+        artist = stock.credits.texts.take(pa.array(first, mask=first < 0))
+        return cls(plays, named, pc.fill_null(artist, ""), first >= 0)
+
+
+def _times(counts: NDArray[np.float64]) -> pa.Array:
+    """How often, in words."""
+    values, place = np.unique(np.round(counts), return_inverse=True)
+    return pa.array([times(value) for value in values], pa.string()).take(pa.array(place))

@@ -3,67 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from musicu.candidates.listeners import Heard, Interests, Listener
 from musicu.candidates.stock import Floats, Ints, Stock
-from musicu.candidates.taste import TasteProfile
-
-
-class Listener(NamedTuple):
-    """Somebody to find candidates for."""
-
-    user_id: str
-    taste: TasteProfile
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """What listeners have heard of a stock, an entry each.
-
-    listener: int64, rising, its position. row: int64. plays: float64, how often; 0 for what was
-    only named. weight: float64, what is left of the listens, below 0 where skips prevail.
-    """
-
-    listener: Ints
-    row: Ints
-    plays: NDArray[np.float64]
-    weight: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, stock: Stock, listeners: Sequence[Listener]) -> Heard:
-        """What the listeners' histories hold of the stock."""
-        histories = [listener.taste.history for listener in listeners]
-        ids = np.concatenate([np.empty(0, object), *(history.ids for history in histories)])
-        row = stock.rows_of(pa.array(ids, pa.string()))
-        known = np.flatnonzero(row >= 0)
-        none = np.empty(0)
-        return cls(
-            np.repeat(np.arange(len(histories)), [len(h.ids) for h in histories])[known],
-            row[known],
-            np.concatenate([none, *(history.plays for history in histories)])[known],
-            np.concatenate([none, *(history.weights for history in histories)])[known],
-        )
-
-    def by(self, listeners: Ints) -> Heard:
-        """What some of the listeners have heard; their positions, rising, are then from 0."""
-        place = np.searchsorted(listeners, self.listener)
-        at = np.minimum(place, max(0, len(listeners) - 1))
-        kept = np.flatnonzero(listeners[at] == self.listener) if len(listeners) else at[:0]
-        return Heard(place[kept], self.row[kept], self.plays[kept], self.weight[kept])
+from musicu.retrieval.ordering import places_in
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
     """A question to a source: for each of some listeners, its best of some rows.
 
-    listeners: whom to find candidates for. heard: what they have heard. rows: int64, rising, the
+    listeners: whom to find candidates for. interests: of all of them. heard: what they have heard.
+    rows: int64, rising, the
     rows of the stock that may be found. want: how many candidates each listener is to have in the
     end. deeper: 1 at first; how much longer than usual the lists shall be. now: the present, with
     a time zone. seed: of all that is random.
@@ -71,6 +29,7 @@ class Request:
 
     stock: Stock
     listeners: tuple[Listener, ...]
+    interests: Interests
     heard: Heard
     rows: Ints
     want: int
@@ -83,25 +42,19 @@ class Request:
         cls, stock: Stock, listeners: Sequence[Listener], rows: Ints, want: int, now: datetime
     ) -> Request:
         """A first request for some listeners."""
-        return cls(stock, tuple(listeners), Heard.of(stock, listeners), rows, want, now)
+        interests, heard = Interests.of(stock, listeners), Heard.of(stock, listeners)
+        return cls(stock, tuple(listeners), interests, heard, rows, want, now)
 
-    @cached_property
-    def owner(self) -> Ints:
-        """Which listener each interest belongs to: int64 [interests of all listeners]."""
-        return np.repeat(np.arange(len(self.listeners)), self._counts)
-
-    @cached_property
-    def number(self) -> Ints:
-        """Which of its listener's interests each is, from 0: int64 [interests]."""
-        return np.arange(len(self.owner)) - np.repeat(
-            np.cumsum(self._counts) - self._counts, self._counts
+    def by(self, listeners: Ints) -> Request:
+        """The same request for some of the listeners, given by their positions, rising."""
+        if len(listeners) == len(self.listeners):
+            return self
+        return replace(
+            self,
+            listeners=tuple(self.listeners[n] for n in listeners),
+            interests=self.interests.by(listeners),
+            heard=self.heard.by(listeners),
         )
-
-    @cached_property
-    def vectors(self) -> Floats:
-        """The interests' vectors: float32 [interests, dim]."""
-        found = [i.vector for listener in self.listeners for i in listener.taste.interests]
-        return np.array(found, np.float32).reshape(len(found), self.stock.values.shape[1])
 
     @cached_property
     def quotas(self) -> Ints:
@@ -110,14 +63,7 @@ class Request:
         In proportion to the importances, by largest remainders; those of a listener sum to
         `want`.
         """
-        shares = np.array(
-            [i.importance for listener in self.listeners for i in listener.taste.interests]
-        )
-        return allotted(shares, self.owner, self.want)
-
-    @property
-    def _counts(self) -> Ints:
-        return np.array([len(x.taste.interests) for x in self.listeners], np.int64)
+        return allotted(self.interests.share, self.interests.listener, self.want)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,9 +133,8 @@ def allotted(shares: NDArray[np.float64], owner: Ints, want: int) -> Ints:
     exact = np.round(want * shares / totals[owner], 9)  # equal shares shall have equal remainders
     floors = np.floor(exact).astype(np.int64)
     order = np.lexsort((np.arange(len(shares)), -(exact - floors), owner))
-    first = np.searchsorted(owner, owner)
     rank = np.empty(len(shares), np.int64)
-    rank[order] = np.arange(len(shares)) - first
+    rank[order] = places_in(owner)
     missing = want - np.bincount(owner, floors).astype(np.int64)
     return floors + (rank < missing[owner])
 

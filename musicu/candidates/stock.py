@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +29,7 @@ _EPOCH = date(1970, 1, 1)
 _UNKNOWN_DAY = np.iinfo(np.int32).min
 _PAIRS = 20_000  # drawn to say which likeness is near
 _NEAR_SHARE = 0.95
+_ROWS_KEPT = 0.25  # copies of rows that are kept, as a share of all rows
 
 
 class Stock:
@@ -51,7 +54,9 @@ class Stock:
             raise QueryError("no track of the catalog has a vector: run `musicu embed` on it")
         self.tracks = tracks.take(places.drop_null())
         self.plays: Ints = np.zeros(len(self.ids), np.int64) if plays is None else plays
-        self._searched: tuple[bytes, Index] | None = None
+        self._searched: dict[bytes, Index] = {}
+        self._lock = Lock()
+        self._table: tuple[NDArray[np.object_], Ints] | None = None
 
     @classmethod
     def of(cls, catalog: Catalog, model: str | None = None) -> Stock:
@@ -61,16 +66,26 @@ class Stock:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def rows_of(self, ids: pa.Array) -> Ints:
+    def rows_of(self, ids: Iterable[str]) -> Ints:
         """The rows of track ids: int64 [ids], -1 for those that are not here."""
-        found = pc.index_in(ids, value_set=self.id_texts)
-        rows: Ints = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return rows
+        row_of = self._row_of
+        return np.array([row_of.get(name, -1) for name in ids], np.int64)
 
-    def search(self, queries: Floats, k: int, rows: Ints) -> Hits:
+    def rows_of_table(self, names: NDArray[np.object_]) -> Ints:
+        """The same for ids that many histories share; those of the last such table are kept."""
+        if self._table is None or self._table[0] is not names:
+            self._table = names, self.rows_of(names)
+        return self._table[1]
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.ids)}
+
+    def search(self, queries: Floats, k: Ints, rows: Ints) -> Hits:
         """The k of some rows nearest to each query, exactly: see `Index.search`.
 
-        The vectors of the rows are copied together once and kept until other rows are asked.
+        The vectors of the rows are copied together and kept, for as many sets of rows as there is
+        room for.
         """
         if len(rows) == len(self):
             return self._index(b"", None).search(queries, k)
@@ -79,10 +94,13 @@ class Stock:
         return Hits(hits.query, rows[hits.row], hits.score)
 
     def _index(self, key: bytes, rows: Ints | None) -> Index:
-        if self._searched is None or self._searched[0] != key:
-            self._searched = None  # the old copy goes before the new one comes
-            self._searched = key, Index(self.values if rows is None else self.values[rows])
-        return self._searched[1]
+        with self._lock:
+            if key not in self._searched:
+                kept = sum(len(index) for name, index in self._searched.items() if name)
+                if kept + (0 if rows is None else len(rows)) > _ROWS_KEPT * len(self):
+                    self._searched.clear()  # the old copies go before the new one comes
+                self._searched[key] = Index(self.values if rows is None else self.values[rows])
+            return self._searched[key]
 
     @cached_property
     def id_texts(self) -> pa.Array:

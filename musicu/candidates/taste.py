@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,20 +67,18 @@ class TasteOptions:
                 raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class TasteProfile:
     """One listener's taste at a moment.
 
     interests: the most important first; none where nothing played has a vector.
     negatives: ids of the tracks whose skips outweigh their listens. An interest loses importance
         by them, in the measure in which they resemble it, down to a tenth.
-    heard: ids of all tracks listened to, skipped or given as seeds.
     history: what the taste was made of, and all that `updated` needs.
     """
 
     interests: tuple[Interest, ...]
     negatives: tuple[str, ...]
-    heard: frozenset[str]
     history: History = field(repr=False)
     options: TasteOptions = field(default_factory=TasteOptions)
 
@@ -133,7 +132,12 @@ class TasteProfile:
     ) -> TasteProfile:
         """The taste of somebody of whom nothing is known yet."""
         history = History.of(LISTENS.empty_table(), _now(now), half_life_days)
-        return cls((), (), frozenset(), history, options or TasteOptions())
+        return cls((), (), history, options or TasteOptions())
+
+    @cached_property
+    def heard(self) -> frozenset[str]:
+        """The ids of all tracks listened to, skipped or given as seeds."""
+        return frozenset(self.history.ids)
 
     def updated(
         self, listens: pa.Table, vectors: Vectors, *, now: datetime | None = None
@@ -162,22 +166,25 @@ def tastes(
 ) -> Iterator[tuple[str, TasteProfile]]:
     """Each listener's id and taste, by id: the same as `from_listens` for each alone."""
     listens = listens_table(listens)
-    ids = pc.unique(listens["track_id"])
-    rows = pc.fill_null(pc.index_in(pa.array(vectors.ids, pa.string()), value_set=ids), -1)
-    found = rows.to_numpy()
-    at = np.full(len(ids), -1, np.int64)
-    at[found[found >= 0]] = np.flatnonzero(found >= 0)
-    row_of = dict(zip(ids.to_pylist(), at.tolist(), strict=True))
+    rows: NDArray[np.int64] | None = None
     for user_id, history in histories(listens, _now(now), half_life_days):
-        places = np.fromiter((row_of[name] for name in history.ids), np.int64, len(history.ids))
-        yield user_id, _taste(history, places, vectors, options or TasteOptions())
+        if rows is None:  # all histories are of one table of names
+            rows = _rows_of(history.names, vectors)
+        yield user_id, _taste(history, rows[history.place], vectors, options or TasteOptions())
 
 
 def _profile(history: History, vectors: Vectors, options: TasteOptions) -> TasteProfile:
-    wanted = pa.array(history.ids, pa.string())
-    found = pc.index_in(wanted, value_set=pa.array(vectors.ids, pa.string()))
-    places = pc.fill_null(found, -1).to_numpy().astype(np.int64)
-    return _taste(history, places, vectors, options)
+    return _taste(history, _rows_of(history.ids, vectors), vectors, options)
+
+
+def _rows_of(names: NDArray[np.object_], vectors: Vectors) -> NDArray[np.int64]:
+    """The row of each id among the vectors: int64 [names], -1 where it has none."""
+    ids = pa.array(names, pa.string())
+    found = pc.fill_null(pc.index_in(pa.array(vectors.ids, pa.string()), value_set=ids), -1)
+    places = found.to_numpy()
+    rows = np.full(len(names), -1, np.int64)
+    rows[places[places >= 0]] = np.flatnonzero(places >= 0)
+    return rows
 
 
 def _taste(
@@ -208,7 +215,7 @@ def _taste(
         for n in order
     )
     negatives = tuple(history.ids[skipped])
-    return TasteProfile(interests, negatives, frozenset(history.ids), history, options)
+    return TasteProfile(interests, negatives, history, options)
 
 
 def _shares(

@@ -18,15 +18,18 @@ from numpy.typing import NDArray
 
 from musicu.errors import QueryError
 from musicu.retrieval.int8 import MAX_DIM, UNIT_TOLERANCE, Int8Queries, Int8Rows
+from musicu.retrieval.ordering import best_first, places_in
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-#: Rows int64 [rows], and what their scores cannot exceed, float32 [queries, rows].
+#: Rows int64 [rows], and what their scores cannot exceed, or are up to an error, float32
+#: [queries, rows].
 _Bounds = tuple[Ints, Floats]
 
 _ROUNDING = 2.0**-24  # half the distance from 1 to the next float32
-_BLOCK_SCORES = 1 << 20  # scores held at once
-_BLOCK_VALUES = 1 << 20  # values widened to float64 at once
+_BLOCK_SCORES = 1 << 22  # scores held at once: BLAS is a quarter slower on thin blocks
+_BLOCK_VALUES = 1 << 20  # values whose lengths are taken at once
+_WIDE_VALUES = 1 << 17  # values widened to float64 at once: they stay in the cache
 _GATHERED_ROWS = 4096  # rows copied together at once, to be scored
 _WHOLE_ROWS = 16_384  # rows scored at once where they lie together
 _DENSE = 0.15  # from this share of the rows on, scoring all as bytes beats gathering some
@@ -58,8 +61,7 @@ class Hits:
 
     def rank(self) -> Ints:
         """Each hit's place among its query's hits, from 1: int64 [hits]."""
-        first = np.searchsorted(self.query, self.query)
-        return np.arange(1, len(self) + 1) - first
+        return places_in(self.query) + 1
 
 
 class Index:
@@ -79,8 +81,8 @@ class Index:
         self.values: Floats = np.ascontiguousarray(values)
         self._check_lengths()
         # The error of a float32 product of unit vectors, in whatever order it is summed, with
-        # that of rounding the query and the score.
-        self._error = np.float32((1 + 2 * UNIT_TOLERANCE) * (self.dim + 4) * _ROUNDING)
+        # that of rounding the query, the score and what is compared.
+        self._error = np.float32((1 + 2 * UNIT_TOLERANCE) * (self.dim + 8) * _ROUNDING)
         self._bytes: Int8Rows | None = None
         self._asked = False
 
@@ -95,7 +97,7 @@ class Index:
     def search(
         self,
         queries: Floats,
-        k: int,
+        k: int | Ints,
         *,
         rows: Ints | None = None,
         exclude: Sequence[int | None] | None = None,
@@ -103,28 +105,29 @@ class Index:
         """The k rows nearest to each query; fewer where fewer are allowed.
 
         queries: [queries, dim], or [dim] for one; of any length above 0, as only their direction
-        counts. rows: the allowed rows, in any order; all where None. exclude: a row for each
-        query that it must not find (itself, say), or None.
+        counts. k: one for all, or int64 [queries]. rows: the allowed rows, in any order; all where
+        None. exclude: a row for each query that it must not find (itself, say), or None.
 
         Raises QueryError where k < 1, a query is not finite, is all zeros or has another
         dimension, or a row is not in the index.
         """
         units = self._units(queries)
-        if k < 1:
-            raise QueryError(f"k is {k}: ask for at least 1 hit")
+        counts = _counts(k, len(units))
         allowed = self._allowed(rows)
         excluded = self._excluded(exclude, len(units))
-        k = min(k, max(1, len(self) if allowed is None else len(allowed)))
+        counts = np.minimum(counts, max(1, len(self) if allowed is None else len(allowed)))
         packed = self._packed_for(len(units), allowed)
-        step = max(
-            1, _BLOCK_SCORES // max(_WHOLE_ROWS if allowed is None else _GATHERED_ROWS, 4 * k)
+        widest = max(
+            min(len(self), _WHOLE_ROWS) if allowed is None else min(len(allowed), _GATHERED_ROWS),
+            4 * int(counts.max(initial=1)),
         )
+        step = max(1, _BLOCK_SCORES // widest)
         parts = []
         for start in range(0, len(units), step):
             part = slice(start, start + step)
             blocks = self._bounds(units[part], allowed, packed)
-            slack = None if packed else 3 * self._error
-            found = self._best_of(blocks, units[part], k, excluded[part], slack)
+            error = None if packed else self._error
+            found = self._best_of(blocks, units[part], counts[part], excluded[part], error)
             parts.append(Hits(found.query + start, found.row, found.score))
         return _joined(parts)
 
@@ -151,49 +154,50 @@ class Index:
         self,
         blocks: Iterator[_Bounds],
         units: NDArray[np.float64],
-        k: int,
+        k: Ints,
         excluded: Ints,
-        slack: np.float32 | None,
+        error: np.float32 | None,
     ) -> Hits:
         """The k best of all blocks, scored by the one formula.
 
-        slack: by how much a bound may exceed its score at most, where that is known: the k-th
-        highest bound of a block then says below which no hit can score.
+        error: by how much a number of a block differs from its score at most; None where it is
+        a bound, of which only that the score does not exceed it is known.
         """
         best = _empty()
         waiting: list[Hits] = []
         floor = np.full(len(units), _LOWEST)  # no hit can score below it
         for rows, bounds in blocks:
             _forget(bounds, rows, excluded)
-            if slack is not None:
-                floor = np.maximum(floor, _kth_highest(bounds, k) - slack)
-            elif len(best) < k * len(units):
-                first = _highest(bounds, rows, k)  # sets the floor for the rest of the block
+            if error is not None:
+                floor = np.maximum(floor, _kth_highest(bounds, k) - error)
+            elif len(best) < k.sum():
+                first = _highest(bounds, rows, int(k.max()))  # sets the floor for the rest
                 bounds[first.query, np.searchsorted(rows, first.row)] = -np.inf
                 best, floor = self._settled([best, *waiting, first], units, k)
                 waiting = []
-            query, column = np.divmod(np.flatnonzero(bounds >= floor[:, None]), len(rows))
+            reached = bounds >= (floor if error is None else floor - error)[:, None]
+            query, column = np.divmod(np.flatnonzero(reached), len(rows))
             waiting.append(Hits(query, rows[column], bounds[query, column]))
-            if sum(map(len, waiting)) > 3 * k * len(units):
+            if sum(map(len, waiting)) > 3 * k.sum():
                 best, settled = self._settled([best, *waiting], units, k)
                 floor = np.maximum(floor, settled)
                 waiting = []
         return self._settled([best, *waiting], units, k)[0]
 
     def _settled(
-        self, parts: list[Hits], units: NDArray[np.float64], k: int
+        self, parts: list[Hits], units: NDArray[np.float64], k: Ints
     ) -> tuple[Hits, Floats]:
         """The k best of some rows for each query, and what any further hit must score."""
         best = _best(self._score(units, _joined(parts)), k)
         floor = np.full(len(units), _LOWEST)
-        full = best.rank() == k
+        full = best.rank() == k[best.query]
         floor[best.query[full]] = best.score[full]
         return best, floor
 
     def _bounds(
         self, units: NDArray[np.float64], allowed: Ints | None, packed: Int8Rows | None
     ) -> Iterator[_Bounds]:
-        """Rows in rising order, a block at a time, with what their scores cannot exceed."""
+        """Rows in rising order, a block at a time, with their scores, or above them."""
         queries = Int8Queries(units) if packed else None
         narrow = units.astype(np.float32)
         size = _WHOLE_ROWS if allowed is None else _GATHERED_ROWS
@@ -206,9 +210,7 @@ class Index:
                 first = number * size
                 yield rows, bounds if len(rows) == bounds.shape[1] else bounds[:, rows - first]
             else:
-                products = self._products(narrow, rows, room, scores)
-                products += self._error
-                yield rows, products
+                yield rows, self._products(narrow, rows, room, scores)
 
     def _products(self, queries: Floats, rows: Ints, room: Floats, scores: Floats) -> Floats:
         """Scores float32 [queries, rows] as BLAS rounds them.
@@ -230,12 +232,12 @@ class Index:
     def _score(self, units: NDArray[np.float64], hits: Hits) -> Hits:
         """The hits with their one true score."""
         scores = np.empty(len(hits), np.float32)
-        step = max(1, _BLOCK_VALUES // self.dim)
+        step = max(1, _WIDE_VALUES // self.dim)
         for start in range(0, len(hits), step):
             part = slice(start, start + step)
             wide = np.take(self.values, hits.row[part], axis=0).astype(np.float64)
-            wide *= units[hits.query[part]]
-            scores[part] = wide.sum(axis=1)  # pairwise along each row: no other row matters
+            own = np.take(units, hits.query[part], axis=0)
+            scores[part] = np.einsum("ij,ij->i", wide, own)  # row by row: no other row matters
         return Hits(hits.query, hits.row, scores)
 
     def _units(self, queries: Floats) -> NDArray[np.float64]:
@@ -316,17 +318,19 @@ def _blocks(
             yield number, allowed[start : start + size]
 
 
-def _kth_highest(bounds: Floats, k: int) -> Floats:
+def _kth_highest(bounds: Floats, k: Ints) -> Floats:
     """A number that at least k bounds of each query reach, near the highest: float32 [queries].
 
     The k-th highest of the maxima of disjoint groups; where there are too few, below all bounds.
     """
-    groups = min(bounds.shape[1], max(8 * k, bounds.shape[1] // 32))
-    if groups < k:
+    most = int(k.max(initial=1))
+    groups = min(bounds.shape[1], max(8 * most, bounds.shape[1] // 32))
+    if groups < most:
         return np.full(len(bounds), _LOWEST)
     width = bounds.shape[1] // groups
     tops = bounds[:, : width * groups].reshape(len(bounds), width, groups).max(axis=1)
-    kth: Floats = np.partition(tops, groups - k, axis=1)[:, groups - k]
+    tops.sort(axis=1)
+    kth: Floats = tops[np.arange(len(tops)), groups - k]
     return kth
 
 
@@ -341,15 +345,22 @@ def _highest(bounds: Floats, rows: Ints, k: int) -> Hits:
     return Hits(query, rows[column], bounds[query, column])
 
 
-def _best(hits: Hits, k: int) -> Hits:
-    hits = _ordered(hits)
-    keep = hits.rank() <= k
-    return Hits(hits.query[keep], hits.row[keep], hits.score[keep])
+def _best(hits: Hits, k: Ints) -> Hits:
+    order = best_first(hits.query, hits.score, hits.row)
+    query = hits.query[order]
+    kept = places_in(query) < k[query]
+    order = order[kept]
+    return Hits(query[kept], hits.row[order], hits.score[order])
 
 
-def _ordered(hits: Hits) -> Hits:
-    order = np.lexsort((hits.row, -hits.score, hits.query))
-    return Hits(hits.query[order], hits.row[order], hits.score[order])
+def _counts(k: int | Ints, queries: int) -> Ints:
+    """How many hits each query wants: int64 [queries]."""
+    counts = np.asarray(k, np.int64)
+    if counts.ndim and counts.shape != (queries,):
+        raise QueryError(f"k has the shape {list(counts.shape)} for {queries} queries")
+    if counts.min(initial=1) < 1:
+        raise QueryError(f"k is {counts.min()}: ask for at least 1 hit")
+    return np.broadcast_to(counts, queries)
 
 
 def _joined(parts: list[Hits]) -> Hits:

@@ -68,6 +68,39 @@ def label(track: Mapping[str, Any]) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
+def labels(tracks: pa.Table) -> pa.Array:
+    """The `label` of every track of a table, many at a time."""
+    album = tracks["album"] if "album" in tracks.column_names else pa.nulls(tracks.num_rows)
+    title, lists = _whole(tracks["title"]), _whole(tracks["artists"])
+    artists = pc.fill_null(pc.binary_join(lists, ", "), "")
+    whole = pc.binary_join_element_wise(
+        artists,
+        pc.if_else(pc.equal(artists, ""), "", " – "),
+        title,
+        _bracketed(album),
+        "",
+    )
+    names = pc.list_flatten(lists)
+    nameless = pc.list_parent_indices(lists).filter(_blank(names)).to_numpy()
+    plain = pc.match_substring_regex(whole, "^[ -~–]*$")
+    odd = pc.or_(_blank(title), pc.invert(pc.fill_null(plain, False)))
+    odd = odd.to_numpy(zero_copy_only=False)
+    odd[nameless] = True
+    rows = np.flatnonzero(odd)
+    texts = [label(row) for row in tracks.take(pa.array(rows)).to_pylist()]
+    return pc.replace_with_mask(whole, pa.array(odd), pa.array(texts, pa.string()))
+
+
+def _bracketed(album: pa.Array | pa.ChunkedArray) -> pa.Array:
+    texts = pc.fill_null(album.cast(pa.string()), "")
+    return pc.if_else(pc.equal(texts, ""), "", pc.binary_join_element_wise(" (", texts, ")", ""))
+
+
+def _blank(texts: pa.Array) -> pa.Array:
+    """Whether there is nothing in a text: bool, for null too."""
+    return pc.fill_null(pc.equal(texts, ""), True)
+
+
 class _Names:
     """Every track's title, artists and album, simplified."""
 

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from musicu.candidates.keys import MANY
 from musicu.candidates.request import Ranked, Request, ranges
 from musicu.candidates.stock import Ints, Stock
 from musicu.errors import QueryError
 from musicu.retrieval.index import Hits, Index
-
-_MANY = 1 << 32  # more than there are artists or tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class ArtistAdjacent:
             means = request.stock.artist_means
             found = Index(means[artists]).search(means[queries], k)
         list_of, artist = asked[found.query], found.row
-        new = ~np.isin(request.owner[list_of] * _MANY + artists[artist], heard)
+        new = ~np.isin(request.interests.listener[list_of] * MANY + artists[artist], heard)
         list_of, artist, score = list_of[new], artist[new], found.score[new]
         counts = np.minimum(np.diff(first)[artist], self.tracks_each)
         row = tracks[ranges(first[artist], counts)]
@@ -74,8 +72,7 @@ def _tracks_by_artist(stock: Stock, rows: Ints) -> tuple[Ints, Ints, Ints]:
 
 def _medoid_artists(request: Request) -> tuple[Ints, Ints]:
     """The interests whose medoid has an artist, and the first artist of each."""
-    medoids = [i.medoid for listener in request.listeners for i in listener.taste.interests]
-    rows = request.stock.rows_of(pa.array(medoids, pa.string()))
+    rows = request.interests.medoid
     first = np.where(rows >= 0, request.stock.credits.padded(np.maximum(rows, 0))[:, 0], -1)
     known = first >= 0
     known[known] = request.stock.artist_means[first[known]].any(axis=1)
@@ -85,26 +82,26 @@ def _medoid_artists(request: Request) -> tuple[Ints, Ints]:
 def _heard(request: Request) -> Ints:
     """Listener and artist, as one number, for every artist heard."""
     artists = request.stock.credits.padded(request.heard.row)
-    keys = request.heard.listener[:, None] * _MANY + artists
+    keys = request.heard.listener[:, None] * MANY + artists
     return np.unique(keys[artists >= 0])
 
 
 def _without_heard(request: Request, hits: Hits, heard: Ints) -> Hits:
     """The hits none of whose artists the listener has heard: a track may credit several."""
     artists = request.stock.credits.padded(hits.row)
-    keys = request.owner[hits.query][:, None] * _MANY + artists
+    keys = request.interests.listener[hits.query][:, None] * MANY + artists
     new = ~(np.isin(keys, heard) & (artists >= 0)).any(axis=1)
     return Hits(hits.query[new], hits.row[new], hits.score[new])
 
 
 def _without_repeats(hits: Hits) -> Hits:
     """A track of two artists counts once in a list, with the nearer one."""
-    first = np.sort(np.unique(hits.query * _MANY + hits.row, return_index=True)[1])
+    first = np.sort(np.unique(hits.query * MANY + hits.row, return_index=True)[1])
     return Hits(hits.query[first], hits.row[first], hits.score[first])
 
 
 def _lists(request: Request, hits: Hits, whole: NDArray[np.bool_]) -> Ranked:
     quotas = request.quotas
     start = np.searchsorted(hits.query, np.arange(len(quotas) + 1))
-    numbers = request.number.astype(np.int32)
-    return Ranked(request.owner, numbers, quotas, whole, start, hits.row, hits.score)
+    numbers = request.interests.number.astype(np.int32)
+    return Ranked(request.interests.listener, numbers, quotas, whole, start, hits.row, hits.score)

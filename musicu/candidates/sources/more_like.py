@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pyarrow as pa
+import numpy as np
 
 from musicu.candidates.request import Ranked, Request
 from musicu.candidates.sources.nearest import same_for_all
@@ -26,12 +26,12 @@ class MoreLike:
 
         Raises QueryError where the seed has no vector.
         """
-        seed = int(request.stock.rows_of(pa.array([self.seed]))[0])
+        seed = int(request.stock.rows_of([self.seed])[0])
         if seed < 0:
             raise QueryError(
                 f"the seed {self.seed!r} has no vector: give the id of a track that is embedded"
             )
         rows = request.rows[request.rows != seed]
-        k = request.deeper * (2 * request.want + 50)
+        k = np.array([request.deeper * (2 * request.want + 50)])
         hits = request.stock.search(request.stock.values[seed], k, rows)
         return same_for_all(request, hits.row, hits.score, len(hits) >= len(rows))
