@@ -50,8 +50,8 @@ def percussion(frames: Frames) -> Statistics:
 
 def percussive_share(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """A soft mask in [0, 1], float32 like `power` [bands, frames]."""
-    struck = np.square(running_median(power, 9, axis=0))
-    held = np.square(running_median(power, 17, axis=1))
+    struck: _Table = np.square(running_median(power, 9, axis=0))
+    held: _Table = np.square(running_median(power, 17, axis=1))
     held += struck + np.float32(1e-18)
     mask: NDArray[np.float32] = struck / held
     return mask
@@ -68,23 +68,27 @@ def running_median(values: _Table, width: int, axis: int) -> _Table:
     """
     half = width // 2
     padded = np.pad(values, [(half, half) if a == axis else (0, 0) for a in (0, 1)], "symmetric")
-    count = values.shape[axis]
-
-    def shifted(table: _Table, start: int, stop: int) -> _Table:
-        return table[start:stop] if axis == 0 else table[:, start:stop]
-
-    run, length = [padded], 1
-    while length < half:
-        places = run[0].shape[axis] - length
-        left = [shifted(table, 0, places) for table in run]
-        right = [shifted(table, length, length + places) for table in run]
-        run, length = _merged(left, right), 2 * length
-    before = [shifted(table, 0, count) for table in run]
-    after = [shifted(table, half + 1, half + 1 + count) for table in reversed(run)]
+    # all rows in one, as loops over short rows take long: what crosses rows falls in the padding
+    flat, step = padded.ravel(), padded.shape[1] if axis == 0 else 1
+    run = _sorted_runs(flat, half, step)
+    count = len(flat) - 2 * half * step
+    before, after = [t[:count] for t in run], [t[-count:] for t in reversed(run)]
     lower = reduce(np.maximum, map(np.minimum, before, after))
     upper = reduce(np.minimum, map(np.maximum, before, after))
-    median: _Table = np.maximum(lower, np.minimum(upper, shifted(padded, half, half + count)))
-    return median
+    median = np.empty_like(flat)
+    middle = flat[half * step : half * step + count]
+    np.maximum(lower, np.minimum(upper, middle), out=median[:count])
+    return median.reshape(padded.shape)[: values.shape[0], : values.shape[1]]
+
+
+def _sorted_runs(flat: _Table, length: int, step: int) -> list[_Table]:
+    """`length` (2^k) values from every place on, `step` apart: the least of each, the next, …"""
+    run, done = [flat], 1
+    while done < length:
+        shift = done * step
+        run = _merged([table[:-shift] for table in run], [table[shift:] for table in run])
+        done *= 2
+    return run
 
 
 def _merged(left: list[_Table], right: list[_Table]) -> list[_Table]:
@@ -99,4 +103,5 @@ def _merged(left: list[_Table], right: list[_Table]) -> list[_Table]:
 
 def _by_group(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sums over time of six groups of bands [48, frames]."""
-    return values.sum(axis=1).reshape(_GROUPS, -1).sum(axis=1, dtype=np.float64)
+    bands = values.sum(axis=1).astype(np.float64)
+    return np.asarray(bands.reshape(_GROUPS, -1).sum(axis=1))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.features.frames import N_MELS, Frames
+from musicu.features.frames import Frames
+from musicu.features.powers import N_MELS
 
 Statistics = dict[str, NDArray[np.float64]]
 _LAGS = (1, 4)  # frames to either side: 46 and 186 ms from end to end
@@ -83,7 +84,8 @@ def products(
     """Means over time of the products of every row with every row, float64 [rows, rows]."""
     others = values if others is None else others
     # einsum and not BLAS: the same bits whatever the number of threads
-    return np.einsum("it,jt->ij", values, others).astype(np.float64) / values.shape[1]
+    sums = np.einsum("it,jt->ij", values, others)
+    return np.asarray(sums / values.shape[1], np.float64)
 
 
 def movement(frames: Frames) -> Statistics:
