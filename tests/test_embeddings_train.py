@@ -226,26 +226,41 @@ def test_rhythm_target_shows_the_period_of_a_pulse() -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_average_their_gradients(tmp_path: Path) -> None:
-    """Started as torchrun starts them, over gloo."""
-    script = (
-        "import os, torch\n"
+def test_two_processes_train_one_network(tracks: list[TrainingTrack], tmp_path: Path) -> None:
+    """By torchrun, over gloo: both end with the same weights, and one of them writes."""
+    script = tmp_path / "together.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "import numpy as np, torch\n"
+        "from test_embeddings_train import TINY, _sound\n"
+        "from musicu.embeddings.training import run\n"
         "from musicu.embeddings.training.parallel import Workers\n"
-        "w = Workers.join('cpu')\n"
-        "p = torch.nn.Parameter(torch.zeros(2))\n"
-        "p.grad = torch.full((2,), float(w.rank))\n"
-        "w.average_gradients([p])\n"
-        "assert w.count == 2 and p.grad.tolist() == [0.5, 0.5], p.grad\n"
+        "from musicu.embeddings.training.train_data import TrainingTrack\n"
+        "paths = sorted(Path(sys.argv[1]).glob('*.wav'))\n"
+        "tracks = [TrainingTrack(p.stem, p, p.stem[0]) for p in paths]\n"
+        "told = []\n"
+        "kept, learn = [], run.train.learn\n"
+        "run.train.learn = lambda *a: kept.append(learn(*a)) or kept[0]\n"
+        "run.train_audio(tracks, TINY, Path(sys.argv[2]), read=_sound, report=told.append)\n"
+        "rank = Workers.join('cpu').rank\n"
+        "assert bool(told) == (rank == 0), told\n"
+        "weights = torch.cat([p.detach().ravel() for p in kept[0].network.parameters()])\n"
+        "np.save(Path(sys.argv[2]) / f'weights-{rank}.npy', weights.numpy())\n",
+        encoding="utf-8",
     )
-    settings = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29741", "WORLD_SIZE": "2"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script],
-            env=os.environ | settings | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-port", "29741", str(script), str(tmp_path), str(tmp_path / "run")]
+    found = os.environ.get("PYTHONPATH", "")
+    places = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), found])
+    subprocess.run(command, check=True, timeout=240, env=os.environ | {"PYTHONPATH": places})
+    first, second = (np.load(tmp_path / f"run/weights-{rank}.npy") for rank in range(2))
+    alone = training.train_audio(tracks, TINY, tmp_path / "alone", read=_sound)
+    assert np.array_equal(first, second)
+    assert read_card(tmp_path / "run/model").dim == read_card(alone.model).dim
+    assert _weights(tmp_path / "run/model") != _weights(alone.model)  # twice the pairs a step
+    events = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in events if e["event"] == "validation"] == [3, 6]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ def audio(
         recipe = replace(recipe, pairs=replace(recipe.pairs, listens=1.0))
     tracks = tracks_of(Catalog.open(catalog), _listeners(listens))
     result = train_audio(tracks, recipe, out, init=init, report=print_json if as_json else _tell)
+    if os.environ.get("RANK", "0") != "0":
+        return  # of several processes one speaks
     for path, reason in result.failures.items():
         note(f"left out: {safe(path)}: {safe(reason)}")
     if result.score is not None:

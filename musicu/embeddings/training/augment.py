@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,22 +16,28 @@ _LN10 = float(np.log(10.0))
 
 
 class Draws:
-    """Random numbers for a batch of `n` windows, all from one numpy generator."""
+    """Random numbers for a batch of `n` windows, all from one numpy generator: on every device
+    the same.
+    """
 
-    def __init__(self, rng: np.random.Generator, n: int) -> None:
-        self.rng, self.n = rng, n
+    def __init__(self, rng: np.random.Generator, n: int, device: str = "cpu") -> None:
+        self.rng, self.n, self.device = rng, n, device
 
     def uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
         """float32 [n, *shape], even between `low` and `high`."""
-        return torch.from_numpy(self.rng.uniform(low, high, (self.n, *shape)).astype(np.float32))
+        return self.place(self.rng.uniform(low, high, (self.n, *shape)).astype(np.float32))
 
     def normal(self, *shape: int) -> torch.Tensor:
         """float32 [n, *shape], standard normal."""
-        return torch.from_numpy(self.rng.standard_normal((self.n, *shape)).astype(np.float32))
+        return self.place(self.rng.standard_normal((self.n, *shape)).astype(np.float32))
 
     def chance(self, p: float) -> torch.Tensor:
         """bool [n, 1, 1], true with chance `p`."""
-        return torch.from_numpy(self.rng.random((self.n, 1, 1)) < p)
+        return self.place(self.rng.random((self.n, 1, 1)) < p)
+
+    def place(self, values: NDArray[Any]) -> torch.Tensor:
+        """An array where the windows are."""
+        return torch.from_numpy(values).to(self.device)
 
 
 def band_centres() -> NDArray[np.float64]:
@@ -55,11 +63,11 @@ def move(logs: torch.Tensor, frames: int, rate: torch.Tensor, ratio: torch.Tenso
     logs: float32 [n, long, bands]. rate, ratio: [n, 1]. Returns float32 [n, frames, bands].
     """
     long = logs.shape[1]
-    frame = torch.arange(frames, dtype=torch.float32) * rate  # [n, frames]
-    hz = torch.from_numpy(band_centres()) / ratio  # [n, bands], where each band reads from
+    frame = torch.arange(frames, dtype=torch.float32, device=logs.device) * rate  # [n, frames]
+    hz = torch.from_numpy(band_centres()) / ratio.cpu()  # [n, bands], where each band reads from
     limits = hz_to_mel(np.array([frontend.LOW_HZ, frontend.HIGH_HZ]))
     step = (limits[1] - limits[0]) / (frontend.N_MELS + 1)
-    band = torch.from_numpy((hz_to_mel(hz.numpy()) - limits[0]) / step - 1).float()
+    band = torch.from_numpy((hz_to_mel(hz.numpy()) - limits[0]) / step - 1).float().to(logs.device)
     y = (frame / (long - 1) * 2 - 1)[:, :, None].expand(-1, -1, frontend.N_MELS)
     x = (band / (frontend.N_MELS - 1) * 2 - 1)[:, None, :].expand(-1, frames, -1)
     grid = torch.stack([x, y], dim=-1)
@@ -100,7 +108,7 @@ def _sum(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def _mix(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Tensor:
     """Lay another window of the batch underneath."""
-    other = logs[torch.from_numpy(draws.rng.permutation(draws.n))]
+    other = logs[draws.place(draws.rng.permutation(draws.n))]
     level = draws.uniform(config.mix_db[0] / 10, config.mix_db[1] / 10, 1, 1)
     return torch.where(draws.chance(config.mix_chance), _sum(logs, other + level), logs)
 
@@ -109,8 +117,8 @@ def _reverb(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Te
     """An exponential tail of power over up to 11 frames (half a second)."""
     decay = draws.uniform(0.37, 0.8, 1)
     wet = draws.uniform(0.05, 0.6, 1)
-    tail = wet * decay ** torch.arange(1, 12)
-    kernel = torch.cat([torch.ones(draws.n, 1), tail], dim=1).flip(1)[:, None, :, None]
+    tail = wet * decay ** torch.arange(1, 12, device=logs.device)
+    kernel = torch.cat([torch.ones_like(wet), tail], dim=1).flip(1)[:, None, :, None]
     padded = torch.nn.functional.pad(torch.pow(10.0, logs)[None], (0, 0, 11, 0))
     smeared = torch.nn.functional.conv2d(padded, kernel, groups=draws.n)[0]
     return torch.where(draws.chance(config.reverb_chance), torch.log10(smeared + 1e-9), logs)
@@ -125,17 +133,17 @@ def _compress(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.
 
 def _equaliser(draws: Draws, config: AugmentConfig) -> torch.Tensor:
     """A smooth curve over the bands, log10 power [n, 1, bands]."""
-    terms = torch.arange(1, 6, dtype=torch.float32)
-    place = torch.linspace(0, np.pi, frontend.N_MELS)
+    terms = torch.arange(1, 6, dtype=torch.float32, device=draws.device)
+    place = torch.linspace(0, np.pi, frontend.N_MELS, device=draws.device)
     shape = torch.cos(terms[:, None] * place) / terms[:, None].sqrt()  # gentle ripples
     return (draws.normal(5) @ shape)[:, None, :] * (config.equalise_db / 10)
 
 
 def _noise(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Tensor:
     """Steady hiss, white to brown, 60 to 20 dB below the music's mean."""
-    octaves = torch.from_numpy(np.log2(band_centres() / 1000.0)).float()
+    octaves = draws.place(np.log2(band_centres() / 1000.0)).float()
     slope = draws.uniform(-0.6, 0.1, 1, 1) * octaves
-    speckle = torch.from_numpy(
+    speckle = draws.place(
         draws.rng.standard_exponential(tuple(logs.shape), dtype=np.float32) + 1e-4
     ).log10()
     hiss = draws.uniform(-6.0, -2.0, 1, 1) + slope + 0.5 * speckle
@@ -152,7 +160,7 @@ def _codec(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Ten
 
 def _band_limits(draws: Draws, config: AugmentConfig) -> torch.Tensor:
     """Roll-offs above and below, log10 power [n, 1, bands]."""
-    octaves = torch.from_numpy(np.log2(band_centres())).float()[None, None]
+    octaves = draws.place(np.log2(band_centres())).float()[None, None]
     top = draws.uniform(np.log2(1800.0), np.log2(7500.0), 1, 1)
     bottom = draws.uniform(np.log2(40.0), np.log2(350.0), 1, 1)
     steep = draws.uniform(1.2, 12.0, 1, 1)  # log10 power an octave: 12 to 120 dB
@@ -168,7 +176,7 @@ def _mask(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Tens
         size = logs.shape[axis]
         start = draws.uniform(0, 1, 1) * size
         stop = start + draws.uniform(0, longest, 1) * size
-        place = torch.arange(size, dtype=torch.float32)
+        place = torch.arange(size, dtype=torch.float32, device=logs.device)
         hidden = (place >= start) & (place < stop)
         hidden = hidden[:, :, None] if axis == 1 else hidden[:, None, :]
         logs = torch.where(hidden & draws.chance(config.mask_chance), mean, logs)

@@ -20,13 +20,14 @@ FORMAT_VERSION = 1
 class Learner:
     """What learns and what is kept of it: the running average is what will be used.
 
-    step: optimiser steps done.
+    scaler: of float16's gradients. step: optimiser steps done.
     """
 
     network: AudioNetwork
     heads: torch.nn.Module
     average: AudioNetwork
     optimiser: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
     step: int = 0
 
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -46,7 +47,13 @@ def save_checkpoint(folder: Path, learner: Learner, recipe: str) -> None:
     for number, state in learner.optimiser.state_dict()["state"].items():
         for key, value in state.items():
             tensors[f"optimiser.{number}.{key}"] = torch.as_tensor(value).cpu().contiguous().clone()
-    about = {"format": str(FORMAT_VERSION), "step": str(learner.step), "recipe": recipe}
+    scaling = json.dumps(learner.scaler.state_dict())  # plain numbers; empty but for float16
+    about = {
+        "format": str(FORMAT_VERSION),
+        "scaling": scaling,
+        "step": str(learner.step),
+        "recipe": recipe,
+    }
     partial = folder / "checkpoint.safetensors.partial"
     save_file(tensors, partial, metadata=about)
     with partial.open("rb") as file:
@@ -76,6 +83,7 @@ def load_checkpoint(folder: Path, learner: Learner, recipe: str) -> bool:
         number, _, field = key.partition(".")
         state["state"].setdefault(int(number), {})[field] = value
     learner.optimiser.load_state_dict(state)
+    learner.scaler.load_state_dict(json.loads(about["scaling"]))
     learner.step = int(about["step"])
     return True
 

@@ -28,8 +28,8 @@ from musicu.embeddings.training.network import AudioNetwork
 from musicu.records import Windows
 
 Samples = NDArray[np.float32]
-SECONDS = 12.0
-TILT_DB = 2.5  # an octave, at most, either way
+SECONDS = 5.0
+TILT_DB = 4.0  # an octave, at most, either way
 SPEED = 0.03
 
 

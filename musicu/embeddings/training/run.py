@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ from musicu.embeddings.training.gains import Gain
 from musicu.embeddings.training.going_on import TakeExcerpts, go_on
 from musicu.embeddings.training.heldout import HeldOutScore, hold_out
 from musicu.embeddings.training.pairs import PairWeights
+from musicu.embeddings.training.parallel import Workers
+from musicu.embeddings.training.sound_cache import open_cache
 from musicu.embeddings.training.train_config import Recipe
 from musicu.embeddings.training.train_data import (
     Pool,
@@ -44,7 +46,7 @@ from musicu.embeddings.training.train_data import (
     group_rendered,
     make_pool,
 )
-from musicu.embeddings.training.windows_cache import ReadSound, open_or_build
+from musicu.embeddings.training.windows_cache import ReadSound
 from musicu.errors import ModelError
 
 _BAND = 0.5  # how strongly rendered pieces of one band draw together
@@ -92,30 +94,36 @@ def train_audio(
     old = load_encoder(base) if base is not None else None
     if old is not None:
         recipe = _as_heard_by(old, recipe)
-    read = read or _read
-    material, failures = gather(tracks, recipe, out, read)
-    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-        told = _both(log, report)
-        start = old.network.state_dict() if old is not None else None
-        learner = train.learn(train.new_learner(recipe, start), material, recipe, out, told)
-        crops = CROPS if old is None else CROPS[:1]
-        paths = [track.path for track in tracks]
-        evidence = gather_evidence(material, recipe, out, paths, read, told, crops)
-    draw_curves(out / "log.jsonl", out / "curves.svg")
+    hear = read or _read
+    workers = Workers.join(recipe.device)
+    material, failures = workers.in_turn(lambda: gather(tracks, recipe, out, hear))
+    told = _both(out / "log.jsonl", report) if workers.rank == 0 else _silent
+    start = old.network.state_dict() if old is not None else None
+    learner = train.learn(train.new_learner(recipe, start), material, recipe, out, told)
+    crops = CROPS if old is None else CROPS[:1]
+    paths = [track.path for track in tracks]
+    evidence = workers.in_turn(
+        lambda: gather_evidence(material, recipe, out, paths, hear, told, crops)
+    )
     network = learner.average.eval()
     if old is None or base is None:
-        new = fit_encoder(network, evidence, recipe)
-        score = score_encoder(new, evidence)
+        encoder = fit_encoder(network, evidence, recipe)
+        score = score_encoder(encoder, evidence)
+        result = TrainResult(out / "model", "learned", score, None, failures)
         about = _about(recipe, {"held_out": score.as_dict()})
-        model = export_model(out / "model", new, about, _credits(tracks))
-        return TrainResult(model, "learned", score, None, failures)
-    best = go_on(old, network, evidence, recipe, _taker(evidence, paths, read, recipe))
-    if best.kept == "unchanged":
-        model = copy_model(base, out / "model", recipe.name)
     else:
+        best = go_on(old, network, evidence, recipe, _taker(evidence, paths, hear, recipe))
+        encoder = best.encoder
+        result = TrainResult(out / "model", best.kept, None, best.gain, failures)
         about = _about(recipe, {"gain": best.gain.as_dict()})
-        model = export_model(out / "model", best.encoder, about, _credits(tracks))
-    return TrainResult(model, best.kept, None, best.gain, failures)
+    if workers.rank == 0:
+        draw_curves(out / "log.jsonl", out / "curves.svg")
+        if base is not None and result.kept == "unchanged":
+            copy_model(base, out / "model", recipe.name)
+        else:
+            export_model(out / "model", encoder, about, _credits(tracks))
+    workers.wait()
+    return result
 
 
 def _taker(
@@ -146,7 +154,8 @@ def gather(
     """The caches, the split and the pools of a run, and why recordings were left out."""
     if len(tracks) < 4:
         raise ModelError(f"{len(tracks)} recordings are too few to learn from")
-    cache = open_or_build(out / "cache", [track.path for track in tracks], read)
+    paths_of = [track.path for track in tracks]
+    cache = open_cache(out / "cache", paths_of, read, recipe.front_end, recipe.device)
     grouping = group(tracks)
     held = hold_out(grouping, recipe.held_out, np.random.default_rng(recipe.seed))
     frames = train.long_frames(recipe)
@@ -159,7 +168,8 @@ def gather(
 
 def _gather_rendered(recipe: Recipe, out: Path, frames: int, read: ReadSound) -> Pool:
     pieces = rendered.render_set(out / "rendered", recipe.render)
-    cache = open_or_build(out / "rendered-cache", [piece.path for piece in pieces], read)
+    paths = [piece.path for piece in pieces]
+    cache = open_cache(out / "rendered-cache", paths, read, recipe.front_end, recipe.device)
     everything = np.ones(len(pieces), dtype=np.bool_)
     pairs = PairWeights(artist=_BAND)
     known = families(pieces)
@@ -170,16 +180,20 @@ def _read(path: Path) -> NDArray[np.float32]:
     return read_audio(path, SAMPLE_RATE).samples
 
 
-def _both(log: TextIO, report: train.Report | None) -> train.Report:
+def _both(log: Path, report: train.Report | None) -> train.Report:
     """A report that goes to the log and to whoever listens."""
 
     def tell(event: dict[str, Any]) -> None:
-        log.write(json.dumps(event) + "\n")
-        log.flush()
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
         if report is not None:
             report(event)
 
     return tell
+
+
+def _silent(event: dict[str, Any]) -> None:
+    """What processes beside the first say."""
 
 
 def _about(recipe: Recipe, scores: dict[str, Any]) -> dict[str, Any]:

@@ -23,13 +23,15 @@ from musicu.embeddings.training.heads import Heads, rhythm_of
 from musicu.embeddings.training.losses import contrastive_loss
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.parallel import Workers
+from musicu.embeddings.training.precision import casting, scaler_for
+from musicu.embeddings.training.sound_cache import as_logs
 from musicu.embeddings.training.train_config import Recipe
 from musicu.embeddings.training.train_data import Batch, Pool, join
 
 VALIDATION_CHUNKS = 8  # of each recording: four of each half
 
 # settings that the network's learning does not see
-_AFTERWARDS = ("threads", "window_count", "kin_shrinkage", "statistics", "head")
+_AFTERWARDS = ("device", "threads", "window_count", "kin_shrinkage", "statistics", "head")
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -72,7 +74,7 @@ def new_learner(recipe: Recipe, start: dict[str, torch.Tensor] | None = None) ->
     optimiser = torch.optim.AdamW(
         parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    return Learner(network, heads, average, optimiser)
+    return Learner(network, heads, average, optimiser, scaler_for(recipe.precision, recipe.device))
 
 
 def learn(
@@ -121,7 +123,7 @@ def _step(
     learner.average.train(False)
     for group in learner.optimiser.param_groups:
         group["lr"] = recipe.learning_rate * schedule(learner.step, recipe)
-    with torch.autocast(recipe.device.split(":")[0], torch.bfloat16, recipe.device != "cpu"):
+    with casting(recipe.precision, recipe.device):
         vectors = learner.network(logs)
         projected = learner.network.projected(vectors)
     contrast = contrastive_loss(
@@ -134,10 +136,12 @@ def _step(
     rhythm, families = learner.heads.losses(vectors.float(), rhythms, known)
     loss = contrast + recipe.rhythm * rhythm + recipe.families * families
     learner.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    learner.scaler.scale(loss).backward()
     workers.average_gradients(learner.parameters())
+    learner.scaler.unscale_(learner.optimiser)
     torch.nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
-    learner.optimiser.step()
+    learner.scaler.step(learner.optimiser)
+    learner.scaler.update()
     _follow(learner, recipe)
     return {
         "loss": loss.item(),
@@ -152,11 +156,12 @@ def _prepare(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Augmented level-free windows, and the rhythm of the same windows before most of it."""
     with torch.no_grad():
-        draws = Draws(rng, len(batch.logs))
-        moved = warp(torch.from_numpy(batch.logs), recipe.frames, draws, recipe.augment)
+        draws = Draws(rng, len(batch.heard), recipe.device)
+        heard = as_logs(batch.heard, recipe.device)
+        moved = warp(heard, recipe.frames, draws, recipe.augment)
         rhythms = rhythm_of(moved)
         logs = augment(moved, draws, recipe.augment)
-    return logs.to(recipe.device), rhythms.to(recipe.device)
+    return logs, rhythms
 
 
 def schedule(step: int, recipe: Recipe) -> float:

@@ -41,7 +41,8 @@ class Recipe:
     held_out: share of the artists kept for validation. rendered_share: pieces made by rules, as
     a share of `tracks`. stop_at: end at this step of the schedule, 0 for its end. vector_dim:
     numbers of the network's vector. statistics: whether those of `features` stand beside it, under
-    a `head`. rhythm, families: weights of the auxiliary targets.
+    a `head`. rhythm, families: weights of the auxiliary targets. precision, front_end: see
+    `precision` and `sound_cache`.
     """
 
     name: str = "my-audio-model"
@@ -65,6 +66,8 @@ class Recipe:
     shrinkage: float = 1.0  # of the finishing map: 0 whitens wholly, large only centres
     threads: int = 1
     device: str = "cpu"
+    precision: str = "auto"  # or float32, bfloat16, float16
+    front_end: str = "auto"  # or cached, device
     window_count: int = 24
     vector_dim: int = 256
     statistics: bool = False

@@ -73,11 +73,12 @@ def families(pieces: Sequence[Rendered]) -> NDArray[np.float32]:
 class Batch:
     """Windows of one step.
 
-    logs: log10 mel power float32 [n, frames, bands]. positives, negatives: [n, n], see
-    `pairs.pair_matrices`. families: float32 [n, families], NaN rows where they are not known.
+    heard: log10 mel power float32 [n, frames, bands], or sound float32 [n, samples], as the
+    cache has it. positives, negatives: [n, n], see `pairs.pair_matrices`. families: float32
+    [n, families], NaN rows where they are not known.
     """
 
-    logs: NDArray[np.float32]
+    heard: NDArray[np.float32]
     positives: NDArray[np.float32]
     negatives: NDArray[np.bool_]
     families: NDArray[np.float32]
@@ -99,15 +100,15 @@ class Pool:
         tracks = np.concatenate([drawn, drawn])
         room = self.cache.lengths()[tracks] - frames
         starts = self.cache.offsets[tracks] + (rng.random(len(tracks)) * (room + 1)).astype(int)
-        logs = np.stack([self.cache.frames[s : s + frames] for s in starts]).astype(np.float32)
+        heard = self.cache.cut(starts, frames)
         positives, negatives = pair_matrices(tracks, self.grouping, self.pairs)
         if self.families is None:
             return Batch(
-                logs, positives, negatives, np.full((len(tracks), N_FAMILIES), np.nan, "f")
+                heard, positives, negatives, np.full((len(tracks), N_FAMILIES), np.nan, "f")
             )
         source = self.grouping.source[tracks]
         negatives &= source[:, None] != source[None, :]  # of one style: neither
-        return Batch(logs, positives, negatives, self.families[tracks])
+        return Batch(heard, positives, negatives, self.families[tracks])
 
 
 def make_pool(
@@ -136,13 +137,13 @@ def make_pool(
 
 def join(real: Batch, made: Batch) -> Batch:
     """One batch of two kinds, each pushed apart from the other."""
-    n, m = len(real.logs), len(made.logs)
+    n, m = len(real.heard), len(made.heard)
     positives = np.zeros((n + m, n + m), dtype=np.float32)
     positives[:n, :n], positives[n:, n:] = real.positives, made.positives
     negatives = np.ones((n + m, n + m), dtype=np.bool_)
     negatives[:n, :n], negatives[n:, n:] = real.negatives, made.negatives
     return Batch(
-        np.concatenate([real.logs, made.logs]),
+        np.concatenate([real.heard, made.heard]),
         positives,
         negatives,
         np.concatenate([real.families, made.families]),
