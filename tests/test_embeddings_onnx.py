@@ -95,10 +95,10 @@ def _cosine_of_torch(embedder: Embedder, audio: Audio) -> float:
 
     assert isinstance(embedder, AudioEmbedder)
     encoder = load_encoder(embedder.card.folder)
-    spectra = spectrograms(audio)
+    heard = np.concatenate([embedder.hear(power) for power in spectrograms(audio)])
     with torch.no_grad():
-        chunks = encoder.network.features(torch.from_numpy(embedder.hear(spectra))).numpy()
-    return float(encoder.finish.apply(summarise(chunks)) @ embedder.learned(spectra))
+        chunks = encoder.network.features(torch.from_numpy(heard)).numpy()
+    return float(encoder.finish.apply(summarise(chunks)) @ embedder.learned(heard))
 
 
 def test_onnx_equals_pytorch_on_made_music(embedder: Embedder) -> None:

@@ -34,8 +34,8 @@ def mel_power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     samples: float32 [n], any length. Frames are 93 ms long and 46 ms apart, and lie wholly
     inside the sound: `n // 1024 - 1` of them; a sound under 93 ms gives one frame, padded.
     """
-    spectra = powers.spectrograms(Audio.of(samples, SAMPLE_RATE))
-    return mel_bands(spectra[0])
+    (power,) = powers.spectrograms(Audio.of(samples, SAMPLE_RATE))
+    return mel_bands(power)
 
 
 def mel_bands(power: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_bands
 from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
-from musicu.features.powers import spectrograms
+from musicu.features.powers import spectrograms, sum_up
 from musicu.records import Audio
 
 MODEL = "model.onnx"
@@ -57,27 +57,30 @@ class AudioEmbedder(Embedder):
         return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 
     def _one(self, audio: Audio) -> NDArray[np.float32]:
-        spectra = spectrograms(audio)  # one Fourier transform for the network and the statistics
-        vector = self.learned(spectra)
+        chunks, sums = [], []
+        for power in spectrograms(audio):  # one Fourier transform for network and statistics
+            chunks.append(self.hear(power))
+            if self._constants is not None:
+                sums.append(sum_up(power))
+        vector = self.learned(np.concatenate(chunks))
         if self._constants is None:
             return vector
-        return project(flat_statistics(audio, spectra), self._constants, vector)
+        return project(flat_statistics(audio, sums), self._constants, vector)
 
-    def learned(self, spectra: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The network's vector, float32 [numbers], of a recording's `powers.spectrograms`."""
-        heard = {"logs": self.hear(spectra)}
+    def learned(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The network's vector, float32 [numbers], of all that it is to `hear` of a recording."""
         with _plain_errors(self.card):
-            vector: NDArray[np.float32] = self._session.run(["vector"], heard)[0]
+            vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": chunks})[0]
         if not np.isfinite(vector).all():
             raise ModelError(f"{self.card.folder / MODEL} is damaged: it gives no finite vector")
         return vector
 
-    def hear(self, spectra: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """What the network is given of a recording, float32 [chunks, frames, bands]."""
-        bands = [mel_bands(power) for power in spectra]
-        return np.concatenate(
-            [level_free_log(cut_chunks(b, self._frames, self._hop)) for b in bands]
-        )
+    def hear(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network is given of a window, float32 [chunks, frames, bands].
+
+        power: one of the recording's `powers.spectrograms`.
+        """
+        return level_free_log(cut_chunks(mel_bands(power), self._frames, self._hop))
 
 
 def _session(card: ModelCard) -> Any:

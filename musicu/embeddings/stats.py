@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import ModelError
-from musicu.features.powers import SAMPLE_RATE
+from musicu.features.powers import SAMPLE_RATE, Sums
 from musicu.features.statistics import BLOCKS, track_statistics
 from musicu.records import Audio
 
@@ -66,14 +66,12 @@ class StatsEmbedder(Embedder):
         return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 
 
-def flat_statistics(
-    audio: Audio, spectra: list[NDArray[np.float32]] | None = None
-) -> NDArray[np.float64]:
+def flat_statistics(audio: Audio, sums: Sequence[Sums] | None = None) -> NDArray[np.float64]:
     """The statistics of a recording as one row, float64 [S], block after block.
 
-    spectra: its `powers.spectrograms`, where they are at hand.
+    sums: of its `powers.spectrograms`, where they are at hand.
     """
-    blocks = track_statistics(audio, spectra).values()
+    blocks = track_statistics(audio, sums).values()
     return np.concatenate([values for groups in blocks for values in groups.values()])
 
 

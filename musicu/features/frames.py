@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -10,8 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from musicu.features import powers
-from musicu.features.powers import HOP, N_MELS, N_NOTES, N_OCTAVES, SAMPLE_RATE, spectrograms
+from musicu.features.powers import (
+    HOP,
+    N_FFT,
+    N_MELS,
+    N_NOTES,
+    N_OCTAVES,
+    SAMPLE_RATE,
+    TINY,
+    Sums,
+    spectrograms,
+    sum_up,
+)
 from musicu.records import Audio
 
 FRAME_RATE = SAMPLE_RATE / HOP
@@ -80,38 +91,46 @@ class Frames:
         return change if change.shape[1] else np.zeros((len(values), 1), np.float32)
 
 
-def read_frames(audio: Audio, spectra: list[NDArray[np.float32]] | None = None) -> Frames:
-    """The frames of a recording at 22,050 Hz, from its `spectrograms` where they are at hand.
+def read_frames(audio: Audio, sums: Sequence[Sums] | None = None) -> Frames:
+    """The frames of a recording at 22,050 Hz.
 
-    The mean power of the recording is 1 afterwards, so that its level has no influence. Digital
-    silence becomes three seconds of a flat spectrum.
+    sums: of each of its `spectrograms`, where they are at hand. The mean power of the recording
+    is 1 afterwards, so that its level has no influence. Digital silence becomes three seconds
+    of a flat spectrum.
     """
-    windows = spectra or spectrograms(audio)
-    sums = np.concatenate([powers.band_sums(power) for power in windows], axis=1)
-    mean = float(sums[:N_MELS].mean(dtype=np.float64))
+    windows = sums or [sum_up(power) for power in spectrograms(audio)]
+    together = Sums(*(np.concatenate(parts, axis=1) for parts in zip(*windows, strict=True)))
+    edges = np.cumsum([0, *(window.bands.shape[1] for window in windows)]).tolist()
+    mean = float(together.bands[:N_MELS].mean(dtype=np.float64))
     if mean <= _TINY:
-        count = (3 * SAMPLE_RATE - powers.N_FFT) // HOP + 1
-        windows = [np.zeros((powers.N_BINS, count), np.float32)]
-        sums, mean = np.ones((N_MELS + N_NOTES + N_OCTAVES, count), np.float32), 1.0
-        sums[N_MELS + N_NOTES :] = 0.0
-    shapes = np.concatenate([powers.octave_shapes(power) for power in windows], axis=1)
-    whole = _relative(sums, shapes, np.float32(1.0 / mean))
+        together, mean = _flat(), 1.0
+        edges = [0, together.bands.shape[1]]
+    whole = _relative(together, np.float32(1.0 / mean))
     sounding = whole.loudness[0] > QUIET
-    active = whole if sounding.all() else whole.at(sounding)
-    edges = np.cumsum([0, *(power.shape[1] for power in windows)])
-    return Frames(audio, tuple(edges.tolist()), whole, active)
+    return Frames(audio, tuple(edges), whole, whole if sounding.all() else whole.at(sounding))
 
 
-def _relative(sums: NDArray[np.float32], shapes: NDArray[np.float32], scale: np.float32) -> Spectra:
-    """Sums and shapes of `powers` as logarithms relative to the recording's mean."""
-    floored = np.maximum(sums[: N_MELS + N_NOTES] * scale, np.float32(10.0**FLOOR))
-    logs = _log10(floored)
-    power, mel = floored[:N_MELS], logs[:N_MELS]
-    octaves = _log10(sums[N_MELS + N_NOTES :] + powers.TINY)
-    peak = _log10(shapes[:N_OCTAVES] + powers.TINY) - octaves
-    flatness = np.maximum(shapes[N_OCTAVES:] * PER_DECADE - octaves, np.float32(-4.0))
-    loudness = _log10(power.mean(axis=0, keepdims=True))
-    return Spectra(power, mel, cepstra(mel), note_salience(logs[N_MELS:]), flatness, peak, loudness)
+def _flat() -> Sums:
+    """Three seconds of the same power everywhere."""
+    count = (3 * SAMPLE_RATE - N_FFT) // HOP + 1
+    bands = np.ones((N_MELS + N_NOTES + N_OCTAVES, count), np.float32)
+    return Sums(bands, np.ones((N_OCTAVES, count), np.float32), np.zeros_like(bands[:N_OCTAVES]))
+
+
+def _relative(sums: Sums, scale: np.float32) -> Spectra:
+    """Sums as logarithms relative to the recording's mean."""
+    notes, octaves = N_MELS, N_MELS + N_NOTES
+    power = np.maximum(sums.bands[:octaves] * scale, np.float32(10.0**FLOOR))
+    logs, means = _log10(power), _log10(sums.bands[octaves:] + TINY)
+    return Spectra(
+        power=power[:notes],
+        mel=logs[:notes],
+        cepstra=cepstra(logs[:notes]),
+        salience=note_salience(logs[notes:]),
+        flatness=np.maximum(sums.logs * PER_DECADE - means, np.float32(-4.0)),
+        peak=_log10(sums.peaks + TINY) - means,
+        loudness=_log10(power[:notes].mean(axis=0, keepdims=True)),
+    )
 
 
 def _log10(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +30,14 @@ _TOGETHER = 64  # frames transformed at once: what is in between stays in the pr
 Columns = NDArray[np.float32]
 
 
-def spectrograms(audio: Audio) -> list[Columns]:
-    """Power of every window of a recording at 22,050 Hz, each float32 [726 bins, frames].
+def spectrograms(audio: Audio) -> Iterator[Columns]:
+    """Power of one window of a recording at 22,050 Hz after another, float32 [726 bins, frames].
 
     Frames are 93 ms long with a periodic Hann window, 43 a second, and lie wholly inside their
     window; one that is shorter than a frame is padded with zeros.
     """
     windows = [window for window in audio.windows() if len(window)]
-    return [_power(window) for window in windows or [np.zeros(N_FFT, np.float32)]]
+    return map(_power, windows or [np.zeros(N_FFT, np.float32)])
 
 
 def _power(samples: NDArray[np.float32]) -> Columns:
@@ -52,29 +54,37 @@ def _power(samples: NDArray[np.float32]) -> Columns:
     return power
 
 
-def band_sums(power: Columns) -> NDArray[np.float32]:
-    """Sums of one window's power over bands, float32 [104, frames].
+class Sums(NamedTuple):
+    """What the statistics keep of a window's power, each float32 [rows, frames].
 
-    48 mel bands, 48 notes (semitones upwards from E3), and the mean of each octave band.
+    bands: 48 mel bands, 48 notes (semitones upwards from E3), and the mean of 8 octave bands.
+    peaks: the greatest of each octave band. logs: the mean of its natural logarithms.
     """
-    # a sparse product and not BLAS, whose sums may depend on the number of threads
-    sums: NDArray[np.float32] = _bands() @ power
-    return sums
+
+    bands: NDArray[np.float32]
+    peaks: NDArray[np.float32]
+    logs: NDArray[np.float32]
 
 
-def octave_shapes(power: Columns) -> NDArray[np.float32]:
-    """Maximum and mean natural logarithm of the power in each octave, float32 [16, frames]."""
-    bounds = _octave_bounds()
-    shapes = np.empty((2 * N_OCTAVES, power.shape[1]), np.float32)
-    for octave, (low, high) in enumerate(pairwise(bounds)):
+def sum_up(power: Columns) -> Sums:
+    """What the statistics need of one window's power."""
+    peaks, logs = (np.empty((N_OCTAVES, power.shape[1]), np.float32) for _ in range(2))
+    for octave, (low, high) in enumerate(pairwise(_octave_bounds())):
         inside = power[low:high]
-        shapes[octave] = inside.max(axis=0)
-        pairs = inside[: high - low & ~1] + TINY
-        logs = np.log(pairs[::2] * pairs[1::2]).sum(axis=0)  # half the logarithms
-        if (high - low) % 2:
-            logs += np.log(inside[-1] + TINY)
-        shapes[N_OCTAVES + octave] = logs / np.float32(high - low)
-    return shapes
+        inside.max(axis=0, out=peaks[octave])
+        logs[octave] = _sum_of_logs(inside) / np.float32(high - low)
+    # a sparse product and not BLAS, whose sums may depend on the number of threads
+    return Sums(_bands() @ power, peaks, logs)
+
+
+def _sum_of_logs(power: Columns) -> NDArray[np.float32]:
+    """Of the natural logarithms over the bins, float32 [frames]."""
+    floored = power + TINY
+    even = len(floored) & ~1
+    sums = np.log(floored[:even:2] * floored[1:even:2]).sum(axis=0)  # half the logarithms
+    if even < len(floored):
+        sums += np.log(floored[-1])
+    return np.asarray(sums)
 
 
 def _octave_bounds() -> list[int]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Sequence
 
 from musicu.features.dynamics import dynamics, percussion
 from musicu.features.frames import Frames, read_frames
+from musicu.features.powers import Sums
 from musicu.features.rhythm import fluctuation, onsets, pulse
 from musicu.features.timbre import (
     Statistics,
@@ -37,14 +35,12 @@ BLOCKS: dict[str, tuple[Callable[[Frames], Statistics], ...]] = {
 }
 
 
-def track_statistics(
-    audio: Audio, spectra: list[NDArray[np.float32]] | None = None
-) -> dict[str, Statistics]:
+def track_statistics(audio: Audio, sums: Sequence[Sums] | None = None) -> dict[str, Statistics]:
     """The statistics of a recording at 22,050 Hz: block → group → float64 [n], always finite.
 
-    spectra: its `powers.spectrograms`, where they are at hand.
+    sums: of its `powers.spectrograms`, where they are at hand.
     """
-    frames = read_frames(audio, spectra)
+    frames = read_frames(audio, sums)
     found: dict[str, Statistics] = {}
     for block, makers in BLOCKS.items():
         found[block] = {name: v for make in makers for name, v in make(frames).items()}
