@@ -19,7 +19,7 @@ _COMMANDS = {
     "map": ("map", "Draw a catalog as a map to listen to, its regions named."),
     "listens": ("listens", "Read listening logs and playlists, for a catalog."),
     "candidates": ("candidates", "Find new and deep tracks for listeners, with reasons."),
-    "taste": ("candidates", "Say in words what listeners like."),
+    "taste": ("taste", "Say in words what listeners like."),
     "info": ("inspect", "Say what is in a catalog."),
     "failures": ("inspect", "Say which tracks failed, and why."),
     "watch": ("watch", "Keep a catalog and its shelves up to date while music arrives."),

@@ -1,12 +1,11 @@
-"""`musicu candidates` and `musicu taste`."""
+"""`musicu candidates`."""
 
 from __future__ import annotations
 
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,36 +17,24 @@ import pyarrow.parquet as pq
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
+from musicu.cli.listeners import (
+    CATALOG,
+    HALF_LIFE,
+    INTERESTS,
+    LIKE,
+    LISTENS,
+    NEWCOMER,
+    NOW,
+    PATH,
+    days,
+    one_of,
+    seeded,
+)
 from musicu.cli.output import note, print_json, print_table
 from musicu.cli.search import MODEL, filters
 from musicu.retrieval import find_track, label
 
 _SOURCES = ("new-releases", "deep-catalog", "artist-adjacent", "popular", "random")
-_NEWCOMER = "you"
-_FIRST = 10  # listeners shown where none is named
-_CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
-_PATH = click.Path(path_type=Path)
-
-
-def _days(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """A length of time in days: 28, 28d, 4w or 2y."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([dwy]?)\s*", value)
-    if match is None:
-        raise click.BadParameter(f"{value!r} is not a length of time like 28d, 4w or 2y")
-    return float(match[1]) * {"": 1, "d": 1, "w": 7, "y": 365}[match[2]]
-
-
-def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """A day or moment, in UTC where it says no zone."""
-    if value is None:
-        return None
-    try:
-        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        raise click.BadParameter(
-            f"{value!r} is not a moment like 2026-05-21 or 2026-05-21T08:00"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def _shares(
@@ -65,41 +52,11 @@ def _shares(
     return found
 
 
-_LISTENS = click.option(
-    "--listens",
-    type=_PATH,
-    metavar="FILE",
-    help="Who listened to what: a table made by `musicu listens`, or any Parquet or CSV with "
-    "user_id, track_id, timestamp and weight.",
-)
-_LIKE = click.option(
-    "--like", multiple=True, metavar="TRACK", help="Instead: tracks that somebody new likes."
-)
-_NOW = click.option(
-    "--now", callback=_moment, metavar="MOMENT", help="The present; a day or moment, in UTC."
-)
-_HALF_LIFE = click.option(
-    "--half-life",
-    callback=_days,
-    metavar="TIME",
-    default="69d",
-    show_default=True,
-    help="After which a listen counts half.",
-)
-_INTERESTS = click.option(
-    "--max-interests",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Interests a listener has at most.",
-)
-
-
 @click.command()
 @filters
-@_CATALOG
-@_LISTENS
-@_LIKE
+@CATALOG
+@LISTENS
+@LIKE
 @click.option(
     "--source",
     "sources",
@@ -112,7 +69,7 @@ _INTERESTS = click.option(
 @click.option("--more-like", multiple=True, metavar="TRACK", help="Another source: like a track.")
 @click.option(
     "--window",
-    callback=_days,
+    callback=days,
     metavar="TIME",
     default="28d",
     show_default=True,
@@ -128,7 +85,7 @@ _INTERESTS = click.option(
 )
 @click.option(
     "--older-than",
-    callback=_days,
+    callback=days,
     metavar="TIME",
     default="2y",
     show_default=True,
@@ -141,8 +98,8 @@ _INTERESTS = click.option(
     show_default=True,
     help="How many a listener gets.",
 )
-@click.option("--users", type=_PATH, metavar="FILE", help="Only these listeners, an id a line.")
-@_NOW
+@click.option("--users", type=PATH, metavar="FILE", help="Only these listeners, an id a line.")
+@NOW
 @click.option("--clean", is_flag=True, help="Leave out what is marked explicit.")
 @click.option("--block-artist", multiple=True, help="Never this artist.")
 @click.option("--max-per-artist", type=click.IntRange(min=1), default=3, show_default=True)
@@ -161,14 +118,14 @@ _INTERESTS = click.option(
     show_default=True,
     help="Little exposure: fewer listens than this.",
 )
-@_HALF_LIFE
-@_INTERESTS
+@HALF_LIFE
+@INTERESTS
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all that is random.")
 @MODEL
 @click.option(
     "-o",
     "--out",
-    type=_PATH,
+    type=PATH,
     metavar="FILE",
     help="Write Parquet, for any number of listeners; a run that was stopped goes on.",
 )
@@ -191,7 +148,7 @@ def candidates(
     """
     from musicu.candidates import write_candidates
 
-    _one_of(listens, like)
+    one_of(listens, like)
     opened = Catalog.open(catalog)
     settings = _settings(opened, **options)
     with tempfile.TemporaryDirectory() as folder:
@@ -211,39 +168,6 @@ def candidates(
             print_json(row)
     else:
         _print(opened, table)
-
-
-@click.command()
-@_CATALOG
-@_LISTENS
-@_LIKE
-@click.option(
-    "--user", "users", multiple=True, help="Whose; repeat. The first ten unless told otherwise."
-)
-@_NOW
-@_HALF_LIFE
-@_INTERESTS
-@MODEL
-def taste(
-    catalog: Path,
-    listens: Path | None,
-    like: tuple[str, ...],
-    users: tuple[str, ...],
-    **options: Any,
-) -> None:
-    """Say in words what listeners like: their interests, each by the track that stands for it."""
-    _one_of(listens, like)
-    opened = Catalog.open(catalog)
-    for number, (user_id, found) in enumerate(_tastes(opened, listens, like, users, options)):
-        if number == _FIRST and not users:
-            note("and more; name those you mean with --user")
-            break
-        click.echo(f"{user_id}\n{found.describe(opened)}\n")
-
-
-def _one_of(listens: Path | None, like: tuple[str, ...]) -> None:
-    if (listens is None) == (not like):
-        raise click.UsageError("say for whom: either --listens FILE or --like TRACK")
 
 
 def _settings(
@@ -312,7 +236,7 @@ def _for_seeds(catalog: Catalog, like: tuple[str, ...], settings: Any) -> pa.Tab
     """Candidates for somebody who likes some tracks."""
     from musicu.candidates import find_candidates
 
-    taste = _seeded(
+    taste = seeded(
         catalog,
         like,
         settings.model,
@@ -322,48 +246,13 @@ def _for_seeds(catalog: Catalog, like: tuple[str, ...], settings: Any) -> pa.Tab
     )
     return find_candidates(
         catalog,
-        {_NEWCOMER: taste},
+        {NEWCOMER: taste},
         settings.sources,
         k=settings.k,
         limits=settings.limits,
         now=settings.now,
         seed=settings.seed,
         model=settings.model,
-    )
-
-
-def _seeded(catalog: Catalog, like: tuple[str, ...], model: str | None, **options: Any) -> Any:
-    from musicu.candidates import TasteProfile
-
-    tracks = catalog.tracks()
-    seeds = [find_track(tracks, words) for words in like]
-    return TasteProfile.from_seeds(seeds, catalog.vectors(model), **options)
-
-
-def _tastes(
-    catalog: Catalog,
-    listens: Path | None,
-    like: tuple[str, ...],
-    users: tuple[str, ...],
-    options: dict[str, Any],
-) -> Iterator[tuple[str, Any]]:
-    """Listeners with their tastes."""
-    from musicu.candidates import TasteOptions, check_listens, tastes
-    from musicu.candidates.sharding import batches, count, open_listens
-
-    model, now, half_life = options["model"], options["now"], options["half_life"]
-    most = options["max_interests"]
-    if listens is None:
-        settings = {"now": now, "half_life_days": half_life, "max_interests": most}
-        yield _NEWCOMER, _seeded(catalog, like, model, **settings)
-        return
-    opened = open_listens(listens)
-    chosen = users or count(opened).users[: _FIRST + 1]
-    table = pa.concat_tables(batches(opened, chosen))
-    vectors = catalog.vectors(model)
-    checked = check_listens(table, now=now).listens
-    yield from tastes(
-        checked, vectors, now=now, half_life_days=half_life, options=TasteOptions(most)
     )
 
 

@@ -1,0 +1,84 @@
+"""Options and words that commands for listeners share: whose listens, when, and how they fade."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from musicu.catalog.catalog import Catalog
+from musicu.retrieval import find_track
+
+#: Who somebody is that only names tracks.
+NEWCOMER = "you"
+CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
+PATH = click.Path(path_type=Path)
+
+
+def days(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """A length of time in days: 28, 28d, 4w or 2y."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([dwy]?)\s*", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a length of time like 28d, 4w or 2y")
+    return float(match[1]) * {"": 1, "d": 1, "w": 7, "y": 365}[match[2]]
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """A day or moment, in UTC where it says no zone."""
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is not a moment like 2026-05-21 or 2026-05-21T08:00"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+LISTENS = click.option(
+    "--listens",
+    type=PATH,
+    metavar="FILE",
+    help="Who listened to what: a table made by `musicu listens`, or any Parquet or CSV with "
+    "user_id, track_id, timestamp and weight.",
+)
+LIKE = click.option(
+    "--like", multiple=True, metavar="TRACK", help="Instead: tracks that somebody new likes."
+)
+NOW = click.option(
+    "--now", callback=moment, metavar="MOMENT", help="The present; a day or moment, in UTC."
+)
+HALF_LIFE = click.option(
+    "--half-life",
+    callback=days,
+    metavar="TIME",
+    default="69d",
+    show_default=True,
+    help="After which a listen counts half.",
+)
+INTERESTS = click.option(
+    "--max-interests",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Interests a listener has at most.",
+)
+
+
+def one_of(listens: Path | None, like: tuple[str, ...]) -> None:
+    """Refuse a command that is told both, or neither."""
+    if (listens is None) == (not like):
+        raise click.UsageError("say for whom: either --listens FILE or --like TRACK")
+
+
+def seeded(catalog: Catalog, like: tuple[str, ...], model: str | None, **options: Any) -> Any:
+    """The taste of somebody who likes some tracks."""
+    from musicu.candidates import TasteProfile
+
+    tracks = catalog.tracks()
+    seeds = [find_track(tracks, words) for words in like]
+    return TasteProfile.from_seeds(seeds, catalog.vectors(model), **options)

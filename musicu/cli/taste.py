@@ -1,0 +1,82 @@
+"""`musicu taste`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+
+from musicu.catalog.catalog import Catalog
+from musicu.cli.listeners import (
+    CATALOG,
+    HALF_LIFE,
+    INTERESTS,
+    LIKE,
+    LISTENS,
+    NEWCOMER,
+    NOW,
+    one_of,
+    seeded,
+)
+from musicu.cli.output import note
+from musicu.cli.search import MODEL
+
+_FIRST = 10  # listeners shown where none is named
+
+
+@click.command()
+@CATALOG
+@LISTENS
+@LIKE
+@click.option(
+    "--user", "users", multiple=True, help="Whose; repeat. The first ten unless told otherwise."
+)
+@NOW
+@HALF_LIFE
+@INTERESTS
+@MODEL
+def taste(
+    catalog: Path,
+    listens: Path | None,
+    like: tuple[str, ...],
+    users: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Say in words what listeners like: their interests, each by the track that stands for it."""
+    one_of(listens, like)
+    opened = Catalog.open(catalog)
+    for number, (user_id, found) in enumerate(_tastes(opened, listens, like, users, options)):
+        if number == _FIRST and not users:
+            note("and more; name those you mean with --user")
+            break
+        click.echo(f"{user_id}\n{found.describe(opened)}\n")
+
+
+def _tastes(
+    catalog: Catalog,
+    listens: Path | None,
+    like: tuple[str, ...],
+    users: tuple[str, ...],
+    options: dict[str, Any],
+) -> Iterator[tuple[str, Any]]:
+    """Listeners with their tastes."""
+    from musicu.candidates import TasteOptions, check_listens, tastes
+    from musicu.candidates.sharding import batches, count, open_listens
+
+    model, now, half_life = options["model"], options["now"], options["half_life"]
+    most = options["max_interests"]
+    if listens is None:
+        settings = {"now": now, "half_life_days": half_life, "max_interests": most}
+        yield NEWCOMER, seeded(catalog, like, model, **settings)
+        return
+    opened = open_listens(listens)
+    chosen = users or count(opened).users[: _FIRST + 1]
+    table = pa.concat_tables(batches(opened, chosen))
+    vectors = catalog.vectors(model)
+    checked = check_listens(table, now=now).listens
+    yield from tastes(
+        checked, vectors, now=now, half_life_days=half_life, options=TasteOptions(most)
+    )
