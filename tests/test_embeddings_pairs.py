@@ -10,6 +10,7 @@ from musicu.embeddings.training.heldout import hold_out, mean_average_precision,
 from musicu.embeddings.training.pairs import (
     Grouping,
     PairWeights,
+    as_members,
     as_numbers,
     draw_tracks,
     pair_matrices,
@@ -48,6 +49,33 @@ def test_the_closest_kinship_gives_the_weight() -> None:
     tracks = np.array([0, 0, 1, 2])
     positives, _ = pair_matrices(tracks, grouping, PairWeights(1.0, 0.5, 0.2))
     np.testing.assert_allclose(positives[0], [0.0, 1.0, 0.5, 0.2])
+
+
+def test_shared_tags_and_listeners_draw_together_by_their_share() -> None:
+    tags = as_members([["jazz", "piano"], ["jazz", "piano"], ["jazz"], ["metal"], [], ["metal"]])
+    listeners = as_members([["a", "b"], ["c"], ["c", "d"], ["b"], ["d"], ["c", "d", "d"]])
+    none = np.full(6, -1)
+    grouping = Grouping(none, none, none, tags, listeners)
+    tracks = np.arange(6)
+    positives, negatives = pair_matrices(tracks, grouping, PairWeights(tags=0.8))
+    np.testing.assert_allclose(positives[0], [0.0, 0.8, 0.4, 0.0, 0.0, 0.0])
+    assert negatives[0].tolist() == [False, False, False, True, True, True]
+    assert positives[3, 5] == pytest.approx(0.8)
+    positives, negatives = pair_matrices(tracks, grouping, PairWeights(listens=1.0))
+    np.testing.assert_allclose(positives[2], [0.0, 0.5, 0.0, 0.0, 0.5, 1.0])
+    assert not negatives[2, 5]
+    silent, apart = pair_matrices(tracks, grouping, PairWeights())
+    assert silent.sum() == 0.0
+    assert apart[0, 1]
+
+
+def test_tags_of_everybody_or_one_alone_say_nothing() -> None:
+    bags = [["all", "two"], ["all", "two"], ["all", "one"], ["all"], ["all"]]
+    members = as_members(bags, 0.5)
+    assert members is not None
+    assert members.toarray().tolist() == [[1], [1], [0], [0], [0]]
+    assert as_members([["all"]] * 9, 0.5) is None
+    assert as_members([[], [""]]) is None
 
 
 def test_a_prolific_artist_does_not_rule_the_batch() -> None:
