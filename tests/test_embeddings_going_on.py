@@ -16,9 +16,9 @@ from musicu.embeddings.training.excerpts import degrade, take_excerpts  # noqa: 
 from musicu.embeddings.training.fitting import Evidence  # noqa: E402
 from musicu.embeddings.training.from_catalog import album_folders  # noqa: E402
 from musicu.embeddings.training.gains import (  # noqa: E402
+    found_soon,
     paired_gain,
     precisions,
-    reciprocal_ranks,
 )
 from musicu.embeddings.training.going_on import labels_of  # noqa: E402
 from musicu.embeddings.training.heldout import mean_average_precision  # noqa: E402
@@ -85,9 +85,9 @@ def test_precisions_are_those_of_the_plain_reference() -> None:
 
 def test_ties_with_the_answer_come_before_it() -> None:
     answers = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    ranks, share = reciprocal_ranks(np.array([[2.0, 0.0], [0.0, 3.0]]), answers, np.array([1, 2]))
+    ranks, share = found_soon(np.array([[2.0, 0.0], [0.0, 3.0]]), answers, np.array([1, 2]))
     assert ranks.tolist() == [0.5, 1.0]
-    assert share[0] == pytest.approx(-np.log(2 + np.exp(-10)))
+    assert share[0] == pytest.approx(1 / (2 + np.exp(-10)))
 
 
 def test_a_gain_counts_only_with_its_whole_interval() -> None:

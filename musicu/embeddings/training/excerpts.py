@@ -76,7 +76,7 @@ def take_excerpts(
         powers.append(mel_power(samples))
         if windows is not None:
             statistics.append(flat_statistics(as_heard(samples, windows)))
-    return Excerpts(recordings, tuple(powers), np.stack(statistics) if windows else None)
+    return Excerpts(recordings, tuple(powers), np.stack(statistics) if statistics else None)
 
 
 def _cut(samples: Samples, rng: np.random.Generator) -> Samples:

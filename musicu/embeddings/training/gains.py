@@ -107,16 +107,16 @@ def precisions(vectors: Floats, kin: Ints, queries: NDArray[np.bool_]) -> Floats
     return found
 
 
-def reciprocal_ranks(queries: Floats, answers: Floats, right: Ints) -> tuple[Floats, Floats]:
-    """How soon each query finds its one answer among all, float64 [q] twice.
+def found_soon(queries: Floats, answers: Floats, right: Ints) -> tuple[Floats, Floats]:
+    """How soon, and how clearly, each query finds its one answer among all, float64 [q] twice.
 
     queries: float64 [q, dim]. answers: float64 [n, dim]. right: int64 [q], the row of `answers`
     that is sought. The first is 1 / rank, where what ties with the answer comes before it. The
-    second tells models apart that ranks do not: the logarithm of the answer's share of a softmax
-    over cosines / 0.1.
+    second tells models apart that ranks do not: the answer's share of a softmax over
+    cosines / 0.1.
     """
     units = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (queries, answers)]
     likeness = units[0] @ units[1].T / SOFTNESS
     own = likeness[np.arange(len(queries)), right]
     ranks = (likeness >= own[:, None]).sum(axis=1)
-    return 1.0 / ranks, -np.log(np.exp(likeness - own[:, None]).sum(axis=1))
+    return 1.0 / ranks, 1.0 / np.exp(likeness - own[:, None]).sum(axis=1)
