@@ -26,8 +26,9 @@ def interests_of(
     many interests at most. Ties go to the lower row.
     """
     labels = _labels(values, most, apart)
-    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    groups = [rows[np.lexsort((rows, -weights[rows]))] for rows in groups]
+    heaviest = np.argsort(-weights, kind="stable")
+    ordered = labels[heaviest]
+    groups = [heaviest[ordered == label] for label in set(labels.tolist())]
     return sorted(groups, key=lambda rows: (-_rounded(weights[rows].sum()), int(rows.min())))
 
 
@@ -41,15 +42,32 @@ def medoid(values: Floats, weights: NDArray[np.float64]) -> int:
 
 
 def _labels(values: Floats, most: int, apart: float) -> NDArray[np.int64]:
-    if len(values) < 2 or most < 2:
-        return np.zeros(len(values), np.int64)
-    from scipy.cluster.hierarchy import fcluster, ward
+    """Which cluster each row is in: those that are left after every merge that is near enough.
 
-    tree = ward(values.astype(np.float64))
-    labels: NDArray[np.int64] = fcluster(tree, apart, "distance").astype(np.int64)
-    if labels.max() > most:
-        labels = fcluster(tree, most, "maxclust").astype(np.int64)
-    return labels
+    If these are more than `most`, the next merges follow until they are not. Ward's distances
+    never fall from merge to merge, so the first ones are those to make.
+    """
+    count = len(values)
+    if count < 2 or most < 2:
+        return np.zeros(count, np.int64)
+    from scipy.cluster.hierarchy import ward
+
+    tree = ward(_distances(values))
+    merges = max(int(np.searchsorted(tree[:, 2], apart, side="right")), count - most)
+    labels = np.arange(count + merges)
+    pairs = tree[:merges, :2].astype(np.int64).tolist()
+    for number in range(merges - 1, -1, -1):
+        labels[pairs[number]] = labels[count + number]
+    return labels[:count]
+
+
+def _distances(values: Floats) -> NDArray[np.float64]:
+    """Euclidean distances of all pairs of rows, row by row: float64 [rows (rows - 1) / 2]."""
+    wide = values.astype(np.float64)
+    products = wide @ wide.T
+    squares = np.diag(products)
+    apart = squares[:, None] + squares - 2 * products
+    return np.sqrt(np.maximum(apart[~np.tri(len(values), dtype=bool)], 0))
 
 
 def _rounded(value: float) -> float:
