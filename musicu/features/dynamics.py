@@ -6,7 +6,7 @@ using median filtering" (DAFx 2010), here on mel bands.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ def running_median(values: _Table, width: int, axis: int) -> _Table:
     each pair, and the median is the value in the middle, kept between these halves.
     """
     half = width // 2
-    padded = np.pad(values, [(half, half) if a == axis else (0, 0) for a in (0, 1)], "symmetric")
+    padded = values.take(_mirrored(values.shape[axis], half), axis=axis)
     # all rows in one, as loops over short rows take long: what crosses rows falls in the padding
     flat, step = padded.ravel(), padded.shape[1] if axis == 0 else 1
     run = _sorted_runs(flat, half, step)
@@ -79,6 +79,13 @@ def running_median(values: _Table, width: int, axis: int) -> _Table:
     middle = flat[half * step : half * step + count]
     np.maximum(lower, np.minimum(upper, middle), out=median[:count])
     return median.reshape(padded.shape)[: values.shape[0], : values.shape[1]]
+
+
+@lru_cache(maxsize=16)
+def _mirrored(count: int, margin: int) -> NDArray[np.int64]:
+    """Places 0 to count - 1 with `margin` more at both ends, as in a mirror."""
+    places: NDArray[np.int64] = np.pad(np.arange(count), margin, mode="symmetric")
+    return places
 
 
 def _sorted_runs(flat: _Table, length: int, step: int) -> list[_Table]:

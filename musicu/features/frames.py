@@ -83,12 +83,16 @@ class Frames:
 
         One column of zeros where no window is long enough.
         """
-        change = values[:, lag:] - values[:, :-lag]
-        inside = np.ones(change.shape[1], bool)
-        for edge in self.edges[1:-1]:
-            inside[max(0, edge - lag) : edge] = False
-        change = change if inside.all() else change[:, inside]
-        return change if change.shape[1] else np.zeros((len(values), 1), np.float32)
+        windows = [w for w in self.windows(values) if w.shape[1] > lag]
+        if not windows:
+            return np.zeros((len(values), 1), np.float32)
+        changes = np.empty((len(values), sum(w.shape[1] - lag for w in windows)), np.float32)
+        done = 0
+        for window in windows:
+            stop = done + window.shape[1] - lag
+            np.subtract(window[:, lag:], window[:, :-lag], out=changes[:, done:stop])
+            done = stop
+        return changes
 
 
 def read_frames(audio: Audio, sums: Sequence[Sums] | None = None) -> Frames:

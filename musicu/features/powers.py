@@ -25,7 +25,7 @@ N_NOTES = 48
 OCTAVES_HZ = (40.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 5000.0, 7800.0)
 N_OCTAVES = len(OCTAVES_HZ) - 1
 TINY = np.float32(1e-18)  # of power; far below a 24-bit recording's last bit
-_TOGETHER = 64  # frames transformed at once: what is in between stays in the processor's cache
+_TOGETHER = 32  # frames transformed at once: what is in between stays in the processor's cache
 
 Columns = NDArray[np.float32]
 
@@ -45,11 +45,13 @@ def _power(samples: NDArray[np.float32]) -> Columns:
         samples = np.pad(samples, (0, N_FFT - len(samples)))
     frames = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP]
     power = np.empty((N_BINS, len(frames)), np.float32)
+    tapered = np.empty((_TOGETHER, N_FFT), np.float32)
     for start in range(0, len(frames), _TOGETHER):
-        some = slice(start, start + _TOGETHER)
+        some = slice(start, min(start + _TOGETHER, len(frames)))
+        taken = np.multiply(frames[some], hann(N_FFT), out=tapered[: some.stop - start])
         # transformed along the first axis, so that the result lies bin by bin
-        spectrum = fft.rfft((frames[some] * hann(N_FFT)).T, axis=0)[:N_BINS]
-        squares = np.square(spectrum.view(np.float32))
+        squares = fft.rfft(taken.T, axis=0)[:N_BINS].view(np.float32)
+        np.square(squares, out=squares)
         np.add(squares[:, ::2], squares[:, 1::2], out=power[:, some])
     return power
 

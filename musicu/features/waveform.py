@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,18 +20,18 @@ def peakiness(frames: Frames) -> Statistics:
 
     A sine has a crest factor of log10(√2) and a kurtosis of 1.5; noise has a kurtosis of 3.
     """
-    audio = frames.audio
-    offset = np.float32(audio.samples.mean(dtype=np.float64)) if len(audio.samples) else 0.0
+    samples = frames.audio.samples if len(frames.audio.samples) else np.zeros(1, np.float32)
+    offset = np.float32(samples.mean(dtype=np.float64))
     # window by window: a recording would not fit into the processor's cache
-    heard = [_hear(window, offset) for window in audio.windows() if len(window)]
-    level = sum(part.energy for part in heard) / max(len(audio.samples), 1)
-    if level < _SILENT:
-        heard, level = [_hear(np.zeros(BLOCK, np.float32), 0.0)], 1.0
-    peak, power, fourth = np.concatenate([part.blocks for part in heard], axis=1) / level
-    some = quantiles(np.concatenate([part.some for part in heard]), _SHARES)
-    whole = np.array([max(part.peak for part in heard), *some]) / level
+    windows = [window for window in frames.audio.windows() if len(window)]
+    heard = [_hear(window, offset) for window in windows or [samples]]
+    peak, power, fourth = np.concatenate([blocks for blocks, _ in heard], axis=1)
+    level = power.mean() if power.mean() > _SILENT else 1.0
+    peak, power, fourth = peak / level, power / level, fourth / level**2
+    some = np.concatenate([part for _, part in heard])
+    whole = np.array([peak.max(), *quantiles(some, _SHARES) / level])
     crest = np.sqrt(peak) / (np.sqrt(power) + 1e-9)
-    kurtosis = (fourth / level + 1e-12) / (power**2 + 1e-12)
+    kurtosis = (fourth + 1e-12) / (power**2 + 1e-12)
     return {
         "crest": np.log10(np.sqrt(whole) + 1e-3),
         "block_crest": quantiles(crest, _QUANTILES),
@@ -41,28 +39,17 @@ def peakiness(frames: Frames) -> Statistics:
     }
 
 
-class _Heard(NamedTuple):
-    """Squares of a window's samples: sum, greatest, every fifth, and by block."""
+def _hear(
+    window: NDArray[np.float32], offset: np.float32
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Squares of a window's samples in blocks of 2048 end to end.
 
-    energy: float
-    peak: float
-    some: NDArray[np.float32]
-    blocks: NDArray[np.float64]
-
-
-def _hear(window: NDArray[np.float32], offset: np.float32 | float) -> _Heard:
-    squares = np.square(window - offset)
-    energy, peak = float(squares.sum()), float(squares.max())
-    return _Heard(energy, peak, squares[::_STRIDE].copy(), _moments(squares))
-
-
-def _moments(squares: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Maximum, mean and mean square of blocks of 2048 end to end, float64 [3, blocks].
-
-    A window shorter than a block is padded with zeros.
+    Their maximum, mean and mean square, float64 [3, blocks], and some of them, float32 [n]. A
+    window shorter than a block is padded with zeros.
     """
+    squares = np.square(window - offset)
     if len(squares) < BLOCK:
         squares = np.pad(squares, (0, BLOCK - len(squares)))
     blocks = squares[: len(squares) // BLOCK * BLOCK].reshape(-1, BLOCK)
     found = [blocks.max(axis=1), blocks.mean(axis=1), np.square(blocks).mean(axis=1)]
-    return np.array(found, np.float64)
+    return np.array(found, np.float64), squares[::_STRIDE].copy()
