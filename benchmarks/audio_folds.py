@@ -82,10 +82,10 @@ def questions(
     }
 
 
-def folds_of(tracks: list[TrainingTrack]) -> NDArray[np.int64]:
+def folds_of(tracks: list[TrainingTrack], seed: int = 0) -> NDArray[np.int64]:
     """The fold of each recording; one artist's are in one fold."""
     names = np.array([track.artist or "" for track in tracks])
-    shuffled = np.random.default_rng(0).permutation(np.unique(names))
+    shuffled = np.random.default_rng(seed).permutation(np.unique(names))
     fold = {name: number % FOLDS for number, name in enumerate(shuffled)}
     return np.array([fold[name] for name in names])
 
