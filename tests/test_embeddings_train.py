@@ -133,8 +133,9 @@ def test_a_run_leaves_a_model_a_log_and_a_picture(
 
 
 def test_going_on_never_ends_worse_than_it_began(
-    tracks: list[TrainingTrack], tmp_path: Path
+    tracks: list[TrainingTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("musicu.embeddings.training.going_on.LEAST_QUERIES", 12)
     first = training.train_audio(tracks, TINY, tmp_path / "first", read=_sound)
     ruinous = dataclasses.replace(TINY, name="ruined", learning_rate=30.0, warmup=1)
     for name, known in (("named", tracks), ("unnamed", _unnamed(tracks))):
@@ -147,6 +148,22 @@ def test_going_on_never_ends_worse_than_it_began(
         assert read_card(result.model).name == "ruined"
         if result.kept == "unchanged":
             assert _weights(result.model) == _weights(first.model)
+
+
+def test_no_steps_leave_the_network_and_still_bring_the_map_along(
+    tracks: list[TrainingTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("musicu.embeddings.training.going_on.LEAST_QUERIES", 12)
+    first = training.train_audio(tracks, TINY, tmp_path / "first", read=_sound)
+    still = dataclasses.replace(TINY, steps=0)
+    result = training.train_audio(tracks, still, tmp_path / "still", read=_sound, init=first.model)
+    assert result.kept in ("unchanged", "refitted")
+    assert result.gain is not None
+    assert result.gain.of.startswith("recordings of one artist")
+    assert np.array_equal(
+        load_encoder(result.model).network.embed.weight.detach().numpy(),
+        load_encoder(first.model).network.embed.weight.detach().numpy(),
+    )
 
 
 def test_statistics_stand_beside_the_network_and_are_heard_alike(

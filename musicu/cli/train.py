@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.output import note, print_json, safe
 from musicu.cli.train_tracks import read_ids, tracks
 from musicu.errors import MissingExtraError, SourceError
+
+if TYPE_CHECKING:
+    from musicu.embeddings.training.gains import Gain
 
 
 @click.group()
@@ -86,16 +89,21 @@ def audio(
     if result.score is not None:
         note(f"held out: {result.score.words()}")
     if result.gain is not None:
-        note(_said(result.kept, result.gain.words()))
+        note(_said(result.kept, result.gain))
     note(f"the model: {result.model}")
 
 
-def _said(kept: str, words: str) -> str:
+def _said(kept: str, gain: Gain) -> str:
     """What going on from a model gained, for people."""
+    if gain.queries == 0:
+        return (
+            "too few recordings share an artist or an album, and none are held out: nothing could "
+            "be judged, so the model stays as it was"
+        )
     if kept == "unchanged":
-        return f"nothing was clearly gained, so the model stays as it was; at best {words}"
+        return f"nothing was clearly gained, so the model stays as it was; at best {gain.words()}"
     what = "its last steps were told of your recordings" if kept == "refitted" else "it learned on"
-    return f"gained: {what}; {words} (99 % interval)"
+    return f"gained: {what}; {gain.words()} (99 % interval)"
 
 
 def _listeners(listens: Path | None) -> dict[str, list[str]]:
@@ -115,7 +123,9 @@ def _listeners(listens: Path | None) -> dict[str, list[str]]:
 
 
 def _tell(event: dict[str, Any]) -> None:
-    """One event of a training run, for people."""
+    """One event of a training run, for people; what was gained is said at the end."""
+    if event.get("event") == "gain":
+        return
     numbers = ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in event.items()

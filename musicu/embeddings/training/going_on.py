@@ -64,7 +64,8 @@ def go_on(
     """The best of a model and what its network learned, with its statistics and map told of the
     evidence's recordings; the model as it was where nothing is clearly gained.
 
-    take: gives excerpts of some rows of the evidence.
+    take: gives excerpts of some rows of the evidence. Where `network` is the old one itself, only
+    what follows it goes on.
     """
     labels = labels_of(evidence, recipe)
     if labels is None:
@@ -105,8 +106,11 @@ def _starts(
 ) -> list[_Start]:
     """The old network and the new one, each with its statistics as they were and told."""
     statistics = None if evidence.statistics is None else evidence.statistics[0]
+    networks = {"unchanged": old.network, "learned": network}
+    if network is old.network:
+        del networks["learned"]
     found = []
-    for name, heard in (("unchanged", old.network), ("learned", network)):
+    for name, heard in networks.items():
         summaries = evidence.summaries(heard, recipe)[0]
         for strength in (NEVER, *quantiles):
             encoder = replace(old, network=heard, recipe=recipe)
@@ -130,8 +134,8 @@ def _by_excerpts(starts: list[_Start], evidence: Evidence, take: TakeExcerpts) -
     excerpts = take(np.flatnonzero(~evidence.learns))
     asked = excerpts.recordings
     scores = [_soon(start, excerpts) for start in starts]
-    best = max(range(1, len(starts)), key=lambda row: float(scores[row][1].sum()))
-    gain = paired_gain(EXCERPTS, scores[0][1], scores[best][1], asked, len(starts) - 1)
+    best = max(range(len(starts)), key=lambda row: (row > 0, float(scores[row][1].sum())))
+    gain = paired_gain(EXCERPTS, scores[0][1], scores[best][1], asked, max(1, len(starts) - 1))
     if not gain.real or scores[best][0].mean() < scores[0][0].mean():
         return Outcome(starts[0].encoder, "unchanged", gain)
     return Outcome(starts[best].encoder, starts[best].kept, gain)

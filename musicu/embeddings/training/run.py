@@ -106,6 +106,8 @@ def train_audio(
         lambda: gather_evidence(material, recipe, out, paths, hear, told, crops)
     )
     network = learner.average.eval()
+    if old is not None and learner.step == 0:
+        network = old.network  # a recipe of no steps: only what follows the network goes on
     if old is None or base is None:
         encoder = fit_encoder(network, evidence, recipe)
         score = score_encoder(encoder, evidence)
@@ -116,6 +118,7 @@ def train_audio(
         encoder = best.encoder
         result = TrainResult(out / "model", best.kept, None, best.gain, failures)
         about = _about(recipe, {"gain": best.gain.as_dict()})
+        told({"event": "gain", "kept": best.kept} | best.gain.as_dict())
     if workers.rank == 0:
         draw_curves(out / "log.jsonl", out / "curves.svg")
         if base is not None and result.kept == "unchanged":
@@ -182,6 +185,7 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 def _both(log: Path, report: train.Report | None) -> train.Report:
     """A report that goes to the log and to whoever listens."""
+    log.touch()
 
     def tell(event: dict[str, Any]) -> None:
         with log.open("a", encoding="utf-8") as file:

@@ -36,13 +36,13 @@ class NetworkConfig:
 class Recipe:
     """A training run; the same recipe, data and machine give the same model.
 
-    steps: optimiser steps. tracks: recordings in a batch, two windows of each. frames: of a
-    training window, 46 ms each. balance: 0 draws recordings alike, 1 artists and sources alike.
-    held_out: share of the artists kept for validation. rendered_share: pieces made by rules, as
-    a share of `tracks`. stop_at: end at this step of the schedule, 0 for its end. vector_dim:
-    numbers of the network's vector. statistics: whether those of `features` stand beside it, under
-    a `head`. rhythm, families: weights of the auxiliary targets. precision, front_end: see
-    `precision` and `sound_cache`.
+    steps: optimiser steps; with --init, 0 leaves the network as it is. tracks: recordings in a
+    batch, two windows of each. frames: of a training window, 46 ms each. balance: 0 draws
+    recordings alike, 1 artists and sources alike. held_out: share of the artists kept for
+    validation. rendered_share: pieces made by rules, as a share of `tracks`. stop_at: end at this
+    step of the schedule, 0 for its end. vector_dim: numbers of the network's vector. statistics:
+    whether those of `features` stand beside it, under a `head`. rhythm, families: weights of the
+    auxiliary targets. precision, front_end: see `precision` and `sound_cache`.
     """
 
     name: str = "my-audio-model"
@@ -68,7 +68,7 @@ class Recipe:
     device: str = "cpu"
     precision: str = "auto"  # or float32, bfloat16, float16
     front_end: str = "auto"  # or cached, device
-    window_count: int = 24
+    window_count: int = 16
     vector_dim: int = 256
     statistics: bool = False
     stop_at: int = 0
