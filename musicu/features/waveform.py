@@ -25,10 +25,11 @@ def peakiness(frames: Frames) -> Statistics:
     # window by window: a recording would not fit into the processor's cache
     windows = [window for window in frames.audio.windows() if len(window)]
     heard = [_hear(window, offset) for window in windows or [samples]]
-    peak, power, fourth = np.concatenate([blocks for blocks, _ in heard], axis=1)
-    level = power.mean() if power.mean() > _SILENT else 1.0
+    level = sum(energy for energy, *_ in heard) / len(samples)
+    level = level if level > _SILENT else 1.0
+    peak, power, fourth = np.concatenate([blocks for _, blocks, _ in heard], axis=1)
     peak, power, fourth = peak / level, power / level, fourth / level**2
-    some = np.concatenate([part for _, part in heard])
+    some = np.concatenate([part for *_, part in heard])
     whole = np.array([peak.max(), *quantiles(some, _SHARES) / level])
     crest = np.sqrt(peak) / (np.sqrt(power) + 1e-9)
     kurtosis = (fourth + 1e-12) / (power**2 + 1e-12)
@@ -41,15 +42,16 @@ def peakiness(frames: Frames) -> Statistics:
 
 def _hear(
     window: NDArray[np.float32], offset: np.float32
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Squares of a window's samples in blocks of 2048 end to end.
+) -> tuple[float, NDArray[np.float64], NDArray[np.float32]]:
+    """The sum of squares of a window's samples; of blocks of 2048; and some of the squares.
 
-    Their maximum, mean and mean square, float64 [3, blocks], and some of them, float32 [n]. A
-    window shorter than a block is padded with zeros.
+    Of blocks their maximum, mean and mean square, float64 [3, blocks]; they lie end to end, and
+    a window shorter than a block is padded with zeros. Of the squares float32 [n].
     """
     squares = np.square(window - offset)
+    energy = float(squares.sum())
     if len(squares) < BLOCK:
         squares = np.pad(squares, (0, BLOCK - len(squares)))
     blocks = squares[: len(squares) // BLOCK * BLOCK].reshape(-1, BLOCK)
     found = [blocks.max(axis=1), blocks.mean(axis=1), np.square(blocks).mean(axis=1)]
-    return np.array(found, np.float64), squares[::_STRIDE].copy()
+    return energy, np.array(found, np.float64), squares[::_STRIDE].copy()
