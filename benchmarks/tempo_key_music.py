@@ -1,73 +1,37 @@
 """Music made by rules whose tempo, beats, key and tuning are known, played by fluidsynth.
 
-    python benchmarks/tempo_key_music.py FOLDER --pieces 1600
+    python benchmarks/tempo_key_music.py FOLDER --pieces 640
+    python benchmarks/tempo_key_music.py FOLDER --pieces 640 --mixed --seed 3
     python benchmarks/tempo_key_music.py FOLDER --pieces 320 --held-out --soundfont OTHER.sf2
 
 Writes FLAC files and truth.jsonl, one line a piece, next to them; what is there is kept. Pieces
-of the held-out styles share neither rhythms nor most instruments with the others.
+of the held-out styles share neither rhythms nor most instruments with the others; with --mixed
+every piece has a style of its own, put together from parts of the others.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
-from numpy.typing import NDArray
-from tempo_key_styles import MAJOR_TURNS, MINOR_TURNS, STYLES, Style
+from tempo_key_mixing import mixed
+from tempo_key_playing import BASS, CHORD, DRUMS, LEAD, RATE, SECONDS, Note, Piece, play, seconds_of
+from tempo_key_styles import MAJOR, MINOR, STYLES, Scale, Style
 
-RATE = 22_050
-SECONDS = 24.0
 BATCH = 8  # pieces to one run of fluidsynth, which spends most of a second on its soundfont
-_SLOT = 28.0
-_TICKS = 500  # a second
 _TRIADS = {"M": (0, 4, 7), "m": (0, 3, 7), "d": (0, 3, 6)}
-_MAJOR, _MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
-_BASS, _CHORD, _LEAD, _DRUMS = 0, 1, 2, 9
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """start, length in beats."""
+def make_piece(number: int, seed: int, styles: list[Style], *, mix: bool = False) -> Piece:
+    """One piece, in one of the styles or, with `mix`, in one made of parts of several.
 
-    channel: int
-    start: float
-    length: float
-    pitch: int
-    velocity: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Notes with what is known of them.
-
-    programs, volumes: by channel. kind: see `make_piece`. vibrato: of the lead, in cents.
+    kind is "music", "drums" (no key), "free" (no beat) or "free drums" (neither).
     """
-
-    style: Style
-    kind: str
-    notes: list[Note]
-    programs: dict[int, int]
-    volumes: dict[int, int]
-    bpm: float
-    tonic: int
-    mode: str
-    cents: float
-    drift: float
-    offset: float
-    loose: float
-    vibrato: float
-
-
-def make_piece(number: int, seed: int, styles: list[Style]) -> Piece:
-    """One piece; kind is "music", "drums" (no key), "free" (no beat) or "free drums" (neither)."""
     rng = np.random.default_rng([seed, number])
-    style = styles[number % len(styles)]
+    style = mixed(styles, rng) if mix else styles[number % len(styles)]
     kind = str(rng.choice(["music", "drums", "free", "free drums"], p=[0.91, 0.035, 0.035, 0.02]))
     kind = "music" if kind == "drums" and not style.drums else kind
     # half a matter of style: instruments must not tell the mode
@@ -79,24 +43,29 @@ def make_piece(number: int, seed: int, styles: list[Style]) -> Piece:
     if kind.startswith("free"):
         notes = _scattered(notes, bars * style.beats, rng)
     programs = {
-        _BASS: style.bass_programs,
-        _CHORD: style.chord_programs,
-        _LEAD: style.lead_programs,
+        BASS: style.bass_programs,
+        CHORD: style.chord_programs,
+        LEAD: style.lead_programs,
     }
     chosen = {channel: int(rng.choice(of)) for channel, of in programs.items()}
-    volumes = {c: int(rng.integers(70, 120)) for c in (_BASS, _CHORD, _LEAD)}
-    volumes[_DRUMS] = int(rng.integers(60, 125))
+    volumes = {c: int(rng.integers(70, 120)) for c in (BASS, CHORD, LEAD)}
+    volumes[DRUMS] = int(rng.integers(60, 125))
     cents = float(rng.uniform(-45, 45)) if rng.random() < 0.25 else 0.0
-    drift = float(rng.uniform(0, 0.012)) if style.loose > 0.004 and rng.random() < 0.5 else 0.0
+    drift = (
+        float(rng.uniform(0, style.rubato)) if style.loose > 0.004 and rng.random() < 0.5 else 0.0
+    )
     vibrato = float(rng.uniform(15, 70)) if rng.random() < 0.4 else 0.0
+    offset, swing = float(rng.uniform(0, 0.6)), float(rng.uniform(*style.swing))
+    if rng.random() < style.faint:
+        volumes[DRUMS] //= 2
     return Piece(style, kind, notes, chosen, volumes, bpm, tonic, "minor" if minor else "major",
-                 cents, drift, float(rng.uniform(0, 0.6)), style.loose, vibrato)  # fmt: skip
+                 cents, drift, offset, style.loose, vibrato, swing)  # fmt: skip
 
 
 def _band(
     style: Style, kind: str, tonic: int, minor: bool, bars: int, rng: np.random.Generator
 ) -> list[Note]:
-    turns = MINOR_TURNS if minor else MAJOR_TURNS
+    turns = style.turns[minor]
     wander = rng.random() < 0.4
     sections = [_wander(minor, rng) if wander else str(rng.choice(turns)).split() for _ in "ab"]
     sevenths = bool(rng.random() < 0.35)
@@ -106,7 +75,10 @@ def _band(
     harmonic, slow = bool(rng.random() < 0.35), int(rng.choice([1, 1, 1, 2]))
     thin, tune = bool(rng.random() < style.power), bool(rng.random() < 0.75)
     late = int(rng.choice([0, 0, 0, 2, 4]))
-    melody = _Melody(style, tonic, minor, float(rng.uniform(0.25, 0.9)), rng)
+    melody = _Melody(style, tonic, style.scales[minor], float(rng.uniform(0.25, 0.9)), rng)
+    drone, bassless, tune_only = (
+        _happens(share, rng) for share in (style.drone, style.bassless, style.tune_only)
+    )
     notes: list[Note] = []
     for bar in range(bars):
         part = bar // 8 % 2 if slow == 1 else bar // 16 % 2
@@ -118,17 +90,26 @@ def _band(
         if sevenths:
             chord.append(root + (11 if quality == "M" and root != (tonic + 7) % 12 else 10))
         if kind in ("music", "free"):
-            notes += _chords(style, rhythms[part][0], chord, thin, bar, rng)
-            notes += _bass_line(style, rhythms[part][1], chord, bar, rng)
-            notes += melody.bar(chord, bar) if tune and (part or bar >= late) else []
+            if not tune_only:
+                notes += _chords(style, rhythms[part][0], chord, thin, bar, rng)
+            if not bassless:
+                low = [tonic] * 3 if drone else chord
+                notes += _bass_line(style, rhythms[part][1], low, bar, rng)
+            if tune_only or (tune and (part or bar >= late)):
+                notes += melody.bar(chord, bar)
         if style.drums and (not hush or "drums" in kind) and bar >= late:
             notes += _drums(style, drums[part], bar, bar % 8 == 7, rng)
     return notes
 
 
+def _happens(share: float, rng: np.random.Generator) -> bool:
+    """True in so many cases; nothing is drawn where it never is."""
+    return share > 0.0 and bool(rng.random() < share)
+
+
 def _wander(minor: bool, rng: np.random.Generator) -> list[str]:
     """Four chords of the scale, the first often the tonic."""
-    scale, kinds = (_MINOR, "mdMmmMM") if minor else (_MAJOR, "MmmMMmd")
+    scale, kinds = (MINOR, "mdMmmMM") if minor else (MAJOR, "MmmMMmd")
     weights = np.array([3.0, 0.4, 1.2, 2.0, 1.5, 1.8, 1.5] if minor else
                        [3.0, 1.3, 0.9, 2.2, 2.2, 1.8, 0.1])  # fmt: skip
     degrees = [int(d) for d in rng.choice(7, 4, p=weights / weights.sum())]
@@ -171,11 +152,11 @@ def _chords(
         pitches = [36 + chord[0] % 12, 43 + chord[0] % 12]
     if steps[0] == -1:
         climb = [*sorted(pitches), min(pitches) + 12, *sorted(pitches)[:0:-1]]
-        return [Note(_CHORD, start + s / style.steps, 1.2 / style.steps, climb[i % len(climb)],
+        return [Note(CHORD, start + s / style.steps, 1.2 / style.steps, climb[i % len(climb)],
                      velocity) for i, s in enumerate(steps[1:])]  # fmt: skip
     ends = [*steps[1:], style.steps * style.beats]
     return [
-        Note(_CHORD, start + s / style.steps, max(0.2, (e - s) / style.steps * 0.9), p,
+        Note(CHORD, start + s / style.steps, max(0.2, (e - s) / style.steps * 0.9), p,
              int(np.clip(velocity + rng.integers(-8, 9), 20, 127)))
         for s, e in zip(steps, ends, strict=True) for p in pitches
     ]  # fmt: skip
@@ -191,7 +172,7 @@ def _bass_line(
         step = chord[int(rng.integers(3))] if i and (walks or rng.random() < 0.12) else chord[0]
         pitch = 28 + (step - 4) % 12 + (12 if "octaves" in style.bass and i % 2 else 0)
         length = (e - s) / style.steps * float(rng.choice([0.5, 0.9]))
-        notes.append(Note(_BASS, bar * style.beats + s / style.steps, max(0.15, length), pitch,
+        notes.append(Note(BASS, bar * style.beats + s / style.steps, max(0.15, length), pitch,
                           int(rng.integers(80, 112))))  # fmt: skip
     return notes
 
@@ -200,11 +181,12 @@ class _Melody:
     """A walk along the scale in a rhythm that returns every two bars."""
 
     def __init__(
-        self, style: Style, tonic: int, minor: bool, density: float, rng: np.random.Generator
-    ) -> None:
+        self, style: Style, tonic: int, scales: tuple[Scale, ...], density: float,
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
         self.style, self.rng, self.place = style, rng, int(rng.integers(7))
-        self.pitches = [55 + (tonic + 5) % 12 + 12 * o + p for o in range(2)
-                        for p in (_MINOR if minor else _MAJOR)]  # fmt: skip
+        scale = scales[int(rng.integers(len(scales)))] if len(scales) > 1 else scales[0]
+        self.pitches = [55 + (tonic + 5) % 12 + 12 * o + p for o in range(2) for p in scale]
         n = style.beats * style.steps
         half = 2 if style.steps == 4 else 1
         hits = [s for s in range(2 * n) if rng.random() < density * (
@@ -218,13 +200,13 @@ class _Melody:
             if not (bar % 2) * n <= s < (bar % 2 + 1) * n:
                 continue
             move = int(self.rng.choice([-3, -2, -1, -1, 0, 1, 1, 2, 3]))
-            self.place = int(np.clip(self.place + move, 0, 13))
+            self.place = int(np.clip(self.place + move, 0, len(self.pitches) - 1))
             pitch = self.pitches[self.place]
             if s % (2 * spb) == 0 or (pitch % 12 not in {c % 12 for c in chord} and s % spb == 0):
                 pitch = min((p for p in range(pitch - 6, pitch + 7) if p % 12 in
                              {c % 12 for c in chord}), key=lambda p: abs(p - pitch))  # fmt: skip
             length = float(self.rng.choice([0.5, 1.0, 1.0, 1.5]))
-            notes.append(Note(_LEAD, (bar // 2 * 2 * n + s) / spb, length, pitch,
+            notes.append(Note(LEAD, (bar // 2 * 2 * n + s) / spb, length, pitch,
                               int(self.rng.integers(70, 115))))  # fmt: skip
         return notes
 
@@ -252,10 +234,10 @@ def _drums(
         for s, digit in enumerate(grid):
             if rng.random() * 9.2 < int(digit):
                 loud = int(rng.integers(85, 120)) - (25 if s % style.steps else 0)
-                notes.append(Note(_DRUMS, bar * style.beats + s / style.steps, 0.1, drum, loud))
+                notes.append(Note(DRUMS, bar * style.beats + s / style.steps, 0.1, drum, loud))
     if fill and rng.random() < 0.5:
         last = (bar + 1) * style.beats - 1
-        notes += [Note(_DRUMS, last + i / style.steps, 0.1, 50 - i, 100)
+        notes += [Note(DRUMS, last + i / style.steps, 0.1, 50 - i, 100)
                   for i in range(style.steps)]  # fmt: skip
     return notes
 
@@ -268,100 +250,13 @@ def _scattered(notes: list[Note], beats: float, rng: np.random.Generator) -> lis
             for n in kept]  # fmt: skip
 
 
-def _seconds(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Times of beat positions, with the piece's slow drift of tempo (mean rate unchanged)."""
-    times = beats * 60.0 / piece.bpm
-    period = 9.0
-    sway = piece.drift * period / (2 * np.pi) * np.sin(2 * np.pi * times / period)
-    moved: NDArray[np.float64] = piece.offset + times + sway
-    return moved
-
-
-def _events(piece: Piece, at: float, rng: np.random.Generator) -> list[tuple[int, int, bytes]]:
-    """MIDI events (tick, order, message) of a piece that starts at `at` seconds."""
-    first = round(at * _TICKS)
-    bend = _bend(piece.cents)
-    events = _sung(piece, first) if piece.vibrato else []
-    for channel, volume in piece.volumes.items():
-        if channel != _DRUMS:
-            program = piece.programs[channel]
-            events.append((first, 0, bytes([0xC0 | channel, program])))
-            events.append((first, 0, bytes([0xE0 | channel, *bend])))
-        events.append((first, 0, bytes([0xB0 | channel, 7, volume])))
-    for n in piece.notes:
-        start, stop = _seconds(piece, np.array([n.start, n.start + n.length]))
-        start += float(np.clip(rng.normal(0, piece.loose), -0.03, 0.03)) if piece.loose else 0.0
-        start, stop = max(0.0, start), min(stop, SECONDS)
-        if start < SECONDS - 0.1:
-            on, off = round((at + start) * _TICKS), round((at + max(stop, start + 0.05)) * _TICKS)
-            events.append((on, 2, bytes([0x90 | n.channel, n.pitch, n.velocity])))
-            events.append((off, 1, bytes([0x80 | n.channel, n.pitch, 0])))
-    return events
-
-
-def _bend(cents: float) -> tuple[int, int]:
-    """The bytes of a pitch bend."""
-    value = 8192 + round(cents / 200 * 8192)
-    return value & 127, value >> 7
-
-
-def _sung(piece: Piece, first: int) -> list[tuple[int, int, bytes]]:
-    """Bends that give the lead a singer's vibrato, and notes that are reached from below."""
-    starts = np.array([n.start for n in piece.notes if n.channel == _LEAD])
-    if not len(starts):
-        return []
-    starts = np.sort(_seconds(piece, starts))
-    times = np.arange(0.0, SECONDS, 0.02)
-    since = times - starts[np.maximum(np.searchsorted(starts, times, side="right") - 1, 0)]
-    depth = piece.vibrato * np.clip(since / 0.3, 0.0, 1.0)
-    cents = piece.cents + depth * np.sin(2 * np.pi * 5.5 * times)
-    cents -= 2 * piece.vibrato * np.exp(-np.maximum(since, 0.0) / 0.04)
-    return [
-        (first + round(t * _TICKS), 1, bytes([0xE0 | _LEAD, *_bend(c)]))
-        for t, c in zip(times, np.clip(cents, -195, 195), strict=True)
-    ]
-
-
-def _midi(events: list[tuple[int, int, bytes]]) -> bytes:
-    """A Standard MIDI File of format 0 with _TICKS ticks a second."""
-    track = bytearray(b"\x00\xff\x51\x03" + (1_000_000).to_bytes(3, "big"))
-    now = 0
-    for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        wait, parts = tick - now, [(tick - now) & 127]
-        while wait := wait >> 7:
-            parts.append(wait & 127 | 128)
-        track += bytes(reversed(parts)) + message
-        now = tick
-    track += b"\x00\xff\x2f\x00"
-    header = b"MThd" + (6).to_bytes(4, "big") + bytes([0, 0, 0, 1]) + _TICKS.to_bytes(2, "big")
-    return header + b"MTrk" + len(track).to_bytes(4, "big") + bytes(track)
-
-
-def _play(pieces: list[Piece], seed: int, soundfont: str) -> NDArray[np.float32]:
-    """The pieces as sound, float32 [pieces, samples]."""
-    rng = np.random.default_rng([seed, len(pieces)])
-    events = [e for i, p in enumerate(pieces) for e in _events(p, i * _SLOT, rng)]
-    with tempfile.TemporaryDirectory() as scratch:
-        source, target = Path(scratch, "a.mid"), Path(scratch, "a.wav")
-        source.write_bytes(_midi(events))
-        command = ["fluidsynth", "-niq", "-o", "synth.dynamic-sample-loading=1", "-C", "0", "-g",
-                   "0.4", "-r", str(RATE), "-F", str(target), soundfont, str(source)]  # fmt: skip
-        subprocess.run(command, check=True, capture_output=True, timeout=600)
-        sound, _ = sf.read(target, dtype="float32", always_2d=True)
-    slot, n = round(_SLOT * RATE), round(SECONDS * RATE)
-    mono = np.pad(sound.mean(axis=1), (0, len(pieces) * slot))
-    cut = np.stack([mono[i * slot : i * slot + n] for i in range(len(pieces))])
-    loud: NDArray[np.float32] = cut * (0.7 / np.maximum(np.abs(cut).max(axis=1), 1e-6))[:, None]
-    return loud
-
-
 def _truth(name: str, piece: Piece) -> dict[str, object]:
     pulse, keyed = not piece.kind.startswith("free"), "drums" not in piece.kind
-    beats = _seconds(piece, np.arange(0, SECONDS * piece.bpm / 60 + 2))
+    beats = seconds_of(piece, np.arange(0, SECONDS * piece.bpm / 60 + 2))
     return {
         "file": name, "style": piece.style.name, "bpm": piece.bpm if pulse else None,
         "tonic": piece.tonic if keyed else None, "mode": piece.mode if keyed else None,
-        "cents": piece.cents, "drums": any(n.channel == _DRUMS for n in piece.notes),
+        "cents": piece.cents, "drums": any(n.channel == DRUMS for n in piece.notes),
         "beats": [round(float(b), 4) for b in beats if b < SECONDS] if pulse else [],
     }  # fmt: skip
 
@@ -370,7 +265,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("folder", type=Path)
     options.add_argument("--pieces", type=int, default=1600)
-    options.add_argument("--held-out", action="store_true")
+    which = options.add_mutually_exclusive_group()
+    which.add_argument("--held-out", action="store_true")
+    which.add_argument("--mixed", action="store_true")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--soundfont", default="/usr/share/sounds/sf2/FluidR3_GM.sf2")
     chosen = options.parse_args()
@@ -380,8 +277,8 @@ def main() -> None:
     done = len(truth.read_text().splitlines()) if truth.is_file() else 0
     for first in range(done, chosen.pieces, BATCH):
         numbers = range(first, min(first + BATCH, chosen.pieces))
-        pieces = [make_piece(n, chosen.seed, styles) for n in numbers]
-        sounds = _play(pieces, first, chosen.soundfont)
+        pieces = [make_piece(n, chosen.seed, styles, mix=chosen.mixed) for n in numbers]
+        sounds = play(pieces, first, chosen.soundfont)
         lines = []
         for number, piece, sound in zip(numbers, pieces, sounds, strict=True):
             name = f"{number:05d}.flac"

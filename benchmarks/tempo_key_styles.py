@@ -1,6 +1,7 @@
 """Styles of made music for fitting and testing tempo and key: rhythms, harmony and bands.
 
 A grid is a string with one digit a step: nine times in nine the drum sounds, or never at 0.
+`tempo_key_mixing.py` makes further styles of parts of these.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ MINOR_TURNS = (
     "0m 10M 8M 7M", "0m 0m 8M 10M", "0m 3M 10M 5M", "0m 5M 0m 5M", "0m 7m 8M 5m", "0m 0m 0m 0m",
     "0m 1M 0m 10M", "8M 10M 0m 0m", "5m 0m 7M 0m", "0m 8M 10M 7m", "0m 2d 7M 0m", "0m 0m 5m 0m",
 )  # fmt: skip
+
+
+Scale = tuple[int, ...]
+MAJOR: Scale = (0, 2, 4, 5, 7, 9, 11)
+MINOR: Scale = (0, 2, 3, 5, 7, 8, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,17 @@ class Style:
     drumless: float = 0.0
     beats: int = 4
     steps: int = 4  # to a beat
-    swing: tuple[float, float] = (0.0, 0.0)  # of a beat, on every second step of four
+    swing: tuple[float, float] = (0.0, 0.0)  # of a beat: how late the second of two notes is
+    swung: float = 0.5  # beats that the two notes share
     loose: float = 0.006
+    rubato: float = 0.012  # of the tempo, how far it sways at most where players are loose
     power: float = 0.0  # share of pieces whose chords lack the third
+    turns: tuple[tuple[str, ...], tuple[str, ...]] = (MAJOR_TURNS, MINOR_TURNS)
+    scales: tuple[tuple[Scale, ...], tuple[Scale, ...]] = ((MAJOR,), (MINOR,))  # of the tune
+    drone: float = 0.0  # share of pieces whose bass stays on the tonic
+    bassless: float = 0.0
+    tune_only: float = 0.0  # share of pieces without chords
+    faint: float = 0.0  # share of pieces whose drums are far behind the others
     held_out: bool = False
 
 
@@ -85,7 +99,7 @@ STYLES = (
     Style("hip hop", (74, 104), ({_K: "9000002000900200", _S: _BACK, _H: _8THS},
           {_K: "9020000300900030", _S: _BACK, _H: _16THS}, {_K: "9000000900900000", _C: _BACK,
           _H: _8THS}), ("whole", "sync", "half"), ("sync", "whole"), (*_KEYS, 11, 108, 48),
-          (38, 33, 35), minor=0.75, swing=(0.0, 0.1)),
+          (38, 33, 35), minor=0.75),
     Style("trap", (128, 160), ({_K: "9000000300200900", _C: _HALF, _H: _8THS},
           {_K: "9000002000900000", _S: _HALF, _H: _16THS}), ("whole", "arp8"), ("sync", "whole"),
           _KEYS + _PADS + (11, 14), (38, 39), minor=0.9, loose=0.0),
@@ -135,8 +149,7 @@ STYLES = (
           loose=0.01),
     Style("garage", (128, 138), ({_K: "9000000000900000", _S: _BACK, _H: "0090009000900390"},
           {_K: "9000003000900020", _C: _BACK, _O: _OFFS, 37: "0003000200300003"}),
-          ("sync", "off"), ("sync",), (4, 16, 90, 5), (38, 39), minor=0.8, swing=(0.0, 0.08),
-          loose=0.0),
+          ("sync", "off"), ("sync",), (4, 16, 90, 5), (38, 39), minor=0.8, loose=0.0),
     Style("synth film", (76, 124), ({_K: _4THS, _S: _BACK}, {_K: "9000000090000000", _S: _BACK,
           _H: _16THS}), ("whole", "arp16", "double"), ("eighth", "sixteenth", "octaves"),
           _SYNTHS + _PADS, (38, 39, 81), minor=0.7, drumless=0.25, loose=0.0),
