@@ -3,14 +3,15 @@
     python benchmarks/embed_speed.py                         # made recordings of three minutes
     python benchmarks/embed_speed.py FILE... --parts decode stats audio
     python benchmarks/embed_speed.py --parts jobs growth --sizes 100 1000 10000
-    python benchmarks/embed_speed.py --parts decode audio peer --peer msd-musicnn.onnx
+    python benchmarks/embed_speed.py --parts decode audio peer [--peer MODEL.onnx]
 
 Prints Markdown tables. Each way from file to vector runs in a process of its own on one thread,
 over the same files, once to warm up and then --repeats times; the times are processor seconds, so
-that other programs disturb them little, and the best of the repeats. A peer is an ONNX model whose
-one input is a log-mel spectrogram, float32 [patches, 187, 96], in the way of MusiCNN: 16 kHz, FFT
-512, hop 256, 96 bands, log10(1 + 10,000 mel); patches of 187 frames lie side by side, and the whole
-file is heard.
+that other programs disturb them little, and the best of the repeats. The peer is MusiCNN as
+`musicnn_graph.py` builds it, with random weights, on ONNX Runtime; or any ONNX model whose one
+input is a log-mel spectrogram, float32 [patches, 187, 96], made in its way: 16 kHz, FFT 512, hop
+256, 96 bands, log10(1 + 10,000 mel). Patches of 187 frames lie side by side, and the whole file is
+heard, one patch after another.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ WAYS = {
     "stats": "musicu-stats-v1",
     "audio": "musicu-audio-v1",
     "librosa": "librosa statistics",
-    "peer": "ONNX peer",
+    "peer": "MusiCNN (or --peer), ONNX Runtime",
 }
 MADE = {"mp3": ("MP3", "MPEG_LAYER_III"), "ogg": ("OGG", "VORBIS"), "flac": ("FLAC", "PCM_16"),
         "opus": ("OGG", "OPUS")}  # fmt: skip
@@ -64,7 +65,7 @@ def _options() -> argparse.Namespace:
                         default=["decode", "stats", "audio", "librosa"])  # fmt: skip
     parser.add_argument("--seconds", type=float, default=180.0, help="Of made recordings.")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peer", type=Path, help="An ONNX model; see above for its input.")
+    parser.add_argument("--peer", type=Path, help="An ONNX model in place of MusiCNN.")
     parser.add_argument("--model", default="musicu-audio-v1", help="For jobs.")
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--copies", type=int, default=8, help="Of each file, for jobs.")
@@ -229,11 +230,10 @@ def _peer(model: Path | None) -> Callable[[Path], object]:
     from musicu import read_audio
     from musicu.features.mel import mel_filterbank, power_spectrogram
 
-    if model is None:
-        raise SystemExit("the part 'peer' needs --peer MODEL.onnx")
+    content = model.read_bytes() if model else _musicnn()
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    session = ort.InferenceSession(str(model), settings, ["CPUExecutionProvider"])
+    session = ort.InferenceSession(content, settings, ["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     bank = mel_filterbank(16_000, 512, 96, 0.0, 8_000.0)
 
@@ -241,9 +241,16 @@ def _peer(model: Path | None) -> Callable[[Path], object]:
         power = power_spectrogram(read_audio(path, 16_000).samples, 512, 256) @ bank.T
         logs = np.log10(1.0 + 10_000.0 * power).astype(np.float32)
         patches = logs[: len(logs) // 187 * 187].reshape(-1, 187, 96)
-        return session.run(None, {name: patches})[0].mean(axis=0)
+        found = [session.run(None, {name: patch[None]})[0] for patch in patches]
+        return np.concatenate(found).mean(axis=0)
 
     return embed
+
+
+def _musicnn() -> bytes:
+    from musicnn_graph import musicnn_graph
+
+    return musicnn_graph().SerializeToString()
 
 
 # Whole runs.
