@@ -73,7 +73,7 @@ def go_on(
     starts = _starts(old, network, evidence, recipe, QUANTILES)
     way, gain = choose_way([start.vectors for start in starts], labels, recipe.seed)
     if not gain.real or way == Way():
-        return Outcome(old, "unchanged", gain)
+        return Outcome(starts[0].encoder, "unchanged", gain)
     start = starts[way.ground]
     root = kin_map(start.vectors, labels.kin, way.kin)
     kept = "refitted" if start.kept == "unchanged" else start.kept

@@ -94,6 +94,7 @@ def train_audio(
     old = load_encoder(base) if base is not None else None
     if old is not None:
         recipe = _as_heard_by(old, recipe)
+        old.network.to(recipe.device)
     hear = read or _read
     workers = Workers.join(recipe.device)
     material, failures = workers.in_turn(lambda: gather(tracks, recipe, out, hear))
@@ -106,27 +107,39 @@ def train_audio(
         lambda: gather_evidence(material, recipe, out, paths, hear, told, crops)
     )
     network = learner.average.eval()
-    if old is not None and learner.step == 0:
-        network = old.network  # a recipe of no steps: only what follows the network goes on
-    if old is None or base is None:
+    if old is None:
         encoder = fit_encoder(network, evidence, recipe)
         score = score_encoder(encoder, evidence)
         result = TrainResult(out / "model", "learned", score, None, failures)
-        about = _about(recipe, {"held_out": score.as_dict()})
     else:
+        # a recipe of no steps: only what follows the network goes on
+        network = network if learner.step > 0 else old.network
         best = go_on(old, network, evidence, recipe, _taker(evidence, paths, hear, recipe))
         encoder = best.encoder
-        result = TrainResult(out / "model", best.kept, None, best.gain, failures)
-        about = _about(recipe, {"gain": best.gain.as_dict()})
         told({"event": "gain", "kept": best.kept} | best.gain.as_dict())
+        result = TrainResult(out / "model", best.kept, None, best.gain, failures)
     if workers.rank == 0:
         draw_curves(out / "log.jsonl", out / "curves.svg")
-        if base is not None and result.kept == "unchanged":
-            copy_model(base, out / "model", recipe.name)
-        else:
-            export_model(out / "model", encoder, about, _credits(tracks))
+        _write(result, encoder, base, tracks)
     workers.wait()
     return result
+
+
+def _write(
+    result: TrainResult, encoder: Encoder, base: Path | None, tracks: Sequence[TrainingTrack]
+) -> None:
+    """Put the model where the result says: a copy of `base` where nothing was gained."""
+    recipe = encoder.recipe
+    if base is not None and result.kept == "unchanged":
+        copy_model(base, result.model, recipe.name)
+        return
+    if result.gain is not None:
+        scores = {"gain": result.gain.as_dict()}
+    else:
+        assert result.score is not None
+        scores = {"held_out": result.score.as_dict()}
+    encoder.network.cpu()
+    export_model(result.model, encoder, _about(recipe, scores), _credits(tracks))
 
 
 def _taker(
