@@ -41,14 +41,25 @@ class SndfileSource:
         guessed = self._file.format != "MP3" and "MPEG" in self._file.subtype  # MP3 in a WAV
         self.promised = promised and not guessed and self.frames < UNKNOWN_FRAMES
         self.cut = cut or _data_missing(self._file.extra_info)
-        # libmpg123 drops the bit reservoir when it seeks: the frames before must be heard.
-        compressed = self._file.format in ("MP3", "OGG") or "MPEG" in self._file.subtype
-        self._preroll = self.sample_rate // 4 if compressed else 0
+        self._vorbis = self._file.subtype == "VORBIS"
+        self._preroll = self._preroll_frames()
+
+    def _preroll_frames(self) -> int:
+        """What must be heard before a place that was sought, so that all is right from there on.
+
+        libmpg123 drops the bit reservoir (ISO/IEC 11172-3, 2.4.3.4: 511 bytes at most) and hears
+        four frames again, too few at 32 kbit/s; Opus is to settle; Vorbis needs nothing.
+        """
+        if self._file.format == "MP3" or "MPEG" in self._file.subtype:
+            return 6 * 1152 if self.sample_rate >= 32_000 else self.sample_rate // 4
+        return self.sample_rate // 4 if self._file.subtype == "OPUS" else 0
 
     def seek(self, frame: int) -> bool:
         """Go to a frame; False where libsndfile cannot."""
         start = max(0, frame - self._preroll)
         try:
+            if self._vorbis:  # short ways forward from elsewhere end beside the place
+                self._file.seek(0)
             reached = self._file.seek(start)
         except (sf.SoundFileError, OSError):
             return False
