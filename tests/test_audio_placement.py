@@ -66,7 +66,7 @@ def test_a_single_window_is_read_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gap", [0.02, 0.06, 0.31, 1.0])
-@pytest.mark.parametrize("kind, coding", [("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")])
+@pytest.mark.parametrize(("kind", "coding"), [("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")])
 def test_windows_after_a_short_gap_are_the_whole_files(
     tmp_path: Path, kind: str, coding: str, gap: float
 ) -> None:

@@ -14,6 +14,8 @@ from musicu.audio.splice import Splice
 
 #: Frames decoded by one call. What a decoder has in hand when it fails is lost: keep it small.
 BLOCK = 16384
+# In Ogg Vorbis libsndfile ends beside a place that lies less than 2 s ahead: it is read up to it.
+_SHORT_WAY_SECONDS = 2.5
 
 
 class _SequentialFile(sf.SoundFile):  # type: ignore[misc]  # soundfile has no types
@@ -43,6 +45,7 @@ class SndfileSource:
         self.cut = cut or _data_missing(self._file.extra_info)
         self._vorbis = self._file.subtype == "VORBIS"
         self._preroll = self._preroll_frames()
+        self._at = 0
 
     def _preroll_frames(self) -> int:
         """What must be heard before a place that was sought, so that all is right from there on.
@@ -57,10 +60,10 @@ class SndfileSource:
     def seek(self, frame: int) -> bool:
         """Go to a frame; False where libsndfile cannot."""
         start = max(0, frame - self._preroll)
+        if self._vorbis and 0 <= start - self._at < _SHORT_WAY_SECONDS * self.sample_rate:
+            return len(self.read(frame - self._at)) == frame - self._at
         try:
-            if self._vorbis:  # short ways forward from elsewhere end beside the place
-                self._file.seek(0)
-            reached = self._file.seek(start)
+            reached = self._at = self._file.seek(start)
         except (sf.SoundFileError, OSError):
             return False
         return bool(reached == start) and len(self.read(frame - start)) == frame - start
@@ -77,6 +80,7 @@ class SndfileSource:
             if got == 0:
                 break
             done += got
+        self._at += done
         return block[:done]
 
     def close(self) -> None:
