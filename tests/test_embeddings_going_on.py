@@ -13,7 +13,6 @@ from musicu.embeddings.stats import LEVELS, Constants  # noqa: E402
 from musicu.embeddings.training.adapting import NEVER, kin_map, tell_quantiles  # noqa: E402
 from musicu.embeddings.training.choosing import Labels, Way, choose_way  # noqa: E402
 from musicu.embeddings.training.excerpts import degrade, take_excerpts  # noqa: E402
-from musicu.embeddings.training.fitting import Evidence  # noqa: E402
 from musicu.embeddings.training.from_catalog import album_folders  # noqa: E402
 from musicu.embeddings.training.gains import (  # noqa: E402
     found_soon,
@@ -23,10 +22,7 @@ from musicu.embeddings.training.gains import (  # noqa: E402
 from musicu.embeddings.training.going_on import labels_of  # noqa: E402
 from musicu.embeddings.training.heldout import mean_average_precision  # noqa: E402
 from musicu.embeddings.training.pairs import Grouping, PairWeights  # noqa: E402
-from musicu.embeddings.training.train import Material  # noqa: E402
 from musicu.embeddings.training.train_config import Recipe  # noqa: E402
-from musicu.embeddings.training.train_data import Pool  # noqa: E402
-from musicu.embeddings.training.windows_cache import WindowsCache  # noqa: E402
 from musicu.records import Windows  # noqa: E402
 
 RATE = 22_050
@@ -145,13 +141,9 @@ def test_a_large_catalog_is_judged_by_a_part_of_it(monkeypatch: pytest.MonkeyPat
     assert Way() == Way(0, NEVER)
 
 
-def _evidence(artists: np.ndarray, albums: np.ndarray, held: int) -> Evidence:
-    n = len(artists)
-    none = np.full(n, -1, dtype=np.int64)
-    cache = WindowsCache(("",) * n, np.zeros((0, 80), np.float16), np.zeros(n + 1, np.int64), {})
-    chances = np.r_[np.zeros(held), np.full(n - held, 1 / (n - held))]
-    pool = Pool(cache, Grouping(artists, albums, none), chances, PairWeights())
-    return Evidence(Material(pool, None, np.arange(held)), np.arange(n), None)
+def _labels(artists: np.ndarray, albums: np.ndarray, held: int, recipe: Recipe) -> Labels | None:
+    known = Grouping(artists, albums, np.full(len(artists), -1))
+    return labels_of(known, np.arange(len(artists)) >= held, recipe)
 
 
 def test_artists_judge_where_named_then_albums_then_none() -> None:
@@ -159,7 +151,7 @@ def test_artists_judge_where_named_then_albums_then_none() -> None:
     unpaired = np.arange(40)
     recipe = Recipe()
     found = [
-        labels_of(_evidence(artists, albums, 10), recipe)
+        _labels(artists, albums, 10, recipe)
         for artists, albums in ((eight, none), (none, eight), (unpaired, eight), (none, none))
     ]
     assert [None if labels is None else labels.of for labels in found] == [
@@ -173,10 +165,10 @@ def test_artists_judge_where_named_then_albums_then_none() -> None:
 def test_a_network_that_was_told_names_is_judged_by_held_out_ones() -> None:
     twelve, none = np.repeat(np.arange(12), 5), np.full(60, -1)
     told = Recipe(pairs=PairWeights(artist=0.2))
-    labels = labels_of(_evidence(twelve, none, 35), told)
+    labels = _labels(twelve, none, 35, told)
     assert labels is not None
     assert np.flatnonzero(labels.queries).tolist() == list(range(35))
-    assert labels_of(_evidence(twelve, none, 10), told) is None  # too few to judge by
+    assert _labels(twelve, none, 10, told) is None  # too few to judge by
 
 
 def test_an_excerpt_sounds_different_and_is_the_same_each_time() -> None:

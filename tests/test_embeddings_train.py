@@ -193,6 +193,10 @@ def test_going_on_keeps_the_kind_of_model(tracks: list[TrainingTrack], tmp_path:
     )
     assert result.gain is not None
     assert result.gain.queries == 6  # excerpts of the recordings held out
+    events = [json.loads(line) for line in (tmp_path / "second/log.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in events] == ["network", "statistics", "gain"]
+    before, after = (load_encoder(r.model).network.embed.weight for r in (first, result))
+    assert torch.equal(before, after)
     assert read_card(result.model).files == ("model.onnx", "constants.safetensors")
     assert read_card(result.model).dim == 12
 

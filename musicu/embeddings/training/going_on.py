@@ -28,6 +28,7 @@ from musicu.embeddings.training.export import Encoder
 from musicu.embeddings.training.fitting import Evidence
 from musicu.embeddings.training.gains import Gain, found_soon, paired_gain
 from musicu.embeddings.training.network import AudioNetwork
+from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.train_config import Recipe
 
 QUANTILES = (400.0, 100.0)  # from held-out sources; more timid first
@@ -67,7 +68,8 @@ def go_on(
     take: gives excerpts of some rows of the evidence. Where `network` is the old one itself, only
     what follows it goes on.
     """
-    labels = labels_of(evidence, recipe)
+    known = evidence.material.real.grouping.take(evidence.recordings)
+    labels = labels_of(known, evidence.learns, recipe)
     if labels is None:
         return _by_excerpts(_starts(old, network, evidence, recipe, QUANTILES[:1]), evidence, take)
     starts = _starts(old, network, evidence, recipe, QUANTILES)
@@ -80,21 +82,30 @@ def go_on(
     return Outcome(tell_map(start.encoder, root), kept, gain)
 
 
-def labels_of(evidence: Evidence, recipe: Recipe) -> Labels | None:
+def labels_of(known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> Labels | None:
     """Artists, or else albums, that are named often enough to judge by; None where neither is.
 
-    Where the network was told of labels too, only held-out recordings can judge.
+    learns: bool [recordings], what the network learned from. Where it was told of labels too,
+    only the others can judge.
     """
-    known = evidence.material.real.grouping.take(evidence.recordings)
     pairs = recipe.pairs
     taught = max(pairs.album, pairs.artist, pairs.tags, pairs.listens) > 0
-    queries = ~evidence.learns if taught else np.ones(len(known), dtype=np.bool_)
+    queries = ~learns if taught else np.ones(len(known), dtype=np.bool_)
     for of, kin in (("artist", known.artist), ("album", known.album)):
         groups, counts = np.unique(kin[kin >= 0], return_counts=True)
         asked = queries & np.isin(kin, groups[counts > 1])
         if asked.sum() >= LEAST_QUERIES and len(np.unique(kin[asked])) >= LEAST_GROUPS:
             return Labels(of, kin, queries)
     return None
+
+
+def stays(old: Encoder, known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> bool:
+    """Whether the network had better not learn on: beside statistics, where nothing is named.
+
+    Excerpts are found more clearly by a network that has learned on them, while artists, by
+    network and statistics together, were found .005 less well (`benchmarks/README.md`).
+    """
+    return old.constants is not None and labels_of(known, learns, recipe) is None
 
 
 def _starts(

@@ -32,7 +32,7 @@ from musicu.embeddings.training.fitting import (
     score_encoder,
 )
 from musicu.embeddings.training.gains import Gain
-from musicu.embeddings.training.going_on import TakeExcerpts, go_on
+from musicu.embeddings.training.going_on import TakeExcerpts, go_on, stays
 from musicu.embeddings.training.heldout import HeldOutScore, hold_out
 from musicu.embeddings.training.pairs import PairWeights
 from musicu.embeddings.training.parallel import Workers
@@ -83,7 +83,8 @@ def train_audio(
 
     A run that was stopped goes on from `out/checkpoint.safetensors` to the same result. With
     `init` (a model's name or folder) the network's shape and window come from that model, and
-    what was learned is kept only where it is clearly ahead on these recordings; see `going_on`.
+    what was learned is kept only where it is clearly ahead on these recordings; see `going_on`,
+    also for when the network had better not learn.
     Labels are positives of the network only as far as `recipe.pairs` says.
 
     Writes `log.jsonl`, `curves.svg`, `cache/` and `checkpoint.safetensors` beside the model.
@@ -99,6 +100,10 @@ def train_audio(
     workers = Workers.join(recipe.device)
     material, failures = workers.in_turn(lambda: gather(tracks, recipe, out, hear))
     told = _both(out / "log.jsonl", report) if workers.rank == 0 else _silent
+    pool = material.real
+    if old is not None and stays(old, pool.grouping, pool.chances > 0, recipe):
+        recipe = replace(recipe, steps=0)
+        told({"event": "network", "learns": False, "why": "neither artists nor albums are named"})
     start = old.network.state_dict() if old is not None else None
     learner = train.learn(train.new_learner(recipe, start), material, recipe, out, told)
     crops = CROPS if old is None else CROPS[:1]
