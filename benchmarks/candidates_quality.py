@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -99,10 +100,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for name in options.sets:
+        began = time.process_time()
         if name == "hetrec":
             show(name, hetrec(options.data, options.seed, options.encoder))
         else:
             show(name, {"s3rec": s3rec, "nowplaying": nowplaying}[name](options.data, options.seed))
+        print(f"{name}: {time.process_time() - began:.0f} s of processor time", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,11 @@ from musicu.pipeline.run import EmbedOptions, run, scan
 from musicu.records import Vectors
 
 SMALL = TrackConfig(
-    dim=16,
+    dim=32,
     hidden=32,
     factors=8,
-    steps=250,
+    networks=2,
+    steps=500,
     epochs=99,
     batch=64,
     context=2,
@@ -156,7 +157,7 @@ def test_a_saved_encoder_answers_as_before(
     assert np.array_equal(
         encoder.encode(catalog.tracks(), sound).values, again.encode(catalog.tracks(), sound).values
     )
-    assert (card.kind, card.dim, again.audio_model) == ("track", 16, "sound-v1")
+    assert (card.kind, card.dim, again.audio_model) == ("track", 32, "sound-v1")
     assert again.save(tmp_path / "copy").fingerprint == card.fingerprint
 
 
@@ -299,5 +300,5 @@ def test_the_command_trains_and_keeps_a_model(known: Taste, tmp_path: Path) -> N
     assert done.exit_code == 0, done.output
     assert "1 rows name tracks" in done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["step"] for event in events] == list(range(2, 21, 2))
+    assert [event["step"] for event in events] == list(range(1, 19))  # three networks of six
     assert Catalog.open(catalog.path).vectors("mine-v1").values.shape == (360, 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from datetime import date, datetime, timedelta
 
@@ -13,8 +14,10 @@ from scipy.sparse import csr_matrix
 from musicu.embeddings.tracks import groups as grouping
 from musicu.embeddings.tracks.als import fit_als, solve_rows
 from musicu.embeddings.tracks.artists import KEY_DIM, Discography
-from musicu.embeddings.tracks.features import Features, FeatureSpace, words_of
-from musicu.embeddings.tracks.network import RowGradient, backward, forward, initial
+from musicu.embeddings.tracks.config import TrackConfig
+from musicu.embeddings.tracks.features import Features, FeatureSpace, numbers_of, words_of
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.network import RowGradient, backward, encoded, forward, initial
 from musicu.embeddings.tracks.scoring import ARTIST_BONUS, score_set
 from musicu.embeddings.tracks.training import contrast
 from musicu.errors import QueryError
@@ -281,3 +284,85 @@ def test_an_empty_set_and_another_space_are_refused() -> None:
         score_set(np.empty((0, 4), "f4"), np.ones((2, 4), "f4"))
     with pytest.raises(QueryError, match="of the same model"):
         score_set(np.ones((1, 3), "f4"), np.ones((2, 4), "f4"))
+
+
+def test_a_likeness_is_the_mean_of_the_networks_likenesses() -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(6, 4)).astype(np.float32)
+    features = Features({"numbers": numbers}, {"numbers": np.ones(6, bool)})
+    networks = tuple(initial({"numbers": 4}, dim, 8, rng) for dim in (3, 3, 2))
+    found = encoded(networks, features)
+    assert found.shape == (6, 8)
+    singles = [forward(network, features).vectors for network in networks]
+    likeness = np.mean([single @ single.T for single in singles], axis=0)
+    np.testing.assert_allclose(found @ found.T, likeness, atol=1e-6)
+
+
+def test_the_networks_share_dim_and_steps() -> None:
+    config = TrackConfig(dim=128, networks=3, steps=3000, seed=7)
+    shares = [config.of_network(number, 128) for number in range(3)]
+    assert [share.dim for share in shares] == [43, 43, 42]
+    assert {share.steps for share in shares} == {1000}
+    assert len({share.seed for share in shares}) == 3
+    with pytest.raises(QueryError, match="3 networks cannot share a dim of 2"):
+        TrackConfig(dim=2)
+
+
+def blobs(noise: int) -> tuple[pa.Table, csr_matrix, np.ndarray]:
+    """Tracks of four styles by two numbers, one of them skewed, beside columns of noise."""
+    rng = np.random.default_rng(0)
+    style = np.arange(400) % 4
+    plain = np.stack([style % 2, style // 2], axis=1) * 4 + rng.normal(size=(400, 2))
+    columns = {"a": plain[:, 0], "b": np.exp(plain[:, 1])}
+    columns |= {f"noise{n}": rng.normal(size=400) for n in range(noise)}
+    groups = [np.flatnonzero(style == number % 4)[number::10] for number in range(40)]
+    rows = np.repeat(np.arange(40), [len(group) for group in groups])
+    members = csr_matrix((np.ones(len(rows)), (rows, np.concatenate(groups))), (40, 400))
+    return pa.table({"track_id": [str(n) for n in range(400)], **columns}), members, style
+
+
+@pytest.mark.parametrize(("noise", "least"), [(0, 0.8), (12, 0.65)])
+def test_a_kernel_finds_what_tells_groups_apart(noise: int, least: float) -> None:
+    tracks, members, style = blobs(noise)
+    kernel = Kernel.fit(tracks, members, 128, np.random.default_rng(0))
+    assert kernel is not None
+    vectors = kernel.vectors(tracks)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+    likeness = vectors @ vectors.T
+    np.fill_diagonal(likeness, -2)
+    nearest = np.argsort(-likeness, axis=1)[:, :10]
+    assert np.mean(style[nearest] == style[:, None]) > least
+
+
+def test_a_kernels_products_are_a_gaussian_of_the_distance() -> None:
+    tracks, members, _ = blobs(0)
+    kernel = Kernel.fit(tracks, members, 8192, np.random.default_rng(0))
+    assert kernel is not None
+    waves = dataclasses.replace(kernel, centre=np.zeros(8192, np.float32)).vectors(tracks)
+    pairs = np.random.default_rng(1).integers(0, 400, (2, 200))
+    found = np.sum(waves[pairs[0]] * waves[pairs[1]], axis=1)
+    columns = {"a": tracks["a"].to_numpy(), "b": tracks["b"].to_numpy()}
+    scores = np.stack([np.interp(columns[n], *kernel.knots[n]) for n in ("a", "b")], axis=1)
+    metric = kernel.frequencies @ kernel.frequencies.T / 4096  # the covariance of what was drawn
+    apart = scores[pairs[0]] - scores[pairs[1]]
+    expected = np.exp(-np.einsum("ij,jk,ik->i", apart, metric, apart) / 2)
+    np.testing.assert_allclose(found, expected, atol=0.08)
+
+
+def test_a_track_without_numbers_is_left_to_the_networks() -> None:
+    tracks, members, _ = blobs(0)
+    kernel = Kernel.fit(tracks, members, 16, np.random.default_rng(0))
+    assert kernel is not None
+    some = tracks.slice(0, 2).set_column(1, "a", pa.array([None, 1.0]))
+    some = some.set_column(2, "b", pa.array([float("nan"), None]))
+    learned = np.eye(2, 3, dtype=np.float32)
+    beside = kernel.beside(learned, some)
+    assert beside[0].tolist() == [1, 0, 0] + [0] * 16
+    assert np.linalg.norm(beside, axis=1) == pytest.approx(1, abs=1e-6)
+    assert kernel.vectors(some.select(["track_id"])).any() == np.False_
+    assert Kernel.fit(tracks.select(["track_id"]), members, 16, np.random.default_rng(0)) is None
+
+
+def test_seconds_heard_are_no_feature_and_a_column_of_one_letter_is() -> None:
+    tracks = pa.table({"track_id": ["x"], "heard_seconds": [1.0], "a": [2.0]})
+    assert list(numbers_of(tracks)) == ["a"]

@@ -27,6 +27,7 @@ from musicu.evaluation.candidates import (
 )
 from musicu.evaluation.candidates.listening import Listening
 from musicu.evaluation.candidates.measure import Ruler, top
+from musicu.evaluation.candidates.nearest import number_vectors
 from musicu.evaluation.candidates.splits import Split
 from musicu.evaluation.labels import Groups, Labels
 
@@ -427,3 +428,22 @@ def test_tags_weigh_by_how_often_and_how_rare() -> None:
     assert not found[2].any()
     with pytest.raises(QueryError, match="no track has a genre or tags"):
         tag_vectors(tracks.drop_columns("tags"))
+
+
+def test_numbers_are_content_where_there_are_no_tags() -> None:
+    rng = np.random.default_rng(0)
+    tracks = pa.table(
+        {
+            "track_id": [f"t{n}" for n in range(30)],
+            "energy": np.append(np.repeat([0.1, 0.9], 14), [np.nan, np.inf]),
+            "tempo": 100 + rng.normal(size=30) + np.append(np.repeat([0, 40], 14), [0, 0]),
+            "popularity": rng.random(30),
+            "released": [date(2020, 1, 1)] * 30,
+        }
+    )
+    vectors = number_vectors(tracks)
+    assert vectors.shape == (30, 2)
+    assert (vectors[:14] @ vectors[:14].T).min() > 0.9
+    assert (vectors[:14] @ vectors[14:28].T).max() < -0.9
+    with pytest.raises(QueryError, match="no track has a column of numbers"):
+        number_vectors(tracks.select(["track_id", "popularity", "released"]))

@@ -79,13 +79,13 @@ class Interests:
         counts = np.array([len(x.taste.interests) for x in listeners], np.int64)
         found = [interest for listener in listeners for interest in listener.taste.interests]
         first = np.cumsum(counts) - counts
-        vectors = np.array([interest.vector for interest in found], np.float32)
+        vectors = [np.empty(0, np.float32), *(interest.vector for interest in found)]
         return cls(
             np.repeat(np.arange(len(counts)), counts),
             np.arange(len(found)) - np.repeat(first, counts),
             np.array([interest.importance for interest in found], np.float64),
-            stock.rows_of(interest.medoid for interest in found),
-            vectors.reshape(len(found), stock.values.shape[1]),
+            stock.rows_of([interest.medoid for interest in found]),
+            np.concatenate(vectors).reshape(len(found), stock.values.shape[1]),
         )
 
     def by(self, listeners: Ints) -> Interests:

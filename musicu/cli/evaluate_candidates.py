@@ -67,7 +67,10 @@ from musicu.evaluation.candidates import (
     help="Lists that anyone made from the training part: user_id, track_id, score; repeat.",
 )
 @click.option("--encoder", is_flag=True, help="Also fit a track encoder on the training part.")
-@click.option("--content", help="What the content baselines compare: a model, or tags.")
+@click.option(
+    "--content",
+    help="What the content baselines compare: a model, tags, or numbers (the table's columns).",
+)
 @click.option(
     "--baseline",
     "against",

@@ -28,7 +28,7 @@ _IDS = ("track_a", "track_b", "track_id", "playlist_id", "user_id")
     "--audio-model", help="Whose vectors say how tracks sound; those last added unless told."
 )
 @click.option("--name", default="tracks-v1", show_default=True, help="The model's name.")
-@click.option("--dim", type=click.IntRange(min=2), help="Numbers in a vector.")
+@click.option("--dim", type=click.IntRange(min=3), help="Numbers in a vector.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of training.")
 @click.option("--session-gap", type=float, help="Minutes of silence that part two sessions.")
 @click.option("--seed", type=int, help="Decides every draw.")

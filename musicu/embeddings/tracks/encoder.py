@@ -15,7 +15,8 @@ from musicu.embeddings.cards import ModelCard, read_card
 from musicu.embeddings.tracks import storage
 from musicu.embeddings.tracks.artists import Discography, with_listening
 from musicu.embeddings.tracks.features import Features, FeatureSpace, Floats
-from musicu.embeddings.tracks.network import Parameters, forward
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.network import Networks, encoded
 from musicu.errors import ModelError, QueryError
 from musicu.records import Vectors
 
@@ -26,14 +27,16 @@ _ROWS_AT_ONCE = 8192
 class TrackEncoder:
     """Turns tracks into unit vectors in which those that are heard together lie close.
 
-    name: of the model, with its version. projections: that make keys of content, by block.
+    name: of the model, with its version. kernel: of numbers, None where there are none.
+    projections: that make keys of content, by block.
     discography: None where it was learned without listening. audio_model: whose vectors it takes,
     None for none. about: what its card tells people.
     """
 
     name: str
-    parameters: Parameters
+    networks: Networks
     space: FeatureSpace
+    kernel: Kernel | None
     projections: dict[str, Floats]
     discography: Discography | None
     audio_model: str | None
@@ -42,7 +45,8 @@ class TrackEncoder:
     @property
     def dim(self) -> int:
         """The length of a vector."""
-        return int(self.parameters["hidden.weight"].shape[0])
+        learned = sum(int(network["hidden.weight"].shape[0]) for network in self.networks)
+        return learned + (self.kernel.dim if self.kernel else 0)
 
     def encode(
         self, tracks: pa.Table, audio: Vectors | None = None, *, listened: bool = False
@@ -70,7 +74,9 @@ class TrackEncoder:
                 features = features.without("collaborative")
             known = np.any(list(features.known.values()), axis=0)
             ids.append(np.asarray(part["track_id"].to_pylist(), object)[known])
-            values.append(forward(self.parameters, features.take(np.flatnonzero(known))).vectors)
+            found = encoded(self.networks, features.take(np.flatnonzero(known)))
+            kept = part.filter(pa.array(known))
+            values.append(found if self.kernel is None else self.kernel.beside(found, kept))
         return Vectors(np.concatenate(ids), np.concatenate(values))
 
     def features(self, tracks: pa.Table, audio: Vectors | None) -> Features:
@@ -90,7 +96,9 @@ class TrackEncoder:
         files = [storage.NETWORK, storage.VOCABULARY]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            rooms = {"network": self.parameters, "projection": self.projections}
+            rooms = {f"network{n}": found for n, found in enumerate(self.networks)}
+            rooms["projection"] = self.projections
+            rooms |= {} if self.kernel is None else storage.rooms_of(self.kernel)
             storage.write_arrays(folder, self.space, **rooms)
             if self.discography is not None:
                 storage.write_discography(folder, self.discography)
@@ -114,8 +122,9 @@ class TrackEncoder:
             about = {name: text for name, text in card.about.items() if name != "audio_model"}
             return cls(
                 name=card.name,
-                parameters=rooms["network"],
+                networks=storage.networks_of(rooms),
                 space=space,
+                kernel=storage.kernel_of(rooms),
                 projections=rooms.get("projection", {}),
                 discography=discography,
                 audio_model=card.about.get("audio_model"),

@@ -46,7 +46,7 @@ _NOT_MUSIC = frozenset(
         *("musicbrainz_artist_ids", "replaygain_track_gain_db", "replaygain_track_peak"),
         *("replaygain_album_gain_db", "markets", "codec", "bitrate_kbps", "sample_rate"),
         *("channels", "bit_depth", "recording_id", "work_id", "descriptors_complete"),
-        *("heard_seconds"),
+        "heard_seconds",
     )
 )
 

@@ -37,7 +37,8 @@ from musicu.embeddings.tracks.heldout import (
     heldout_trial,
     simpler_ways,
 )
-from musicu.embeddings.tracks.network import Parameters, forward
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.network import Networks, Parameters, encoded
 from musicu.embeddings.tracks.training import steps_for, train
 from musicu.errors import QueryError
 from musicu.records import Vectors
@@ -75,11 +76,12 @@ def fit_tracks(
     sound = _sound_model(catalog, audio_model)
     audio = catalog.vectors(sound) if sound else None
     work = _Work(tracks, audio, groups, collaborative, config)
-    parameters = work.train(say or _silent)
+    networks = work.train(say or _silent)
     return TrackEncoder(
         name=name,
-        parameters=parameters,
+        networks=networks,
         space=work.space,
+        kernel=work.kernel,
         projections=work.projections,
         discography=work.whole_discography(),
         audio_model=sound,
@@ -130,6 +132,7 @@ class _Work:
                 "nothing is known of the tracks but their ids: give the table columns of words or "
                 "numbers, or the catalog vectors of their sound"
             )
+        self.kernel = Kernel.fit(tracks, self._learned.members, config.kernel_dim, self._rng)
         self.projections = key_projections(self._content, self._rng)
         self._keys = keys_of(self._content, self.projections)
         self._users: Floats | None = None
@@ -177,37 +180,50 @@ class _Work:
             vectors[self._heldout] = _units(solve_rows(columns, self._users, _REGULARISATION))
         return self._discography(vectors)
 
-    def train(self, say: Say) -> Parameters:
-        """The network, as it was best for held-out tracks."""
+    def train(self, say: Say) -> Networks:
+        """The networks, each as it was best for held-out tracks."""
         features = with_listening(
             self._content, self._tracks, self._discography(self._vectors), self.projections
         )
-        steps = steps_for(self._config, self._learned.members)
+        if self._trial is not None:
+            ways = simpler_ways(features, self._keys)
+            self._scores = {way: self._trial.recall(found) for way, found in ways.items()}
+            say({"event": "held out", "tracks": int(self._heldout.sum()), **self._scores})
+        networks = tuple(
+            self._network(number, features, say) for number in range(self._config.networks)
+        )
+        if self._trial is not None:
+            found = _encoded(networks, features, self._trial)
+            if self.kernel is not None:
+                found = self.kernel.beside(found, self._tracks)
+            self._scores["this model"] = self._trial.recall(found)
+        return networks
+
+    def _network(self, number: int, features: Features, say: Say) -> Parameters:
+        """One of the networks."""
+        room = self._config.dim - (self.kernel.dim if self.kernel else 0)
+        config = self._config.of_network(number, room)
+        steps = steps_for(config, self._learned.members)
         every = max(1, steps // _LOOKS)
         losses: list[float] = []
+        self._best = None
 
         def watch(step: int, loss: float, parameters: Parameters) -> None:
             losses.append(loss)
             if step % every and step != steps:
                 return
-            event = {"event": "step", "step": step, "loss": float(np.mean(losses[-every:]))}
+            event = {"event": "step", "step": number * steps + step}
+            event |= {"loss": float(np.mean(losses[-every:]))}
             say(event | self._look(step, features, parameters))
 
-        if self._trial is not None:
-            ways = simpler_ways(features, self._keys)
-            self._scores = {way: self._trial.recall(found) for way, found in ways.items()}
-            say({"event": "held out", "tracks": int(self._heldout.sum()), **self._scores})
-        parameters = train(features, self._learned.members, self._config, watch)
-        if self._best is None:
-            return parameters
-        self._scores["this model"] = self._best.recall
-        return self._best.parameters
+        parameters = train(features, self._learned.members, config, watch)
+        return parameters if self._best is None else self._best.parameters
 
     def _look(self, step: int, features: Features, parameters: Parameters) -> dict[str, float]:
         """How the held-out tracks are found now; the best parameters are kept."""
         if self._trial is None:
             return {}
-        recall = self._trial.recall(_encoded(parameters, features, self._trial))
+        recall = self._trial.recall(_encoded((parameters,), features, self._trial))
         if self._best is None or recall > self._best.recall:
             copies = {name: values.copy() for name, values in parameters.items()}
             self._best = _Look(recall, step, copies)
@@ -271,12 +287,13 @@ def _sound_model(catalog: Catalog, asked: str | None) -> str | None:
     return next((name for name in catalog.models() if name not in own), None)
 
 
-def _encoded(parameters: Parameters, features: Features, trial: HeldOut) -> Floats:
+def _encoded(networks: Networks, features: Features, trial: HeldOut) -> Floats:
     """Vectors of the tracks that a trial needs; zero for the others."""
     rows = np.union1d(trial.tracks, trial.known.indices)
-    vectors = np.zeros((len(features), parameters["hidden.weight"].shape[0]), np.float32)
+    dim = sum(network["hidden.weight"].shape[0] for network in networks)
+    vectors = np.zeros((len(features), dim), np.float32)
     for part in np.array_split(rows, max(1, len(rows) // 8192)):
-        vectors[part] = forward(parameters, features.take(part)).vectors
+        vectors[part] = encoded(networks, features.take(part))
     return vectors
 
 

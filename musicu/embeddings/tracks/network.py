@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix, issparse
 from musicu.embeddings.tracks.features import Features, Floats, Known
 
 Parameters: TypeAlias = dict[str, Floats]
+Networks: TypeAlias = tuple[Parameters, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +67,15 @@ def forward(parameters: Parameters, features: Features) -> Pass:
     out = summed + hidden @ parameters["out.weight"]
     lengths = np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
     return Pass(features, summed, hidden, lengths, out / lengths)
+
+
+def encoded(networks: Networks, features: Features) -> Floats:
+    """Unit vectors of tracks, float32 [tracks, sum of dims]: those of each network, side by side.
+
+    A product of two such vectors is the mean of the networks' products.
+    """
+    parts = [forward(parameters, features).vectors for parameters in networks]
+    return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
 
 
 def backward(parameters: Parameters, done: Pass, wanted: Floats) -> Gradients:

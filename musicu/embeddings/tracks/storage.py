@@ -1,7 +1,7 @@
 """The files of a track encoder's model folder, as plain arrays and tables.
 
 card.json             what the model is
-network.safetensors   weights, bins, idf and projections
+network.safetensors   weights, bins, idf, projections and the kernel
 vocabulary.json       the tokens of each kind of word, in the order of the weights' rows
 discography.parquet   track_id, artists, vector (collaborative), key; not where there are none
 """
@@ -22,6 +22,8 @@ from musicu.catalog.rows import vector_column
 from musicu.embeddings.cards import FORMAT_VERSION
 from musicu.embeddings.tracks.artists import Discography
 from musicu.embeddings.tracks.features import FeatureSpace, Floats, Vocabulary
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.network import Networks, Parameters
 
 KIND = "track"
 NETWORK, VOCABULARY, DISCOGRAPHY = "network.safetensors", "vocabulary.json", "discography.parquet"
@@ -72,6 +74,24 @@ def read_arrays(folder: Path) -> tuple[FeatureSpace, dict[str, dict[str, Floats]
     }
     mean = rooms.get("audio", {}).get("mean")
     return FeatureSpace(vocabularies, rooms.get("edges", {}), mean), rooms
+
+
+def networks_of(rooms: Mapping[str, Parameters]) -> Networks:
+    """The networks among the rooms: network0, network1 …; "network" where there is only one."""
+    names = [f"network{number}" for number in range(len(rooms))]
+    found = tuple(rooms[name] for name in names if name in rooms)
+    return found or (rooms["network"],)
+
+
+def rooms_of(kernel: Kernel) -> dict[str, Mapping[str, Floats]]:
+    """A kernel as rooms of arrays."""
+    names = ("middle", "frequencies", "centre")
+    return {"kernel": {name: getattr(kernel, name) for name in names}, "knots": kernel.knots}
+
+
+def kernel_of(rooms: Mapping[str, Mapping[str, Floats]]) -> Kernel | None:
+    """The kernel among the rooms, if there is one."""
+    return Kernel(dict(rooms["knots"]), **rooms["kernel"]) if "kernel" in rooms else None
 
 
 def write_discography(folder: Path, found: Discography) -> None:

@@ -17,7 +17,13 @@ from musicu.evaluation.candidates.encoder import track_encoder
 from musicu.evaluation.candidates.findings import Findings
 from musicu.evaluation.candidates.listening import Listening
 from musicu.evaluation.candidates.measure import Ruler
-from musicu.evaluation.candidates.nearest import Content, content_of, nearest_heard, tag_vectors
+from musicu.evaluation.candidates.nearest import (
+    Content,
+    content_of,
+    nearest_heard,
+    number_vectors,
+    tag_vectors,
+)
 from musicu.evaluation.candidates.offered import offered
 from musicu.evaluation.candidates.splits import Split
 from musicu.evaluation.candidates.training import Model, Training
@@ -26,7 +32,7 @@ from musicu.evaluation.labels import Labels
 Say = Callable[[str], None]
 
 SPLITS = ("time", "new-artists", "new-tracks", "new-releases", "leave-last-out")
-TAGS = "tags"
+TAGS, NUMBERS = "tags", "numbers"
 ENCODER = "track-encoder"
 _LEARNED = "was learned on this catalog: if it has seen these listens, its numbers flatter"
 
@@ -69,8 +75,9 @@ def evaluate_candidates(
     listens: the columns of `candidates.LISTENS`. models: names; all of the catalog's where None.
     They must not have learned from the listens asked about. lists: by name, tables in the columns
     of `candidates.CANDIDATES`, from anywhere. encoder: also fit a track encoder, on the training
-    part alone. content: what the content baselines compare, a model's name or "tags"; None: the
-    last model of the catalog that was not learned on it, or tags. against: the baselines.
+    part alone. content: what the content baselines compare, a model's name, "tags" or "numbers"
+    (see `nearest`); None: the last model of the catalog that was not learned on it, else tags,
+    else numbers, where there are any. against: the baselines.
 
     Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
     """
@@ -84,11 +91,14 @@ def evaluate_candidates(
     if encoder:
         found[ENCODER] = track_encoder(catalog)
     learned = [name for name in catalog.models() if (catalog.path / "models" / name).is_dir()]
-    basis = content or next((n for n in catalog.models() if n not in learned), TAGS)
+    basis = content or next((n for n in catalog.models() if n not in learned), None)
     values, notes = None, [f"{n} {_LEARNED}" for n in names if n in learned]
     if {"content-knn", "artist+content"} & set(against):
-        values = tag_vectors(tracks) if basis == TAGS else content_of(catalog.vectors(basis), ids)
-        notes.append(f"content-knn compares {basis}")
+        if basis in (None, TAGS, NUMBERS):
+            basis, values = _told(tracks, basis)
+        else:
+            values = content_of(catalog.vectors(basis), ids)
+        notes += [f"content-knn compares {basis}"] if values is not None else []
     findings = evaluate_models(
         tracks, listens, found, protocol, content=values, against=against, progress=progress
     )
@@ -168,6 +178,19 @@ def _cut(tracks: pa.Table, listening: Listening, protocol: Protocol) -> Split:
         raise QueryError("the tracks have no column 'released', which says what is new")
     released = tracks["released"].cast(pa.date32()).to_pylist()
     return splits.by_release(listening, released, protocol.at, among=among)
+
+
+def _told(tracks: pa.Table, asked: str | None) -> tuple[str, Content | None]:
+    """What the table says of the tracks, as asked; else their tags, numbers, or nothing."""
+    ways = {TAGS: tag_vectors, NUMBERS: number_vectors}
+    if asked is not None:
+        return asked, ways[asked](tracks)
+    for name, way in ways.items():
+        try:
+            return name, way(tracks)
+        except QueryError:  # of this kind the table says nothing
+            continue
+    return TAGS, None
 
 
 def _stored(content: Content) -> Model:
