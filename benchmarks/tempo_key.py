@@ -26,15 +26,13 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from musicu.audio import read_audio
 from musicu.features import scorer
 from musicu.features.calibration import calibration_error, reliability
-from musicu.features.fit_tempo_key import half_of
+from musicu.features.fit_tempo_key import beginning, half_of
 from musicu.features.key import MODES, TONICS, estimate_key
 from musicu.features.tempo import estimate_tempo
 
 RATE = 22_050
-SECONDS = 60.0
 _FLATS = {"Db": "C#", "D#": "Eb", "Gb": "F#", "G#": "Ab", "A#": "Bb"}
 Sound = NDArray[np.float32]
 
@@ -82,8 +80,10 @@ def described(
     for row in rows[::every]:
         tonic, mode = row["key"].split()
         name = _FLATS.get(tonic, tonic)
-        sound = read_audio(music / row["path"], RATE).samples[: int(SECONDS * RATE)]
-        yield sound, {"bpm": row["bpm"], "tonic": TONICS.index(name), "mode": mode, "beats": []}
+        yield (
+            beginning(music / row["path"]),
+            {"bpm": row["bpm"], "tonic": TONICS.index(name), "mode": mode, "beats": []},
+        )
 
 
 def measure(rows: Iterator[tuple[Sound, dict[str, Any]]], librosa: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The recipe of the shipped tempo and key scorers.
 
     python -m musicu.features.fit_tempo_key OUT --fit FOLDER... --held-out FOLDER
-        [--music MUSIC --answers TABLE [--half 0]]
+        [--music MUSIC --answers TABLE [--half 0]] [--memory MEMORY]
 
 Each FOLDER holds music whose truth is known: sound files and `truth.jsonl`, one JSON object a
 line with file, style, bpm, tonic (0 is C), mode and cents; bpm or tonic is null where there is
@@ -19,6 +19,9 @@ of their first minute. It is wrong at times too: where we are right it agrees in
 from TABLE. --half keeps to one half of the artists (the first folder of a path), so that the
 other half can say how honest the confidence is.
 
+What is heard of each piece and recording is kept in MEMORY, where it is named, so that a run that
+was stopped goes on; empty it when pieces change.
+
 All draws come from fixed seeds. The same folders, recordings and versions of NumPy and SciPy give
 the same files; another build of the linear algebra moves the weights in their last digits.
 """
@@ -29,8 +32,9 @@ import argparse
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +43,9 @@ import pyarrow.parquet as pq
 import soundfile as sf
 import soxr
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
-from musicu.audio import read_audio
+from musicu.audio import stream_blocks
 from musicu.features import key as keys
 from musicu.features import tempo as tempi
 from musicu.features.calibration import fit_calibration
@@ -54,24 +59,35 @@ from musicu.features.tuning import chroma, tuning
 
 NAMES = ("tempo", "key")
 TOLERANCE = 0.04  # of the tempo: what counts as right
-TEMPO_CONFIG = TrainingConfig(networks=2, epochs=10)
-KEY_CONFIG = TrainingConfig(networks=4, units=24, epochs=20, dropout=0.4, decay=2e-2)
+TEMPO_CONFIG = TrainingConfig(networks=4, units=24, epochs=10, dropout=0.3)
+KEY_CONFIG = TrainingConfig(networks=4, units=16, epochs=10, dropout=0.2, decay=2e-2)
 N_VARIED = 2
 N_VARIED_WITHOUT_KEY = 8  # they are few
 FIRST_SECONDS = 60.0  # of a recording
-WHEN_RIGHT = {"tempo": 0.9, "key": 0.8}
-WHEN_WRONG = 0.05
+WHEN_RIGHT, WHEN_WRONG = 0.9, 0.05  # how often the other program agrees
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What tempo and key are judged by: periods [cells], features [cells, F], chroma."""
+    """What tempo and key are judged by.
 
-    periods: Floats
-    features: NDArray[np.float32]
-    folded: NDArray[np.float32]
+    onsets: strength, float32 [frames, 6]. chroma: float32 [frames, 2, 12]. speed: how much faster
+    it is played than what is known of it says.
+    """
+
+    onsets: NDArray[np.float32]
+    chroma: NDArray[np.float32]
+    speed: float = 1.0
+
+    def candidates(self) -> tuple[Floats, NDArray[np.float32]]:
+        """The period of each candidate tempo, and its features float32 [cells, F]."""
+        periods, features = candidates(rhythm_pattern(self.onsets))
+        return periods, features.astype(np.float32)
+
+
+Known = tuple[Heard, dict[str, Any]]  # and what is known of it
 
 
 def main() -> None:
@@ -85,59 +101,103 @@ def main() -> None:
     options.add_argument("--music", type=Path)
     options.add_argument("--answers", type=Path)
     options.add_argument("--half", type=int, choices=(0, 1))
+    options.add_argument("--memory", type=Path)
     chosen = options.parse_args()
+    memory = chosen.memory
     if chosen.fit:
-        made = list(heard(chosen.fit))
+        made = [one for folder in chosen.fit for one in heard(folder, memory, worn=True)]
         networks = {"tempo": fit_tempo(made), "key": fit_key(made)}
     else:
         networks = {name: read_scorer(chosen.networks / f"{name}.safetensors") for name in NAMES}
-    away = [(hear(sound), truth) for sound, truth in pieces(chosen.held_out)]
-    recorded: Answered = []
+    away = list(heard(chosen.held_out, memory))
+    recorded: list[Known] = []
     if chosen.answers:
-        recorded = list(answered(chosen.music, chosen.answers, chosen.half))
+        recorded = list(answered(chosen.music, chosen.answers, chosen.half, memory))
     chosen.out.mkdir(parents=True, exist_ok=True)
     for name, scorer in networks.items():
         judged = [*judged_made(name, scorer, away), *judged_recorded(name, scorer, recorded)]
         calibrated(scorer, judged).save(chosen.out / f"{name}.safetensors")
 
 
-def hear(sound: NDArray[np.float32]) -> Heard:
+def hear(sound: NDArray[np.float32], speed: float = 1.0) -> Heard:
     """Mono sound at 22,050 Hz as the scorers' features are made of it."""
-    periods, features = candidates(rhythm_pattern(onset_bands(sound)))
     fine = fine_pitches(sound)
     folded = chroma(fine, tuning(fine).cents)
-    return Heard(periods, features.astype(np.float32), folded.astype(np.float32))
+    return Heard(onset_bands(sound), folded.astype(np.float32), speed)
+
+
+def remembered(memory: Path | None, name: str, now: Callable[[], Heard]) -> Heard:
+    """What was heard under a name before; else it is heard now, and kept."""
+    if memory is None:
+        return now()
+    file = memory / f"{name}.safetensors"
+    if not file.is_file():
+        piece = now()
+        memory.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        speed = np.array([piece.speed])
+        save_file({"onsets": piece.onsets, "chroma": piece.chroma, "speed": speed}, new)
+        new.replace(file)
+    kept = load_file(file)
+    return Heard(kept["onsets"], kept["chroma"], float(kept["speed"][0]))
 
 
 def answered(
-    music: Path, table: Path, half: int | None = None
-) -> Iterator[tuple[Heard, dict[str, Any]]]:
+    music: Path, table: Path, half: int | None = None, memory: Path | None = None
+) -> Iterator[Known]:
     """The first minute of each recording, and what another program says of it.
 
-    half: 0 or 1 for one half of the artists, None for all.
+    half: 0 or 1 for one half of the artists, None for all. memory: as `remembered` has it.
     """
     for row in pq.read_table(table, columns=["path", "bpm", "key"]).to_pylist():
         if half is not None and half_of(row["path"]) != half:
             continue
-        samples = read_audio(music / row["path"], SAMPLE_RATE).samples
-        yield hear(samples[: int(FIRST_SECONDS * SAMPLE_RATE)]), row
+        path = music / row["path"]
+        name = "recording-" + hashlib.blake2b(row["path"].encode(), digest_size=8).hexdigest()
+        yield remembered(memory, name, partial(_hear_recording, path)), row
 
 
-def pieces(folder: Path) -> Iterator[tuple[NDArray[np.float32], dict[str, Any]]]:
-    """Mono sound at 22,050 Hz of each piece of a folder, and its truth."""
-    for line in (folder / "truth.jsonl").read_text().splitlines():
+def beginning(path: Path) -> NDArray[np.float32]:
+    """The first minute of a recording, mono float32 [n] at 22,050 Hz; no more is decoded."""
+    wanted, parts, had = int(FIRST_SECONDS * SAMPLE_RATE), [], 0
+    for block in stream_blocks(path, SAMPLE_RATE):
+        parts.append(block)
+        had += len(block)
+        if had >= wanted:
+            break
+    return np.concatenate(parts)[:wanted]
+
+
+def heard(folder: Path, memory: Path | None = None, *, worn: bool = False) -> Iterator[Known]:
+    """Each piece of a folder and what is known of it; with `worn` once more as a bad copy has it.
+
+    memory: as `remembered` has it.
+    """
+    for number, line in enumerate((folder / "truth.jsonl").read_text().splitlines()):
         truth = json.loads(line)
-        sound, rate = sf.read(folder / truth["file"], dtype="float32", always_2d=True)
-        yield soxr.resample(sound.mean(axis=1), rate, SAMPLE_RATE), truth
+        path, name = folder / truth["file"], f"{folder.name}-{number:05d}"
+        yield remembered(memory, name, partial(_hear_piece, path)), truth
+        if worn:
+            yield remembered(memory, f"{name}-worn", partial(_hear_worn, path, number)), truth
 
 
-def heard(folders: list[Path]) -> Iterator[tuple[Heard, dict[str, Any], float]]:
-    """Each piece twice: what is heard, its truth, and how much faster it is played."""
-    for folder in folders:
-        for number, (mono, truth) in enumerate(pieces(folder)):
-            yield hear(mono), truth, 1.0
-            worn, speed = damage(mono, np.random.default_rng([99, number]))
-            yield hear(worn), truth, speed
+def _hear_recording(path: Path) -> Heard:
+    return hear(beginning(path))
+
+
+def _hear_piece(path: Path) -> Heard:
+    return hear(_sound_of(path))
+
+
+def _hear_worn(path: Path, number: int) -> Heard:
+    return hear(*damage(_sound_of(path), np.random.default_rng([99, number])))
+
+
+def _sound_of(path: Path) -> NDArray[np.float32]:
+    """A made piece, mono at 22,050 Hz."""
+    sound, rate = sf.read(path, dtype="float32", always_2d=True)
+    mono: NDArray[np.float32] = soxr.resample(sound.mean(axis=1), rate, SAMPLE_RATE)
+    return mono
 
 
 def varied(folded: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -150,6 +210,7 @@ def varied(folded: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.
         0.7, 1.5
     )
     part = part + rng.uniform(0, 0.4) * rng.random((1, 1, 12)) * part.mean()
+    part *= np.exp(0.25 * rng.standard_normal(12))  # some notes stand out, for no harmonic reason
     louder: NDArray[np.float64] = part * np.array([rng.uniform(0.2, 1.5), 1.0])[:, None]
     return louder
 
@@ -159,27 +220,24 @@ def half_of(path: str) -> int:
     return hashlib.blake2b(path.split("/")[0].encode()).digest()[2] % 2
 
 
-Made = list[tuple[Heard, dict[str, Any], float]]
-Answered = list[tuple[Heard, dict[str, Any]]]
-
-
-def fit_tempo(made: Made) -> Scorer:
+def fit_tempo(made: list[Known]) -> Scorer:
     """The networks of the tempo scorer."""
-    position = np.stack([np.log(60.0 / piece.periods) for piece, _, _ in made])
-    truth = np.log([np.nan if t["bpm"] is None else t["bpm"] * speed for _, t, speed in made])
-    right = (np.abs(position - truth[:, None]) < 0.025)[:, :, None]  # NaN is near nothing
-    return train(np.stack([piece.features for piece, _, _ in made]), right, TEMPO_CONFIG)
+    periods, features = zip(*(piece.candidates() for piece, _ in made), strict=True)
+    truth = np.log([np.nan if t["bpm"] is None else t["bpm"] * piece.speed for piece, t in made])
+    off = np.log(60.0 / np.stack(periods)) - truth[:, None]
+    right = (np.abs(off) < 0.025)[:, :, None]  # NaN is near nothing
+    return train(np.stack(features), right, TEMPO_CONFIG)
 
 
-def fit_key(made: Made) -> Scorer:
+def fit_key(made: list[Known]) -> Scorer:
     """The networks of the key scorer; each piece is heard in a few variations of its chroma."""
     rng = np.random.default_rng(0)
     features: list[NDArray[np.float32]] = []
     truths: list[tuple[int | None, int]] = []
-    for piece, truth, speed in made:
-        tonic = _tonic(truth, speed)
+    for piece, truth in made:
+        tonic = _tonic(truth, piece.speed)
         count = N_VARIED if tonic is not None else N_VARIED_WITHOUT_KEY
-        folded = piece.folded.astype(np.float64)
+        folded = piece.chroma.astype(np.float64)
         for one in (folded, *(varied(folded, rng) for _ in range(count))):
             features.append(key_features(one).astype(np.float32))
             truths.append((tonic, int(truth["mode"] == "minor")))
@@ -193,13 +251,14 @@ def fit_key(made: Made) -> Scorer:
 def answer(name: str, scorer: Scorer, piece: Heard) -> tuple[float, float]:
     """What "tempo" or "key" a scorer says (BPM, or a place among keys), and its belief."""
     if name == "tempo":
-        position = np.log(60.0 / piece.periods)
-        return tempi.rank(position, tempi.beliefs(scorer, position, piece.features))[0]
-    belief = keys.beliefs(scorer, piece.folded.astype(np.float64))
+        periods, features = piece.candidates()
+        position = np.log(60.0 / periods)
+        return tempi.rank(position, tempi.beliefs(scorer, position, features))[0]
+    belief = keys.beliefs(scorer, piece.chroma.astype(np.float64))
     return float(np.argmax(belief)), float(belief.max())
 
 
-def judged_made(name: str, scorer: Scorer, away: Answered) -> list[tuple[float, float]]:
+def judged_made(name: str, scorer: Scorer, away: list[Known]) -> list[tuple[float, float]]:
     """Belief, and 1 where the answer is right, 0 where it is not, of each made piece."""
     judged = []
     for piece, truth in away:
@@ -213,7 +272,7 @@ def judged_made(name: str, scorer: Scorer, away: Answered) -> list[tuple[float, 
     return judged
 
 
-def judged_recorded(name: str, scorer: Scorer, recorded: Answered) -> list[tuple[float, float]]:
+def judged_recorded(name: str, scorer: Scorer, recorded: list[Known]) -> list[tuple[float, float]]:
     """Belief, and how many right answers each recording's stands for."""
     judged = []
     for piece, row in recorded:
@@ -222,7 +281,7 @@ def judged_recorded(name: str, scorer: Scorer, recorded: Answered) -> list[tuple
             agrees = abs(said / row["bpm"] - 1.0) < TOLERANCE
         else:
             agrees = said == _place(row["key"])
-        judged.append((belief, (agrees - WHEN_WRONG) / (WHEN_RIGHT[name] - WHEN_WRONG)))
+        judged.append((belief, (agrees - WHEN_WRONG) / (WHEN_RIGHT - WHEN_WRONG)))
     return judged
 
 

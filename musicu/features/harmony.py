@@ -35,21 +35,26 @@ _BASS_WEIGHT = 0.5
 
 
 def key_features(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What speaks for each tonic, float64 [12, features], of chroma [frames, 2, 12].
+    """What speaks for each tonic, float64 [12, 47], of chroma [frames, 2, 12].
 
-    Rows are tonics from C upwards; each row reads the same statistics from its tonic upwards.
+    Rows are tonics from C upwards; each row reads the same from its tonic upwards: how well six
+    profiles fit five views of the chroma, and how much of a few notes, chords and cadences there
+    is. All twelve notes and chords of each view tell made pieces better apart, and recordings
+    worse: a network learns the manners of the rules from them.
     """
     bass, treble = (_even(chroma[:, part]) for part in (0, 1))
     both = _even(chroma.sum(axis=1))
     calm = ndimage.median_filter(both, (5, 1), mode="nearest")
     chords = chord_shares(calm)
-    tables = [_shares(part) for part in (bass, treble, calm, both**2)]
-    tables += [np.sqrt(_shares(treble)), *(chords.mean(axis=0) * 12.0)]
-    tables += [_followed(chords, later) for later in (0, 1)]
-    tables += [_fits(table) for table in tables[:3]]
-    rolled = [np.stack([np.roll(t, -tonic, axis=-1) for tonic in range(12)]) for t in tables]
-    flat = [r.reshape(12, -1) for r in rolled]
-    return np.hstack([*flat, np.tile(_common(chroma, both, chords), (12, 1))])
+    views = (both, both**2, bass, calm, treble)
+    fits = [
+        _fits(view.mean(axis=0), shapes).T for view in views for shapes in (_COUNTED, _PROFILES)
+    ]
+    major, minor = chords.mean(axis=0) * 12.0
+    notes = [_above(_shares(bass), (0, 7)), _above(_shares(both), (0, 7, 3, 4))]
+    triads = [_above(major, (0, 7, 5, 10, 8, 3)), _above(minor, (0, 7, 5))]
+    cadences = np.stack([_followed(chords, mode) for mode in (0, 1)], axis=1)
+    return np.hstack([*fits, *notes, *triads, cadences])
 
 
 def profile_fit(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -69,6 +74,11 @@ def _even(part: NDArray[np.float64]) -> NDArray[np.float64]:
     total = part.sum(axis=1, keepdims=True)
     even: NDArray[np.float64] = part / (total + 0.1 * total.mean() + 1e-9)
     return even
+
+
+def _above(table: NDArray[np.float64], steps: tuple[int, ...]) -> NDArray[np.float64]:
+    """What a table [12] holds so many semitones above each tonic, float64 [12, steps]."""
+    return np.stack([np.roll(table, -step) for step in steps], axis=1)
 
 
 def _shares(part: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,18 +119,3 @@ def _fits(
     norms = np.linalg.norm(rows, axis=1) * np.linalg.norm(profiles, axis=1)[:, None] + 1e-9
     fits: NDArray[np.float64] = profiles @ rows.T / norms
     return fits
-
-
-def _common(
-    chroma: NDArray[np.float64], even: NDArray[np.float64], chords: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """How tonal the recording is at all: the same for every tonic."""
-    total = chroma.sum(axis=2).mean(axis=0)
-    mean = even.mean(axis=0)
-    entropy = [
-        -(s * np.log(s + 1e-9)).sum(axis=-1).mean() for s in (even, mean / mean.sum().clip(1e-9))
-    ]
-    clear = chords.max(axis=(1, 2)).mean()
-    return np.array(
-        [*np.log(total + 1.0), *entropy, clear, mean.max() * 12 / mean.sum().clip(1e-9)]
-    )

@@ -28,7 +28,7 @@ _RELATIONS = {"half": 1 / 2, "double": 2.0, "third": 1 / 3, "triple": 3.0,
               "dotted": 2 / 3, "triplet": 3 / 2}  # fmt: skip
 _N_ALTERNATIVES = 3
 _LEAST_WEIGHT = 0.005
-TEMPER = 3.0  # what scores are divided by
+TEMPER = 2.0  # what scores are divided by
 TAPPED_BPM, TAPPED_OCTAVES = 120.0, 0.6  # the middle and the deviation of a bell over log tempo
 
 
