@@ -89,6 +89,7 @@ def _sum_of_logs(power: Columns) -> NDArray[np.float32]:
     return np.asarray(sums)
 
 
+@lru_cache(maxsize=1)
 def _octave_bounds() -> list[int]:
     """The bins at which the octaves begin, and the end of the last."""
     return [int(bound) for bound in np.ceil(np.array(OCTAVES_HZ) * N_FFT / SAMPLE_RATE)]
