@@ -2,9 +2,10 @@
 
 from musicu.candidates.find import Finder, find_candidates
 from musicu.candidates.limits import Limits
+from musicu.candidates.listeners import Listener
 from musicu.candidates.listens import LISTENS, Checked, check_listens
 from musicu.candidates.record import CANDIDATES
-from musicu.candidates.request import Listener, Ranked, Request, Source
+from musicu.candidates.request import Ranked, Request, Source
 from musicu.candidates.run import Report, Settings, write_candidates
 from musicu.candidates.sources import (
     ArtistAdjacent,

@@ -67,7 +67,9 @@ def _distances(values: Floats) -> NDArray[np.float64]:
     products = wide @ wide.T
     squares = np.diag(products)
     apart = squares[:, None] + squares - 2 * products
-    return np.sqrt(np.maximum(apart[~np.tri(len(values), dtype=bool)], 0))
+    upper = np.maximum(apart[~np.tri(len(values), dtype=bool)], 0)
+    distances: NDArray[np.float64] = np.sqrt(upper)
+    return distances
 
 
 def _rounded(value: float) -> float:

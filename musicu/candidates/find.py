@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from musicu.candidates.keys import MANY, places_of
 from musicu.candidates.limits import Limits, allowed_rows, emerging_rows
+from musicu.candidates.listeners import Listener
 from musicu.candidates.listens import utc
 from musicu.candidates.pick import Entries, pick
 from musicu.candidates.reasons import Found, reasons
 from musicu.candidates.record import CANDIDATES
 from musicu.candidates.request import (
-    Listener,
     Ranked,
     Request,
     Source,

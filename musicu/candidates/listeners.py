@@ -103,7 +103,8 @@ def _rows(stock: Stock, histories: Sequence[History], lengths: Sequence[int]) ->
     first = {id(names): end - len(names) for names, end in zip(tables, ends, strict=True)}
     rows = np.concatenate([stock.rows_of_table(names) for names in tables])
     offsets = np.repeat([first[id(history.names)] for history in histories], lengths)
-    return rows[np.concatenate([history.place for history in histories]) + offsets]
+    found: Ints = rows[np.concatenate([history.place for history in histories]) + offsets]
+    return found
 
 
 def _places_among(listener: Ints, chosen: Ints) -> tuple[Ints, Ints]:

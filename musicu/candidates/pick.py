@@ -128,7 +128,7 @@ class _Walk:
             active = active[(at[active] < self.stop[active]) & (self.count[active] < self.k)]
 
     def _allowed(self, entry: Ints) -> NDArray[np.bool_]:
-        free = ~self.barred[entry]
+        free: NDArray[np.bool_] = ~self.barred[entry]
         for cap in self.caps:
             free &= cap.free(entry)
         return free
@@ -156,7 +156,7 @@ class _Cap:
 
     def free(self, entry: Ints) -> NDArray[np.bool_]:
         """Whether an entry more may be taken, for each of some listeners' entries."""
-        free: NDArray[np.bool_] = (self._counts[self._cell[entry]] < self._most).all(axis=1)
+        free: NDArray[np.bool_] = np.all(self._counts[self._cell[entry]] < self._most, axis=1)
         return free
 
     def count(self, entry: Ints) -> None:

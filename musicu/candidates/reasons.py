@@ -101,7 +101,8 @@ def _plays_by_artist(stock: Stock, heard: Heard, asked: Ints) -> tuple[Ints, NDA
     keys = np.where(artists >= 0, heard.listener[played, None] * MANY + artists, -1)
     entry, column = np.nonzero(maybe_among(keys, asked) & (keys >= 0))
     known, place = np.unique(keys[entry, column], return_inverse=True)
-    return known, np.bincount(place, heard.plays[played[entry]], len(known))
+    plays = np.bincount(place, heard.plays[played[entry]], len(known))
+    return known, plays.astype(np.float64)
 
 
 def _tails(

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from musicu.candidates import sharding
 from musicu.candidates.find import Finder, Sources
 from musicu.candidates.limits import Limits
+from musicu.candidates.listeners import Listener
 from musicu.candidates.listens import Checked, check_listens, utc
 from musicu.candidates.record import CANDIDATES
-from musicu.candidates.request import Listener
 from musicu.candidates.stock import Stock
 from musicu.candidates.taste import HALF_LIFE_DAYS, TasteOptions, TasteProfile, tastes
 from musicu.catalog.files import plain_errors, write_atomically

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,12 @@ class TrackEncoder:
         files = [storage.NETWORK, storage.VOCABULARY]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            rooms = {f"network{n}": found for n, found in enumerate(self.networks)}
+            rooms: dict[str, Mapping[str, Floats]] = {
+                f"network{n}": found for n, found in enumerate(self.networks)
+            }
             rooms["projection"] = self.projections
-            rooms |= {} if self.kernel is None else storage.rooms_of(self.kernel)
+            if self.kernel is not None:
+                rooms |= storage.rooms_of(self.kernel)
             storage.write_arrays(folder, self.space, **rooms)
             if self.discography is not None:
                 storage.write_discography(folder, self.discography)

@@ -75,7 +75,8 @@ def encoded(networks: Networks, features: Features) -> Floats:
     A product of two such vectors is the mean of the networks' products.
     """
     parts = [forward(parameters, features).vectors for parameters in networks]
-    return np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
+    vectors: Floats = np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
+    return vectors
 
 
 def backward(parameters: Parameters, done: Pass, wanted: Floats) -> Gradients:
