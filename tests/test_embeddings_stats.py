@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from musicu.embeddings.cards import SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.fit_stats import fit_constants, measure, read_tracks
-from musicu.embeddings.stats import project
+from musicu.embeddings.stats import LEVELS, normal_scores, project
 from musicu.errors import ModelError, SourceError
 from musicu.records import Audio
 
@@ -98,6 +98,16 @@ def test_frames_do_not_straddle_windows(model):
 def test_another_sample_rate_is_refused(model):
     with pytest.raises(ModelError, match="listens at 22050 Hz, the audio has 44100 Hz"):
         model.embed(Audio.of(noise(1), 44100))
+
+
+def test_music_unlike_the_fit_is_told_apart_and_outliers_do_not_rule():
+    levels = np.linspace(-1.0, 1.0, len(LEVELS), dtype=np.float32)[:, None]
+    outside = np.array([1.0, 1.5, 3.0, 8.0, 1e6, 1e12])
+    scores = np.array([normal_scores(np.array([value]), levels)[0] for value in outside])
+    assert (np.diff(scores[:4]) > 0.2).all()
+    assert scores[-2] == scores[-1] <= 3.04
+    below = np.array([normal_scores(np.array([-value]), levels)[0] for value in outside])
+    assert below == pytest.approx(-scores, abs=1e-6)
 
 
 def test_fingerprint_changes_with_one_constant(tmp_path):

@@ -21,6 +21,7 @@ from musicu.records import Audio
 CONSTANTS = "constants.safetensors"
 LEVELS = np.linspace(0.0, 1.0, 17)[1:-1]
 _SCORES = ndtri(LEVELS)
+_TAIL, _TAIL_RATE, _LONGEST_TAIL = 0.5, 4.0, 3.0
 _NORM_FLOOR = 1e-3  # keeps a block that says almost nothing from being blown up to full length
 
 
@@ -78,9 +79,11 @@ def flat_statistics(audio: Audio, sums: Sequence[Sums] | None = None) -> NDArray
 def normal_scores(
     statistics: NDArray[np.float64], quantiles: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Each statistic as the normal score of its rank among the fit's music, within ±1.53.
+    """Each statistic as the normal score of its rank among the fit's music, within ±3.04.
 
-    Ranks are deaf to outliers, which recordings from elsewhere are full of.
+    Ranks are deaf to outliers, which recordings from elsewhere are full of. Beyond the outermost
+    quantiles, at ±1.53, the score grows with the logarithm of the distance, in half their range:
+    music unlike the fit's lies there in many statistics, and is to be told apart all the same.
     """
     rows = np.asarray(quantiles, dtype=np.float64)
     # equal quantiles must not divide by nothing
@@ -90,7 +93,9 @@ def normal_scores(
     low, high = rows[below, each], rows[below + 1, each]
     share = np.clip((statistics - low) / (high - low), 0.0, 1.0)
     scores: NDArray[np.float64] = _SCORES[below] + share * (_SCORES[below + 1] - _SCORES[below])
-    return scores
+    outside = statistics - np.clip(statistics, rows[0], rows[-1])
+    tails = np.log1p(np.abs(outside) * _TAIL_RATE / (rows[-1] - rows[0]))
+    return scores + _TAIL * np.sign(outside) * np.minimum(tails, _LONGEST_TAIL)
 
 
 def project_blocks(

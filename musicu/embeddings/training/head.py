@@ -30,11 +30,11 @@ class HeadConfig:
     """
 
     dim: int = 256
-    numbers: int = 64
-    learned: float = 1.5
+    numbers: int = 96
+    learned: float = 1.0
     crops: float = 1.0
     kin: float = 1.0
-    shrinkage: float = 5.0
+    shrinkage: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +64,8 @@ def fit_head(heard: Heard, config: HeadConfig) -> Constants:
     centre = blocks[0].mean(axis=0)
     weighted = (blocks - centre) * weights
     root = _shortened(weighted, heard.kin, config)
-    flat = (weighted @ root).reshape(-1, len(root))
-    _, axes = np.linalg.eigh(flat.T @ flat)
+    whole = weighted[0] @ root  # with the crops, directions would be kept for what they differ in
+    _, axes = np.linalg.eigh(whole.T @ whole)
     final = weights[:, None] * root @ axes[:, ::-1][:, : config.dim]
     return Constants(
         quantiles, mean, projections, centre.astype(np.float32), final.astype(np.float32)
