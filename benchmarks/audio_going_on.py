@@ -10,7 +10,7 @@ statistics and map, and only these go on; with it, the recipe's network stands b
 trained first, and then learns on for the steps of a run with --init.
 
 First what the command itself says: its gain on groups of the fold whose names it was not told,
-with the 99 % interval that decides. Then, for what came out when nothing was named, mean average
+with the 95 % interval that decides. Then, for what came out when nothing was named, mean average
 precision by the true labels, before and after, with 95 % intervals over artists.
 """
 

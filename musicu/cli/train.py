@@ -104,7 +104,7 @@ def _said(kept: str, gain: Gain) -> str:
     if kept == "unchanged":
         return f"nothing was clearly gained, so the model stays as it was; at best {gain.words()}"
     what = "its last steps were told of your recordings" if kept == "refitted" else "it learned on"
-    return f"gained: {what}; {gain.words()} (99 % interval)"
+    return f"gained: {what}; {gain.words()} (95 % interval)"
 
 
 def _listeners(listens: Path | None) -> dict[str, list[str]]:

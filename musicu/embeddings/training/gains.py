@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 
 DRAWS = 4000
 SOFTNESS = 0.1
-LEVEL = 0.99  # of intervals: percentile intervals over few artists are too narrow
+LEVEL = 0.95  # of intervals; with fewer than about 20 groups they are somewhat too narrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Gain:
     """A paired comparison of two models on the same queries.
 
     of: what was asked, for people. before, after: means in 0 to 1. low, high: bounds of the
-    99 % interval of their difference, NaN where it cannot be had. queries: how many were asked.
+    95 % interval of their difference, NaN where it cannot be had. queries: how many were asked.
     """
 
     of: str
