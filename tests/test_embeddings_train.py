@@ -129,7 +129,9 @@ def test_a_run_leaves_a_model_a_log_and_a_picture(
     assert vector.shape == (16,)
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
     with (result.model / "credits.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == len(tracks)
+        credited = list(csv.DictReader(file))
+    assert len(credited) == len(tracks)
+    assert {row["album"] for row in credited} == {""}  # only what a tag says, no folder's path
 
 
 def test_going_on_never_ends_worse_than_it_began(

@@ -9,7 +9,7 @@ from pathlib import Path
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.training.train_data import TrainingTrack
 
-_CREDITED = ("title", "licence", "commit", "source_path")
+_CREDITED = ("title", "album", "licence", "commit", "source_path")
 ALBUM_SIZE = (2, 40)  # files in a folder that is taken for an album
 
 

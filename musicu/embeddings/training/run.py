@@ -50,6 +50,7 @@ from musicu.embeddings.training.windows_cache import ReadSound
 from musicu.errors import ModelError
 
 _BAND = 0.5  # how strongly rendered pieces of one band draw together
+_AS_GIVEN = ("title", "album", "licence", "commit")  # in the credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +235,9 @@ def _credits(tracks: Sequence[TrainingTrack]) -> list[dict[str, str]]:
         {
             "track_id": track.track_id,
             "artist": track.artist or "",
-            "album": track.album or "",
             "source": track.source or "",
             "path": track.credit.get("source_path", track.path.name),
-            **{name: track.credit.get(name, "") for name in ("title", "licence", "commit")},
+            **{name: track.credit.get(name, "") for name in _AS_GIVEN},
         }
         for track in tracks
     ]

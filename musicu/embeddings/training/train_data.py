@@ -30,7 +30,8 @@ class TrainingTrack:
     """A recording to learn from; what is not known of it is None.
 
     tags, listeners: names of what it is tagged with, and of who listened to it.
-    credit: what the credits say of it besides: `title`, `licence`, `commit`, `source_path`.
+    credit: what the credits say of it besides: `title`, `album`, `licence`, `commit`,
+    `source_path`; an album that only its folder names is not credited.
     """
 
     track_id: str
