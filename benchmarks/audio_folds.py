@@ -82,6 +82,12 @@ def questions(
     }
 
 
+def labelled_tracks(catalog: Catalog) -> list[TrainingTrack]:
+    """The catalog's recordings with the albums of their tags alone, no folder for one."""
+    albums = {row["track_id"]: row.get("album") for row in catalog.tracks().to_pylist()}
+    return [replace(track, album=albums[track.track_id]) for track in tracks_of(catalog)]
+
+
 def folds_of(tracks: list[TrainingTrack], seed: int = 0) -> NDArray[np.int64]:
     """The fold of each recording; one artist's are in one fold."""
     names = np.array([track.artist or "" for track in tracks])
@@ -137,7 +143,7 @@ def main() -> None:
     for name in ("catalog", "recipe", "work"):
         parser.add_argument(name, type=Path)
     options = parser.parse_args()
-    tracks = tracks_of(Catalog.open(options.catalog))
+    tracks = labelled_tracks(Catalog.open(options.catalog))
     recipe = replace(read_recipe(options.recipe), held_out=0.0)
     whole, _ = run.gather(tracks, recipe, options.work, run._read)
     known, folds = whole.real.grouping, folds_of(tracks)

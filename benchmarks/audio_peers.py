@@ -17,12 +17,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from audio_folds import FOLDS, PROTOCOLS, Mask, Rows, Scores, folds_of, summary
+from audio_folds import (
+    FOLDS,
+    PROTOCOLS,
+    Mask,
+    Rows,
+    Scores,
+    folds_of,
+    labelled_tracks,
+    summary,
+)
 from numpy.typing import NDArray
 from stats_quality import PEER_FITS, Fit
 
 from musicu.catalog.catalog import Catalog
-from musicu.embeddings.training.from_catalog import tracks_of
 from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.train_data import group
 
@@ -58,7 +66,7 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     options = parser.parse_args()
     catalog = Catalog.open(options.catalog)
-    tracks = tracks_of(catalog)
+    tracks = labelled_tracks(catalog)
     table = catalog.tracks().select(["track_id", "path"]).to_pylist()
     path_of = {row["track_id"]: row["path"] for row in table}
     peers = pq.read_table(options.peers)

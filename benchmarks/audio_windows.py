@@ -15,13 +15,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from audio_folds import FOLDS, PROTOCOLS, Rows, Scores, folds_of, summary
+from audio_folds import FOLDS, PROTOCOLS, Rows, Scores, folds_of, labelled_tracks, summary
 
 from musicu.audio import read_audio
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.stats import flat_statistics
-from musicu.embeddings.training.from_catalog import tracks_of
 from musicu.embeddings.training.head import HeadConfig, Heard, fit_head, head_vectors
 from musicu.embeddings.training.train_data import TrainingTrack, group
 from musicu.records import Windows
@@ -67,7 +66,7 @@ def main() -> None:
     parser.add_argument("--windows", nargs="+", default=usual)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    tracks = tracks_of(Catalog.open(options.catalog))
+    tracks = labelled_tracks(Catalog.open(options.catalog))
     artist = group(tracks).artist
     artists = np.where(artist >= 0, artist, 10**6 + np.arange(len(artist)))
     first: dict[str, Rows] = {}
