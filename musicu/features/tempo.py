@@ -24,6 +24,7 @@ from musicu.features.scorer import Scorer, load_scorer, shares
 
 SHORTEST_SECONDS = 3.0
 _SAME = 0.03  # of the logarithm: tempi so close are one
+_FINER = 0.0075  # of the logarithm: beats correct a tempo by so much; more is their straying
 _RELATIONS = {"half": 1 / 2, "double": 2.0, "third": 1 / 3, "triple": 3.0,
               "dotted": 2 / 3, "triplet": 3 / 2}  # fmt: skip
 _N_ALTERNATIVES = 3
@@ -90,7 +91,7 @@ def tempo_of_onsets(bands: NDArray[np.float32]) -> Tempo:
     bpm, belief = found[0]
     beats = track_beats(bands, 60.0 / bpm)
     refined = mean_period(beats)
-    if refined is not None and abs(np.log(60.0 / refined / bpm)) < _SAME:
+    if refined is not None and abs(np.log(60.0 / refined / bpm)) < _FINER:
         bpm = 60.0 / refined
     others = [TempoAlternative(b, relation(b / found[0][0]), w) for b, w in found[1:]]
     confidence = scorer.calibration.confidence(belief)
