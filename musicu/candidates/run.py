@@ -114,20 +114,23 @@ def write_candidates(
     work = out.with_name(out.name + ".work")
     now = _begun(work, _identity(catalog, found, settings), settings.now)
     finder = _finder(catalog, settings, census.plays, now)
+    firsts, everyone = census.firsts, len(census.users)
+    del census  # the plays of every track by name; the stock has them by row
+    pa.default_memory_pool().release_unused()
     report = Report()
     with plain_errors(work):
-        for number in range(len(census.firsts)):
+        for number in range(len(firsts)):
             shard = work / f"candidates-{number:05d}.parquet"
             if not shard.exists():
                 if not (work / "divided").exists():
-                    sharding.divide(found, census.firsts, work, settings.users)
+                    sharding.divide(found, firsts, work, settings.users)
                     (work / "divided").touch()
                 listened = sharding.shard_listens(work, number)
                 write_atomically(shard, partial(_write, listened, finder, settings))
             report += _report(shard)
             if progress is not None:
-                progress(report.listeners, len(census.users))
-        shards = [work / f"candidates-{n:05d}.parquet" for n in range(len(census.firsts))]
+                progress(report.listeners, everyone)
+        shards = [work / f"candidates-{n:05d}.parquet" for n in range(len(firsts))]
         write_atomically(out, lambda path: _join(path, shards))
         shutil.rmtree(work)
     return report

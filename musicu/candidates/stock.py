@@ -52,7 +52,9 @@ class Stock:
         self.values: Floats = vectors.values if whole else vectors.values[known]
         if not len(self.ids):
             raise QueryError("no track of the catalog has a vector: run `musicu embed` on it")
-        self.tracks = tracks.take(places.drop_null())
+        kept = places.drop_null().to_numpy()
+        in_place = len(kept) == tracks.num_rows and bool(np.all(kept == np.arange(len(kept))))
+        self.tracks = tracks if in_place else tracks.take(pa.array(kept))
         self.plays: Ints = np.zeros(len(self.ids), np.int64) if plays is None else plays
         self._searched: dict[bytes, Index] = {}
         self._lock = Lock()
