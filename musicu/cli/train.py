@@ -62,9 +62,9 @@ def audio(
     the network learns on from that model, and what follows it is told of these recordings, of
     their artists or albums where tags name them or folders look like albums. What comes of it is
     kept only where it is clearly ahead: by artists (or albums) whose names it was not told, or,
-    where none are known, by degraded excerpts of recordings held out; then a network beside
-    statistics stays as it is, since learning without names did not help it. Else the model stays
-    as it was, and OUT/model is a copy. Use the result with `musicu embed --model OUT/model`.
+    for a network without statistics where none are known, by degraded excerpts of recordings held
+    out. Else the model stays as it was, and OUT/model is a copy. Use the result with
+    `musicu embed --model OUT/model`.
 
     For several GPUs, give the same command to `torchrun --nproc-per-node N -m musicu`.
     """
@@ -98,8 +98,8 @@ def _said(kept: str, gain: Gain) -> str:
     """What going on from a model gained, for people."""
     if gain.queries == 0:
         return (
-            "too few recordings share an artist or an album, and none are held out: nothing could "
-            "be judged, so the model stays as it was"
+            "too few recordings share an artist or an album: nothing could be judged, so the "
+            "model stays as it was"
         )
     if kept == "unchanged":
         return f"nothing was clearly gained, so the model stays as it was; at best {gain.words()}"

@@ -100,10 +100,10 @@ def labels_of(known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> Lab
 
 
 def stays(old: Encoder, known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> bool:
-    """Whether the network had better not learn on: beside statistics, where nothing is named.
+    """Whether a model had better stay as it is: one with statistics, where nothing is named.
 
-    One that learned on without names found artists better alone (.575 -> .584), and with the
-    statistics not (.704 -> .699; `benchmarks/README.md`); excerpts could not tell which it is.
+    What was tried without names was found more clearly by excerpts, and artists and albums a
+    little less well (`benchmarks/README.md`), so that nothing could prove it.
     """
     return old.constants is not None and labels_of(known, learns, recipe) is None
 

@@ -31,10 +31,10 @@ from musicu.embeddings.training.fitting import (
     gather_evidence,
     score_encoder,
 )
-from musicu.embeddings.training.gains import Gain
+from musicu.embeddings.training.gains import Gain, paired_gain
 from musicu.embeddings.training.going_on import TakeExcerpts, go_on, stays
 from musicu.embeddings.training.heldout import HeldOutScore, hold_out
-from musicu.embeddings.training.pairs import PairWeights
+from musicu.embeddings.training.pairs import Grouping, PairWeights
 from musicu.embeddings.training.parallel import Workers
 from musicu.embeddings.training.sound_cache import open_cache
 from musicu.embeddings.training.train_config import Recipe
@@ -85,7 +85,7 @@ def train_audio(
     A run that was stopped goes on from `out/checkpoint.safetensors` to the same result. With
     `init` (a model's name or folder) the network's shape and window come from that model, and
     what was learned is kept only where it is clearly ahead on these recordings; see `going_on`,
-    also for when the network had better not learn.
+    also for the models that stay as they are at once where nothing is named.
     Labels are positives of the network only as far as `recipe.pairs` says.
 
     Writes `log.jsonl`, `curves.svg`, `cache/` and `checkpoint.safetensors` beside the model.
@@ -94,17 +94,15 @@ def train_audio(
     out.mkdir(parents=True, exist_ok=True)
     base = find_model(init).folder if init is not None else None
     old = load_encoder(base) if base is not None else None
-    if old is not None:
+    if old is not None and base is not None:
         recipe = _as_heard_by(old, recipe)
         old.network.to(recipe.device)
+        if stays(old, *_named(tracks, recipe), recipe):
+            return _as_it_was(base, recipe, out, report)
     hear = read or _read
     workers = Workers.join(recipe.device)
     material, failures = workers.in_turn(lambda: gather(tracks, recipe, out, hear))
     told = _both(out / "log.jsonl", report) if workers.rank == 0 else _silent
-    pool = material.real
-    if old is not None and stays(old, pool.grouping, pool.chances > 0, recipe):
-        recipe = replace(recipe, steps=0)
-        told({"event": "network", "learns": False, "why": "neither artists nor albums are named"})
     start = old.network.state_dict() if old is not None else None
     learner = train.learn(train.new_learner(recipe, start), material, recipe, out, told)
     crops = CROPS if old is None else CROPS[:1]
@@ -129,6 +127,24 @@ def train_audio(
         _write(result, encoder, base, tracks)
     workers.wait()
     return result
+
+
+def _named(tracks: Sequence[TrainingTrack], recipe: Recipe) -> tuple[Grouping, NDArray[np.bool_]]:
+    """What is known of the recordings, and which of them a network may learn from."""
+    grouping = group(tracks)
+    held = hold_out(grouping, recipe.held_out, np.random.default_rng(recipe.seed))
+    return grouping, ~held
+
+
+def _as_it_was(base: Path, recipe: Recipe, out: Path, report: train.Report | None) -> TrainResult:
+    """A copy of the model, where nothing could prove a change."""
+    if Workers.join(recipe.device).rank == 0:
+        copy_model(base, out / "model", recipe.name)
+        told = _both(out / "log.jsonl", report)
+        told({"event": "gain", "kept": "unchanged", "why": "no artists or albums are named"})
+    nothing = np.full(0, np.nan)
+    gain = paired_gain("nothing", nothing, nothing, np.zeros(0, np.int64))
+    return TrainResult(out / "model", "unchanged", None, gain, {})
 
 
 def _write(
@@ -178,14 +194,13 @@ def gather(
         raise ModelError(f"{len(tracks)} recordings are too few to learn from")
     paths_of = [track.path for track in tracks]
     cache = open_cache(out / "cache", paths_of, read, recipe.front_end, recipe.device)
-    grouping = group(tracks)
-    held = hold_out(grouping, recipe.held_out, np.random.default_rng(recipe.seed))
+    grouping, learns = _named(tracks, recipe)
     frames = train.long_frames(recipe)
-    real = make_pool(cache, grouping, ~held, frames, recipe.balance, recipe.pairs)
+    real = make_pool(cache, grouping, learns, frames, recipe.balance, recipe.pairs)
     paths = dict(zip(cache.keys, (str(track.path) for track in tracks), strict=True))
     failures = {paths[key]: reason for key, reason in cache.failures.items()}
     made = _gather_rendered(recipe, out, frames, read) if recipe.rendered_share > 0 else None
-    return train.Material(real, made, np.flatnonzero(held & (cache.lengths() > 0))), failures
+    return train.Material(real, made, np.flatnonzero(~learns & (cache.lengths() > 0))), failures
 
 
 def _gather_rendered(recipe: Recipe, out: Path, frames: int, read: ReadSound) -> Pool:
