@@ -63,7 +63,11 @@ class Stock:
     @classmethod
     def of(cls, catalog: Catalog, model: str | None = None) -> Stock:
         """The tracks of a catalog that have a vector of the model, those last added unless told."""
-        return cls(catalog.tracks(), catalog.vectors(model))
+        tracks = catalog.tracks()
+        pa.default_memory_pool().release_unused()  # reading tracks takes three times their size
+        vectors = catalog.vectors(model)
+        pa.default_memory_pool().release_unused()
+        return cls(tracks, vectors)
 
     def __len__(self) -> int:
         return len(self.ids)
