@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from musicu.candidates.listens import LISTENS, listens_table
 from musicu.errors import QueryError
 
-LISTENS_PER_SHARD = 1_000_000
-LISTENERS_PER_SHARD = 16_384
+LISTENS_PER_SHARD = 500_000
+LISTENERS_PER_SHARD = 8_192
 
 _SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 
