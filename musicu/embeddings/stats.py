@@ -95,7 +95,8 @@ def normal_scores(
     scores: NDArray[np.float64] = _SCORES[below] + share * (_SCORES[below + 1] - _SCORES[below])
     outside = statistics - np.clip(statistics, rows[0], rows[-1])
     tails = np.log1p(np.abs(outside) * _TAIL_RATE / (rows[-1] - rows[0]))
-    return scores + _TAIL * np.sign(outside) * np.minimum(tails, _LONGEST_TAIL)
+    scores += _TAIL * np.sign(outside) * np.minimum(tails, _LONGEST_TAIL)
+    return scores
 
 
 def project_blocks(
