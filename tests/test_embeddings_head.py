@@ -65,6 +65,15 @@ def test_what_only_crops_differ_in_is_told_to_be_nothing() -> None:
     assert steadiness(deaf) > steadiness(keen) + 0.02
 
 
+def test_directions_are_kept_for_what_whole_recordings_differ_in() -> None:
+    heard = _heard(np.random.default_rng(2))
+    heard.learned[:, :, 0] = 0.0
+    heard.learned[1:, ::2, 0], heard.learned[1:, 1::2, 0] = 40.0, -40.0  # in crops alone
+    constants = fit_head(heard, dataclasses.replace(CONFIG, crops=0.01, shrinkage=0.5))
+    reach = np.linalg.norm(constants.final, axis=1)[-LEARNED:]
+    assert reach[0] < 0.02 * reach[1:].min()
+
+
 def test_crops_lie_where_they_say() -> None:
     spans = [crop.span(6000, 100.0) for crop in crops.CROPS]
     assert spans[0] == (0, 6000)
