@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from musicu.catalog.sources import SourceFile
@@ -78,8 +79,8 @@ def go_through(
     try:
         survey = planner.survey(crew.expect)
         begin(survey)
-        results = crew.results(Feed(planner.tasks(), ahead), ledger)
-        _take_in(results, ledger, survey, count, progress)
+        with closing(crew.results(Feed(planner.tasks(), ahead), ledger)) as results:
+            _take_in(results, ledger, survey, count, progress)
     finally:
         crew.close()
 

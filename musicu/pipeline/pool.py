@@ -6,7 +6,7 @@ import base64
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -67,7 +67,7 @@ class Crew:
             self._workers.append(self._make())
             self._workers[-1].start()
 
-    def results(self, feed: Feed, known: Known) -> Iterator[Result]:
+    def results(self, feed: Feed, known: Known) -> Generator[Result, None, None]:
         """The results of all tasks, in the order in which they are done.
 
         An error that is not of one file alone is raised here. Leaving the iteration ends the
