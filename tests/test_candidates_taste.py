@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicu.candidates import LISTENS, TasteProfile, tastes
+from musicu.candidates.clusters import APART, clusters_of
 from musicu.candidates.words import describe
 from musicu.datasets.listening.simulated import Habits, simulate_listeners
 from musicu.errors import QueryError
@@ -59,6 +60,35 @@ def test_importances_are_shares_of_what_is_left_of_the_listens() -> None:
     taste = TasteProfile.from_listens(table, vectors, now=NOW, half_life_days=10)
     assert [i.medoid for i in taste.interests] == ["x", "y"]
     np.testing.assert_allclose([i.importance for i in taste.interests], [0.75, 0.25])
+
+
+def test_an_interest_keeps_no_vectors_but_those_of_medoids_in_memory() -> None:
+    rows = [(str(name), float(n % 7), 1.0 + n) for n, name in enumerate(STOCK.ids[:60])]
+    taste = TasteProfile.from_listens(listens(*rows), VECTORS, now=NOW)
+    kept = {id(i.vector.base): i.vector.base for i in taste.interests}
+    sizes = [0 if held is None else held.size for held in kept.values()]
+    assert sum(sizes) <= len(taste.interests) * STOCK.values.shape[1]
+
+
+@pytest.mark.parametrize("most", [1, 3, 60])
+def test_clusters_are_those_of_scipy_and_medoids_nearest_to_their_tracks(most: int) -> None:
+    from scipy.cluster.hierarchy import fcluster, ward
+
+    rng = np.random.default_rng(most)
+    values = rng.standard_normal((60, 8)).astype(np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    weights = rng.random(60) + 0.1
+    clusters = clusters_of(values, weights, most)
+    tree = ward(values.astype(np.float64))
+    near = fcluster(tree, APART, "distance")
+    labels = near if near.max() <= most else fcluster(tree, most, "maxclust")
+    assert {frozenset(c.rows.tolist()) for c in clusters} == {
+        frozenset(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)
+    }
+    for cluster in clusters:
+        own = values[cluster.rows]
+        costs = [weights[cluster.rows] @ ((own - one) ** 2).sum(axis=1) for one in own]
+        assert cluster.medoid == cluster.rows[np.argmin(costs)]
 
 
 def test_a_skipped_track_is_a_negative_and_weakens_its_interest() -> None:

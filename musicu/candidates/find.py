@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 #: Sources, each alone or with its share of the candidates.
 Sources: TypeAlias = Sequence["Source | tuple[Source, float]"]
 
-_LISTENERS_AT_ONCE = 2048
+_LISTENERS_AT_ONCE = 1024
 _DEEPER = 4
 _MOST_WORKERS = 4
 

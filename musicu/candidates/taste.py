@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.clusters import APART, interests_of, medoid
+from musicu.candidates.clusters import APART, clusters_of
 from musicu.candidates.history import History, histories
 from musicu.candidates.listens import LISTENS, PLAYLIST, listens_table
 from musicu.errors import QueryError
@@ -197,22 +197,24 @@ def _taste(
     liked.sort()
     skipped = np.flatnonzero(weights < 0)
     values, loads = vectors.values[places[liked]], weights[liked]
-    groups = interests_of(values, loads, options.max_interests, options.apart)
-    centres = [int(group[medoid(values[group], loads[group])]) for group in groups]
+    clusters = clusters_of(values, loads, options.max_interests, options.apart)
+    middles = values[[cluster.medoid for cluster in clusters]]  # no view, that would keep them all
     known = skipped[places[skipped] >= 0]
     shares = _shares(
-        np.array([loads[group].sum() for group in groups]),
-        values[centres],
+        np.array([cluster.weight for cluster in clusters]),
+        middles,
         vectors.values[places[known]],
         -weights[known],
     )
-    order = np.argsort(-shares, kind="stable")
     names = history.ids[liked]
     interests = tuple(
         Interest(
-            str(names[centres[n]]), float(shares[n]), values[centres[n]], tuple(names[groups[n]])
+            str(names[clusters[n].medoid]),
+            float(shares[n]),
+            middles[n],
+            tuple(names[clusters[n].rows]),
         )
-        for n in order
+        for n in np.argsort(-shares, kind="stable")
     )
     negatives = tuple(history.ids[skipped])
     return TasteProfile(interests, negatives, history, options)
