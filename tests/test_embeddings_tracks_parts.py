@@ -138,6 +138,12 @@ def test_names_are_compared_without_case_and_spaces() -> None:
     assert words_of(table)["tags"][0] == Counter({"label=x": 1})
 
 
+def test_prose_is_read_word_by_word() -> None:
+    table = pa.table({"description": ["A slow, SLOW waltz", None], "lyrics": [3, 4]})
+    assert words_of(table)["text"] == [Counter({"a": 1, "slow": 2, "waltz": 1}), Counter()]
+    assert not any(words_of(table)["tags"])
+
+
 def test_a_tag_given_often_weighs_more() -> None:
     table = pa.table({"tags": [["rock", "rock", "rock", "pop"], ["rock"], ["pop"]]})
     found = space(table)

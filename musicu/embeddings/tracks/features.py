@@ -2,7 +2,7 @@
 
     artists       names of artists, album artists and composers, by vocabulary
     tags          genres, label, language, and every column of words or lists of words
-    text          words of title and album
+    text          words of title, album and columns of prose (description, lyrics)
     numbers       descriptors, dates, popularity and every column of numbers
     audio         the vector of an audio model
     past          where the artist's other tracks lie in the collaborative space (`artists.py`)
@@ -36,7 +36,8 @@ WORDS = ("artists", "tags", "text")
 
 _BINS = 16
 _NAMES = {"artists": "artist", "album_artist": "artist", "composers": "composer"}
-_TEXTS = ("title", "album")
+#: Columns that are read word by word, if they hold text.
+_TEXTS = ("title", "album", "subtitle", "description", "summary", "notes", "lyrics")
 #: Columns that say who a track is or how its file is made, not what music it holds.
 _NOT_MUSIC = frozenset(
     (
@@ -217,7 +218,7 @@ def _kind(field: pa.Field) -> str | None:
         return None
     if field.name in _NAMES:
         return "artists"
-    if field.name in _TEXTS:
+    if field.name in _TEXTS and _is_word(kind):
         return "text"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return "tags" if _is_word(kind.value_type) else None
