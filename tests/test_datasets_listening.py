@@ -244,6 +244,19 @@ def test_playlists(tmp_path: Path) -> None:
     assert row["timestamp"].timestamp() == 1464727560
 
 
+def test_xspf_playlists(tmp_path: Path) -> None:
+    text = """<?xml version="1.0"?><playlist version="1" xmlns="http://xspf.org/ns/0/">
+    <title>Evening</title><trackList><track><creator>Band</creator><title>Song</title>
+    <album>Best</album><location>file:///music/band/r%C3%ADo.flac</location>
+    <identifier>urn:isrc:X1</identifier></track></trackList></playlist>"""
+    (row,) = rows_of(write(tmp_path / "p.xspf", text))
+    assert (row["artist"], row["title"], row["album"]) == ("Band", "Song", "Best")
+    assert (row["context"], row["isrc"]) == ("playlist:Evening", "X1")
+    assert row["path"].endswith("/music/band/río.flac")
+    with pytest.raises(SourceError, match=r"q\.xspf: no XSPF playlist"):
+        rows_of(write(tmp_path / "q.xspf", "<html></html>"))
+
+
 def test_tables_with_columns_of_any_name(tmp_path: Path) -> None:
     table = pa.table({"Who": ["x"], "Song Name": ["Song"], "Artist": ["Band"], "Plays": [3]})
     path = tmp_path / "t.parquet"
@@ -309,6 +322,16 @@ def test_import_writes_listens_and_lists_the_rest(tmp_path: Path) -> None:
     assert (done.read, done.listens, done.weightless, done.listeners) == (5, 1, 2, 1)
     assert done.unmatched_table().to_pylist()[0]["listens"] == 2
     assert "2 unmatched (1 tracks)" in done.summary()
+
+
+def test_future_and_undated_listens_are_counted(tmp_path: Path) -> None:
+    text = "user,artist,title,timestamp\nanna,Björk,Río,2016-05-31\nanna,Björk,Río,someday\n"
+    text += "anna,Björk,Río,2199-01-01\n"
+    out = tmp_path / "listens.parquet"
+    done = import_listens([write(tmp_path / "l.csv", text)], CATALOG, out, KEY)
+    assert (done.read, done.listens, done.future, done.undated) == (3, 2, 1, 1)
+    assert "1 in the future left out; 1 without a moment that can be read" in done.summary()
+    assert pq.read_table(out)["timestamp"].null_count == 1
 
 
 def test_a_wrong_file_leaves_no_output(tmp_path: Path) -> None:

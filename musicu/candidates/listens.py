@@ -26,6 +26,13 @@ LISTENS = pa.schema(
 #: How the context of a track begins that stands in a playlist and was maybe never played.
 PLAYLIST = "playlist:"
 
+#: How a column is to be written, for people.
+_FORMS = {
+    "timestamp": "moments like 2026-05-21T08:00:00Z, or seconds since 1970",
+    "weight": "numbers",
+}
+_YEAR_3000 = 32_503_680_000  # numbers from here on count milliseconds
+
 #: Clocks differ; a listen this far ahead of now is not yet a wrong one.
 _TOLERANCE = timedelta(days=1)
 
@@ -62,9 +69,9 @@ class Checked:
 def listens_table(table: pa.Table) -> pa.Table:
     """A table in the columns and types of LISTENS; weight 1 and no context where it has none.
 
-    A timestamp may also be a number, seconds since 1970, or ISO 8601 text; without a time zone
-    it counts as UTC. Raises QueryError where user_id or track_id is missing or empty somewhere,
-    or a column cannot be read as its type.
+    A timestamp may also be a number, seconds since 1970 (milliseconds where that were past the
+    year 3000), or ISO 8601 text; without a time zone it counts as UTC. Raises QueryError where
+    user_id or track_id is missing or empty somewhere, or a column cannot be read as its type.
     """
     missing = [name for name in ("user_id", "track_id") if name not in table.column_names]
     if missing:
@@ -75,8 +82,11 @@ def listens_table(table: pa.Table) -> pa.Table:
         )
     columns = [_column(table, field) for field in LISTENS]
     for field, column in zip(LISTENS, columns, strict=True):
-        if not field.nullable and column.null_count:
-            row = pc.index(pc.is_null(column), True).as_py()
+        empty = pc.is_null(column)
+        if pa.types.is_string(field.type):
+            empty = pc.fill_null(pc.equal(column, ""), True)
+        row = -1 if field.nullable else pc.index(empty, True).as_py()
+        if row >= 0:
             raise QueryError(f"row {row + 1} of the listens has no {field.name}: fill or remove it")
     return pa.table(columns, schema=LISTENS)
 
@@ -97,7 +107,7 @@ def check_listens(
     listens = listens_table(table)
     finite = pc.is_finite(listens["weight"])
     listens, unweighted = _kept(listens, finite)
-    late = pc.fill_null(pc.greater(listens["timestamp"], _latest(now)), False)
+    late = pc.fill_null(pc.greater(listens["timestamp"], latest(now)), False)
     listens, future = _kept(listens, pc.invert(late))
     listens, duplicates = _distinct(listens)
     unknown = 0
@@ -108,16 +118,17 @@ def check_listens(
     return Checked(listens, unknown, duplicates, future, unweighted)
 
 
+def latest(now: datetime | None = None) -> pa.Scalar:
+    """The last moment that a listen can have: a day from now, as clocks differ."""
+    moment = utc(now) if now is not None else datetime.now(timezone.utc)
+    return pa.scalar(moment + _TOLERANCE, LISTENS.field("timestamp").type)
+
+
 def utc(moment: datetime) -> datetime:
     """A moment in UTC; raises QueryError where it has no time zone."""
     if moment.tzinfo is None:
         raise QueryError(f"now is {moment!r}: give it a time zone, as tzinfo=timezone.utc")
     return moment.astimezone(timezone.utc)
-
-
-def _latest(now: datetime | None) -> pa.Scalar:
-    moment = utc(now) if now is not None else datetime.now(timezone.utc)
-    return pa.scalar(moment + _TOLERANCE, LISTENS.field("timestamp").type)
 
 
 def _kept(table: pa.Table, mask: pa.ChunkedArray) -> tuple[pa.Table, int]:
@@ -149,17 +160,20 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
             return _moments(column, field.type)
         return column.cast(field.type)
     except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(" as a scalar")[0]
+        form = _FORMS.get(field.name, field.type)
         raise QueryError(
-            f"the listens' column {field.name!r} holds {column.type} that cannot be read as "
-            f"{field.type}: {reason}"
+            f"the listens' column {field.name!r} cannot be read: {reason}; it holds {column.type} "
+            f"and should hold {form}"
         ) from error
 
 
 def _moments(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Numbers are seconds since 1970; text is ISO 8601; without a zone, UTC."""
+    """Numbers are seconds or milliseconds since 1970; text is ISO 8601; without a zone, UTC."""
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        micros = pc.multiply(column.cast(pa.float64()), 1e6)
+        number = column.cast(pa.float64())
+        unit = pc.if_else(pc.greater_equal(number, _YEAR_3000), 1e3, 1e6)
+        micros = pc.multiply(number, unit)
         return pc.round(micros).cast(pa.int64()).cast(kind)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return pa.chunked_array([_read_text(column.combine_chunks(), kind)])
@@ -167,6 +181,8 @@ def _moments(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 
 def _read_text(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    nothing = pa.scalar(None, texts.type)
+    texts = pc.if_else(pc.equal(texts, ""), nothing, texts)
     zoned = pc.match_substring_regex(texts, r"(Z|[+-]\d\d:?\d\d)$")
-    plain = pc.if_else(zoned, texts, pc.binary_join_element_wise(texts, "Z", ""))
-    return plain.cast(kind)
+    local = pc.if_else(zoned, nothing, texts).cast(pa.timestamp(kind.unit))
+    return pc.coalesce(pc.if_else(zoned, texts, nothing).cast(kind), local.cast(kind))

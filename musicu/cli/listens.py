@@ -44,7 +44,7 @@ def listens(
     """Read who listened to what, from each FILE, into one table for `musicu candidates`.
 
     FILE: CSV, TSV or Parquet; the export of ListenBrainz, Spotify or a Last.fm tool, as JSON, ZIP
-    or folder; a playlist as M3U, M3U8 or JSPF. Listeners get pseudonyms: their names are not
+    or folder; a playlist as M3U, XSPF or JSPF. Listeners get pseudonyms: their names are not
     stored.
     """
     from musicu.datasets.listening import import_listens, listener_key

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
-from musicu.candidates.listens import LISTENS
+from musicu.candidates.listens import LISTENS, latest
 from musicu.catalog.files import write_atomically
 from musicu.datasets.listening.matching import WAYS, Matcher, Matches
 from musicu.datasets.listening.pseudonyms import pseudonyms
@@ -29,15 +29,18 @@ _NAMED = ("artist", "title", "album", "isrc", "recording_mbid")
 class Imported:
     """What became of the listens of some files.
 
-    listens: written. read: found in the files. weightless: left out, as their weight is 0 or no
-    number. matched: how many by each of `matching.WAYS`. ambiguous: of those by name, how many fit
-    several recordings. unmatched: what could not be matched and how often, the most frequent
-    first. listeners: how many there are.
+    listens: written, of which `undated` have no moment, or none that can be read. read: found in
+    the files. weightless: left out, as their weight is 0 or no number. future: left out, as they
+    are later than a day from now. matched: how many by each of `matching.WAYS`. ambiguous: of
+    those by name, how many fit several recordings. unmatched: what could not be matched and how
+    often, the most frequent first. listeners: how many there are.
     """
 
     read: int = 0
     listens: int = 0
     weightless: int = 0
+    future: int = 0
+    undated: int = 0
     ambiguous: int = 0
     matched: dict[str, int] = field(default_factory=dict)
     unmatched: Counter[_Unmatched] = field(default_factory=Counter)
@@ -52,6 +55,8 @@ class Imported:
         parts += [f"{missing:,} unmatched ({len(self.unmatched):,} tracks)"] if missing else []
         parts += [f"{self.ambiguous:,} fit several recordings"] if self.ambiguous else []
         parts += [f"{self.weightless:,} without weight left out"] if self.weightless else []
+        parts += [f"{self.future:,} in the future left out"] if self.future else []
+        parts += [f"{self.undated:,} without a moment that can be read"] if self.undated else []
         return "; ".join(parts)
 
     def unmatched_table(self) -> pa.Table:
@@ -107,11 +112,15 @@ def _matched(raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: Impor
     heavy = np.isfinite(weight) & (weight != 0)
     done.weightless += int((~heavy).sum())
     raw = raw.filter(pa.array(heavy))
+    late = pc.fill_null(pc.greater(raw["timestamp"], latest()), False)
+    done.future += pc.sum(late).as_py() or 0
+    raw = raw.filter(pc.invert(late))
     found = matcher.match(raw)
     _count(raw, found, done)
     known = np.flatnonzero(found.row >= 0)
     kept = raw.take(pa.array(known))
     done.listens += len(known)
+    done.undated += kept["timestamp"].null_count
     columns = [
         pseudonyms(pc.fill_null(kept["user"], user).combine_chunks(), key),
         matcher.ids.take(pa.array(found.row[known])).cast(pa.string()),

@@ -1,4 +1,4 @@
-"""Playlists: M3U and M3U8 (with the #EXTINF lines of Winamp), and JSPF.
+"""Playlists: M3U and M3U8 (with the #EXTINF lines of Winamp), XSPF and JSPF.
 
 JSPF is XSPF as JSON (xspf.org/jspf). The playlists that ListenBrainz exports name a recording by
 the identifier `https://musicbrainz.org/recording/<id>`, and say when it was added in the extension
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
 from musicu.candidates.listens import PLAYLIST
 from musicu.datasets.listening.raw import moment
+from musicu.playlists.xspf import read_xspf
 
 Row = dict[str, Any]
 
@@ -39,6 +41,22 @@ def m3u_rows(text: str, name: str) -> Iterator[Row]:
                 "title": (title or said).strip(),
             }
             said = ""
+
+
+def xspf_rows(content: bytes, name: str) -> Iterator[Row]:
+    """Rows of RAW for the tracks of an XSPF playlist; raises SourceError where it is none."""
+    found = read_xspf(content, Path())
+    for entry in found.entries:
+        yield {
+            "context": PLAYLIST + (found.title or name),
+            "track_id": entry.track_id,
+            "isrc": entry.isrc,
+            "recording_mbid": entry.musicbrainz_recording_id,
+            "artist": entry.artist,
+            "title": entry.title,
+            "album": entry.album,
+            "path": None if entry.file is None else entry.file.as_posix(),
+        }
 
 
 def jspf_within(document: Any, name: str) -> list[Row] | None:

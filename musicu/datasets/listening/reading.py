@@ -18,7 +18,7 @@ from musicu.datasets.listening.table import table_batches
 from musicu.errors import SourceError
 
 _TABLES = (".csv", ".tsv", ".parquet", ".pq")
-_PLAYLISTS = (".m3u", ".m3u8")
+_PLAYLISTS = (".m3u", ".m3u8", ".xspf")
 _JSON = (".json", ".jsonl", ".ndjson", ".jspf", ".listens")
 _ROWS_AT_ONCE = 100_000
 
@@ -26,9 +26,9 @@ _ROWS_AT_ONCE = 100_000
 def read_listens(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[pa.Table]:
     """Tables of `raw.RAW` from a file, a ZIP of files or a folder, some rows at a time.
 
-    CSV, TSV, Parquet, M3U, M3U8, JSPF, and the JSON of ListenBrainz, Last.fm tools and Spotify;
-    what else a ZIP or folder holds is passed over. columns: see `table.table_batches`. Raises
-    SourceError where there is nothing, or a file is none of these.
+    CSV, TSV, Parquet, M3U, M3U8, XSPF, JSPF, and the JSON of ListenBrainz, Last.fm tools and
+    Spotify; what else a ZIP or folder holds is passed over. columns: see `table.table_batches`.
+    Raises SourceError where there is nothing, or a file is none of these.
     """
     if path.is_dir():
         yield from _folder(path, columns)
@@ -89,6 +89,9 @@ def _table(path: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
 
 
 def _text_file(name: str, content: bytes, where: str) -> Iterator[pa.Table]:
+    if name.lower().endswith(".xspf"):
+        yield from _in_tables(_xspf_rows(content, PurePath(name).stem, where))
+        return
     text = _decoded(content, where)
     if name.lower().endswith(_PLAYLISTS):
         yield from _in_tables(playlists.m3u_rows(text, PurePath(name).stem))
@@ -99,8 +102,15 @@ def _text_file(name: str, content: bytes, where: str) -> Iterator[pa.Table]:
     else:
         raise SourceError(
             f"{where} is no file of listens that we know: CSV, TSV, Parquet, JSON, JSON lines, "
-            "JSPF, M3U and ZIP are"
+            "XSPF, JSPF, M3U and ZIP are"
         )
+
+
+def _xspf_rows(content: bytes, name: str, where: str) -> list[Mapping[str, Any]]:
+    try:
+        return list(playlists.xspf_rows(content, name))
+    except SourceError as error:
+        raise SourceError(f"{where}: {error}") from error
 
 
 def _document_rows(text: str, name: str, where: str) -> Iterable[Mapping[str, Any]]:
