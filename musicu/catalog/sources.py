@@ -24,6 +24,7 @@ class Source:
     rows: of a table without files, each track's id with its columns; None for all others.
     extra_schema: columns of a table beyond METADATA, as they appear in `SourceFile.given`.
     count: how many files a list or table names; None for a folder, which is not known before.
+    warnings: sentences on cells of a table that cannot be read.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Source:
         extra_schema: pa.Schema | None = None,
         count: int | None = None,
         rows: Callable[[], Iterator[tuple[str, dict[str, Any]]]] | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self._files = files
         self.extra_schema = extra_schema if extra_schema is not None else pa.schema([])
         self.count = count
         self.rows = rows
+        self.warnings = warnings
 
     def __iter__(self) -> Iterator[SourceFile | Failure]:
         """Each file, or the Failure (stage "scan") of one that cannot be used.
@@ -85,4 +88,4 @@ def _open_path(path: Path, root: Path | None, path_column: str | None) -> Source
 
 def _from_table(table: TableSource) -> Source:
     rows = None if table.has_files else table.rows
-    return Source(table.files, table.extra_schema, table.count, rows)
+    return Source(table.files, table.extra_schema, table.count, rows, tuple(table.unread()))

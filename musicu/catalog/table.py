@@ -35,6 +35,8 @@ from musicu.records import Failure
 
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".parquet", ".pq"))
 
+#: Columns whose cells may hold what means nothing there; in the others that is an error.
+_DOUBTFUL = ("date", "original_date", "released", "track_number", "disc_number")
 _ROWS_AT_ONCE = 10_000
 
 
@@ -135,6 +137,21 @@ class TableSource:
         """Each track's id with its typed values, in the table's order; raises as `files` does."""
         assert self._ids is not None
         yield from zip(self._ids, self._given(), strict=True)
+
+    def unread(self) -> Iterator[str]:
+        """A sentence for each column of dates or places with cells that cannot be read."""
+        for target, source in self._metadata.items():
+            if target not in _DOUBTFUL or pa.types.is_nested(self._table[source].type):
+                continue
+            convert, column = converter(target), self._table[source]
+            bad = {c for c in pc.unique(column).to_pylist() if text_of(c or "") and not convert(c)}
+            if bad:
+                cells = column.to_pylist()
+                row = next(row for row, cell in enumerate(cells) if cell in bad)
+                yield (
+                    f"{sum(cell in bad for cell in cells):,} cells of the column {source!r} cannot "
+                    f"be read and count as empty, the first in row {row + 1}: {cells[row]!r}"
+                )
 
     def _texts(self, column: str, what: str) -> list[str]:
         """A column as text without nulls."""

@@ -93,7 +93,10 @@ def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, *
         raise click.UsageError(f"{source} has no column {vectors!r}")
     rest["root"] = rest["root"] or source.absolute().parent
     code = _go(table.drop_columns([vectors]), out, None, **rest)
-    note(f"{model_name}: {import_vectors(out, table, vectors, model_name)} vectors")
+    count = import_vectors(out, table, vectors, model_name)
+    note(f"{model_name}: {count} vectors")
+    if missing := table.num_rows - count:
+        note(f"warning: {missing} rows have no vector: it is empty, of zeros, or not finite")
     refresh_track_vectors(out)
     return code
 
@@ -121,6 +124,8 @@ def _go(
 
 def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, verbose: bool) -> None:
     """The report on standard output as JSON, or on standard error for people."""
+    for warning in report.warnings:
+        note(f"warning: {safe(warning)}")
     if as_json:
         print_report(report)
         return

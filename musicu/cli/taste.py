@@ -23,6 +23,7 @@ from musicu.cli.listeners import (
 )
 from musicu.cli.output import note
 from musicu.cli.search import MODEL
+from musicu.errors import QueryError
 
 _FIRST = 10  # listeners shown where none is named
 
@@ -63,6 +64,7 @@ def _tastes(
     options: dict[str, Any],
 ) -> Iterator[tuple[str, Any]]:
     """Listeners with their tastes."""
+    from musicu.candidates import LISTENS as LISTENS_SCHEMA
     from musicu.candidates import TasteOptions, check_listens, tastes
     from musicu.candidates.sharding import batches, count, open_listens
 
@@ -74,9 +76,23 @@ def _tastes(
         return
     opened = open_listens(listens)
     chosen = users or count(opened).users[: _FIRST + 1]
-    table = pa.concat_tables(batches(opened, chosen))
-    vectors = catalog.vectors(model)
-    checked = check_listens(table, now=now).listens
+    table = pa.concat_tables([LISTENS_SCHEMA.empty_table(), *batches(opened, chosen)])
+    checked = check_listens(table, catalog.tracks()["track_id"].combine_chunks(), now=now)
+    for warning in checked.warnings():
+        note(f"warning: {warning}")
+    if not checked.listens.num_rows:
+        raise QueryError(
+            f"{listens} holds no listen of {_whom(users)} that can be used: compare its user_id "
+            f"with --user, and its track_id with that of {catalog.path}"
+        )
     yield from tastes(
-        checked, vectors, now=now, half_life_days=half_life, options=TasteOptions(most)
+        checked.listens,
+        catalog.vectors(model),
+        now=now,
+        half_life_days=half_life,
+        options=TasteOptions(most),
     )
+
+
+def _whom(users: tuple[str, ...]) -> str:
+    return ", ".join(users) if users else "anybody"

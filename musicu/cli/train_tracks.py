@@ -61,7 +61,7 @@ def tracks(
     encoder = fit_tracks(
         opened,
         pairs=_table(pairs),
-        listens=_table(listens),
+        listens=_listens(listens),
         playlists=_table(playlists),
         config=TrackConfig(**told),
         name=name,
@@ -69,14 +69,35 @@ def tracks(
         say=print_json if as_json else _tell,
     )
     card = add_track_model(catalog, encoder)
-    unknown = encoder.about["training"]["unknown_rows"]
-    if unknown:
-        note(f"{unknown} rows name tracks that {catalog} does not have; they were left out")
+    learned = encoder.about["training"]
+    if unknown := learned["unknown_rows"]:
+        note(f"warning: {unknown:,} rows name tracks that {catalog} does not have: left out")
+    if idle := learned["idle_rows"]:
+        note(
+            f"warning: {idle:,} rows pair a track with itself, repeat a track of a playlist or "
+            "name no playlist: left out"
+        )
     note(f"{card.name}: {card.dim} numbers, kept in {catalog}; use it with --model {card.name}")
 
 
 def _table(path: Path | None) -> pa.Table | None:
     return None if path is None else read_ids(path)
+
+
+def _listens(path: Path | None) -> pa.Table | None:
+    """Listens without what cannot be worked with, which is said."""
+    from musicu.candidates import check_listens
+
+    table = _table(path)
+    if table is None:
+        return None
+    checked = check_listens(table)
+    for warning in checked.warnings():
+        note(f"warning: {warning}")
+    # a column that was not there must not look as if it were: sessions need moments
+    return checked.listens.select(
+        [n for n in checked.listens.column_names if n in table.schema.names]
+    )
 
 
 def read_ids(path: Path) -> pa.Table:

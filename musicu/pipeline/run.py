@@ -55,7 +55,7 @@ class EmbedReport:
     updated: with other tags than before; failed: without a vector or descriptors that were wanted
     (or, in a scan, unreadable), of which `remembered` failed before and were not tried again;
     incomplete: heard in part; gone: whose files are no longer there;
-    pruned: removed.
+    pruned: removed. warnings: sentences on cells of a table that cannot be read.
     """
 
     tracks: int = 0
@@ -72,6 +72,7 @@ class EmbedReport:
     audio_seconds: float = 0.0
     seconds: float = 0.0
     failures: list[dict[str, Any]] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
 
     def begin(self, survey: Survey) -> None:
         """Take in what there is to do."""
@@ -140,7 +141,9 @@ def run(
         )
     store = Store.create(Path(out))
     if opened.rows is not None:
-        return _import(opened.rows(), opened.extra_schema, store.folder, began)
+        report = _import(opened.rows(), opened.extra_schema, store.folder, began)
+        report.warnings = opened.warnings
+        return report
     with write_lock(store.folder):
         store = Store.open(store.folder)  # as it is now that no one else writes
         store.clean()
@@ -149,7 +152,7 @@ def run(
         passes = ([embedding(card)] if card else []) + ([describing()] if options.describe else [])
         ledger = Ledger(store, card, passes, opened.extra_schema)
         ledger.forget_scan()
-        report = EmbedReport()
+        report = EmbedReport(warnings=opened.warnings)
         go_through(
             opened,
             ledger,

@@ -239,6 +239,7 @@ class _Work:
                 "groups": len(self._groups),
                 "tracks_in_groups": len(np.unique(self._groups.members.indices)),
                 "unknown_rows": self._groups.unknown,
+                "idle_rows": self._groups.idle,
                 "known_of": blocks,
                 "config": asdict(self._config),
             },
@@ -276,6 +277,7 @@ def _groups(
         csr_matrix(vstack([g.members for g in found])),
         csr_matrix(vstack([g.interactions for g in found])),
         sum(g.unknown for g in found),
+        sum(g.idle for g in found),
     )
 
 

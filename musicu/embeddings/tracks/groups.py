@@ -27,12 +27,14 @@ class Groups:
     members: csr [groups, tracks], weight > 0; each group has at least two tracks.
     interactions: csr [listeners or playlists or tracks, tracks], what collaborative vectors are
     fitted to; None where groups come from metadata alone.
-    unknown: rows of the table whose track the catalog does not have.
+    unknown: rows of the table whose track the catalog does not have. idle: rows that tell nothing:
+    a track paired with itself, a second time in a playlist, or in no playlist.
     """
 
     members: csr_matrix
     interactions: csr_matrix | None
     unknown: int = 0
+    idle: int = 0
 
     def __len__(self) -> int:
         return int(self.members.shape[0])
@@ -41,7 +43,7 @@ class Groups:
         """The groups without some tracks; bool [tracks] says which."""
         keep = (~tracks).astype(np.float32)
         interactions = None if self.interactions is None else _scaled(self.interactions, keep)
-        return Groups(_of_two(_scaled(self.members, keep)), interactions, self.unknown)
+        return Groups(_of_two(_scaled(self.members, keep)), interactions, self.unknown, self.idle)
 
 
 def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> Groups:
@@ -60,7 +62,8 @@ def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> Groups:
     graph = _matrix(
         np.append(a_, b_), np.append(b_, a_), np.tile(weights, 2), len(track_ids), len(track_ids)
     )
-    return _checked(Groups(members, graph, int(np.sum((a < 0) | (b < 0)))), "pairs")
+    unknown = int(np.sum((a < 0) | (b < 0)))
+    return _checked(Groups(members, graph, unknown, int(np.sum(~apart))), "pairs")
 
 
 def from_listens(
@@ -93,13 +96,18 @@ def from_listens(
 def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> Groups:
     """A group for each playlist; columns playlist_id and track_id."""
     _require(playlists, ("playlist_id", "track_id"), "playlists")
-    lists, tracks = _codes(playlists["playlist_id"]), _rows(playlists["track_id"], track_ids)
+    lists, tracks = (
+        _codes(_named(playlists["playlist_id"])),
+        _rows(playlists["track_id"], track_ids),
+    )
     known = (lists >= 0) & (tracks >= 0)
     ones = np.ones(int(known.sum()), np.float32)
     count = int(lists.max(initial=-1)) + 1
     members = _matrix(lists[known], tracks[known], ones, count, len(track_ids))
     members.data[:] = 1
-    return _checked(Groups(_of_two(members), members, int(np.sum(tracks < 0))), "playlists")
+    unknown = int(np.sum(tracks < 0))
+    idle = playlists.num_rows - unknown - members.nnz
+    return _checked(Groups(_of_two(members), members, unknown, idle), "playlists")
 
 
 def from_metadata(tracks: pa.Table) -> Groups:
@@ -150,6 +158,12 @@ def _rows(column: pa.ChunkedArray, track_ids: pa.Array) -> Ints:
     return found.astype(np.int64)
 
 
+def _named(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids as text, null where there is none."""
+    ids = pc.cast(column, pa.string())
+    return pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
+
+
 def _codes(column: pa.ChunkedArray) -> Ints:
     """A number for each distinct value, by first sight; -1 for null."""
     encoded = pc.dictionary_encode(column).combine_chunks()
@@ -160,7 +174,13 @@ def _codes(column: pa.ChunkedArray) -> Ints:
 def _weights(table: pa.Table, what: str) -> NDArray[np.float32]:
     if "weight" not in table.column_names:
         return np.ones(table.num_rows, np.float32)
-    weights = pc.fill_null(pc.cast(table["weight"], pa.float32()), 1).to_numpy()
+    try:
+        weights = pc.cast(table["weight"], pa.float32()).to_numpy()
+    except pa.ArrowException as error:
+        reason = str(error).partition(" as a scalar")[0]
+        raise QueryError(
+            f"the weights of the {what} cannot be read: {reason}; give numbers"
+        ) from error
     bad = np.flatnonzero(~np.isfinite(weights))
     if len(bad):
         raise QueryError(

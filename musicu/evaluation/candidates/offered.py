@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,6 +33,16 @@ def offered(name: str, lists: pa.Table) -> Model:
     if bad := lists.num_rows - (pc.sum(finite).as_py() or 0):
         raise QueryError(f"{bad:,} candidates of {name} have a score that is not a finite number")
     return lambda training: _Lists(name, lists, training)
+
+
+def told_of(name: str, lists: pa.Table, track_ids: pa.ChunkedArray) -> Iterator[str]:
+    """A sentence for each thing in a table that `offered` takes that counts for nothing."""
+    known = pc.is_in(lists["track_id"].cast(pa.string()), value_set=track_ids.combine_chunks())
+    if unknown := lists.num_rows - (pc.sum(known).as_py() or 0):
+        yield f"{unknown:,} candidates of {name} are of tracks that are not in the catalog"
+    distinct = lists.group_by(["user_id", "track_id"]).aggregate([]).num_rows
+    if repeated := lists.num_rows - distinct:
+        yield f"{repeated:,} candidates of {name} repeat a track: its highest score counts"
 
 
 class _Lists:

@@ -24,7 +24,7 @@ from musicu.evaluation.candidates.nearest import (
     number_vectors,
     tag_vectors,
 )
-from musicu.evaluation.candidates.offered import offered
+from musicu.evaluation.candidates.offered import offered, told_of
 from musicu.evaluation.candidates.splits import Split
 from musicu.evaluation.candidates.training import Model, Training
 from musicu.evaluation.labels import Labels
@@ -88,11 +88,13 @@ def evaluate_candidates(
         name: _stored(content_of(catalog.vectors(name), ids)) for name in names
     }
     found |= {name: offered(name, table) for name, table in (lists or {}).items()}
+    notes = [said for name, table in (lists or {}).items() for said in told_of(name, table, ids)]
     if encoder:
         found[ENCODER] = track_encoder(catalog)
     learned = [name for name in catalog.models() if (catalog.path / "models" / name).is_dir()]
     basis = content or next((n for n in catalog.models() if n not in learned), None)
-    values, notes = None, [f"{n} {_LEARNED}" for n in names if n in learned]
+    values = None
+    notes += [f"{n} {_LEARNED}" for n in names if n in learned]
     if {"content-knn", "artist+content"} & set(against):
         if basis in (None, TAGS, NUMBERS):
             basis, values = _told(tracks, basis)
