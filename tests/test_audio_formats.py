@@ -128,6 +128,26 @@ def test_what_is_no_number_becomes_silence_and_nothing_else_changes(tmp_path):
     np.testing.assert_allclose(audio.samples, expected, atol=1e-7)
 
 
+def test_what_is_no_sample_becomes_silence(tmp_path):
+    samples = signal(1.0)
+    samples[1000, 0], samples[2000] = 1e37, -1e12
+    audio = read_audio(write(tmp_path / "x.wav", samples, "WAV", "FLOAT"), RATE)
+    expected = np.where(np.abs(samples) > 2, 0.0, samples).mean(axis=1)
+    np.testing.assert_allclose(audio.samples, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("windows", [None, WINDOWS])
+def test_integers_written_as_floats_are_brought_to_full_scale(tmp_path, windows):
+    samples = signal()
+    short = read_audio(write(tmp_path / "s.wav", samples * 2.0**15, "WAV", "FLOAT"), RATE, windows)
+    full = read_audio(write(tmp_path / "f.wav", samples, "WAV", "FLOAT"), RATE, windows)
+    long = read_audio(write(tmp_path / "l.wav", samples * 2.0**31, "WAV", "FLOAT"), RATE, windows)
+    assert np.array_equal(short.samples, full.samples * np.float32(2.0**15))
+    assert 0.5 < np.abs(long.samples).max() <= 1.0
+    ratio = np.abs(long.samples).max() / np.abs(full.samples).max()
+    assert np.array_equal(long.samples, full.samples * np.float32(ratio))
+
+
 def test_content_decides_and_not_the_name(tmp_path):
     path = write(tmp_path / "x.mp3", signal(1.0), "FLAC", "PCM_16")
     assert read_audio(path, RATE).duration_seconds == 1.0

@@ -63,6 +63,11 @@ def test_any_sound_has_a_finite_unit_vector(model, sound):
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
 
 
+def test_no_vector_that_is_not_finite_leaves_a_model(model):
+    with pytest.raises(ModelError, match="no finite vector"), np.errstate(all="ignore"):
+        model.embed(Audio.of(SOUNDS["noise"] * np.float32(1e12), RATE))
+
+
 def test_batch_equals_single_bit_for_bit(model):
     audios = [Audio.of(samples, RATE) for samples in SOUNDS.values()]
     singles = np.stack([model.embed(audio) for audio in reversed(audios)])[::-1]

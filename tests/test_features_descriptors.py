@@ -82,6 +82,7 @@ STRANGE = {
     "one channel silent": np.stack([noise(3.0), 0 * noise(3.0)], axis=1),
     "very soft": noise(3.0) * 1e-7,
     "very loud": noise(3.0) * 1e4,
+    "integers of 32 bits": noise(3.0) * 2.0**31,
     "not numbers": np.where(np.arange(3 * RATE) % 1000, noise(3.0), np.nan),
     "six channels": np.stack([noise(3.0, seed) for seed in range(6)], axis=1),
 }

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
+from musicu.audio.samples import Samples, in_range, mono
 from musicu.audio.sndfile_source import BLOCK
 from musicu.audio.source import Source
 from musicu.errors import AudioError
@@ -26,17 +26,17 @@ _QUALITY = "HQ"
 _MARGIN = 256  # samples of the lower rate around a window, longer than half the filter
 _SLACK_SECONDS = 0.1  # headers and timestamps may be off by this without anything missing
 
-Samples = NDArray[np.float32]
-
 
 def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = None) -> Audio:
     """Mono samples of a recording, float32 [n] at `sample_rate` Hz: all, or windows of it.
 
-    Channels are averaged; level, clipping and offset stay as they are. NaN and infinities in
-    float files become 0. Windows lie as `place_windows` says and are decoded by seeking: they
-    hold what a full read holds there, up to what a lossy decoder's warming up leaves, and the
-    same file gives the same samples always. Where a read meets damage or a missing end, the
-    recording is what can be decoded from its beginning, and `complete` is False.
+    Channels are averaged; level, clipping and offset stay as they are. In float files NaN,
+    infinities and values beyond 2^31 become 0, and a recording beyond 2^16, where full scale is
+    1, is brought down to full scale by a power of two. Windows lie as `place_windows` says and are
+    decoded by seeking: they hold what a full read holds there, up to what a lossy decoder's
+    warming up leaves, and the same file gives the same samples always. Where a read meets damage
+    or a missing end, the recording is what can be decoded from its beginning, and `complete` is
+    False.
 
     Raises AudioError where the path is no readable file, the file holds no sound, or less than
     `MIN_SECONDS` of it can be had; MissingExtraError where the format needs PyAV.
@@ -54,8 +54,8 @@ def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = Non
 def stream_blocks(path: str | Path, sample_rate: int) -> Iterator[Samples]:
     """Mono samples of a whole recording in blocks float32 [n], in constant memory.
 
-    Laid end to end they are `read_audio(path, sample_rate).samples`. Raises as `read_audio`,
-    but for a recording that is too short.
+    Laid end to end they are `read_audio(path, sample_rate).samples`, at the level of the
+    file. Raises as `read_audio`, but for a recording that is too short.
     """
     with open_source(path) as source:
         yield from _blocks(source, sample_rate)
@@ -85,7 +85,9 @@ def read_stretches(path: str | Path, sample_rate: int, seconds: float) -> Iterat
 
 def _stretch_at(start: int, samples: Samples, sample_rate: int, complete: bool) -> Audio:
     begin, count = start / sample_rate, len(samples)
-    return Audio(samples, sample_rate, (0, count), (begin,), count / sample_rate, complete)
+    return Audio(
+        in_range(samples), sample_rate, (0, count), (begin,), count / sample_rate, complete
+    )
 
 
 def _spans(
@@ -104,7 +106,7 @@ def _read_whole(source: Source, sample_rate: int) -> Audio:
     seconds = len(samples) / sample_rate
     _check_length(seconds)
     complete = not source.cut and not _is_short(source, seconds)
-    return Audio(samples, sample_rate, (0, len(samples)), (0.0,), seconds, complete)
+    return Audio(in_range(samples), sample_rate, (0, len(samples)), (0.0,), seconds, complete)
 
 
 def _read_by_seeking(source: Source, sample_rate: int, spans: list[Span]) -> Audio | None:
@@ -143,7 +145,8 @@ def _joined(
 ) -> Audio:
     edges = (0, *np.cumsum([len(part) for part in parts]).tolist())
     starts = tuple(span.start / sample_rate for span in spans)
-    return Audio(np.concatenate(parts), sample_rate, edges, starts, seconds, complete)
+    samples = in_range(np.concatenate(parts))
+    return Audio(samples, sample_rate, edges, starts, seconds, complete)
 
 
 def _check_length(seconds: float) -> None:
@@ -182,15 +185,16 @@ def _stretch(source: Source, sample_rate: int, span: Span) -> Samples:
     frames = source.read(last - first)
     if len(frames) < last - first:
         return np.empty(0, dtype=np.float32)
-    samples = _resampled(_mono(frames), source.sample_rate, sample_rate)
+    samples = _resampled(mono(frames), source.sample_rate, sample_rate)
     begin = span.start - steps * samples_step
     return samples[begin : begin + span.stop - span.start]
 
 
-def _resampled(mono: Samples, source_rate: int, sample_rate: int) -> Samples:
+def _resampled(samples: Samples, source_rate: int, sample_rate: int) -> Samples:
     if source_rate == sample_rate:
-        return mono
-    return _finite(soxr.resample(mono, source_rate, sample_rate, quality=_QUALITY))
+        return samples
+    resampled: Samples = soxr.resample(samples, source_rate, sample_rate, quality=_QUALITY)
+    return resampled
 
 
 def _native_blocks(source: Source) -> Iterator[Samples]:
@@ -202,14 +206,14 @@ def _native_blocks(source: Source) -> Iterator[Samples]:
 def _blocks(source: Source, sample_rate: int) -> Iterator[Samples]:
     """The whole source from here on, mono and resampled."""
     if source.sample_rate == sample_rate:
-        yield from map(_mono, _native_blocks(source))
+        yield from map(mono, _native_blocks(source))
         return
     resampler = soxr.ResampleStream(
         source.sample_rate, sample_rate, 1, dtype="float32", quality=_QUALITY
     )
     for block in _native_blocks(source):
-        yield _finite(resampler.resample_chunk(_mono(block)))
-    yield _finite(resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True))
+        yield resampler.resample_chunk(mono(block))
+    yield resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
 
 
 def _cut_out(blocks: Iterator[Samples], spans: list[Span]) -> list[Samples]:
@@ -225,35 +229,3 @@ def _cut_out(blocks: Iterator[Samples], spans: list[Span]) -> list[Samples]:
                 ]
         position += len(block)
     return parts
-
-
-def _mono(frames: Samples) -> Samples:
-    """The mean of the channels, float32 [n], with 0 for what is not a number."""
-    with np.errstate(over="ignore", invalid="ignore"):  # infinities of both signs
-        mono = _mean_of_channels(frames)
-    if not _all_finite(mono):
-        return _finite(_mean_of_channels(_finite(frames)))
-    return mono
-
-
-def _mean_of_channels(frames: Samples) -> Samples:
-    """Channel by channel, over their number: NumPy means over short rows take ten times as long."""
-    if frames.shape[1] == 1:
-        return frames[:, 0]
-    mono = frames[:, 0] + frames[:, 1]
-    for channel in range(2, frames.shape[1]):
-        mono += frames[:, channel]
-    mono /= np.float32(frames.shape[1])
-    return mono
-
-
-def _finite(values: Samples) -> Samples:
-    """The same values with 0 for NaN and infinities."""
-    if values.ndim == 1 and _all_finite(values):
-        return values
-    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _all_finite(mono: Samples) -> bool:
-    """Whether all are numbers; no sum of squares is finite where one is not."""
-    return bool(np.isfinite(np.dot(mono, mono)) or np.isfinite(mono).all())

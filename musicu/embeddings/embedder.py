@@ -55,9 +55,15 @@ class Embedder(ABC):
     def embed(self, audio: Audio) -> NDArray[np.float32]:
         """The vector of one recording, float32 [dim], of unit length.
 
-        Raises ModelError where the audio's sample rate is not the model's.
+        Raises ModelError where the audio's sample rate is not the model's, or no finite vector
+        comes of it.
         """
         vector: NDArray[np.float32] = self.embed_batch([audio])[0]
+        if not np.isfinite(vector).all():
+            raise ModelError(
+                f"{self.name} gives no finite vector: the model is damaged, or the audio holds "
+                "values that are no samples"
+            )
         return vector
 
     def check(self, audios: Sequence[Audio]) -> None:

@@ -71,8 +71,6 @@ class AudioEmbedder(Embedder):
         """The network's vector, float32 [numbers], of all that it is to `hear` of a recording."""
         with _plain_errors(self.card):
             vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": chunks})[0]
-        if not np.isfinite(vector).all():
-            raise ModelError(f"{self.card.folder / MODEL} is damaged: it gives no finite vector")
         return vector
 
     def hear(self, power: NDArray[np.float32]) -> NDArray[np.float32]:

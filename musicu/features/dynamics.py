@@ -17,6 +17,7 @@ from musicu.features.timbre import Statistics, quantiles
 
 _SECOND = round(FRAME_RATE)
 _GROUPS = 6
+_SQUARABLE = 1e18  # the square of more does not fit float32
 _Table = NDArray[np.float32]
 
 
@@ -50,6 +51,8 @@ def percussion(frames: Frames) -> Statistics:
 
 def percussive_share(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """A soft mask in [0, 1], float32 like `power` [bands, frames]."""
+    if power.max(initial=0.0) > _SQUARABLE:
+        power = power / power.max()
     struck: _Table = np.square(running_median(power, 9, axis=0))
     held: _Table = np.square(running_median(power, 17, axis=1))
     held += struck + np.float32(1e-18)

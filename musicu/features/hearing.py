@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.audio import Source, open_source
+from musicu.audio.samples import finite
 from musicu.errors import AudioError
 from musicu.features.loudness import MIN_SAMPLE_RATE
 from musicu.features.mono import MonoMixer
@@ -37,12 +38,9 @@ class Hearing:
     complete: bool = True
 
     def planes(self) -> Iterator[NDArray[np.float32]]:
-        """The samples, float32 [channels, n] at a time; what is not finite becomes 0."""
+        """The samples, float32 [channels, n] at a time; what is no number becomes 0."""
         for block in self.blocks:
-            planes = np.ascontiguousarray(block.T)
-            if not np.isfinite(planes).all():
-                planes = np.nan_to_num(planes, nan=0.0, posinf=0.0, neginf=0.0)
-            yield planes
+            yield finite(np.ascontiguousarray(block.T))
 
     def mono(self) -> Iterator[NDArray[np.float32]]:
         """The mono mix at 22,050 Hz, float32 [n] at a time."""
@@ -61,9 +59,8 @@ def hearing(recording: Recording, sample_rate: int | None = None) -> Iterator[He
     ValueError for an `Audio` of several windows or samples without a rate.
     """
     if isinstance(recording, str | Path):
-        with open_source(recording) as source:
-            opened = Hearing(_checked(source.sample_rate), source.channels, iter(()))
-            opened.blocks = _read(source, opened)
+        with hearing_file(recording) as opened:
+            _checked(opened.sample_rate)
             yield opened
         return
     if isinstance(recording, Audio):
@@ -77,6 +74,15 @@ def hearing(recording: Recording, sample_rate: int | None = None) -> Iterator[He
     samples = np.asarray(recording, np.float32)
     samples = samples[:, None] if samples.ndim == 1 else samples
     yield Hearing(_checked(sample_rate), samples.shape[1], _cut(samples))
+
+
+@contextmanager
+def hearing_file(path: str | Path) -> Iterator[Hearing]:
+    """Open a file to be heard, whatever its rate. Raises AudioError where it cannot be read."""
+    with open_source(path) as source:
+        opened = Hearing(source.sample_rate, source.channels, iter(()))
+        opened.blocks = _read(source, opened)
+        yield opened
 
 
 def _checked(sample_rate: int) -> int:
