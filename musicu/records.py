@@ -24,7 +24,7 @@ class Windows:
 class Audio:
     """Mono sound, whole or as windows laid end to end.
 
-    samples: float32 [n], nominally in [-1, 1] (float files may exceed it, up to 2^16), always finite.
+    samples: float32 [n], nominally in [-1, 1] (of float files up to 2^16), always finite.
     sample_rate: Hz.
     edges: sample positions where the windows begin, and the end; (0, n) for one window.
     starts: where each window begins in the recording, in seconds.

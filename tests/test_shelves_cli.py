@@ -80,6 +80,29 @@ def test_page_of_shelves_for_a_listener(  # type: ignore[no-untyped-def]
     assert (tmp_path / "page" / "index.html").is_file()
 
 
+def test_a_listener_is_found_by_name_behind_the_pseudonym(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, ids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSICU_LISTENER_KEY", "ab" * 16)
+    log, listens = tmp_path / "log.csv", tmp_path / "listens.parquet"
+    log.write_text(f"user,track_id\nann b,{ids[0]}\nann b,{ids[1]}\nbo,{ids[2]}\n")
+    code, _, err = musicu("listens", log, "--catalog", demo_catalog, "-o", listens)
+    assert code == 0, err
+    assert "ann b" not in pq.read_table(listens)["user_id"].to_pylist()
+    code, out, err = musicu("taste", demo_catalog, "--listens", listens, "--user", "ann b")
+    assert (code, out.splitlines()[0], out.count("Heard")) == (0, "ann b", 1), err
+    recipe = ["shelf", demo_catalog, "--recipe", "because-you-listened", "--listens", listens]
+    code, _, err = musicu(*recipe, "--user", "ann b", "-n", 3)
+    assert code == 0, err
+    code, _, err = musicu(*recipe, "--user", "cy")
+    assert (code, "by 'cy'" in err) == (1, True), err
+    (tmp_path / "users.txt").write_text("ann b\n\n")
+    given = ["candidates", demo_catalog, "--listens", listens, "--users", tmp_path / "users.txt"]
+    code, out, err = musicu(*given, "--source", "random", "--json")
+    assert code == 0, err
+    assert len({json.loads(line)["user_id"] for line in out.splitlines()}) == 1
+
+
 def test_page_of_shelves_for_anybody_from_a_file(  # type: ignore[no-untyped-def]
     musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ from musicu.cli.listeners import (
     NOW,
     PATH,
     days,
+    known_as,
     one_of,
     seeded,
 )
@@ -98,7 +99,12 @@ def _shares(
     show_default=True,
     help="How many a listener gets.",
 )
-@click.option("--users", type=PATH, metavar="FILE", help="Only these listeners, an id a line.")
+@click.option(
+    "--users",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Only these listeners, a name or id a line.",
+)
 @NOW
 @click.option("--clean", is_flag=True, help="Leave out what is marked explicit.")
 @click.option("--block-artist", multiple=True, help="Never this artist.")
@@ -203,11 +209,17 @@ def _settings(
         limits=limits,
         now=now,
         seed=seed,
-        users=None if users is None else users.read_text("utf-8").split(),
+        users=None if users is None else _listed(users, catalog),
         model=model,
         half_life_days=half_life,
         taste=TasteOptions(max_interests),
     )
+
+
+def _listed(users: Path, catalog: Catalog) -> list[str]:
+    """The ids under which the listeners of a file, one a line, may stand in a table."""
+    names = users.read_text("utf-8", "replace").splitlines()
+    return list(known_as((name.strip() for name in names if name.strip()), catalog))
 
 
 def _sources(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,14 @@ INTERESTS = click.option(
     show_default=True,
     help="Interests a listener has at most.",
 )
+
+
+def known_as(names: Iterable[str], catalog: Catalog) -> dict[str, str]:
+    """The ids under which listeners may stand in a table, each with the name that was given."""
+    from musicu.datasets.listening import listener_ids
+    from musicu.datasets.listening.pseudonyms import KEY_FILE
+
+    return listener_ids(names, catalog.path / KEY_FILE)
 
 
 def one_of(listens: Path | None, like: tuple[str, ...]) -> None:

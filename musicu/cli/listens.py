@@ -45,7 +45,7 @@ def listens(
 
     FILE: CSV, TSV or Parquet; the export of ListenBrainz, Spotify or a Last.fm tool, as JSON, ZIP
     or folder; a playlist as M3U, XSPF or JSPF. Listeners get pseudonyms: their names are not
-    stored.
+    stored, and `--user NAME` of other commands finds them as long as the key is there.
     """
     from musicu.datasets.listening import import_listens, listener_key
     from musicu.datasets.listening.importing import write_unmatched

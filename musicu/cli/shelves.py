@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.cli.listeners import known_as
 from musicu.cli.output import note, print_table
 from musicu.cli.playlist import gather
 from musicu.cli.search import MODEL, filters
@@ -25,7 +26,9 @@ _LISTENS = click.option(
     type=click.Path(path_type=Path),
     help="What was listened to: CSV or Parquet with user_id, track_id and, if known, timestamp.",
 )
-_USER = click.option("--user", help="Whose listens, where they are several listeners'.")
+_USER = click.option(
+    "--user", help="Whose listens, by name or id, where they are several listeners'."
+)
 _TODAY = click.option(
     "--today", metavar="DATE", help="The day that decides what is new; the present one otherwise."
 )
@@ -211,22 +214,30 @@ def _world(
     if listens is not None:
         checked = check_listens(read_table(listens), opened.tracks()["track_id"], now=now)
         for warning in checked.warnings():
-            note(warning)
-        own = _of_user(checked.listens, user)
+            note(f"warning: {warning}")
+        own = _of_user(checked.listens, user, opened)
         listener = TasteProfile.from_listens(own, opened.vectors(model), now=now)
     return World(opened, model=model, listener=listener, today=day.first_day if day else None)
 
 
-def _of_user(listens: Any, user: str | None) -> Any:
+def _of_user(listens: Any, user: str | None, catalog: Catalog) -> Any:
     """One listener's listens."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    users = sorted(pc.unique(listens["user_id"]).to_pylist())
-    if user is None and len(users) > 1:
-        raise QueryError(f"the listens are of {len(users)} listeners: name one with --user")
-    if user is not None and user not in users:
-        raise QueryError(f"no listens of tracks in the catalog are by {user!r}")
-    return listens.filter(pc.equal(listens["user_id"], user)) if user is not None else listens
+    users = pc.unique(listens["user_id"])
+    if user is None:
+        if len(users) > 1:
+            raise QueryError(f"the listens are of {len(users)} listeners: name one with --user")
+        return listens
+    ids = pa.array(list(known_as([user], catalog)), pa.string())
+    own = listens.filter(pc.is_in(listens["user_id"], value_set=ids))
+    if not own.num_rows:
+        raise QueryError(
+            f"no listens of tracks in the catalog are by {user!r}: `musicu taste` with the same "
+            f"--listens says whose are ({len(users):,} listeners)"
+        )
+    return own
 
 
 def _recipes(

@@ -18,6 +18,7 @@ from musicu.cli.listeners import (
     LISTENS,
     NEWCOMER,
     NOW,
+    known_as,
     one_of,
     seeded,
 )
@@ -33,7 +34,10 @@ _FIRST = 10  # listeners shown where none is named
 @LISTENS
 @LIKE
 @click.option(
-    "--user", "users", multiple=True, help="Whose; repeat. The first ten unless told otherwise."
+    "--user",
+    "users",
+    multiple=True,
+    help="Whose, by name or id; repeat. The first ten unless told otherwise.",
 )
 @NOW
 @HALF_LIFE
@@ -75,7 +79,8 @@ def _tastes(
         yield NEWCOMER, seeded(catalog, like, model, **settings)
         return
     opened = open_listens(listens)
-    chosen = users or count(opened).users[: _FIRST + 1]
+    names = known_as(users, catalog)
+    chosen = names or count(opened).users[: _FIRST + 1]
     table = pa.concat_tables([LISTENS_SCHEMA.empty_table(), *batches(opened, chosen)])
     checked = check_listens(table, catalog.tracks()["track_id"].combine_chunks(), now=now)
     for warning in checked.warnings():
@@ -85,13 +90,14 @@ def _tastes(
             f"{listens} holds no listen of {_whom(users)} that can be used: compare its user_id "
             f"with --user, and its track_id with that of {catalog.path}"
         )
-    yield from tastes(
+    for user_id, found in tastes(
         checked.listens,
         catalog.vectors(model),
         now=now,
         half_life_days=half_life,
         options=TasteOptions(most),
-    )
+    ):
+        yield names.get(user_id, user_id), found
 
 
 def _whom(users: tuple[str, ...]) -> str:

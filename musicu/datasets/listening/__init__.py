@@ -2,7 +2,7 @@
 
 from musicu.datasets.listening.importing import Imported, import_listens
 from musicu.datasets.listening.matching import Matcher
-from musicu.datasets.listening.pseudonyms import listener_key, pseudonyms
+from musicu.datasets.listening.pseudonyms import listener_ids, listener_key, pseudonyms
 from musicu.datasets.listening.public import (
     PublicSet,
     fma_subset,
@@ -24,6 +24,7 @@ __all__ = [
     "hetrec_lastfm",
     "import_listens",
     "jamendo",
+    "listener_ids",
     "listener_key",
     "nowplaying_sessions",
     "pseudonyms",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,11 +31,9 @@ def listener_key(file: Path) -> bytes:
     The environment's MUSICU_LISTENER_KEY and the file hold it as hex, 16 to 64 bytes. The file is
     readable by its owner alone. Raises SourceError where a key is too short or not hex.
     """
-    given = os.environ.get(VARIABLE)
-    if given is not None:
-        return _read(given, f"the environment's {VARIABLE}")
-    if file.exists():
-        return _read(file.read_text("ascii", "replace"), str(file))
+    known = _known_key(file)
+    if known is not None:
+        return known
     key = secrets.token_bytes(32)
     with plain_errors(file):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -51,6 +50,33 @@ def pseudonyms(users: pa.Array, key: bytes) -> pa.Array:
         for name in encoded.dictionary.to_pylist()
     ]
     return pa.array(names, pa.string()).take(encoded.indices)
+
+
+def listener_ids(names: Iterable[str], file: Path) -> dict[str, str]:
+    """The ids under which listeners may stand in a table, each with the listener's name.
+
+    They are the names as given and, where the key is known (as `listener_key` has it, but none is
+    made), their pseudonyms. Raises SourceError where a key is too short or not hex.
+    """
+    ids = {name: name for name in names}
+    key = _known_key(file)
+    if key is None:
+        return ids
+    digests = pseudonyms(pa.array(list(ids), pa.string()), key).to_pylist()
+    return dict(zip(digests, ids, strict=True)) | ids
+
+
+def _known_key(file: Path) -> bytes | None:
+    """The key, where there is one."""
+    given = os.environ.get(VARIABLE)
+    if given is not None:
+        return _read(given, f"the environment's {VARIABLE}")
+    try:
+        return _read(file.read_text("ascii", "replace"), str(file))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SourceError(f"the key {file} cannot be read: {error.strerror}") from error
 
 
 def _read(text: str, where: str) -> bytes:
