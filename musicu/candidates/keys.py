@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 #: Times a listener's number, plus a row's or an artist's; there are never as many of those.
 MANY = 1 << 32
 
-_BITS = 22
+_FEWEST_BITS, _MOST_BITS = 12, 22
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 over the golden ratio (Knuth, TAOCP 3, 6.4)
 
 
@@ -37,14 +37,28 @@ def places_of(asked: Ints, known: Ints) -> Ints:
     return found
 
 
+def crowds(keys: Ints, most: int) -> Ints:
+    """Of keys that stand there more than `most` times the number, from 1: int64, of their shape.
+
+    0 for the others, and for keys below 0, which are none.
+    """
+    rising = np.sort(keys, axis=None)
+    repeated = rising[most:][rising[most:] == rising[:-most]]
+    crowded = np.unique(repeated[repeated >= 0])
+    return places_of(keys, crowded) + 1
+
+
 def maybe_among(keys: Ints, others: Ints) -> Mask:
     """Which keys may be among the others: all that are, and a few more. bool [keys]."""
-    table = np.zeros(1 << _BITS, bool)
-    table[_cells(others)] = True
-    chance: Mask = table[_cells(keys)]
+    # Ten cells for each of the others, as long as the table stays in a cache.
+    bits = min(max((10 * others.size).bit_length(), _FEWEST_BITS), _MOST_BITS)
+    table = np.zeros(1 << bits, bool)
+    table[_cells(others, bits)] = True
+    chance: Mask = table[_cells(keys, bits)]
     return chance
 
 
-def _cells(keys: Ints) -> NDArray[np.uint64]:
-    cells: NDArray[np.uint64] = (keys.astype(np.uint64) * _GOLDEN) >> np.uint64(64 - _BITS)
-    return cells
+def _cells(keys: Ints, bits: int) -> Ints:
+    cells = np.ascontiguousarray(keys).view(np.uint64) * _GOLDEN
+    cells >>= np.uint64(64 - bits)
+    return cells.view(np.int64)
