@@ -32,13 +32,14 @@ def rng() -> np.random.Generator:
 # Factorisation.
 
 
-def test_a_row_is_solved_as_the_paper_says() -> None:
+@pytest.mark.parametrize("factors", [3, 8])  # rows of many entries, and of few
+def test_a_row_is_solved_as_the_paper_says(factors: int) -> None:
     weights = csr_matrix(np.array([[2.0, 0, 1, 0, 5], [0, 0, 0, 0, 0], [1, 1, 0, 0, 0]], "f4"))
-    items = rng().normal(size=(5, 3)).astype(np.float32)
+    items = rng().normal(size=(5, factors)).astype(np.float32)
     found = solve_rows(weights, items, 0.5)
     for row, dense in enumerate(weights.toarray()):
         confidence = np.diag(dense)  # C - I
-        system = items.T @ items + items.T @ confidence @ items + 0.5 * np.eye(3)
+        system = items.T @ items + items.T @ confidence @ items + 0.5 * np.eye(factors)
         wanted = np.linalg.solve(system, items.T @ ((1 + dense) * (dense > 0)))
         assert found[row] == pytest.approx(wanted, abs=1e-5)
 

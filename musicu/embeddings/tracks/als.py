@@ -5,7 +5,8 @@ preference p = 1 where there was feedback and confidence c = 1 + weight,
 
     x_u = (YᵀY + Yᵀ(C_u − I)Y + λI)⁻¹ Yᵀ C_u p_u   (eq. 4)
 
-and the same for the items in turn. Rows of like length are solved together in one batch.
+and the same for the items in turn. Rows of like length are solved together in one batch, and those
+of few entries by a system of their own length in the place of one of all factors.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from scipy.sparse import csr_matrix
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-_BATCH_VALUES = 1 << 22  # gathered values held at once: 16 MB
+_BATCH_VALUES = 1 << 20  # gathered values held at once: 4 MB
+_SHORT = 0.5  # of the factors: up to so many entries a row counts as short
 _LONGEST = 4096  # entries of a row that are used, the strongest; more change next to nothing
 
 
@@ -57,6 +59,7 @@ def solve_rows(weights: csr_matrix, others: Floats, regularisation: float) -> Fl
     """The best vectors of the rows for given vectors of the columns: float32 [rows, factors]."""
     factors = others.shape[1]
     gram = others.T @ others + regularisation * np.eye(factors, dtype=np.float32)
+    turned = others @ np.linalg.inv(gram.astype(np.float64)).astype(np.float32)
     found = np.zeros((weights.shape[0], factors), np.float32)
     for rows, width in _batches(np.diff(weights.indptr), factors):
         at = weights.indptr[rows, None] + np.arange(width)
@@ -64,9 +67,33 @@ def solve_rows(weights: csr_matrix, others: Floats, regularisation: float) -> Fl
         at = np.where(inside, at, 0)
         gathered = others[weights.indices[at]]
         extra = np.where(inside, weights.data[at], 0).astype(np.float32)
-        systems = gram + np.swapaxes(gathered * extra[..., None], 1, 2) @ gathered
-        wanted = np.einsum("rwf,rw->rf", gathered, np.where(inside, 1 + extra, 0))
-        found[rows] = np.linalg.solve(systems, wanted[..., None])[..., 0]
+        wanted = np.where(inside, 1 + extra, 0)
+        if width <= _SHORT * factors:
+            found[rows] = _few(gathered, turned[weights.indices[at]], extra, wanted)
+        else:
+            found[rows] = _many(gathered, gram, extra, wanted)
+    return found
+
+
+def _many(gathered: Floats, gram: Floats, extra: Floats, wanted: Floats) -> Floats:
+    """Equation 4 as it stands: a system of [factors, factors] a row."""
+    systems = gram + np.swapaxes(gathered * extra[..., None], 1, 2) @ gathered
+    right = np.einsum("rwf,rw->rf", gathered, wanted)
+    found: Floats = np.linalg.solve(systems, right[..., None])[..., 0]
+    return found
+
+
+def _few(gathered: Floats, turned: Floats, extra: Floats, wanted: Floats) -> Floats:
+    """The same by a system of [width, width] a row, by the matrix inversion lemma (Woodbury).
+
+    With G = YᵀY + λI, D = C - I and K = V G⁻¹ Vᵀ of a row's own vectors V, the answer is
+    G⁻¹ Vᵀ (w - y), where (I + D K) y = D K w.
+    """
+    kernel = gathered @ np.swapaxes(turned, 1, 2)
+    scaled = extra[..., None] * kernel
+    right = (scaled @ wanted[..., None])[..., 0]
+    taken = np.linalg.solve(scaled + np.eye(kernel.shape[1], dtype=np.float32), right[..., None])
+    found: Floats = np.einsum("rwf,rw->rf", turned, wanted - taken[..., 0])
     return found
 
 
