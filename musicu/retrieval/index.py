@@ -122,10 +122,11 @@ class Index:
             4 * int(counts.max(initial=1)),
         )
         step = max(1, _BLOCK_SCORES // widest)
+        room = np.empty(0 if packed else min(step, len(units)) * widest, np.float32)
         parts = []
         for start in range(0, len(units), step):
             part = slice(start, start + step)
-            blocks = self._bounds(units[part], allowed, packed)
+            blocks = self._bounds(units[part], allowed, packed, room)
             error = None if packed else self._error
             found = self._best_of(blocks, units[part], counts[part], excluded[part], error)
             parts.append(Hits(found.query + start, found.row, found.score))
@@ -195,15 +196,22 @@ class Index:
         return best, floor
 
     def _bounds(
-        self, units: NDArray[np.float64], allowed: Ints | None, packed: Int8Rows | None
+        self,
+        units: NDArray[np.float64],
+        allowed: Ints | None,
+        packed: Int8Rows | None,
+        scores: Floats,
     ) -> Iterator[_Bounds]:
-        """Rows in rising order, a block at a time, with their scores, or above them."""
+        """Rows in rising order, a block at a time, with their scores, or above them.
+
+        scores: room for those of a block, which the next block overwrites: fresh memory would cost
+        a third as much as the product.
+        """
         queries = Int8Queries(units) if packed else None
         narrow = units.astype(np.float32)
         size = _WHOLE_ROWS if allowed is None else _GATHERED_ROWS
         size = packed.block_rows if packed else size
         room = np.empty((0 if allowed is None or packed else size, self.dim), np.float32)
-        scores = np.empty(0 if packed else len(narrow) * size, np.float32)
         for number, rows in _blocks(len(self), allowed, size, aligned=packed is not None):
             if packed is not None and queries is not None:
                 bounds = packed.bounds(queries, number)
@@ -215,8 +223,7 @@ class Index:
     def _products(self, queries: Floats, rows: Ints, room: Floats, scores: Floats) -> Floats:
         """Scores float32 [queries, rows] as BLAS rounds them.
 
-        room: for a copy of the rows. scores: for the answer, which the next one overwrites: fresh
-        memory would cost a third as much as the product.
+        room: for a copy of the rows. scores: for the answer.
         """
         out = scores[: len(queries) * len(rows)].reshape(len(queries), len(rows))
         first, stop = int(rows[0]), int(rows[-1]) + 1
