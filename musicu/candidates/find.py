@@ -249,10 +249,14 @@ def _never(request: Request, lists: Ranked, heard: bool) -> NDArray[np.bool_]:
     bool [entries].
     """
     recordings, known = request.stock.recordings, request.heard
-    left_out = np.flatnonzero(known.weight < 0) if heard else slice(None)
-    keys = known.listener[left_out] * MANY + recordings[known.row[left_out]]
+    listed = np.zeros(len(request.stock), bool)  # which recordings are in any list: often few
+    recording = recordings[lists.row]
+    listed[recording] = True
+    theirs = recordings[known.row]
+    barred = listed[theirs] & known.skipped if heard else listed[theirs]
+    keys = known.listener[barred] * MANY + theirs[barred]
     own = np.repeat(lists.listener, lists.lengths)
-    never: NDArray[np.bool_] = places_of(own * MANY + recordings[lists.row], keys) >= 0
+    never: NDArray[np.bool_] = places_of(own * MANY + recording, keys) >= 0
     return never
 
 

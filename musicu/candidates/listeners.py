@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.candidates.history import History, rounded
+from musicu.candidates.history import History
 from musicu.candidates.stock import Floats, Ints, Stock
 from musicu.candidates.taste import TasteProfile
 
@@ -26,36 +26,42 @@ class Heard:
     """What listeners have heard of a stock, an entry each.
 
     listener: int64, rising, its position. row: int64. plays: float64, how often; 0 for what was
-    only named. weight: float64, what is left of the listens, below 0 where skips prevail.
+    only named. skipped: bool, whether skips prevail.
     """
 
     listener: Ints
     row: Ints
     plays: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    skipped: NDArray[np.bool_]
 
     @classmethod
     def of(cls, stock: Stock, listeners: Sequence[Listener]) -> Heard:
         """What the listeners' histories hold of the stock."""
         histories = [listener.taste.history for listener in listeners]
         if not histories:
-            return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+            nothing = np.empty(0, np.int64)
+            return cls(nothing, nothing, np.empty(0), np.empty(0, bool))
         lengths = [len(history.place) for history in histories]
-        row = _rows(stock, histories, lengths)
-        known = np.flatnonzero(row >= 0)
         weight = np.concatenate([h.dated for h in histories])
         weight += np.concatenate([h.undated for h in histories])
-        return cls(
-            np.repeat(np.arange(len(histories)), lengths)[known],
-            row[known],
-            np.concatenate([h.plays for h in histories])[known],
-            rounded(weight[known]),
+        every = cls(
+            np.repeat(np.arange(len(histories)), lengths),
+            _rows(stock, histories, lengths),
+            np.concatenate([h.plays for h in histories]),
+            weight < 0,
         )
+        known = every.row >= 0
+        return every if known.all() else every._take(np.flatnonzero(known))
 
     def by(self, listeners: Ints) -> Heard:
         """What some of the listeners have heard; their positions, rising, are then from 0."""
         place, kept = _places_among(self.listener, listeners)
-        return Heard(place, self.row[kept], self.plays[kept], self.weight[kept])
+        return replace(self._take(kept), listener=place)
+
+    def _take(self, entries: Ints) -> Heard:
+        return Heard(
+            self.listener[entries], self.row[entries], self.plays[entries], self.skipped[entries]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

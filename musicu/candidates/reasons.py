@@ -59,13 +59,20 @@ def reasons(
     Near is what is likelier than 19 of 20 random pairs of tracks; what is less near only lies
     towards a track.
     """
-    lead = pa.array([_lead(source, request.stock) for source in sources], pa.string())
-    return pc.binary_join_element_wise(
-        lead.take(pa.array(found.source)),
-        _by(request.stock, request.heard, found),
-        _tails(request, sources, found, exposure_below),
-        "",
-    )
+    leads = pa.array([_lead(source, request.stock) for source in sources], pa.string())
+    tails, source, tail = _tails(request, sources, found, exposure_below)
+    lead = leads.take(pa.array(source))
+    names, by = _by(request.stock, request.heard, found)
+    told = np.flatnonzero(by >= 0)
+    some = pa.array(tail[told])
+    texts = [
+        pc.binary_join_element_wise(lead, tails, ""),  # of which most candidates have one
+        pc.binary_join_element_wise(
+            lead.take(some), names.take(pa.array(by[told])), tails.take(some), ""
+        ),
+    ]
+    tail[told] = len(tails) + np.arange(len(told))
+    return pa.concat_arrays(texts).take(pa.array(tail))
 
 
 def _lead(source: Source, stock: Stock) -> str:
@@ -76,8 +83,11 @@ def _lead(source: Source, stock: Stock) -> str:
     return f"{source.lead} {label(stock.tracks.select(_NAMES).slice(row, 1).to_pylist()[0])}"
 
 
-def _by(stock: Stock, heard: Heard, found: Found) -> pa.Array:
-    """Whom the listener plays of the artists of each candidate: the first of them, or ""."""
+def _by(stock: Stock, heard: Heard, found: Found) -> tuple[pa.Array, Ints]:
+    """Whom listeners play of the artists of candidates, the first of them, in words.
+
+    And which words are whose: int64 [candidates], -1 for none.
+    """
     artists = stock.credits.padded(found.row)
     asked = np.where(artists >= 0, found.listener[:, None] * MANY + artists, -1)
     played = _plays_by_artist(stock, heard, asked)
@@ -90,8 +100,8 @@ def _by(stock: Stock, heard: Heard, found: Found) -> pa.Array:
     keys, plays = played[0][used[:-1]], played[1][used[:-1]]
     names = stock.credits.texts.take(pa.array(keys % MANY))
     told = pc.binary_join_element_wise(", by ", names, ", whom you played ", _times(plays), "")
-    number = np.append(np.cumsum(used[:-1]) - 1, len(keys))
-    return pa.concat_arrays([told, pa.array([""])]).take(pa.array(number[chosen]))
+    number = np.append(np.cumsum(used[:-1]) - 1, -1)
+    return told, number[chosen]
 
 
 def _plays_by_artist(stock: Stock, heard: Heard, asked: Ints) -> tuple[Ints, NDArray[np.float64]]:
@@ -107,8 +117,11 @@ def _plays_by_artist(stock: Stock, heard: Heard, asked: Ints) -> tuple[Ints, NDA
 
 def _tails(
     request: Request, sources: Sequence[Source], found: Found, exposure_below: int
-) -> pa.Array:
-    """What each candidate is near to, and the full stop."""
+) -> tuple[pa.Array, Ints, Ints]:
+    """What candidates are near to, and the full stop: each text once.
+
+    With the source of each text, and which text each candidate has: int64.
+    """
     owner = request.interests.listener
     first = np.searchsorted(owner, np.arange(len(request.listeners)))
     own = np.where(found.interest >= 0, first[found.listener] + found.interest, len(owner))
@@ -124,7 +137,7 @@ def _tails(
         pa.array([".", few]).take(pa.array(keys // 2 % 2)),
         "",
     )
-    return texts.take(pa.array(np.cumsum(used)[key] - 1))
+    return texts, source, np.cumsum(used)[key] - 1
 
 
 def _toward(
@@ -133,7 +146,8 @@ def _toward(
     """Where the medoids of some interests lie, seen from a source; "" for what has no interest."""
     told = np.flatnonzero(own < len(request.interests.share))
     by_artist = np.array([s.toward == "artist" for s in sources])[source[told]]
-    medoids = _Medoids.of(request, own[told])
+    each, which = np.unique(own[told], return_inverse=True)
+    medoids = _Medoids.of(request, each).take(which)
     how = pc.if_else(
         pa.array(medoids.plays > 0),
         pc.binary_join_element_wise("which you played ", _times(medoids.plays), ""),
@@ -179,6 +193,16 @@ class _Medoids:
         first[known] = stock.credits.padded(rows[known])[:, 0]
         artist = stock.credits.texts.take(pa.array(first, mask=first < 0))
         return cls(plays, named, pc.fill_null(artist, ""), first >= 0)
+
+    def take(self, places: Ints) -> _Medoids:
+        """Some of the tracks."""
+        some = pa.array(places)
+        return _Medoids(
+            self.plays[places],
+            self.named.take(some),
+            self.artist.take(some),
+            self.has_artist[places],
+        )
 
 
 def _times(counts: NDArray[np.float64]) -> pa.Array:
