@@ -307,14 +307,6 @@ def test_semicolons_and_tabs_part_columns_too(tmp_path: Path) -> None:
         assert split(open_source(tmp_path / name))[0][0].given == {"title": "Song, with comma"}
 
 
-def test_a_table_in_memory_and_a_chosen_path_column(tmp_path: Path) -> None:
-    put(tmp_path, "a.mp3")
-    table = pa.table({"Where": ["a.mp3"], "path": ["not this"]})
-    (file,), _ = split(open_source(table, root=tmp_path, path_column="Where"))
-    assert file.path == "a.mp3"
-    assert file.given == {"source_path": "not this"}
-
-
 def test_windows_paths_in_a_table_are_understood(tmp_path: Path) -> None:
     put(tmp_path, "a/b.mp3")
     (file,), _ = split(open_source(pa.table({"path": ["a\\b.mp3"]}), root=tmp_path))
@@ -353,5 +345,3 @@ def test_unreadable_tables_are_errors(tmp_path: Path) -> None:
     for name in ("t.parquet", "t.csv", "r.csv"):
         with pytest.raises(SourceError, match="cannot be read"):
             open_source(tmp_path / name)
-    with pytest.raises(SourceError, match="no column 'x', only 'path'"):
-        open_source(pa.table({"path": ["a"]}), path_column="x")

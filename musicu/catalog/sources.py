@@ -53,32 +53,30 @@ def open_source(
     source: str | Path | Iterable[str | Path] | pa.Table,
     *,
     root: str | Path | None = None,
-    path_column: str | None = None,
 ) -> Source:
     """Open a folder, a CSV, TSV or Parquet file, a single audio file, a table, or a list of paths.
 
     root: what paths are relative to and ids derived from. The default for a folder is the folder;
     for a table its folder where that holds every file; for a list the current directory where that
     holds every file; else the deepest folder that holds them all.
-    path_column: the table's column of paths, where its name does not tell.
     Raises SourceError where there is nothing of the kind, or a table that makes no sense.
     """
     base = Path(absolute(root, Path.cwd())) if root is not None else None
     if isinstance(source, (str, Path)):
-        return _open_path(Path(absolute(source, Path.cwd())), base, path_column)
+        return _open_path(Path(absolute(source, Path.cwd())), base)
     if isinstance(source, pa.Table):
-        return _from_table(TableSource(source, Path.cwd(), base, path_column))
+        return _from_table(TableSource(source, Path.cwd(), base))
     paths = list(source)
     return Source(lambda: listed(paths, base), count=len(set(paths)))
 
 
-def _open_path(path: Path, root: Path | None, path_column: str | None) -> Source:
+def _open_path(path: Path, root: Path | None) -> Source:
     if path.is_dir():
         return Source(lambda: walk(path, root))
     if not path.exists():
         raise SourceError(f"no such folder or file: {path}")
     if path.suffix.lower() in TABLE_SUFFIXES:
-        return _from_table(TableSource(read_table(path), path.parent, root, path_column))
+        return _from_table(TableSource(read_table(path), path.parent, root))
     if path.suffix.lower() in AUDIO_SUFFIXES:
         return Source(lambda: listed([path], root or path.parent), count=1)
     raise SourceError(

@@ -49,7 +49,8 @@ def read_table(path: Path) -> pa.Table:
             return table
         return _read_csv(path)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(f"the table {path} cannot be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"the table {path} cannot be read: {reason}") from error
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -75,9 +76,7 @@ class TableSource:
     has_files: whether there is a column of paths; `files` needs it, `rows` is for the others.
     """
 
-    def __init__(
-        self, table: pa.Table, home: Path, root: Path | None, path_column: str | None = None
-    ) -> None:
+    def __init__(self, table: pa.Table, home: Path, root: Path | None) -> None:
         """Check the table; raises SourceError where its rows cannot be told apart or found.
 
         home: the folder that relative paths belong to where no root is given.
@@ -87,7 +86,7 @@ class TableSource:
         if repeated:
             raise SourceError(f"the table has several columns named {repeated[0]!r}: rename them")
         has_ids = find_column(names, ID_NAMES) is not None
-        self._path_column = _path_column(table, path_column, has_ids)
+        self._path_column = _path_column(table, has_ids)
         self.has_files = self._path_column is not None
         rest = [name for name in names if name != self._path_column]
         self._id_column = find_column(rest, ID_NAMES)
@@ -202,19 +201,17 @@ def _converted(convert: Any, cell: Any, column: str, row: int) -> Any:
         ) from None
 
 
-def _path_column(table: pa.Table, chosen: str | None, has_ids: bool) -> str | None:
+def _path_column(table: pa.Table, has_ids: bool) -> str | None:
     """The column that holds paths; None where ids alone say which track a row is."""
     names = table.column_names
-    if chosen is not None and chosen not in names:
-        raise SourceError(f"the table has no column {chosen!r}, only {', '.join(map(repr, names))}")
-    found = chosen or find_column(names, PATH_NAMES)
-    if not chosen and found and has_ids and _leads_away(table[found]):
+    found = find_column(names, PATH_NAMES)
+    if found and has_ids and _leads_away(table[found]):
         return None
     if found is None and not has_ids:
         raise SourceError(
             f"the table has no column of paths: it has {', '.join(map(repr, names)) or 'none'}; "
-            "name one of them 'path', or say which one it is (path_column); a table of tracks "
-            "without files has a column 'track_id'"
+            "rename the one that holds them to 'path'; a table of tracks without files needs a "
+            "column 'track_id'"
         )
     return found
 

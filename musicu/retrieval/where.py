@@ -196,7 +196,7 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     if names.count(name) == 1:
         return table[name]
     near = difflib.get_close_matches(name, names, 1, cutoff=0.6)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
+    meant = f"; did you mean {near[0]!r}?" if near else "."
     raise QueryError(f"no column {name!r}{meant} There are: {', '.join(names)}")
 
 

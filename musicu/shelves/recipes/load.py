@@ -71,7 +71,8 @@ def load_recipes(path: str | Path) -> list[Recipe]:
         text = Path(path).read_text(encoding="utf-8")
         document = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise QueryError(f"{path} cannot be read as TOML: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise QueryError(f"{path} cannot be read as TOML: {reason}") from error
     several = document.get("shelf", [document])
     if not isinstance(several, list) or (document.keys() > {"shelf"} and "shelf" in document):
         raise QueryError(f"{path}: give one recipe, or an array of tables [[shelf]] and no more")
@@ -123,7 +124,7 @@ def _check(kind: type[Recipe], given: Mapping[str, Any]) -> None:
         needed = field.default is MISSING and field.default_factory is MISSING
         if name not in given:
             if needed:
-                raise QueryError(f"{kind.name} needs the option {name!r}")
+                raise QueryError(f"{kind.name} needs the option {name!r}: --set {name}=… or TOML")
             continue
         value, wanted = given[name], _TYPES[str(field.type)]
         if isinstance(value, bool) or not isinstance(value, wanted):
