@@ -78,7 +78,15 @@ def test_version(musicu: Command) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nothing"], ["embed"], ["similar", "x"], ["embed", "x", "-o", "y", "--jobs", "0"]],
+    [
+        ["nothing"],
+        ["embed"],
+        ["similar", "x"],
+        ["embed", "x", "-o", "y", "--jobs", "0"],
+        ["evaluate", "x", "--seed", "-1"],
+        ["judge", "make", "x", "-m", "a", "--against", "b", "-o", "y", "--seed", "-1"],
+        ["candidates", "x", "--like", "y", "--popularity-below", "101"],
+    ],
 )
 def test_wrong_usage_ends_with_2(musicu: Command, arguments: list[str]) -> None:
     done = musicu(*arguments)

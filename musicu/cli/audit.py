@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.audit.findings import KINDS
+from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET
 from musicu.cli.output import note, print_table
 from musicu.cli.progress import progress_bar
 from musicu.pipeline.recordings import PassOptions
@@ -29,13 +30,13 @@ def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> froz
 
 
 @click.command()
-@click.argument("catalog", type=click.Path(path_type=Path))
+@CATALOG
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page.")
+@click.option("--html", type=PATH, help="Write a page.")
 @click.option(
     "--fix",
     metavar="OUT.parquet",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Write a clean table, a source for `musicu embed`; no audio file is touched.",
 )
 @click.option(
@@ -45,10 +46,10 @@ def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> froz
     help="End with 1 where there are findings of these kinds: duplicates,corrupt or any.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
-@click.option("-m", "--model", help="Whose vectors; those last added unless told otherwise.")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes.")
+@MODEL
+@JOBS
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@QUIET
 def audit(
     catalog: Path,
     as_json: bool,

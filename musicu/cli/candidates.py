@@ -18,21 +18,19 @@ import pyarrow.parquet as pq
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
 from musicu.cli.listeners import (
-    CATALOG,
     HALF_LIFE,
     INTERESTS,
     LIKE,
     LISTENS,
     NEWCOMER,
     NOW,
-    PATH,
     days,
     known_as,
     one_of,
     seeded,
 )
+from musicu.cli.options import AS_JSON, BLOCK_ARTIST, CATALOG, EXISTING, MODEL, PATH, SEED, filters
 from musicu.cli.output import note, print_json, print_table
-from musicu.cli.search import MODEL, filters
 from musicu.retrieval import find_track, label
 
 _SOURCES = ("new-releases", "deep-catalog", "artist-adjacent", "popular", "random")
@@ -78,7 +76,7 @@ def _shares(
 )
 @click.option(
     "--popularity-below",
-    type=float,
+    type=click.FloatRange(0, 100),
     default=50.0,
     show_default=True,
     metavar="PERCENTILE",
@@ -101,13 +99,13 @@ def _shares(
 )
 @click.option(
     "--users",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING,
     metavar="FILE",
     help="Only these listeners, a name or id a line.",
 )
 @NOW
 @click.option("--clean", is_flag=True, help="Leave out what is marked explicit.")
-@click.option("--block-artist", multiple=True, help="Never this artist.")
+@BLOCK_ARTIST
 @click.option("--max-per-artist", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--max-per-album", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option(
@@ -126,7 +124,7 @@ def _shares(
 )
 @HALF_LIFE
 @INTERESTS
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is random.")
+@SEED
 @MODEL
 @click.option(
     "-o",
@@ -135,7 +133,7 @@ def _shares(
     metavar="FILE",
     help="Write Parquet, for any number of listeners; a run that was stopped goes on.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@AS_JSON
 def candidates(
     catalog: Path,
     listens: Path | None,

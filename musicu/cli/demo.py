@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from musicu.cli.options import FOLDER
 from musicu.cli.output import note, print_table
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
@@ -19,7 +20,7 @@ from musicu.pipeline.run import run
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path("musicu-demo"),
     show_default=True,
     help="The folder that receives the music, the catalog and the shelf.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.manifest import NAME as MANIFEST
+from musicu.cli.options import PATH
 from musicu.cli.output import note, print_json, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, time_taken, work_options
@@ -29,13 +30,13 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
     nargs=-1,
     required=True,
     metavar="CATALOG|FILE...",
-    type=click.Path(path_type=Path),
+    type=PATH,
 )
 @click.option("--html", is_flag=True, help="Write a page with curves and a player for each FILE.")
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="With --html: the page, or a folder for pages. [default: NAME.html here]",
 )
 @click.option("--force", is_flag=True, help="Describe also what a catalog has descriptors of.")

@@ -13,6 +13,7 @@ import pyarrow as pa
 from musicu.catalog.imported import import_vectors
 from musicu.catalog.sources import split_paths
 from musicu.catalog.table import read_table
+from musicu.cli.options import FOLDER, PATH, PRUNE
 from musicu.cli.output import note, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, time_taken, work_options
@@ -27,20 +28,20 @@ _FAILURES_SHOWN = 10
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     """The arguments and options of both commands."""
     decorators: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.argument("source", type=click.Path(path_type=Path)),
+        click.argument("source", type=PATH),
         click.option(
             "-o",
             "--out",
             required=True,
-            type=click.Path(path_type=Path),
+            type=PATH,
             help="The catalog folder, made where there is none.",
         ),
         click.option(
             "--root",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=FOLDER,
             help="The folder that the paths of a list or table are relative to.",
         ),
-        click.option("--prune", is_flag=True, help="Remove tracks whose files are gone."),
+        PRUNE,
         work_options(EmbedOptions().timeout_seconds),
         click.option("-v", "--verbose", is_flag=True, help="Name every failure."),
     ]

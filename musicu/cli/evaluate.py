@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.cli.options import BOOTSTRAP, CATALOG, PATH, SEED
 from musicu.cli.output import note, print_table
 from musicu.evaluation.run import BASELINES, PROTOCOLS
 from musicu.evaluation.run import evaluate as measure
@@ -31,7 +32,7 @@ class _Evaluate(click.Command):
 
 
 @click.command(cls=_Evaluate)
-@click.argument("catalog", type=click.Path(path_type=Path))
+@CATALOG
 @click.option(
     "-m",
     "--model",
@@ -55,10 +56,16 @@ class _Evaluate(click.Command):
     help=f"A model to compare with; repeat. {' and '.join(BASELINES)} unless told otherwise.",
 )
 @click.option("--column", "columns", multiple=True, help="What the probes predict: genre.")
-@click.option("--sample", default=50, show_default=True, help="Recordings heard for robustness.")
-@click.option("--bootstrap", default=1000, show_default=True, help="Draws for the intervals.")
-@click.option("--seed", default=0, show_default=True, help="Of everything random.")
-@click.option("--html", type=click.Path(path_type=Path), help="Write a report page.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Recordings heard for robustness.",
+)
+@BOOTSTRAP
+@SEED
+@click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
     catalog: Path,

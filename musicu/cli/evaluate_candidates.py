@@ -11,6 +11,7 @@ import click
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.table import read_table
 from musicu.cli.evaluate import interval_text
+from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED
 from musicu.cli.output import note, print_table
 from musicu.evaluation.candidates import (
     BASELINES,
@@ -24,11 +25,11 @@ from musicu.evaluation.candidates import (
 
 
 @click.command("candidates")
-@click.argument("catalog", type=click.Path(path_type=Path))
+@CATALOG
 @click.option(
     "--listens",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=EXISTING,
     help="Who heard what, Parquet or CSV: user_id (or playlist_id), track_id, and timestamp and "
     "weight where known.",
 )
@@ -63,7 +64,7 @@ from musicu.evaluation.candidates import (
     "--candidates",
     "files",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=EXISTING,
     help="Lists that anyone made from the training part: user_id, track_id, score; repeat.",
 )
 @click.option("--encoder", is_flag=True, help="Also fit a track encoder on the training part.")
@@ -82,14 +83,14 @@ from musicu.evaluation.candidates import (
     "-k", "ks", multiple=True, type=int, help="Lengths of lists; repeat. [default: 10, 20]"
 )
 @click.option("--listeners", type=int, help="Ask at most so many, drawn at random.")
-@click.option("--bootstrap", default=1000, show_default=True, help="Draws for the intervals.")
-@click.option("--seed", default=0, show_default=True, help="Of everything random.")
+@BOOTSTRAP
+@SEED
 @click.option(
     "--training-part",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Write the training part, the listeners asked and the candidates here, and stop.",
 )
-@click.option("--html", type=click.Path(path_type=Path), help="Write a report page.")
+@click.option("--html", type=PATH, help="Write a report page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def candidates(
     catalog: Path,

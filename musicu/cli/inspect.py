@@ -9,10 +9,8 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.summary import summary
+from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
 from musicu.cli.output import duration, note, print_json, print_table
-
-CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 
 
 @click.command()
@@ -71,16 +69,19 @@ def failures(catalog: Path, as_json: bool) -> None:
     "-o",
     "--out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The file; its ending chooses the format: .parquet, .csv, .npz or .safetensors.",
 )
-@click.option("-m", "--model", help="Whose vectors; those last added unless told otherwise.")
+@MODEL
 def export(catalog: Path, out: Path, model: str | None) -> None:
     """Write the tracks of CATALOG and their vectors as one file."""
     from musicu.catalog import export as exporting
 
-    count = exporting.export(Catalog.open(catalog), out, model=model)
+    opened = Catalog.open(catalog)
+    count = exporting.export(opened, out, model=model)
     note(f"{out}: {count} tracks")
+    if missing := len(opened) - count:
+        note(f"warning: {missing:,} tracks have no vector: left out")
 
 
 @click.command()

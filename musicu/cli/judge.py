@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from musicu.cli.options import CATALOG, PATH, SEED
 from musicu.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -19,18 +20,14 @@ def judge() -> None:
 
 
 @judge.command()
-@click.argument("catalog", type=click.Path(path_type=Path))
+@CATALOG
 @click.option("-m", "--model", "first", required=True, help="A model, or a file of results.")
 @click.option("--against", "second", required=True, help="The other model, or file of results.")
-@click.option(
-    "-o", "--out", required=True, type=click.Path(path_type=Path), help="The page to write."
-)
+@click.option("-o", "--out", required=True, type=PATH, help="The page to write.")
 @click.option(
     "-n", "--questions", type=click.IntRange(min=1), default=30, show_default=True, help="At most."
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Other questions, other sides."
-)
+@SEED
 @click.option(
     "--same-artist", is_flag=True, help="Show also tracks by the artist of the first one."
 )
@@ -70,7 +67,7 @@ def make(
 
 
 @judge.command()
-@click.argument("answers", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("answers", nargs=-1, required=True, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line.")
 def read(answers: tuple[Path, ...], as_json: bool) -> None:
     """Say what ANSWERS, files saved from the page, prefer, and how sure that is."""

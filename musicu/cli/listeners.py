@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
+from musicu.cli.options import PATH
+from musicu.cli.output import note
 from musicu.retrieval import find_track
 
 #: Who somebody is that only names tracks.
 NEWCOMER = "you"
-CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
-PATH = click.Path(path_type=Path)
 
 
 def days(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -76,6 +77,22 @@ def known_as(names: Iterable[str], catalog: Catalog) -> dict[str, str]:
     from musicu.datasets.listening.pseudonyms import KEY_FILE
 
     return listener_ids(names, catalog.path / KEY_FILE)
+
+
+def heard_by(
+    listens: Path, catalog: Catalog, ids: Collection[str] | None, now: datetime | None
+) -> pa.Table:
+    """The listens of a table that count, of some listeners or of all; what does not is said."""
+    from musicu.candidates import LISTENS as LISTENS_SCHEMA
+    from musicu.candidates import check_listens
+    from musicu.candidates.sharding import batches, open_listens
+
+    found = batches(open_listens(listens), ids)
+    table = pa.concat_tables([LISTENS_SCHEMA.empty_table(), *found])
+    checked = check_listens(table, catalog.tracks()["track_id"].combine_chunks(), now=now)
+    for warning in checked.warnings():
+        note(f"warning: {warning}")
+    return checked.listens
 
 
 def one_of(listens: Path | None, like: tuple[str, ...]) -> None:

@@ -7,17 +7,16 @@ from pathlib import Path
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.cli.options import PATH
 from musicu.cli.output import note
-
-_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=_PATH, metavar="FILE...")
-@click.option("--catalog", required=True, type=_PATH, help="Whose tracks were listened to.")
-@click.option("-o", "--out", required=True, type=_PATH, metavar="FILE", help="Write Parquet.")
+@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
+@click.option("--catalog", required=True, type=PATH, help="Whose tracks were listened to.")
+@click.option("-o", "--out", required=True, type=PATH, metavar="FILE", help="Write Parquet.")
 @click.option("--user", help="Whose an export of one person is; me unless told otherwise.")
-@click.option("--unmatched", type=_PATH, metavar="FILE", help="Write what fits no track, as CSV.")
+@click.option("--unmatched", type=PATH, metavar="FILE", help="Write what fits no track, as CSV.")
 @click.option(
     "--column",
     "columns",
@@ -27,7 +26,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--key",
-    type=_PATH,
+    type=PATH,
     metavar="FILE",
     help="The key of the listeners' pseudonyms; listener.key in the catalog unless told otherwise. "
     "The environment's MUSICU_LISTENER_KEY goes before it.",

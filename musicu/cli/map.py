@@ -8,17 +8,15 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.cli.options import CATALOG, MODEL, PATH, filters
 from musicu.cli.output import note, print_json, print_table
-from musicu.cli.search import MODEL, filters
 
 
 @click.command()
 @filters
-@click.argument("catalog", type=click.Path(path_type=Path))
-@click.option(
-    "--html", type=click.Path(path_type=Path), help="Write a page: a file, or a folder for it."
-)
-@click.option("--table", type=click.Path(path_type=Path), help="Write places as Parquet.")
+@CATALOG
+@click.option("--html", type=PATH, help="Write a page: a file, or a folder for it.")
+@click.option("--table", type=PATH, help="Write places as Parquet.")
 @click.option("--regions", type=click.IntRange(min=1), help="How many; by size where not given.")
 @click.option(
     "--projection",

@@ -7,26 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from musicu.cli.options import AS_JSON, FILE, FOLDER
 from musicu.cli.output import note, print_json, print_table, safe
 from musicu.errors import QueryError
 
 if TYPE_CHECKING:
     from musicu.playlists import Playlist
 
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-
 
 @click.command()
-@click.argument("playlist", type=_FILE)
-@click.option("--catalog", type=_FOLDER, help="Take files and tags from this catalog's tracks.")
+@click.argument("playlist", type=FILE)
+@click.option("--catalog", type=FOLDER, help="Take files and tags from this catalog's tracks.")
 @click.option(
-    "--to", type=_FILE, help="Write it: .m3u8, .m3u, .xspf, .jspf or .csv, by the name's ending."
+    "--to", type=FILE, help="Write it: .m3u8, .m3u, .xspf, .jspf or .csv, by the name's ending."
 )
 @click.option("--absolute", is_flag=True, help="Name files by their full path.")
-@click.option("--copy-to", type=_FOLDER, help="Copy the files into this folder, in order.")
-@click.option("--link-to", type=_FOLDER, help="Link the files into this folder, in order.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option("--copy-to", type=FOLDER, help="Copy the files into this folder, in order.")
+@click.option("--link-to", type=FOLDER, help="Link the files into this folder, in order.")
+@AS_JSON
 def playlist(
     playlist: Path,
     catalog: Path | None,

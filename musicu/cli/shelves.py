@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.listeners import known_as
+from musicu.cli.listeners import LISTENS, heard_by, known_as
+from musicu.cli.options import BLOCK_ARTIST, CATALOG, FILE, MODEL, PATH, filters
 from musicu.cli.output import note, print_table
 from musicu.cli.playlist import gather
-from musicu.cli.search import MODEL, filters
 from musicu.errors import QueryError
 
 if TYPE_CHECKING:
     from musicu.shelves import Recipe, Shelf, World
 
-_CATALOG = click.argument("catalog", type=click.Path(path_type=Path))
-_LISTENS = click.option(
-    "--listens",
-    type=click.Path(path_type=Path),
-    help="What was listened to: CSV or Parquet with user_id, track_id and, if known, timestamp.",
-)
 _USER = click.option(
     "--user", help="Whose listens, by name or id, where they are several listeners'."
 )
@@ -38,7 +32,7 @@ _AUDIO = ["relative", "absolute", "copied"]
 def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that rules are made of."""
     for option in (
-        click.option("--block-artist", multiple=True, help="Never show this artist."),
+        BLOCK_ARTIST,
         click.option("--diversity", type=click.FloatRange(0, 1), help="0: nearest, 1: varied."),
         click.option(
             "--max-per-album", type=click.IntRange(min=1), help="2 unless told otherwise."
@@ -53,7 +47,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @filters
-@_CATALOG
+@CATALOG
 @click.option("--like", metavar="TRACK", help='An id, a path, or "Artist - Title".')
 @click.option(
     "--recipe", metavar="NAME|FILE", help="Another recipe than more-like-track, or a TOML file."
@@ -67,15 +61,15 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--playlist",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Go on where this playlist ends: the recipe fill-playlist.",
 )
-@_LISTENS
+@LISTENS
 @_USER
 @_TODAY
 @click.option("-n", "--size", type=click.IntRange(min=1), help="20 unless told otherwise.")
 @_limits
-@click.option("--html", type=click.Path(path_type=Path), help="Write a page with players.")
+@click.option("--html", type=PATH, help="Write a page with players.")
 @click.option(
     "--audio",
     type=click.Choice([*_AUDIO[:2], "embedded", _AUDIO[2]]),
@@ -83,11 +77,9 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="How the page finds the music: beside it, by full path, inside it, or copied.",
 )
-@click.option(
-    "--to", type=click.Path(path_type=Path), help="Write a playlist: .m3u8, .xspf, .jspf or .csv."
-)
-@click.option("--copy-to", type=click.Path(path_type=Path), help="Copy the files into a folder.")
-@click.option("--link-to", type=click.Path(path_type=Path), help="Link the files into a folder.")
+@click.option("--to", type=PATH, help="Write a playlist: .m3u8, .xspf, .jspf or .csv.")
+@click.option("--copy-to", type=PATH, help="Copy the files into a folder.")
+@click.option("--link-to", type=PATH, help="Link the files into a folder.")
 @MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print the shelf as JSON.")
 def shelf(
@@ -131,16 +123,12 @@ def shelf(
 
 @click.command()
 @filters
-@_CATALOG
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The folder to write."
-)
-@_LISTENS
+@CATALOG
+@click.option("-o", "--out", type=PATH, required=True, help="The folder to write.")
+@LISTENS
 @_USER
 @_TODAY
-@click.option(
-    "--recipes", type=click.Path(path_type=Path), help="A TOML file of recipes, [[shelf]] each."
-)
+@click.option("--recipes", type=PATH, help="A TOML file of recipes, [[shelf]] each.")
 @click.option("--title", default="Shelves", show_default=True, help="The page's title.")
 @click.option("-n", "--size", type=click.IntRange(min=1), default=20, show_default=True)
 @_limits
@@ -200,9 +188,8 @@ def _world(
     catalog: Path, model: str | None, listens: Path | None, user: str | None, today: str | None
 ) -> World:
     """The catalog, the listener and the day."""
-    from musicu.candidates import TasteProfile, check_listens
+    from musicu.candidates import TasteProfile
     from musicu.catalog.dates import parse_date
-    from musicu.catalog.table import read_table
     from musicu.shelves import World
 
     opened = Catalog.open(catalog)
@@ -212,30 +199,22 @@ def _world(
     now = datetime.fromisoformat(f"{day.text}T23:59:59+00:00") if day else None
     listener = None
     if listens is not None:
-        checked = check_listens(read_table(listens), opened.tracks()["track_id"], now=now)
-        for warning in checked.warnings():
-            note(f"warning: {warning}")
-        own = _of_user(checked.listens, user, opened)
+        own = _own(listens, opened, user, now)
         listener = TasteProfile.from_listens(own, opened.vectors(model), now=now)
     return World(opened, model=model, listener=listener, today=day.first_day if day else None)
 
 
-def _of_user(listens: Any, user: str | None, catalog: Catalog) -> Any:
+def _own(listens: Path, catalog: Catalog, user: str | None, now: datetime | None) -> Any:
     """One listener's listens."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    users = pc.unique(listens["user_id"])
-    if user is None:
-        if len(users) > 1:
-            raise QueryError(f"the listens are of {len(users)} listeners: name one with --user")
-        return listens
-    ids = pa.array(list(known_as([user], catalog)), pa.string())
-    own = listens.filter(pc.is_in(listens["user_id"], value_set=ids))
-    if not own.num_rows:
+    ids = None if user is None else known_as([user], catalog)
+    own = heard_by(listens, catalog, ids, now)
+    users = len(own["user_id"].unique())
+    if users > 1:
+        raise QueryError(f"the listens are of {users:,} listeners: name one with --user")
+    if user is not None and not users:
         raise QueryError(
             f"no listens of tracks in the catalog are by {user!r}: `musicu taste` with the same "
-            f"--listens says whose are ({len(users):,} listeners)"
+            "--listens says whose are"
         )
     return own
 

@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.listeners import (
-    CATALOG,
     HALF_LIFE,
     INTERESTS,
     LIKE,
     LISTENS,
     NEWCOMER,
     NOW,
+    heard_by,
     known_as,
     one_of,
     seeded,
 )
+from musicu.cli.options import CATALOG, MODEL
 from musicu.cli.output import note
-from musicu.cli.search import MODEL
 from musicu.errors import QueryError
 
 _FIRST = 10  # listeners shown where none is named
@@ -68,9 +67,8 @@ def _tastes(
     options: dict[str, Any],
 ) -> Iterator[tuple[str, Any]]:
     """Listeners with their tastes."""
-    from musicu.candidates import LISTENS as LISTENS_SCHEMA
-    from musicu.candidates import TasteOptions, check_listens, tastes
-    from musicu.candidates.sharding import batches, count, open_listens
+    from musicu.candidates import TasteOptions, tastes
+    from musicu.candidates.sharding import count, open_listens
 
     model, now, half_life = options["model"], options["now"], options["half_life"]
     most = options["max_interests"]
@@ -78,20 +76,16 @@ def _tastes(
         settings = {"now": now, "half_life_days": half_life, "max_interests": most}
         yield NEWCOMER, seeded(catalog, like, model, **settings)
         return
-    opened = open_listens(listens)
     names = known_as(users, catalog)
-    chosen = names or count(opened).users[: _FIRST + 1]
-    table = pa.concat_tables([LISTENS_SCHEMA.empty_table(), *batches(opened, chosen)])
-    checked = check_listens(table, catalog.tracks()["track_id"].combine_chunks(), now=now)
-    for warning in checked.warnings():
-        note(f"warning: {warning}")
-    if not checked.listens.num_rows:
+    chosen = names or count(open_listens(listens)).users[: _FIRST + 1]
+    heard = heard_by(listens, catalog, chosen, now)
+    if not heard.num_rows:
         raise QueryError(
             f"{listens} holds no listen of {_whom(users)} that can be used: compare its user_id "
             f"with --user, and its track_id with that of {catalog.path}"
         )
     for user_id, found in tastes(
-        checked.listens,
+        heard,
         catalog.vectors(model),
         now=now,
         half_life_days=half_life,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.cli.options import CATALOG, EXISTING, FOLDER
 from musicu.cli.output import note, print_json, safe
 from musicu.cli.train_tracks import read_ids, tracks
 from musicu.errors import MissingExtraError, SourceError
@@ -27,23 +28,23 @@ train.add_command(tracks)
 
 
 @train.command()
-@click.argument("catalog", type=click.Path(path_type=Path))
+@CATALOG
 @click.option(
     "-o",
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="The folder of the run: checkpoint, log, curves, and the model in OUT/model.",
 )
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=EXISTING,
     help="The recipe, a TOML file; what it leaves out keeps its default.",
 )
 @click.option("--init", help="Go on from this model, a name or a folder.")
 @click.option(
     "--listens",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=EXISTING,
     help="A table of user_id and track_id: tracks with the same listeners are drawn together, "
     "as strongly as `listens` under [pairs] in the recipe says (1 where it says nothing).",
 )

@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from musicu.cli.options import CATALOG, EXISTING
 from musicu.cli.output import note, print_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_TABLE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _IDS = ("track_a", "track_b", "track_id", "playlist_id", "user_id")
 
 
 @click.command()
-@click.argument("catalog", type=click.Path(path_type=Path))
-@click.option("--pairs", type=_TABLE, help="A table of track_a, track_b and, if known, weight.")
+@CATALOG
+@click.option("--pairs", type=EXISTING, help="A table of track_a, track_b and, if known, weight.")
 @click.option(
-    "--listens", type=_TABLE, help="A table of user_id, track_id and, if known, timestamp, weight."
+    "--listens",
+    type=EXISTING,
+    help="A table of user_id, track_id and, if known, timestamp, weight.",
 )
-@click.option("--playlists", type=_TABLE, help="A table of playlist_id and track_id.")
+@click.option("--playlists", type=EXISTING, help="A table of playlist_id and track_id.")
 @click.option(
     "--audio-model", help="Whose vectors say how tracks sound; those last added unless told."
 )
@@ -31,7 +33,7 @@ _IDS = ("track_a", "track_b", "track_id", "playlist_id", "user_id")
 @click.option("--dim", type=click.IntRange(min=3), help="Numbers in a vector.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of training.")
 @click.option("--session-gap", type=float, help="Minutes of silence that part two sessions.")
-@click.option("--seed", type=int, help="Decides every draw.")
+@click.option("--seed", type=click.IntRange(min=0), help="Decides all that is random.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def tracks(
     catalog: Path,

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from musicu.cli.options import FOLDER, JOBS, PATH, PRUNE, QUIET
 from musicu.cli.output import note, print_json
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
@@ -21,10 +22,10 @@ from musicu.watching import WatchOptions
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path, file_okay=False))
-@click.argument("catalog", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--recipes", type=click.Path(path_type=Path), help="Shelves to keep up to date.")
-@click.option("--shelves", type=click.Path(path_type=Path), help="The folder for their page.")
+@click.argument("source", type=FOLDER)
+@click.argument("catalog", type=FOLDER)
+@click.option("--recipes", type=PATH, help="Shelves to keep up to date.")
+@click.option("--shelves", type=PATH, help="The folder for their page.")
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
@@ -32,13 +33,13 @@ from musicu.watching import WatchOptions
     show_default=True,
     help="Seconds between two looks; longer where a look takes long.",
 )
-@click.option("--prune", is_flag=True, help="Remove tracks whose files are gone.")
+@PRUNE
 @click.option(
     "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="A model's name or folder."
 )
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Worker processes.")
+@JOBS
 @click.option("--json", "as_json", is_flag=True, help="Print each change as a JSON line.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@QUIET
 def watch(
     source: Path,
     catalog: Path,

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from musicu.cli.options import AS_JSON, JOBS, QUIET
 from musicu.cli.output import duration, print_json
 from musicu.pipeline.recordings import PassReport
 from musicu.pipeline.run import EmbedReport
@@ -18,12 +19,7 @@ Command = Callable[..., Any]
 def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
     """The options of every command that sends files through workers."""
     decorators = [
-        click.option(
-            "-j",
-            "--jobs",
-            type=click.IntRange(min=1),
-            help="Worker processes; one a processor core unless told otherwise.",
-        ),
+        JOBS,
         click.option(
             "--nice", is_flag=True, help="Let every other program of this computer go first."
         ),
@@ -36,8 +32,8 @@ def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
             show_default=True,
             help="Seconds one file may take.",
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON lines."),
-        click.option("-q", "--quiet", is_flag=True, help="Show no progress."),
+        AS_JSON,
+        QUIET,
     ]
 
     def decorate(command: Command) -> Command:

@@ -1,0 +1,81 @@
+"""Arguments and options that several commands have, and the one that says which tracks count."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+#: A file that must be there.
+EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+CATALOG = click.argument("catalog", type=PATH)
+MODEL = click.option("-m", "--model", help="Whose vectors; those last added unless told otherwise.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+QUIET = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+JOBS = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Worker processes; one a processor core unless told otherwise.",
+)
+PRUNE = click.option("--prune", is_flag=True, help="Remove tracks whose files are gone.")
+BLOCK_ARTIST = click.option("--block-artist", multiple=True, help="Never this artist; repeat.")
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Decides all that is random.",
+)
+BOOTSTRAP = click.option(
+    "--bootstrap",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Draws for the intervals.",
+)
+
+_WHERE_OPTIONS = [
+    click.option("--released-after", metavar="DATE", help="Released on that day or later."),
+    click.option("--released-before", metavar="DATE", help="Released before that day."),
+    click.option("--genre", multiple=True, help="Of this genre; repeat for alternatives."),
+    click.option("--artist", multiple=True, help="By this artist; repeat for alternatives."),
+    click.option("--album", multiple=True, help="On this album."),
+    click.option("--label", multiple=True, help="On this label."),
+    click.option("--language", multiple=True, help="Sung in this language."),
+    click.option("--market", multiple=True, help="To be had in this market."),
+    click.option("--min-popularity", type=float, help="At least this popular."),
+    click.option("--max-popularity", type=float, help="At most this popular."),
+    click.option("--min-duration", type=float, metavar="SECONDS", help="At least this long."),
+    click.option("--max-duration", type=float, metavar="SECONDS", help="At most this long."),
+    click.option(
+        "--where",
+        metavar="TEXT",
+        help='A condition on any column: "bpm_tag between 120 and 128 and genres = jazz".',
+    ),
+]
+
+
+def filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which tracks may be found; they arrive as one: `where`."""
+    names: list[str] = []
+
+    @functools.wraps(command)
+    def collected(**options: Any) -> Any:
+        from musicu.retrieval import where_options
+
+        where = where_options(**{name: options.pop(name) for name in names})
+        return command(where=where, **options)
+
+    decorated: Callable[..., Any] = collected
+    for decorate in reversed(_WHERE_OPTIONS):
+        decorated = decorate(decorated)
+        names.append(decorated.__click_params__[-1].name)  # type: ignore[attr-defined]
+    return decorated
