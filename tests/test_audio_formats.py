@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 
@@ -146,6 +147,19 @@ def test_integers_written_as_floats_are_brought_to_full_scale(tmp_path, windows)
     assert 0.5 < np.abs(long.samples).max() <= 1.0
     ratio = np.abs(long.samples).max() / np.abs(full.samples).max()
     assert np.array_equal(long.samples, full.samples * np.float32(ratio))
+
+
+def test_a_recording_behind_a_tag_is_read_where_the_system_has_no_files_in_memory(
+    tmp_path, monkeypatch
+):
+    def refuse(_):
+        raise OSError(errno.EMFILE, "too many open files")
+
+    path = write(tmp_path / "x.flac", signal(1.0), "FLAC", "PCM_16")
+    path.write_bytes(b"ID3\x04\0\0\0\0\0\x0a" + bytes(10) + path.read_bytes())
+    expected = read_audio(path, RATE)
+    monkeypatch.setattr("os.memfd_create", refuse, raising=False)
+    assert np.array_equal(read_audio(path, RATE).samples, expected.samples)
 
 
 def test_content_decides_and_not_the_name(tmp_path):

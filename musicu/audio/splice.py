@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 from array import array
 from bisect import bisect_right
 from typing import BinaryIO
@@ -74,19 +75,17 @@ class Splice(io.RawIOBase):
         return os.fstat(self._file.fileno()).st_size == self._length
 
     def _copied(self) -> int | None:
-        """A file in memory with the same bytes; None where there is no memory for it."""
-        copied = os.memfd_create("recording")
+        """A file in memory with the same bytes; None where the system has none for it."""
         position, self._position = self._position, 0
         try:
-            while block := self.read(1 << 20):
-                os.write(copied, block)
-            os.lseek(copied, 0, os.SEEK_SET)
+            with os.fdopen(os.memfd_create("recording"), "wb") as copied:
+                shutil.copyfileobj(self, copied, 1 << 20)
+                copied.seek(0)
+                return os.dup(copied.fileno())
         except OSError:
-            os.close(copied)
             return None
         finally:
             self._position = position
-        return copied
 
     def readable(self) -> bool:
         """Always."""

@@ -100,7 +100,8 @@ def shelf(
 
     One recording stands once, no artist floods it, and every item says why it is there. Recipes:
     more-like-track, more-like-artist, because-you-listened, new-for-you, deep-cuts, daily-mixes,
-    journey, arc, harmonic-mix, fill-playlist. Those that make several shelves want --html DIR.
+    journey, arc, harmonic-mix, fill-playlist, around-the-catalog. For those that make several
+    shelves, --html names a folder.
     """
     world = _world(catalog, model, listens, user, today)
     recipes = _recipes(world, **options)
