@@ -30,6 +30,7 @@ _ROUNDING = 2.0**-24  # half the distance from 1 to the next float32
 _BLOCK_SCORES = 1 << 22  # scores held at once: BLAS is a quarter slower on thin blocks
 _BLOCK_VALUES = 1 << 20  # values whose lengths are taken at once
 _WIDE_VALUES = 1 << 17  # values widened to float64 at once: they stay in the cache
+_HITS_AT_ONCE = 1 << 20  # scored together: a product in between would empty the cache of rows
 _GATHERED_ROWS = 4096  # rows copied together at once, to be scored
 _WHOLE_ROWS = 16_384  # rows scored at once where they lie together
 _DENSE = 0.15  # from this share of the rows on, scoring all as bytes beats gathering some
@@ -123,13 +124,19 @@ class Index:
         )
         step = max(1, _BLOCK_SCORES // widest)
         room = np.empty(0 if packed else min(step, len(units)) * widest, np.float32)
-        parts = []
+        parts: list[Hits] = []
+        waiting: list[Hits] = []
         for start in range(0, len(units), step):
             part = slice(start, start + step)
             blocks = self._bounds(units[part], allowed, packed, room)
             error = None if packed else self._error
-            found = self._best_of(blocks, units[part], counts[part], excluded[part], error)
-            parts.append(Hits(found.query + start, found.row, found.score))
+            for hits in self._within_reach(
+                blocks, units[part], counts[part], excluded[part], error
+            ):
+                waiting.append(Hits(hits.query + start, hits.row, hits.score))
+            if start + step >= len(units) or sum(map(len, waiting)) > _HITS_AT_ONCE:
+                parts.append(_best(self._score(units, _joined(waiting)), counts))
+                waiting = []
         return _joined(parts)
 
     def prepare(self) -> None:
@@ -151,15 +158,15 @@ class Index:
         self._asked = True
         return self._bytes
 
-    def _best_of(
+    def _within_reach(
         self,
         blocks: Iterator[_Bounds],
         units: NDArray[np.float64],
         k: Ints,
         excluded: Ints,
         error: np.float32 | None,
-    ) -> Hits:
-        """The k best of all blocks, scored by the one formula.
+    ) -> list[Hits]:
+        """The k best rows of all blocks, and some more, for each query.
 
         error: by how much a number of a block differs from its score at most; None where it is
         a bound, of which only that the score does not exceed it is known.
@@ -183,7 +190,7 @@ class Index:
                 best, settled = self._settled([best, *waiting], units, k)
                 floor = np.maximum(floor, settled)
                 waiting = []
-        return self._settled([best, *waiting], units, k)[0]
+        return [best, *waiting]
 
     def _settled(
         self, parts: list[Hits], units: NDArray[np.float64], k: Ints
@@ -240,11 +247,16 @@ class Index:
         """The hits with their one true score."""
         scores = np.empty(len(hits), np.float32)
         step = max(1, _WIDE_VALUES // self.dim)
+        narrow = np.empty((min(step, len(hits)), self.dim), np.float32)
+        wide, asked = (np.empty(narrow.shape, np.float64) for _ in range(2))
         for start in range(0, len(hits), step):
             part = slice(start, start + step)
-            wide = np.take(self.values, hits.row[part], axis=0).astype(np.float64)
-            own = np.take(units, hits.query[part], axis=0)
-            scores[part] = np.einsum("ij,ij->i", wide, own)  # row by row: no other row matters
+            count = len(scores[part])
+            np.take(self.values, hits.row[part], axis=0, out=narrow[:count], mode="clip")
+            wide[:count] = narrow[:count]
+            np.take(units, hits.query[part], axis=0, out=asked[:count], mode="clip")
+            # Row by row: no other row matters.
+            scores[part] = np.einsum("ij,ij->i", wide[:count], asked[:count])
         return Hits(hits.query, hits.row, scores)
 
     def _units(self, queries: Floats) -> NDArray[np.float64]:
