@@ -7,7 +7,8 @@ four folds of about equal size. For each, a model is made from the recordings of
 other artists; then the fold is somebody's catalog, and the model goes on there three times: with
 its artists, with its albums alone, and with nothing named. Without --networks the model is its
 statistics and map, and only these go on; with it, the recipe's network stands beside them, is
-trained first, and then learns on for the steps of a run with --init.
+trained first, and then learns on for the steps of a run with --init where names are known.
+--folds chooses some of the four.
 
 First what the command itself says: its gain on groups of the fold whose names it was not told,
 with the 95 % interval that decides. Then, for what came out when nothing was named, mean average
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.training import run, train
-from musicu.embeddings.training.adapting import long_vectors
+from musicu.embeddings.training.adapting import long_vectors, vectors_now
 from musicu.embeddings.training.crops import CROPS
 from musicu.embeddings.training.excerpts import Excerpts, take_excerpts
 from musicu.embeddings.training.export import Encoder, windows_of
@@ -93,6 +94,7 @@ def main() -> None:
     for name in ("catalog", "recipe", "work"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--networks", action="store_true")
+    parser.add_argument("--folds", nargs="+", type=int, default=list(range(FOLDS)))
     options = parser.parse_args()
     tracks = tracks_of(Catalog.open(options.catalog))
     recipe = replace(read_recipe(options.recipe), held_out=0.0)
@@ -103,7 +105,7 @@ def main() -> None:
     gathered = gather_evidence(whole, recipe, options.work, paths, run._read, print)
     folds, frames = source_folds(known), train.long_frames(recipe)
     before, after = Scores.empty(len(tracks)), Scores.empty(len(tracks))
-    for fold in range(FOLDS):
+    for fold in options.folds:
         mine = folds == fold
         artists = np.unique(known.artist[mine & (known.artist >= 0)])
         others = ~mine & ~np.isin(known.artist, artists)
@@ -125,7 +127,7 @@ def main() -> None:
                     evidence.material, evidence.recordings, evidence.statistics, evidence.crops
                 )
             network = old.network
-            if work is not None:
+            if work is not None and labels != "nothing":
                 learner = train.new_learner(own, old.network.state_dict())
                 place = work / labels
                 place.mkdir(exist_ok=True)
@@ -162,7 +164,8 @@ def catalog_of(
     pool = make_pool(cache, grouping, mine & ~hold, frames, recipe.balance, recipe.pairs)
     material = train.Material(pool, None, np.flatnonzero(hold))
     assert gathered.statistics is not None
-    return Evidence(material, rows, gathered.statistics[:1, mine], CROPS[:1])
+    crops = 3 if labels == "nothing" else 1
+    return Evidence(material, rows, gathered.statistics[:crops, mine], CROPS[:crops])
 
 
 def add(
@@ -171,7 +174,7 @@ def add(
     """Score an encoder by the true labels of a fold."""
     assert evidence.statistics is not None
     summaries = evidence.summaries(encoder.network, encoder.recipe)[0]
-    vectors = long_vectors(encoder, summaries, evidence.statistics[0])
+    vectors = vectors_now(encoder, long_vectors(encoder, summaries, evidence.statistics[0]))
     everywhere = np.zeros((len(known), vectors.shape[1]), np.float32)
     everywhere[mine] = unit(vectors)
     own = Scores.empty(len(known))

@@ -19,7 +19,8 @@ from musicu.embeddings.training.gains import (  # noqa: E402
     paired_gain,
     precisions,
 )
-from musicu.embeddings.training.going_on import labels_of  # noqa: E402
+from musicu.embeddings.training.going_on import HARMLESS, WEIGHT, labels_of  # noqa: E402
+from musicu.embeddings.training.halves import judge_halves, mutual  # noqa: E402
 from musicu.embeddings.training.heldout import mean_average_precision  # noqa: E402
 from musicu.embeddings.training.pairs import Grouping, PairWeights  # noqa: E402
 from musicu.embeddings.training.train_config import Recipe  # noqa: E402
@@ -113,11 +114,11 @@ def test_more_recordings_of_the_same_artists_are_no_more_evidence() -> None:
 def test_what_helps_is_chosen_and_what_does_not_is_refused() -> None:
     vectors, kin = _artists(3, artists=40)
     everyone = np.ones(len(kin), dtype=np.bool_)
-    way, gain = choose_way([vectors], Labels("artist", kin, everyone), seed=1)
+    way, gain = choose_way(vectors, [vectors], Labels("artist", kin, everyone), seed=1)
     assert way.kin < NEVER
     assert gain.real
     shuffled = np.random.default_rng(0).permutation(kin)
-    _, refused = choose_way([vectors], Labels("artist", shuffled, everyone), seed=1)
+    _, refused = choose_way(vectors, [vectors], Labels("artist", shuffled, everyone), seed=1)
     assert not refused.real
 
 
@@ -127,8 +128,8 @@ def test_a_better_start_is_found_and_a_worse_one_left() -> None:
     labels = Labels("artist", kin, everyone)
     cleaner = vectors * np.r_[np.ones(6), np.full(6, 0.3)]
     noise = np.random.default_rng(0).standard_normal(vectors.shape)
-    assert choose_way([vectors, cleaner], labels, 1)[0].ground == 1
-    assert choose_way([vectors, noise], labels, 1)[0].ground == 0
+    assert choose_way(vectors, [vectors, cleaner], labels, 1)[0].ground == 1
+    assert choose_way(vectors, [vectors, noise], labels, 1)[0].ground == 0
 
 
 def test_a_large_catalog_is_judged_by_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +137,54 @@ def test_a_large_catalog_is_judged_by_a_part_of_it(monkeypatch: pytest.MonkeyPat
     vectors, kin = _artists(5, artists=40)
     kin[:60] = -1
     everyone = np.ones(len(kin), dtype=np.bool_)
-    _, gain = choose_way([vectors], Labels("artist", kin, everyone), seed=1)
+    _, gain = choose_way(vectors, [vectors], Labels("artist", kin, everyone), seed=1)
     assert 40 < gain.queries <= 90
-    assert Way() == Way(0, NEVER)
+    assert Way() == Way(0, NEVER, 0.0)
+
+
+def test_neighbours_are_chosen_where_they_bring_kin_together() -> None:
+    rng = np.random.default_rng(6)
+    kin = np.repeat(np.arange(24), 6)
+    vectors = rng.standard_normal((24, 30))[kin] + 1.2 * rng.standard_normal((len(kin), 30))
+    everyone = np.ones(len(kin), dtype=np.bool_)
+    way, gain = choose_way(vectors, [vectors], Labels("artist", kin, everyone), seed=1)
+    assert way.weight > 0
+    assert gain.real
+
+
+def _halves(seed: int, noise: float) -> np.ndarray:
+    """Two views float64 [2, n, 30] of recordings that come in groups of eight."""
+    rng = np.random.default_rng(seed)
+    own = rng.standard_normal((20, 30)).repeat(8, axis=0) + rng.standard_normal((160, 30))
+    return own + noise * rng.standard_normal((2, 160, 30))
+
+
+def test_halves_let_neighbours_pass_and_refuse_what_harms() -> None:
+    halves = _halves(0, 0.7)
+    good = judge_halves(halves, WEIGHT, seed=1)
+    assert good.low > -HARMLESS
+    assert good.queries > 100
+    alone = np.random.default_rng(1).standard_normal((160, 30))  # nothing has a neighbour
+    scattered = alone + 0.3 * np.random.default_rng(2).standard_normal((2, 160, 30))
+    harm = judge_halves(scattered, 3.0, seed=1)
+    assert harm.after < harm.before
+    assert not harm.low > -HARMLESS
+
+
+def test_halves_without_a_weight_change_nothing() -> None:
+    gain = judge_halves(_halves(2, 0.5), 0.0, seed=1)
+    assert gain.before == gain.after
+    assert (gain.low, gain.high) == (0.0, 0.0)
+
+
+def test_neighbours_are_mutual_and_never_oneself() -> None:
+    likeness = np.array([[1.0, 0.9, 0.1], [0.9, 1.0, 0.8], [0.1, 0.8, 1.0]])
+    assert mutual(likeness, 1).tolist() == [
+        [False, True, False],
+        [True, False, False],
+        [False, False, False],  # nearest to it is the second, which is nearer to the first
+    ]
+    assert not mutual(likeness, 5).diagonal().any()
 
 
 def _labels(artists: np.ndarray, albums: np.ndarray, held: int, recipe: Recipe) -> Labels | None:

@@ -18,12 +18,14 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from musicu.embeddings.cards import read_card  # noqa: E402
 from musicu.embeddings.embedder import Embedder  # noqa: E402
+from musicu.embeddings.neighbours import draw_near  # noqa: E402
 from musicu.embeddings.stats import flat_statistics, project  # noqa: E402
 from musicu.embeddings.training import crops, train  # noqa: E402
 from musicu.embeddings.training import run as training  # noqa: E402
 from musicu.embeddings.training.augment_config import AugmentConfig  # noqa: E402
 from musicu.embeddings.training.encode import encode_crops  # noqa: E402
 from musicu.embeddings.training.export import as_toml, load_encoder  # noqa: E402
+from musicu.embeddings.training.going_on import WEIGHT  # noqa: E402
 from musicu.embeddings.training.head import HeadConfig  # noqa: E402
 from musicu.embeddings.training.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
 from musicu.embeddings.training.train_config import (  # noqa: E402
@@ -186,21 +188,40 @@ def test_statistics_stand_beside_the_network_and_are_heard_alike(
     assert float(ours @ embedder.embed(audio)) > 0.9999
 
 
-def test_a_model_with_statistics_stays_where_nothing_is_named(
-    tracks: list[TrainingTrack], tmp_path: Path
+def test_where_nothing_is_named_recordings_become_neighbours_or_nothing_changes(
+    tracks: list[TrainingTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = HeadConfig(dim=12, numbers=6)
-    recipe = dataclasses.replace(TINY, statistics=True, head=head)
+    recipe = dataclasses.replace(TINY, statistics=True, head=head, window_count=4)
     first = training.train_audio(tracks, recipe, tmp_path / "first", read=_sound)
-    result = training.train_audio(
-        _unnamed(tracks), TINY, tmp_path / "second", read=_sound, init=first.model
+    harmless = "musicu.embeddings.training.going_on.HARMLESS"
+    monkeypatch.setattr(harmless, -1.0)  # nothing can prove itself
+    stayed = training.train_audio(
+        _unnamed(tracks), TINY, tmp_path / "stayed", read=_sound, init=first.model
     )
-    assert result.gain is not None
-    assert result.kept == "unchanged"  # nothing is named by which a change could prove itself
-    assert _weights(result.model) == _weights(first.model)
-    assert read_card(result.model).name == "tiny"
-    assert read_card(result.model).files == ("model.onnx", "constants.safetensors")
-    assert read_card(result.model).dim == 12
+    assert stayed.kept == "unchanged"
+    assert stayed.gain is not None
+    assert stayed.gain.of.startswith("what is near one half")
+    assert _weights(stayed.model) == _weights(first.model)
+    assert read_card(stayed.model).name == "tiny"
+    assert read_card(stayed.model).files == ("model.onnx", "constants.safetensors")
+    monkeypatch.setattr(harmless, 1.0)
+    told = training.train_audio(
+        _unnamed(tracks), TINY, tmp_path / "told", read=_sound, init=first.model
+    )
+    assert told.kept == "refitted"
+    audios = [
+        crops.as_heard(_sound(track.path), Embedder.load(told.model).windows) for track in tracks
+    ]
+    before = Embedder.load(first.model).embed_batch(audios)
+    expected = draw_near(before.astype(float), before.astype(float), WEIGHT)
+    found = Embedder.load(told.model).embed_batch(audios)
+    assert (found * expected).sum(axis=1).min() > 0.9999
+    assert (found * before).sum(axis=1).min() < 0.9999
+    again = training.train_audio(
+        _unnamed(tracks), TINY, tmp_path / "again", read=_sound, init=told.model
+    )
+    assert read_card(again.model).files == read_card(told.model).files
 
 
 def test_an_unreadable_recording_is_counted_not_lost(

@@ -62,10 +62,11 @@ def audio(
     A run that was stopped goes on where it was when the same command is given again. With --init
     the network learns on from that model, and what follows it is told of these recordings, of
     their artists or albums where tags name them or folders look like albums. What comes of it is
-    kept only where it is clearly ahead: by artists (or albums) whose names it was not told, or,
-    for a network without statistics where none are known, by degraded excerpts of recordings held
-    out. Else the model stays as it was, and OUT/model is a copy. Use the result with
-    `musicu embed --model OUT/model`.
+    kept only where it is clearly ahead by artists (or albums) whose names it was not told. Where
+    none are known, the model keeps your recordings as neighbours, towards which it draws what it
+    hears, unless halves of recordings say that it harms; a network without statistics learns on,
+    and is judged by degraded excerpts of recordings held out. Else the model stays as it was, and
+    OUT/model is a copy. Use the result with `musicu embed --model OUT/model`.
 
     For several GPUs, give the same command to `torchrun --nproc-per-node N -m musicu`.
     """
@@ -104,6 +105,11 @@ def _said(kept: str, gain: Gain) -> str:
         )
     if kept == "unchanged":
         return f"nothing was clearly gained, so the model stays as it was; at best {gain.words()}"
+    if not gain.real:
+        return (
+            "your recordings are its neighbours now, towards which it draws what it hears; names "
+            f"to measure a gain by are missing, but no harm was seen: {gain.words()}"
+        )
     what = "its last steps were told of your recordings" if kept == "refitted" else "it learned on"
     return f"gained: {what}; {gain.words()} (95 % interval)"
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_bands
+from musicu.embeddings.neighbours import NEIGHBOURS, read_neighbours
 from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
 from musicu.features.powers import spectrograms, sum_up
@@ -25,8 +26,9 @@ class AudioEmbedder(Embedder):
 
     Where the card names constants of statistics too, the network's vector stands as one block
     beside those of the statistics (which know what little training music cannot teach), and one
-    map leads from all blocks to the vector. Every recording goes through by itself and on one
-    thread, so that its vector is the same to the last bit whatever comes with it.
+    map leads from all blocks to the vector. Where it names neighbours, that vector is drawn
+    towards them. Every recording goes through by itself and on one thread, so that its vector is
+    the same to the last bit whatever comes with it.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -49,14 +51,18 @@ class AudioEmbedder(Embedder):
             self._constants = read_constants(card, learned)
         elif learned != card.dim:
             raise ModelError(f"{card.name}: the network gives {learned} numbers, not {card.dim}")
+        self._neighbours = read_neighbours(card) if NEIGHBOURS in card.files else None
 
     def embed_batch(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
         """Vectors of several recordings, float32 [recordings, dim], each of unit length."""
         self.check(audios)
         vectors = [self._one(audio) for audio in audios]
+        if self._neighbours is not None:
+            vectors = [self._neighbours.draw(vector) for vector in vectors]
         return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 
     def _one(self, audio: Audio) -> NDArray[np.float32]:
+        """The vector as it is without neighbours."""
         chunks, sums = [], []
         for power in spectrograms(audio):  # one Fourier transform for network and statistics
             chunks.append(self.hear(power))

@@ -1,7 +1,8 @@
 """A finished model brought to other recordings: what its last map is told of them.
 
-Both parts are shrunk towards the model as it is, by how many recordings speak for a change, and
-both were found to help on sources that no part of a model had heard (`benchmarks/README.md`).
+The quantiles and the map are shrunk towards the model as it is, by how many recordings speak for
+a change; neighbours need no names. All were found to help on sources that no part of a model had
+heard (`benchmarks/README.md`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.embeddings.neighbours import Neighbours, draw_near
 from musicu.embeddings.stats import LEVELS, Constants
 from musicu.embeddings.training.export import Encoder
-from musicu.embeddings.training.finish import kin_spread
+from musicu.embeddings.training.finish import kin_spread, unit
 from musicu.embeddings.training.head import placed
 
 Rows = NDArray[np.float64]
 NEVER = float("inf")
+REMEMBERED = 4096  # recordings that a model keeps as neighbours, at most: 4 MB
 MOST = 8  # recordings that a group of kin counts for at most, as in `kin_spread`
 
 
@@ -80,8 +83,25 @@ def tell_map(encoder: Encoder, root: Rows) -> Encoder:
     return replace(encoder, finish=replace(encoder.finish, matrix=matrix))
 
 
+def tell_neighbours(encoder: Encoder, vectors: Rows, weight: float, seed: int) -> Encoder:
+    """The encoder that draws what it hears towards these recordings, or some of very many.
+
+    vectors: float64 [recordings, dim], its `long_vectors`. weight: 0 for no neighbours.
+    """
+    if weight == 0.0:
+        return replace(encoder, neighbours=None)
+    kept = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:REMEMBERED])
+    return replace(encoder, neighbours=Neighbours(unit(vectors[kept]), weight))
+
+
+def vectors_now(encoder: Encoder, vectors: Rows) -> Rows:
+    """What an encoder gives where its `long_vectors` are these, float64 [recordings, dim]."""
+    near = encoder.neighbours
+    return vectors if near is None else draw_near(vectors, near.vectors.astype(float), near.weight)
+
+
 def long_vectors(encoder: Encoder, summaries: NDArray[np.float32], statistics: Rows | None) -> Rows:
-    """Vectors before they are brought to unit length, float64 [recordings, dim].
+    """Vectors before they are brought to unit length and drawn to neighbours, float64 [n, dim].
 
     summaries: float32 [recordings, summary], the network's. statistics: float64 [recordings, S],
     where the encoder has constants.

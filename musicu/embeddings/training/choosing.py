@@ -3,17 +3,20 @@
 The strengths are chosen by cross-validation inside the recordings that a map may learn from, and
 the choice as a whole is judged on groups that had no part in it (nested cross-validation; Varma
 and Simon, BMC Bioinformatics 2006). So what is said to be gained is gained on artists, albums or
-folders whose names the map was not told.
+folders whose names the map was not told. Neighbours are all recordings of the catalog: they have
+no names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product, starmap
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.embeddings.neighbours import draw_near
 from musicu.embeddings.training.adapting import NEVER, kin_map
 from musicu.embeddings.training.gains import Gain, paired_gain, precisions
 
@@ -21,6 +24,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 KIN = (NEVER, 300.0, 100.0)  # with a bolder 30 the choice, and so its gain, was less certain
+WEIGHTS = (0.0, 0.5, 1.0)  # of a vector's neighbours
 OUTER, INNER = 5, 3
 MOST = 1500  # recordings that choices are made on: every try compares all with all
 
@@ -39,23 +43,28 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A change: the row of the grounds to start from, and how strongly its map stays."""
+    """A change: the row of the grounds to start from, how strongly its map stays, and what
+    neighbours weigh."""
 
     ground: int = 0
     kin: float = NEVER
+    weight: float = 0.0
 
 
-def choose_way(grounds: Sequence[Floats], labels: Labels, seed: int) -> tuple[Way, Gain]:
+def choose_way(
+    now: Floats, grounds: Sequence[Floats], labels: Labels, seed: int
+) -> tuple[Way, Gain]:
     """The best way to go on, and what choosing so gains on groups left aside.
 
-    grounds: of each model to start from, the recordings' vectors before they are brought to unit
-    length, float64 [recordings, dim]; the first is the model as it is.
+    now: the recordings' vectors by the model as it is, float64 [recordings, dim]. grounds: of each
+    model to start from, their vectors before they are brought to unit length and drawn towards
+    neighbours; the first is the model as it is.
     """
     some = _some(labels, np.random.default_rng(seed))
     grounds = [vectors[some] for vectors in grounds]
     labels = Labels(labels.of, labels.kin[some], labels.queries[some])
     parts = _parts(labels.kin, OUTER, np.random.default_rng([seed, 1]))
-    before = precisions(grounds[0], labels.kin, labels.queries)
+    before = precisions(now[some], labels.kin, labels.queries)
     after = np.full(len(some), np.nan)
     for part in range(OUTER):
         aside = parts == part
@@ -73,7 +82,7 @@ def _best_way(
     """The best by cross-validation among the recordings that may be learned from; ties stay."""
     parts = _parts(labels.kin, INNER, np.random.default_rng([seed, 2]))
     best, highest = Way(), -1.0
-    for way in (Way(ground, kin) for ground in range(len(grounds)) for kin in KIN):
+    for way in starmap(Way, product(range(len(grounds)), KIN, WEIGHTS)):
         found = []
         for part in range(INNER):
             aside = learns & (parts == part)
@@ -97,7 +106,7 @@ def _scored(
     vectors = grounds[way.ground]
     if way.kin != NEVER:
         vectors = vectors @ kin_map(vectors, np.where(learns, labels.kin, -1), way.kin)
-    return precisions(vectors, labels.kin, queries)
+    return precisions(draw_near(vectors, vectors, way.weight), labels.kin, queries)
 
 
 def _parts(kin: Ints, count: int, rng: np.random.Generator) -> Ints:

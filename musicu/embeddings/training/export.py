@@ -17,6 +17,12 @@ from safetensors.torch import load_file, save
 from musicu.embeddings.cards import FORMAT_VERSION, read_card
 from musicu.embeddings.fit_stats import save_constants
 from musicu.embeddings.frontend import HOP, SAMPLE_RATE
+from musicu.embeddings.neighbours import (
+    NEIGHBOURS,
+    Neighbours,
+    neighbours_file,
+    read_neighbours,
+)
 from musicu.embeddings.stats import CONSTANTS, Constants, read_constants
 from musicu.embeddings.training.finish import Finish
 from musicu.embeddings.training.network import AudioNetwork
@@ -32,13 +38,15 @@ CREDITS = ("track_id", "title", "artist", "album", "licence", "source", "commit"
 class Encoder:
     """A network with its finish, and the recipe that says how it listens.
 
-    constants: of the statistics that stand beside the network, where some do.
+    constants: of the statistics that stand beside the network, where some do. neighbours: what
+    vectors are drawn towards, where the model knows a catalog.
     """
 
     network: AudioNetwork
     finish: Finish
     recipe: Recipe
     constants: Constants | None = None
+    neighbours: Neighbours | None = None
 
 
 def windows_of(recipe: Recipe) -> Windows:
@@ -78,6 +86,9 @@ def export_model(
         save_constants(encoder.constants, folder)
         card["dim"] = encoder.constants.final.shape[1]
         card["files"] += [CONSTANTS]
+    if encoder.neighbours is not None:
+        (folder / NEIGHBOURS).write_bytes(neighbours_file(encoder.neighbours))
+        card["files"] += [NEIGHBOURS]
     card["about"] = dict(about)
     partial = folder / "card.json.partial"
     partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -110,7 +121,8 @@ def load_encoder(folder: Path) -> Encoder:
     constants = None
     if CONSTANTS in card.files:
         constants = read_constants(card, finish.matrix.shape[1])
-    return Encoder(network.eval(), finish, recipe, constants)
+    neighbours = read_neighbours(card) if NEIGHBOURS in card.files else None
+    return Encoder(network.eval(), finish, recipe, constants, neighbours)
 
 
 def copy_model(source: Path, folder: Path, name: str) -> Path:

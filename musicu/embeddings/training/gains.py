@@ -97,14 +97,24 @@ def precisions(vectors: Floats, kin: Ints, queries: NDArray[np.bool_]) -> Floats
         return found
     units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     likeness = units[rows] @ units.T
-    likeness[np.arange(len(rows)), rows] = -np.inf  # last, where it is dropped
-    order = np.argsort(-likeness, axis=1, kind="stable")[:, :-1]
-    hits = kin[order] == kin[rows][:, None]
-    totals = hits.sum(axis=1)
+    right = kin == kin[rows][:, None]
+    right[np.arange(len(rows)), rows] = False
+    likeness[np.arange(len(rows)), rows] = -np.inf
+    found[rows] = average_precisions(likeness, right)
+    return found
+
+
+def average_precisions(likeness: Floats, right: NDArray[np.bool_]) -> Floats:
+    """Average precision of each row of answers, float64 [q], NaN where none is right.
+
+    likeness: float64 [q, n], the most alike first; what is no answer has -inf. right: bool [q, n].
+    """
+    order = np.argsort(-likeness, axis=1, kind="stable")
+    hits = np.take_along_axis(right, order, axis=1)
     share = np.cumsum(hits, axis=1) / np.arange(1, order.shape[1] + 1)
     with np.errstate(invalid="ignore"):
-        found[rows] = (share * hits).sum(axis=1) / totals
-    return found
+        precisions: Floats = (share * hits).sum(axis=1) / hits.sum(axis=1)
+    return precisions
 
 
 def found_soon(queries: Floats, answers: Floats, right: Ints) -> tuple[Floats, Floats]:

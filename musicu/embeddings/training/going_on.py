@@ -1,10 +1,11 @@
 """Going on from a finished model: a change must prove itself on one's own recordings.
 
-Where artists or albums are known, the last map may learn from them, and what counts is whether
-recordings of artists or albums that it was not told of find each other. Where nothing is known,
-held-out recordings must be found by degraded excerpts of themselves, more clearly and no later.
-A change is kept only where the 95 % interval of its gain lies above zero; else the model stays as
-it was.
+Where artists or albums are known, the last map may learn from them, its vectors may be drawn
+towards their neighbours, and what counts is whether recordings of artists or albums that it was
+not told of find each other: a change is kept only where the 95 % interval of its gain lies above
+zero. Where nothing is known, neighbours alone are told, unless halves of recordings say that it
+harms; a network alone learns on, and must find held-out recordings by degraded excerpts of
+themselves, more clearly and no later. Else the model stays as it was.
 """
 
 from __future__ import annotations
@@ -20,18 +21,23 @@ from musicu.embeddings.training.adapting import (
     kin_map,
     long_vectors,
     tell_map,
+    tell_neighbours,
     tell_quantiles,
+    vectors_now,
 )
 from musicu.embeddings.training.choosing import Labels, Way, choose_way
 from musicu.embeddings.training.excerpts import Excerpts
 from musicu.embeddings.training.export import Encoder
 from musicu.embeddings.training.fitting import Evidence
 from musicu.embeddings.training.gains import Gain, found_soon, paired_gain
+from musicu.embeddings.training.halves import judge_halves
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.train_config import Recipe
 
 QUANTILES = 400.0  # from held-out sources, where 100 was no better
+WEIGHT = 0.5  # of neighbours where no names can choose one; 1 gained more, and less surely
+HARMLESS = 0.015  # what halves may lose at most: the end of a 95 % interval
 LEAST_QUERIES, LEAST_GROUPS = 20, 6
 EXCERPTS = "how clearly degraded excerpts find their recordings"
 
@@ -70,16 +76,20 @@ def go_on(
     """
     known = evidence.material.real.grouping.take(evidence.recordings)
     labels = labels_of(known, evidence.learns, recipe)
-    if labels is None:
-        return _by_excerpts(_starts(old, network, evidence, recipe), evidence, take)
+    if labels is None and old.constants is not None:
+        return _by_halves(old, evidence, recipe)
     starts = _starts(old, network, evidence, recipe)
-    way, gain = choose_way([start.vectors for start in starts], labels, recipe.seed)
+    if labels is None:
+        return _by_excerpts(starts, evidence, take)
+    now = vectors_now(old, starts[0].vectors)
+    way, gain = choose_way(now, [start.vectors for start in starts], labels, recipe.seed)
     if not gain.real or way == Way():
-        return Outcome(starts[0].encoder, "unchanged", gain)
+        return Outcome(replace(old, recipe=recipe), "unchanged", gain)
     start = starts[way.ground]
     root = kin_map(start.vectors, labels.kin, way.kin)
-    kept = "refitted" if start.kept == "unchanged" else start.kept
-    return Outcome(tell_map(start.encoder, root), kept, gain)
+    told = tell_map(start.encoder, root)
+    told = tell_neighbours(told, start.vectors @ root, way.weight, recipe.seed)
+    return Outcome(told, "refitted" if start.kept == "unchanged" else start.kept, gain)
 
 
 def labels_of(known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> Labels | None:
@@ -99,11 +109,11 @@ def labels_of(known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> Lab
     return None
 
 
-def stays(old: Encoder, known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> bool:
-    """Whether a model had better stay as it is: one with statistics, where nothing is named.
+def rests(old: Encoder, known: Grouping, learns: NDArray[np.bool_], recipe: Recipe) -> bool:
+    """Whether a network had better learn nothing: with statistics, where nothing is named.
 
-    What was tried without names was found more clearly by excerpts, and artists and albums a
-    little less well (`benchmarks/README.md`), so that nothing could prove it.
+    What it learned so found excerpts more clearly, and artists and albums a little less well
+    (`benchmarks/README.md`). Neighbours are told all the same.
     """
     return old.constants is not None and labels_of(known, learns, recipe) is None
 
@@ -134,6 +144,21 @@ def _starts(
             vectors = long_vectors(encoder, summaries, statistics)
             found.append(_Start(kept, encoder, vectors))
     return found
+
+
+def _by_halves(old: Encoder, evidence: Evidence, recipe: Recipe) -> Outcome:
+    """The old encoder with the evidence's recordings for neighbours, where that does no harm.
+
+    The evidence has three crops of each: the whole, then its halves.
+    """
+    assert evidence.statistics is not None
+    crops = zip(evidence.summaries(old.network, recipe), evidence.statistics, strict=True)
+    whole, *halves = (long_vectors(old, learned, measured) for learned, measured in crops)
+    gain = judge_halves(np.stack(halves), WEIGHT, recipe.seed)
+    old = replace(old, recipe=recipe)
+    if not gain.low > -HARMLESS:
+        return Outcome(old, "unchanged", gain)
+    return Outcome(tell_neighbours(old, whole, WEIGHT, recipe.seed), "refitted", gain)
 
 
 def _by_excerpts(starts: list[_Start], evidence: Evidence, take: TakeExcerpts) -> Outcome:

@@ -15,7 +15,7 @@ from musicu.audio import read_audio
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.training import rendered, train
-from musicu.embeddings.training.crops import CROPS
+from musicu.embeddings.training.crops import CROPS, Crop
 from musicu.embeddings.training.curves import draw_curves
 from musicu.embeddings.training.excerpts import Excerpts, take_excerpts
 from musicu.embeddings.training.export import (
@@ -31,8 +31,8 @@ from musicu.embeddings.training.fitting import (
     gather_evidence,
     score_encoder,
 )
-from musicu.embeddings.training.gains import Gain, paired_gain
-from musicu.embeddings.training.going_on import TakeExcerpts, go_on, stays
+from musicu.embeddings.training.gains import Gain
+from musicu.embeddings.training.going_on import TakeExcerpts, go_on, rests
 from musicu.embeddings.training.heldout import HeldOutScore, hold_out
 from musicu.embeddings.training.pairs import Grouping, PairWeights
 from musicu.embeddings.training.parallel import Workers
@@ -85,7 +85,7 @@ def train_audio(
     A run that was stopped goes on from `out/checkpoint.safetensors` to the same result. With
     `init` (a model's name or folder) the network's shape and window come from that model, and
     what was learned is kept only where it is clearly ahead on these recordings; see `going_on`,
-    also for the models that stay as they are at once where nothing is named.
+    also for the models whose network learns nothing where nothing is named.
     Labels are positives of the network only as far as `recipe.pairs` says.
 
     Writes `log.jsonl`, `curves.svg`, `cache/` and `checkpoint.safetensors` beside the model.
@@ -94,18 +94,19 @@ def train_audio(
     out.mkdir(parents=True, exist_ok=True)
     base = find_model(init).folder if init is not None else None
     old = load_encoder(base) if base is not None else None
-    if old is not None and base is not None:
+    crops: tuple[Crop, ...] = CROPS
+    if old is not None:
         recipe = _as_heard_by(old, recipe)
         old.network.to(recipe.device)
-        if stays(old, *_named(tracks, recipe), recipe):
-            return _as_it_was(base, recipe, out, report)
+        crops = CROPS[:1]
+        if rests(old, *_named(tracks, recipe), recipe):
+            recipe, crops = replace(recipe, steps=0), CROPS[:3]
     hear = read or _read
     workers = Workers.join(recipe.device)
     material, failures = workers.in_turn(lambda: gather(tracks, recipe, out, hear))
     told = _both(out / "log.jsonl", report) if workers.rank == 0 else _silent
     start = old.network.state_dict() if old is not None else None
     learner = train.learn(train.new_learner(recipe, start), material, recipe, out, told)
-    crops = CROPS if old is None else CROPS[:1]
     paths = [track.path for track in tracks]
     evidence = workers.in_turn(
         lambda: gather_evidence(material, recipe, out, paths, hear, told, crops)
@@ -134,17 +135,6 @@ def _named(tracks: Sequence[TrainingTrack], recipe: Recipe) -> tuple[Grouping, N
     grouping = group(tracks)
     held = hold_out(grouping, recipe.held_out, np.random.default_rng(recipe.seed))
     return grouping, ~held
-
-
-def _as_it_was(base: Path, recipe: Recipe, out: Path, report: train.Report | None) -> TrainResult:
-    """A copy of the model, where nothing could prove a change."""
-    if Workers.join(recipe.device).rank == 0:
-        copy_model(base, out / "model", recipe.name)
-        told = _both(out / "log.jsonl", report)
-        told({"event": "gain", "kept": "unchanged", "why": "no artists or albums are named"})
-    nothing = np.full(0, np.nan)
-    gain = paired_gain("nothing", nothing, nothing, np.zeros(0, np.int64))
-    return TrainResult(out / "model", "unchanged", None, gain, {})
 
 
 def _write(

@@ -1,0 +1,98 @@
+"""A model that knows a catalog: vectors drawn a little towards the nearest recordings in it.
+
+What a recording and those nearest to it have in common says more of what it is than it alone,
+as image retrieval found: features of a database are joined with those of their neighbours
+(Turcot and Lowe, ICCV Workshops 2009; Arandjelovic and Zisserman, CVPR 2012, section 4), queries
+with what they find (Radenovic, Tolias and Chum, TPAMI 2019, equation 7). Here both are one: the
+recordings of a catalog stay in the model, and whatever it hears is drawn towards them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from musicu.embeddings.cards import ModelCard
+from musicu.errors import ModelError
+
+NEIGHBOURS = "neighbours.safetensors"
+NEAREST = 6  # a recording of the catalog is its own nearest
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """What a model remembers of a catalog.
+
+    vectors: float32 [recordings, dim], of unit length, as the model gave them before. weight:
+    what the mean of the nearest counts beside a vector itself, above 0.
+    """
+
+    vectors: NDArray[np.float32]
+    weight: float
+
+    def draw(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A unit vector float32 [dim] drawn towards its nearest, of unit length again."""
+        # einsum and not BLAS: the same bits whatever the number of threads
+        likeness = np.einsum("nd,d->n", self.vectors.astype(np.float64), vector)
+        rows = _drawn(vector[None].astype(np.float64), likeness[None], self.vectors, self.weight)
+        drawn: NDArray[np.float32] = rows[0].astype(np.float32)
+        return drawn
+
+
+def draw_near(vectors: Floats, others: Floats, weight: float) -> Floats:
+    """Each vector at unit length and drawn towards its nearest among `others`, as `draw` does.
+
+    vectors: float64 [n, dim] and others: float64 [m, dim], of any length. Result: float64
+    [n, dim], of unit length.
+    """
+    vectors, others = _unit(vectors), _unit(others)
+    if weight == 0.0:
+        return vectors
+    return _drawn(vectors, vectors @ others.T, others, weight)
+
+
+def _drawn(
+    vectors: Floats, likeness: Floats, others: NDArray[np.floating[Any]], weight: float
+) -> Floats:
+    """x + weight * (sum of cos_i y_i over the nearest) / (sum of cos_i), at unit length."""
+    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :NEAREST]
+    shares = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 0.0)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
+    return _unit(vectors + weight * np.einsum("nk,nkd->nd", shares, others[nearest]))
+
+
+def _unit(vectors: Floats) -> Floats:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    units: Floats = vectors / np.maximum(lengths, 1e-12)
+    return units
+
+
+def read_neighbours(card: ModelCard) -> Neighbours:
+    """The neighbours in a model's folder; ModelError where they are damaged or do not fit."""
+    path = card.folder / NEIGHBOURS
+    try:
+        found = load_file(path)
+        vectors, weight = found["vectors"], float(found["weight"].item())
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"{path} does not hold the neighbours of {card.name}: {error}") from error
+    right = vectors.ndim == 2 and len(vectors) > 0 and vectors.shape[1] == card.dim
+    if not right or not np.isfinite(vectors).all() or not 0.0 < weight < np.inf:
+        raise ModelError(
+            f"{path}: vectors have shape {vectors.shape} and weight {weight:g} where finite "
+            f"vectors of {card.dim} numbers and a weight above 0 are needed; train the model again"
+        )
+    return Neighbours(vectors, weight)
+
+
+def neighbours_file(neighbours: Neighbours) -> bytes:
+    """What `read_neighbours` reads."""
+    vectors = np.ascontiguousarray(neighbours.vectors)
+    content: bytes = save({"vectors": vectors, "weight": np.array([neighbours.weight], np.float32)})
+    return content

@@ -1,0 +1,108 @@
+"""Vectors drawn towards the nearest recordings of a catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from musicu.embeddings.cards import ModelCard
+from musicu.embeddings.neighbours import (
+    NEAREST,
+    NEIGHBOURS,
+    Neighbours,
+    draw_near,
+    neighbours_file,
+    read_neighbours,
+)
+from musicu.errors import ModelError
+from musicu.records import Windows
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def _card(folder: Path, dim: int) -> ModelCard:
+    windows = Windows(1.0, 1)
+    return ModelCard("own", "audio", dim, 22_050, windows, (NEIGHBOURS,), {}, folder, "")
+
+
+def test_drawing_is_that_of_the_plain_reference() -> None:
+    rng = np.random.default_rng(0)
+    vectors, others = rng.standard_normal((7, 5)), rng.standard_normal((30, 5))
+    found = draw_near(vectors, others, 0.7)
+    for vector, drawn in zip(_unit(vectors), found, strict=True):
+        ranked = sorted(_unit(others), key=lambda other: -float(vector @ other))[:NEAREST]
+        shares = np.maximum([vector @ other for other in ranked], 0.0)
+        mean = sum(s * o for s, o in zip(shares, ranked, strict=True)) / shares.sum()
+        np.testing.assert_allclose(drawn, _unit(vector + 0.7 * mean), atol=1e-12)
+
+
+def test_one_vector_is_drawn_as_many_are() -> None:
+    rng = np.random.default_rng(1)
+    others = _unit(rng.standard_normal((40, 16))).astype(np.float32)
+    vectors = _unit(rng.standard_normal((9, 16))).astype(np.float32)
+    together = draw_near(vectors.astype(float), others.astype(float), 0.5)
+    model = Neighbours(others, 0.5)
+    for vector, expected in zip(vectors, together, strict=True):
+        drawn = model.draw(vector)
+        assert drawn.dtype == np.float32
+        np.testing.assert_allclose(drawn, expected, atol=1e-6)
+        assert np.array_equal(drawn, model.draw(vector))
+
+
+def test_groups_draw_together_and_what_has_no_weight_stays() -> None:
+    rng = np.random.default_rng(2)
+    kin = np.repeat(np.arange(10), NEAREST)
+    vectors = rng.standard_normal((10, 24))[kin] + 0.8 * rng.standard_normal((len(kin), 24))
+
+    def likeness_of_kin(weight: float) -> float:
+        drawn = draw_near(vectors, vectors, weight)
+        same = (kin[:, None] == kin) & ~np.eye(len(kin), dtype=np.bool_)
+        return float((drawn @ drawn.T)[same].mean())
+
+    assert likeness_of_kin(1.0) > likeness_of_kin(0.5) > likeness_of_kin(0.0) + 0.05
+    np.testing.assert_allclose(draw_near(vectors, vectors, 0.0), _unit(vectors))
+
+
+def test_a_catalog_smaller_than_a_neighbourhood_is_used_whole() -> None:
+    model = Neighbours(np.eye(2, dtype=np.float32), 1.0)
+    drawn = model.draw(np.array([1.0, 0.0], np.float32))
+    np.testing.assert_allclose(drawn, [1.0, 0.0])
+    far = model.draw(np.array([-1.0, 0.0], np.float32))  # nothing is like it
+    np.testing.assert_allclose(far, [-1.0, 0.0])
+
+
+def test_neighbours_are_read_as_they_were_written(tmp_path: Path) -> None:
+    vectors = _unit(np.random.default_rng(3).standard_normal((12, 4))).astype(np.float32)
+    (tmp_path / NEIGHBOURS).write_bytes(neighbours_file(Neighbours(vectors, 0.5)))
+    found = read_neighbours(_card(tmp_path, 4))
+    assert np.array_equal(found.draw(vectors[3]), Neighbours(vectors, 0.5).draw(vectors[3]))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "weight", "match"),
+    [
+        (np.ones((3, 5), np.float32), 0.5, r"shape \(3, 5\)"),
+        (np.full((3, 4), np.nan, np.float32), 0.5, "finite"),
+        (np.ones((3, 4), np.float32), 0.0, "weight 0 where"),
+        (np.ones((0, 4), np.float32), 0.5, r"shape \(0, 4\)"),
+    ],
+)
+def test_neighbours_that_do_not_fit_are_refused(
+    tmp_path: Path, vectors: np.ndarray, weight: float, match: str
+) -> None:
+    (tmp_path / NEIGHBOURS).write_bytes(neighbours_file(Neighbours(vectors, weight)))
+    with pytest.raises(ModelError, match=match):
+        read_neighbours(_card(tmp_path, 4))
+
+
+def test_damaged_neighbours_are_refused(tmp_path: Path) -> None:
+    whole = neighbours_file(Neighbours(np.eye(4, dtype=np.float32), 0.5))
+    for content in (whole[:-3], b"", save({"vectors": np.eye(4, dtype=np.float32)})):
+        (tmp_path / NEIGHBOURS).write_bytes(content)
+        with pytest.raises(ModelError, match="does not hold the neighbours of own"):
+            read_neighbours(_card(tmp_path, 4))
