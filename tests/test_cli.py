@@ -112,6 +112,17 @@ def test_a_bug_is_told_without_a_traceback(
     assert "musicu has a bug, ZeroDivisionError: of course" in done.err
 
 
+def test_what_the_system_refuses_is_no_bug(
+    musicu: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "tracks.parquet")
+
+    monkeypatch.setattr(Catalog, "open", refused)
+    done = musicu("info", tmp_path)
+    assert (done.code, done.err) == (1, "error: tracks.parquet: Permission denied\n")
+
+
 def test_embed_reports_in_json_and_ends_with_1_while_a_track_fails(
     musicu: Command, demo_music: Path, tmp_path: Path
 ) -> None:

@@ -287,6 +287,18 @@ def test_other_files_are_refused(tmp_path: Path, name: str, content: str, messag
         rows_of(tmp_path / "missing.csv")
 
 
+def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("listens.json", "[]")
+    content = bytearray(path.read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(header) + flags] |= 1
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"listens\.json cannot be unpacked .*encrypted"):
+        rows_of(path)
+
+
 def test_pseudonyms_join_under_one_key_and_only_there() -> None:
     names = pa.array(["anna", "ben", "anna"])
     one, two = pseudonyms(names, KEY).to_pylist(), pseudonyms(names, KEY[::-1]).to_pylist()

@@ -55,10 +55,7 @@ def read_table(path: Path) -> pa.Table:
 
 def _read_csv(path: Path) -> pa.Table:
     """A CSV file; what we know the meaning of is read as text, so "007" stays "007"."""
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline()
-    marks = "\t" if path.suffix.lower() == ".tsv" else ",;\t"
-    parse = pc_csv.ParseOptions(delimiter=max(marks, key=header.count), newlines_in_values=True)
+    parse = parse_options(path)
     with pc_csv.open_csv(path, parse_options=parse) as reader:
         names = reader.schema.names
     known = set(metadata_columns(names).values())
@@ -68,6 +65,14 @@ def _read_csv(path: Path) -> pa.Table:
         parse_options=parse,
         convert_options=pc_csv.ConvertOptions(column_types={n: pa.string() for n in known}),
     )
+
+
+def parse_options(path: Path) -> pc_csv.ParseOptions:
+    """How a text table is read: what its header has most of parts the columns, or tabs do."""
+    with path.open(encoding="utf-8-sig") as file:
+        header = file.readline()
+    marks = "\t" if path.suffix.lower() in (".tsv", ".dat") else ",;\t"
+    return pc_csv.ParseOptions(delimiter=max(marks, key=header.count), newlines_in_values=True)
 
 
 class TableSource:

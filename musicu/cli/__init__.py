@@ -32,6 +32,11 @@ def main() -> None:
     except MusicuError as error:
         _say(f"error: {error}")
         sys.exit(1)
+    except OSError as error:  # a disk or a permission that nobody has named before
+        if os.environ.get("MUSICU_TRACEBACK"):
+            raise
+        _say(f"error: {error.filename or 'the system'}: {error.strerror or error}")
+        sys.exit(1)
     except Exception as error:
         if os.environ.get("MUSICU_TRACEBACK"):
             raise

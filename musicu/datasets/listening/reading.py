@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path, PurePath
@@ -39,7 +40,7 @@ def read_listens(path: Path, columns: Mapping[str, str] | None = None) -> Iterat
     elif path.suffix.lower() in _TABLES:
         yield from _table(path, columns)
     else:
-        yield from _text_file(path.name, path.read_bytes(), str(path))
+        yield from _text_file(path.name, _content(path), str(path))
 
 
 def _folder(folder: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
@@ -57,18 +58,41 @@ def _folder(folder: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Tabl
 
 
 def _archive(path: Path) -> Iterator[pa.Table]:
-    found = False
+    with _opened(path) as archive:
+        names = [
+            name
+            for name in sorted(archive.namelist())
+            if PurePath(name).suffix.lower() in (*_JSON, *_PLAYLISTS)
+            and not _about_something_else(name)
+        ]
+        if not names:
+            raise SourceError(
+                f"the archive {path} holds no listens that we know: unpack it and look"
+            )
+        for name in names:
+            where = f"{path}:{name}"
+            yield from _text_file(name, _unpacked(archive, name, where), where)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                suffix = PurePath(name).suffix.lower()
-                if suffix in (*_JSON, *_PLAYLISTS) and not _about_something_else(name):
-                    found = True
-                    yield from _text_file(name, archive.read(name), f"{path}:{name}")
+        return zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         raise SourceError(f"{path} is not a ZIP file: {error}") from error
-    if not found:
-        raise SourceError(f"the archive {path} holds no listens that we know: unpack it and look")
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # encrypted, or an odd method
+        raise SourceError(f"{where} cannot be unpacked ({error}): unpack it yourself") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _about_something_else(name: str) -> bool:
@@ -81,7 +105,7 @@ def _about_something_else(name: str) -> bool:
 
 def _table(path: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
     if path.suffix.lower() == ".csv" and not columns:
-        rows = lastfm.headless_rows(_decoded(path.read_bytes(), str(path)))
+        rows = lastfm.headless_rows(_decoded(_content(path), str(path)))
         if rows is not None:
             yield from _in_tables(rows)
             return

@@ -11,6 +11,7 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from musicu.catalog.columns import find_column, plain
+from musicu.catalog.table import parse_options
 from musicu.datasets.listening.raw import RAW, moment
 from musicu.errors import SourceError
 
@@ -78,10 +79,7 @@ def _read(path: Path) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches()
         return
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline()
-    marks = "\t" if path.suffix.lower() in (".tsv", ".dat") else ",;\t"
-    parse = pc_csv.ParseOptions(delimiter=max(marks, key=header.count), newlines_in_values=True)
+    parse = parse_options(path)
     read = pc_csv.ReadOptions(block_size=_BYTES_AT_ONCE)
     with pc_csv.open_csv(path, read_options=read, parse_options=parse) as reader:
         names = reader.schema.names
