@@ -22,6 +22,8 @@ from musicu.retrieval.ordering import places_in
 
 Mask = NDArray[np.bool_]
 
+_ENDLESS = 1 << 40
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
@@ -54,11 +56,7 @@ def pick(
     whole came to its end while more of it was wanted: longer lists may give another answer.
     """
     owner = np.repeat(lists.listener, lists.lengths)
-    caps = (
-        _Cap(owner, entries.recordings[:, None], entries.never, 1),
-        _Cap(owner, entries.albums[:, None], entries.never, per_album),
-        _Cap(owner, entries.artists, entries.never, per_artist),
-    )
+    caps = _Caps(owner, entries, per_artist, per_album)
     taken = _through(lists.start, lists.quota, ~entries.never, owner, caps)
     partial = ~lists.whole & (_counts(taken, lists.start) < lists.quota)
     short = np.bincount(lists.listener[partial], minlength=listeners) > 0
@@ -74,24 +72,21 @@ def pick(
     return Picked(np.flatnonzero(taken), short)
 
 
-def _through(start: Ints, quota: Ints, left: Mask, owner: Ints, caps: tuple[_Cap, ...]) -> Mask:
+def _through(start: Ints, quota: Ints, left: Mask, owner: Ints, caps: _Caps) -> Mask:
     """What is taken of the entries that are left, best first, up to the quota of each part.
 
     start: int64 [parts + 1], where the parts begin, and the end. owner: int64 [entries], whose each
     entry is, rising.
     """
     part = np.repeat(np.arange(len(quota)), np.diff(start))
-    disputed = left & np.logical_or.reduce([cap.crowded for cap in caps])
+    disputed = left & caps.crowded
     allowed = left & ~disputed
     ahead = _before(allowed, start, part)
     won = np.zeros(len(quota), np.int64)
     for entry in _steps(np.flatnonzero(disputed), owner):
-        free = ahead[entry] + won[part[entry]] < quota[part[entry]]
-        for cap in caps:
-            free &= cap.free(entry)
-        taker = entry[free]
-        for cap in caps:
-            cap.count(taker)
+        reached = ahead[entry] + won[part[entry]] < quota[part[entry]]
+        taker = entry[reached & caps.free(entry)]
+        caps.count(taker)
         won[part[taker]] += 1
         allowed[taker] = True
     taken: Mask = allowed & (_before(allowed, start, part) < quota[part])
@@ -118,24 +113,29 @@ def _counts(chosen: Mask, start: Ints) -> Ints:
     return counts
 
 
-class _Cap:
-    """How often each listener has taken something of each kind that could become too much."""
+class _Caps:
+    """How many more each listener may take of each kind that could become too much."""
 
-    def __init__(self, owner: Ints, kinds: Ints, never: Mask, most: int) -> None:
-        """owner: of each entry. kinds: int64 [entries, some], -1 for none."""
-        known = (kinds >= 0) & ~never[:, None]
-        keys = np.where(known, owner[:, None] * MANY + kinds, -1)
-        self._cell = crowds(keys, most)
-        self._counts = np.zeros(int(self._cell.max(initial=0)) + 1, np.int64)
-        self._most = most
+    def __init__(self, owner: Ints, entries: Entries, per_artist: int, per_album: int) -> None:
+        """owner: of each entry."""
+        kinds = entries.recordings[:, None], entries.albums[:, None], entries.artists
+        cells, left = [], [np.array([_ENDLESS])]  # the first is of all that is no crowd
+        for numbers, most in zip(kinds, (1, per_album, per_artist), strict=True):
+            known = (numbers >= 0) & ~entries.never[:, None]
+            keys = np.where(known, owner[:, None] * MANY + numbers, -1)
+            cell = crowds(keys, most)
+            left.append(np.full(int(cell.max(initial=0)), most))
+            cells.append(np.where(cell > 0, cell + sum(map(len, left[:-1])) - 1, 0))
+        self._cell = np.concatenate(cells, axis=1)
+        self._left = np.concatenate(left)
         self.crowded = self._cell.any(axis=1)
 
     def free(self, entry: Ints) -> Mask:
         """Whether an entry more may be taken, for each of some listeners' entries."""
-        free: Mask = np.all(self._counts[self._cell[entry]] < self._most, axis=1)
+        free: Mask = (self._left[self._cell[entry]] > 0).all(axis=1)
         return free
 
     def count(self, entry: Ints) -> None:
         """Note that each of the entries, of different listeners, is taken."""
-        self._counts[self._cell[entry]] += 1
-        self._counts[0] = 0
+        self._left[self._cell[entry]] -= 1
+        self._left[0] = _ENDLESS

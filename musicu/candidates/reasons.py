@@ -90,7 +90,7 @@ def _by(stock: Stock, heard: Heard, found: Found) -> tuple[pa.Array, Ints]:
     """
     artists = stock.credits.padded(found.row)
     asked = np.where(artists >= 0, found.listener[:, None] * MANY + artists, -1)
-    played = _plays_by_artist(stock, heard, asked)
+    played = _plays_by_artist(stock, heard, artists, asked)
     place = places_of(asked, played[0])
     first = (place >= 0).argmax(axis=1)
     chosen = place[np.arange(len(place)), first]  # -1, the last, is nobody
@@ -104,14 +104,23 @@ def _by(stock: Stock, heard: Heard, found: Found) -> tuple[pa.Array, Ints]:
     return told, number[chosen]
 
 
-def _plays_by_artist(stock: Stock, heard: Heard, asked: Ints) -> tuple[Ints, NDArray[np.float64]]:
-    """Of what is asked and was played: listener and artist as one number, rising, and the plays."""
+def _plays_by_artist(
+    stock: Stock, heard: Heard, wanted: Ints, asked: Ints
+) -> tuple[Ints, NDArray[np.float64]]:
+    """Of what is asked and was played: listener and artist as one number, rising, and the plays.
+
+    wanted: the artists that are asked about, -1 for none.
+    """
     played = np.flatnonzero(heard.plays > 0)
     artists = stock.credits.padded(heard.row[played])
-    keys = np.where(artists >= 0, heard.listener[played, None] * MANY + artists, -1)
-    entry, column = np.nonzero(maybe_among(keys, asked) & (keys >= 0))
-    known, place = np.unique(keys[entry, column], return_inverse=True)
-    plays = np.bincount(place, heard.plays[played[entry]], len(known))
+    among = np.zeros(len(stock.credits.keys) + 1, bool)
+    among[wanted] = True
+    among[-1] = False  # where -1 leads
+    entry, column = np.nonzero(among[artists])
+    keys = heard.listener[played[entry]] * MANY + artists[entry, column]
+    some = maybe_among(keys, asked)
+    known, place = np.unique(keys[some], return_inverse=True)
+    plays = np.bincount(place, heard.plays[played[entry[some]]], len(known))
     return known, plays.astype(np.float64)
 
 

@@ -348,8 +348,9 @@ def _kth_highest(bounds: Floats, k: Ints) -> Floats:
         return np.full(len(bounds), _LOWEST)
     width = bounds.shape[1] // groups
     tops = bounds[:, : width * groups].reshape(len(bounds), width, groups).max(axis=1)
+    tops = np.partition(tops, groups - most, axis=1)[:, groups - most :]
     tops.sort(axis=1)
-    kth: Floats = tops[np.arange(len(tops)), groups - k]
+    kth: Floats = tops[np.arange(len(tops)), most - k]
     return kth
 
 
