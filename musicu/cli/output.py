@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+_WORD = 32  # characters: longer words, such as paths, are broken where lines end
+
 
 def safe(value: object) -> str:
     """Text that a terminal shows as it is: control characters and lone surrogates escaped."""
@@ -40,13 +42,21 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
     for i, name in enumerate(columns):
         number = any(isinstance(row[i], int | float) for row in rows)
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
+        words = all(_is_word(_cell(row[i])) for row in rows)
+        table.add_column(
+            name, justify="right" if number else "left", overflow="fold", no_wrap=words
+        )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     console = Console()
     if not console.is_terminal:  # in a pipe or file no line is broken
         console = Console(width=max(console.width, 240))
     console.print(table)
+
+
+def _is_word(text: str) -> bool:
+    """Whether a cell is a name, id or number, that should stand in one line."""
+    return len(text) <= _WORD and " " not in text
 
 
 def _cell(value: object) -> str:
