@@ -39,7 +39,8 @@ def in_range(samples: Samples) -> Samples:
     peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
     if peak <= LOUDEST:
         return samples
-    return samples * np.float32(2.0 ** -math.ceil(math.log2(peak)))
+    quiet: Samples = samples * np.float32(2.0 ** -math.ceil(math.log2(peak)))
+    return quiet
 
 
 def _mean_of_channels(frames: Samples) -> Samples:
