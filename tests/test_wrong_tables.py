@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,99 @@ def test_training_says_what_it_leaves_out(catalog: Path, tmp_path: Path) -> None
         assert words in str(invoke(*train, "--listens", table).exception)
 
 
+LIKED = ["evaluate", "candidates", "--split", "new-tracks", "-m", "mine", "-k", 3]
+LIKED += ["--bootstrap", 10, "--baseline", "random"]
+
+
+def test_evaluation_of_candidates_tells_of_faulty_listens(catalog: Path, tmp_path: Path) -> None:
+    table = tmp_path / "listens.csv"
+    given = [*LIKED, catalog, "--listens", table]
+    for faulty, words in WARNED:
+        table.write_text(listens(**faulty), "utf-8")
+        done = invoke(*given)
+        assert done.exit_code == 0, done.output
+        assert f"note: {words}" in done.stderr
+    for faulty, words in REFUSED:
+        table.write_text(listens(**faulty), "utf-8")
+        done = invoke(*given)
+        assert isinstance(done.exception, QueryError)
+        assert words in str(done.exception)
+    for text in ("user_id,track_id\n", "user_id,track_id\nu0,nowhere\n"):
+        table.write_text(text, "utf-8")
+        assert "is of a track of the catalog" in str(invoke(*given).exception)
+    table.write_text("user_id,track_id\nu0,t0\n", "utf-8")
+    assert "nobody can be asked" in str(invoke(*given).exception)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("score", ["1", "lots"], "'score' of the candidates of c cannot be read: Failed to parse"),
+        ("score", [1.0, float("nan")], "1 candidates of c have a score that is not a finite"),
+        ("track_id", [["t0"], ["t1"]], "'track_id' of the candidates of c cannot be read"),
+        ("user_id", ["x", "y"], "no row of the candidates of c is of a listener in the log"),
+    ],
+)
+def test_evaluation_refuses_lists_that_cannot_be_read(
+    catalog: Path, tmp_path: Path, column: str, values: list[object], words: str
+) -> None:
+    (tmp_path / "listens.csv").write_text(listens(), "utf-8")
+    lists = {"user_id": ["u0", "u1"], "track_id": ["t0", "t1"], "score": [1.0, 2.0]} | {
+        column: values
+    }
+    pq.write_table(pa.table(lists), tmp_path / "c.parquet")
+    given = ["--listens", tmp_path / "listens.csv", "--candidates", tmp_path / "c.parquet"]
+    done = invoke(*LIKED, catalog, *given)
+    assert isinstance(done.exception, QueryError)
+    assert words in str(done.exception)
+
+
+def odd_catalog(folder: Path, **columns: object) -> Path:
+    """A catalog of three tracks, the second without a vector, and with more columns."""
+    vectors = [[1.0, 0.0], None, [0.0, 1.0]]
+    table = pa.table({"track_id": ["a", "b", "c"], "own": vectors, **columns})
+    pq.write_table(table, folder / "odd.parquet")
+    given = ["--vectors", "own", "--model-name", "mine"]
+    done = invoke("scan", folder / "odd.parquet", "-o", folder / "odd", *given)
+    assert done.exit_code == 0, done.output
+    return folder / "odd"
+
+
+def test_export_counts_tracks_without_vectors(tmp_path: Path) -> None:
+    done = invoke("export", odd_catalog(tmp_path), "-o", tmp_path / "out.parquet")
+    assert done.exit_code == 0
+    assert "warning: 1 tracks have no vector: left out" in done.stderr
+
+
+def test_export_writes_any_column_as_csv(tmp_path: Path) -> None:
+    columns = {
+        "moods": pa.array([[0.1, None], None, []]),
+        "rights": pa.array([{"of": "é"}, None, {"of": None}]),
+        "codes": pa.array([["x"], ["y"], None], pa.large_list(pa.large_string())),
+        "kind": pa.array(["a", "b", "a"]).dictionary_encode(),
+        "cover": pa.array([b"1", b"2", b"3"]),
+    }
+    done = invoke("export", odd_catalog(tmp_path, **columns), "-o", tmp_path / "out.csv")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        first, last = csv.DictReader(file)
+    told = ("moods", "rights", "codes", "kind", "vector_1")
+    assert [first[name] for name in told] == ["0.1;", '{"of": "é"}', "x", "a", "0"]
+    assert [last[name] for name in told] == ["", '{"of": null}', "", "a", "1"]
+    assert "cover" not in first
+
+
+@pytest.mark.parametrize(("ending", "name"), [("parquet", "vector"), ("csv", "vector_1")])
+def test_export_refuses_a_column_in_the_place_of_the_vectors(
+    tmp_path: Path, ending: str, name: str
+) -> None:
+    catalog = odd_catalog(tmp_path, **{name: [1.0, 2.0, 3.0]})
+    done = invoke("export", catalog, "-o", tmp_path / f"out.{ending}")
+    assert isinstance(done.exception, QueryError)
+    assert f"have a column '{name}' of their own" in str(done.exception)
+    assert invoke("export", catalog, "-o", tmp_path / "out.npz").exit_code == 0
+
+
 def test_groups_count_rows_that_tell_nothing() -> None:
     ids = pa.array(["a", "b", "c"])
     pairs = pa.table({"track_a": ["a", "b", "x"], "track_b": ["b", "b", "a"]})
@@ -143,9 +237,12 @@ def test_groups_count_rows_that_tell_nothing() -> None:
 
 
 def test_lists_to_be_measured_count_strangers_and_repetitions() -> None:
-    lists = pa.table({"user_id": ["u"] * 3, "track_id": ["t0", "t0", "x"], "score": [1.0, 2, 3]})
-    unknown, repeated = told_of("theirs", lists, pa.chunked_array([IDS]))
+    users, tracks = ["u", "u", "u", "nobody"], ["t0", "t0", "x", "t1"]
+    lists = pa.table({"user_id": users, "track_id": tracks, "score": [1.0, 2, 3, 4]})
+    log = pa.chunked_array([["u", "v"]])
+    unknown, strange, repeated = told_of("theirs", lists, pa.chunked_array([IDS]), log)
     assert unknown == "1 candidates of theirs are of tracks that are not in the catalog"
+    assert strange == "1 candidates of theirs are of listeners who are not in the log"
     assert repeated == "1 candidates of theirs repeat a track: its highest score counts"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,8 @@ def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> i
     The format goes by the ending: `.parquet` has every column and a list column `vector`; `.csv`
     has every column (lists joined by ";") and `vector_0` …; `.npz` and `.safetensors` have
     `vectors` float32 [tracks, dim] and the ids, as array `ids` or as JSON in the metadata.
-    Tracks without a vector are left out. Raises QueryError for another ending.
+    Records within a CSV cell are JSON, and bytes are left out. Tracks without a vector are left
+    out. Raises QueryError for another ending, and where a column has the name of the vectors'.
     """
     path = Path(path)
     kind = path.suffix.removeprefix(".").lower()
@@ -46,6 +48,12 @@ def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> i
         write_atomically(path, lambda p: save_file(data, p, metadata=about))
     else:
         table = _rows(catalog, ids)
+        taken = {"vector"} if kind == "parquet" else {f"vector_{i}" for i in range(values.shape[1])}
+        if clash := sorted(taken & set(table.column_names)):
+            raise QueryError(
+                f"the tracks have a column {clash[0]!r} of their own, where the vectors would "
+                "stand: rename it in the table that you scan, or export to .npz"
+            )
         if kind == "parquet":
             table = table.append_column("vector", vector_column(values))
             write_atomically(path, lambda p: pq.write_table(table, p, compression="zstd"))
@@ -69,15 +77,39 @@ def _rows(catalog: Catalog, ids: NDArray[np.object_]) -> pa.Table:
 
 
 def _flat(table: pa.Table, values: NDArray[np.float32]) -> pa.Table:
-    """A table without lists or bytes, and a column for each dimension."""
-    columns = {}
-    for name in table.schema.names:
-        column = table[name]
-        if pa.types.is_list(column.type):
-            text = [None if v is None else ";".join(map(str, v)) for v in column.to_pylist()]
-            columns[name] = pa.array(text, pa.string())
-        elif not pa.types.is_binary(column.type):
-            columns[name] = column
+    """A table without lists, records or bytes, and a column for each dimension."""
+    columns = {
+        name: _plain(table[name])
+        for name in table.column_names
+        if not _is_bytes(table.schema.field(name).type)
+    }
     for i in range(values.shape[1]):
         columns[f"vector_{i}"] = pa.array(values[:, i])
     return pa.table(columns)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """A column as CSV can hold it: lists joined by ";", records as JSON."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type)
+    if not pa.types.is_nested(kind):
+        return column
+    simple = getattr(kind, "value_type", None)
+    joined = simple is not None and not pa.types.is_nested(simple) and not pa.types.is_map(kind)
+    said = _joined if joined else _as_json
+    cells = column.to_pylist()
+    return pa.array([None if cell is None else said(cell) for cell in cells], pa.string())
+
+
+def _joined(cell: list[Any]) -> str:
+    return ";".join("" if value is None else str(value) for value in cell)
+
+
+def _as_json(cell: Any) -> str:
+    return json.dumps(cell, ensure_ascii=False, default=str)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)

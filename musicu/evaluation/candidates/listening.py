@@ -51,7 +51,7 @@ class Listening:
         Raises QueryError where a column is missing or cannot be read, or nothing is left.
         """
         ids = pa.array(track_ids.to_pylist(), pa.string())
-        checked = check_listens(_by_user(listens), ids)
+        checked = check_listens(by_user(listens), ids)
         liked = pc.greater(checked.listens["weight"], 0)
         found = checked.listens.filter(liked)
         if not found.num_rows:
@@ -98,8 +98,8 @@ class Listening:
         )
 
 
-def _by_user(listens: pa.Table) -> pa.Table:
-    """Playlists as listeners."""
+def by_user(listens: pa.Table) -> pa.Table:
+    """The listens; of playlists, those of a listener for each."""
     names = listens.column_names
     if "playlist_id" not in names or "user_id" in names:
         return listens

@@ -25,24 +25,57 @@ def offered(name: str, lists: pa.Table) -> Model:
     writes it. Raises QueryError where a column is missing or a score is not a number, and when
     measured where none of it is of a listener who is asked about.
     """
+    checked = _checked(name, lists)
+    return lambda training: _Lists(name, checked, training)
+
+
+def told_of(
+    name: str, lists: pa.Table, track_ids: pa.ChunkedArray, user_ids: pa.ChunkedArray
+) -> Iterator[str]:
+    """A sentence for each thing in a table that `offered` takes that counts for nothing.
+
+    track_ids: of the catalog. user_ids: of the log.
+    """
+    lists = _checked(name, lists)
+    for column, ids, what in (
+        ("track_id", track_ids, "tracks that are not in the catalog"),
+        ("user_id", user_ids, "listeners who are not in the log"),
+    ):
+        held = pa.array(ids.to_pylist(), pa.string())
+        known = pc.sum(pc.is_in(lists[column], value_set=held)).as_py() or 0
+        if unknown := lists.num_rows - known:
+            yield f"{unknown:,} candidates of {name} are of {what}"
+    distinct = lists.group_by(["user_id", "track_id"]).aggregate([]).num_rows
+    if repeated := lists.num_rows - distinct:
+        yield f"{repeated:,} candidates of {name} repeat a track: its highest score counts"
+
+
+def _checked(name: str, lists: pa.Table) -> pa.Table:
+    """The columns that count, ids as text and scores as float32."""
     missing = [column for column in _NEEDED if column not in lists.column_names]
     if missing:
         found = ", ".join(lists.column_names)
         raise QueryError(f"the candidates of {name} have no column {missing[0]!r}, only {found}")
-    finite = pc.fill_null(pc.is_finite(lists["score"].cast(pa.float32())), False)
+    columns = {
+        column: _cast(name, column, lists[column], kind)
+        for column, kind in zip(_NEEDED, (pa.string(), pa.string(), pa.float32()), strict=True)
+    }
+    finite = pc.fill_null(pc.is_finite(columns["score"]), False)
     if bad := lists.num_rows - (pc.sum(finite).as_py() or 0):
         raise QueryError(f"{bad:,} candidates of {name} have a score that is not a finite number")
-    return lambda training: _Lists(name, lists, training)
+    return pa.table(columns)
 
 
-def told_of(name: str, lists: pa.Table, track_ids: pa.ChunkedArray) -> Iterator[str]:
-    """A sentence for each thing in a table that `offered` takes that counts for nothing."""
-    known = pc.is_in(lists["track_id"].cast(pa.string()), value_set=track_ids.combine_chunks())
-    if unknown := lists.num_rows - (pc.sum(known).as_py() or 0):
-        yield f"{unknown:,} candidates of {name} are of tracks that are not in the catalog"
-    distinct = lists.group_by(["user_id", "track_id"]).aggregate([]).num_rows
-    if repeated := lists.num_rows - distinct:
-        yield f"{repeated:,} candidates of {name} repeat a track: its highest score counts"
+def _cast(name: str, column: str, values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    try:
+        return values.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        what = "numbers" if pa.types.is_floating(kind) else "ids, as text or numbers"
+        reason = str(error).partition(" as a scalar")[0]
+        raise QueryError(
+            f"the column {column!r} of the candidates of {name} cannot be read: {reason}; it "
+            f"should hold {what}"
+        ) from error
 
 
 class _Lists:
@@ -61,7 +94,7 @@ class _Lists:
             )
         order = known[np.argsort(user[known], kind="stable")]
         self._user, self._place = user[order], place[order]
-        self._score = lists["score"].cast(pa.float32()).to_numpy()[order]
+        self._score = lists["score"].to_numpy()[order]
         self._width = len(training.candidates)
 
     def __call__(self, users: Ints) -> Scores:
@@ -76,6 +109,6 @@ class _Lists:
 
 
 def _rows(column: pa.ChunkedArray, known: NDArray[np.object_]) -> Ints:
-    found = pc.index_in(column.cast(pa.string()), value_set=pa.array(known, pa.string()))
+    found = pc.index_in(column, value_set=pa.array(known, pa.string()))
     rows: Ints = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return rows

@@ -15,7 +15,7 @@ from musicu.evaluation.candidates import splits
 from musicu.evaluation.candidates.baselines import BASELINES, baselines
 from musicu.evaluation.candidates.encoder import track_encoder
 from musicu.evaluation.candidates.findings import Findings
-from musicu.evaluation.candidates.listening import Listening
+from musicu.evaluation.candidates.listening import Listening, by_user
 from musicu.evaluation.candidates.measure import Ruler
 from musicu.evaluation.candidates.nearest import (
     Content,
@@ -88,7 +88,7 @@ def evaluate_candidates(
         name: _stored(content_of(catalog.vectors(name), ids)) for name in names
     }
     found |= {name: offered(name, table) for name, table in (lists or {}).items()}
-    notes = [said for name, table in (lists or {}).items() for said in told_of(name, table, ids)]
+    notes: list[str] = []
     if encoder:
         found[ENCODER] = track_encoder(catalog)
     learned = [name for name in catalog.models() if (catalog.path / "models" / name).is_dir()]
@@ -104,6 +104,9 @@ def evaluate_candidates(
     findings = evaluate_models(
         tracks, listens, found, protocol, content=values, against=against, progress=progress
     )
+    users = by_user(listens)["user_id"]
+    for name, table in (lists or {}).items():
+        notes += told_of(name, table, ids, users)
     return replace(findings, notes=(*findings.notes, *notes))
 
 
