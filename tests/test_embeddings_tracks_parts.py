@@ -18,7 +18,7 @@ from musicu.embeddings.tracks.config import TrackConfig
 from musicu.embeddings.tracks.features import Features, FeatureSpace, numbers_of, words_of
 from musicu.embeddings.tracks.kernel import Kernel
 from musicu.embeddings.tracks.network import RowGradient, backward, encoded, forward, initial
-from musicu.embeddings.tracks.scoring import ARTIST_BONUS, score_set
+from musicu.embeddings.tracks.scoring import ARTIST_BONUS, ARTIST_SHARE, score_set
 from musicu.embeddings.tracks.training import contrast
 from musicu.errors import QueryError
 
@@ -277,12 +277,13 @@ def test_a_set_is_scored_by_its_mean_its_nearest_and_its_artists() -> None:
     members, candidates = draw.normal(size=(8, 5)), draw.normal(size=(3, 5))
     members /= np.linalg.norm(members, axis=1, keepdims=True)
     candidates /= np.linalg.norm(candidates, axis=1, keepdims=True)
-    artist = np.array([False, True, False])
-    found = score_set(members.astype("f4"), candidates.astype("f4"), known_artist=artist)
+    share = np.array([0, 0.25, 0], "f4")
+    found = score_set(members.astype("f4"), candidates.astype("f4"), artist_share=share)
     mean = members.mean(axis=0) / np.linalg.norm(members.mean(axis=0))
     for row, candidate in enumerate(candidates):
         nearest = sorted(members @ candidate)[-5:]
-        wanted = mean @ candidate + np.mean(nearest) + ARTIST_BONUS * artist[row]
+        wanted = mean @ candidate + np.mean(nearest)
+        wanted += ARTIST_BONUS * (share[row] > 0) + ARTIST_SHARE * share[row]
         assert found[row] == pytest.approx(wanted, abs=1e-5)
 
 

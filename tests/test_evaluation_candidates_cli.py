@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.embeddings.tracks.config import TrackConfig
+from musicu.embeddings.tracks.scoring import ARTIST_BONUS, ARTIST_SHARE
 from musicu.evaluation.candidates import BASELINES, Protocol, Training, make_split
 from musicu.evaluation.candidates.encoder import fits_history, track_encoder
 from musicu.evaluation.labels import Labels
@@ -158,4 +159,10 @@ def test_tracks_without_vectors_earn_what_their_artist_does(home: Path) -> None:
     heard = np.unique(split.history.nonzero()[1])
     vectors[heard, 0] = 1
     scores = fits_history(training, vectors)(split.asked)
-    assert np.unique(scores).tolist() == pytest.approx([0, 0.3])
+    names = Labels.of(tracks).artists.codes
+    for row, user in enumerate(split.asked):
+        history = split.history[user].indices
+        for place, track in enumerate(split.candidates):
+            share = np.mean([bool(set(names[heard]) & set(names[track])) for heard in history])
+            wanted = ARTIST_BONUS * (share > 0) + ARTIST_SHARE * share
+            assert scores[row, place] == pytest.approx(wanted, abs=1e-6)

@@ -2,7 +2,8 @@
 
 The mean of a set says what it is about, and blurs what only some of it is; the few tracks of it
 that are nearest to a candidate say whether it has a corner for it. Their sum finds new tracks for
-playlists better than either (`benchmarks/tracks_quality.py`).
+playlists better than either, and how much of the set is by the candidate's artist adds to both
+(`benchmarks/candidates_placement.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from musicu.errors import QueryError
 
 NEAREST = 5
-ARTIST_BONUS = 0.3
+ARTIST_BONUS = 0.1  # where the set has any track by an artist of the candidate
+ARTIST_SHARE = 1.0  # times the share of the set that is by them
 
 
 def score_set(
@@ -21,15 +23,16 @@ def score_set(
     candidates: NDArray[np.float32],
     *,
     weights: NDArray[np.float32] | None = None,
-    known_artist: NDArray[np.bool_] | None = None,
+    artist_share: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """The fit of candidates to a set: float32 [candidates], higher is better, at most 2.3.
+    """The fit of candidates to a set: float32 [candidates], higher is better, at most 3.1.
 
     members: unit vectors float32 [members, dim]. candidates: float32 [candidates, dim].
-    weights: of the members in the mean, at least 0; alike where None. known_artist: bool
-    [candidates], whether an artist of the candidate is in the set, which earns ARTIST_BONUS.
+    weights: of the members in the mean, at least 0; alike where None. artist_share: float32
+    [candidates] in [0, 1], how much of the set is by an artist of the candidate.
 
-        cos(mean, c) + mean of the NEAREST highest cos(m, c) + ARTIST_BONUS [known artist]
+        cos(mean, c) + mean of the NEAREST highest cos(m, c)
+            + ARTIST_BONUS [artist_share > 0] + ARTIST_SHARE artist_share
 
     Raises QueryError where there are no members, or the lengths of vectors differ.
     """
@@ -44,6 +47,6 @@ def score_set(
     nearest = min(NEAREST, len(members))
     best = np.partition(likeness, len(members) - nearest, axis=0)[len(members) - nearest :]
     scores = candidates @ mean + best.mean(axis=0)
-    if known_artist is not None:
-        scores = scores + ARTIST_BONUS * known_artist
+    if artist_share is not None:
+        scores = scores + ARTIST_BONUS * (artist_share > 0) + ARTIST_SHARE * artist_share
     return np.asarray(scores, np.float32)

@@ -59,15 +59,17 @@ def fits_history(training: Training, vectors: Matrix) -> Scorer:
     heard = csr_matrix((training.history > 0).astype(np.float32))
     owners = artist_matrix(training.artists)
     own = owners[training.candidates].T.tocsc()
+    count = np.maximum(np.diff(heard.indptr), 1).astype(np.float32)
 
     def scores(users: Ints) -> Scores:
-        known = (heard[users] @ owners @ own).toarray() > 0
+        by_artist = (heard[users] @ owners @ own).toarray() / count[users, None]
+        shares = np.minimum(by_artist, 1)  # a track by two artists of the candidate counts once
         found = np.zeros((len(users), len(new)), np.float32)
         for place, user in enumerate(users):
             rows = heard.indices[heard.indptr[user] : heard.indptr[user + 1]]
             members = vectors[rows[has[rows]]]
             if len(members):
-                found[place] = score_set(members, new, known_artist=known[place])
+                found[place] = score_set(members, new, artist_share=shares[place])
         return found
 
     return scores
