@@ -105,6 +105,7 @@ def test_vectors_given_later_stand_beside_and_over_the_others(tmp_path: Path) ->
         (pa.table({"track_id": ["a"], "v": ["x"]}), "lists of one length"),
         (pa.table({"track_id": ["a"], "v": [["x"]]}), "lists of numbers"),
         (pa.table({"track_id": ["q"], "v": [[1.0]]}), "the first to 'q': scan the table first"),
+        (pa.table({"track_id": ["a", "a"], "v": [[1.0], [1.0]]}), "'a': give each track one"),
     ],
 )
 def test_a_wrong_column_of_vectors_says_what_is_wrong(

@@ -7,6 +7,7 @@ releases can be given as it comes, and a table with more columns tells more of w
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,11 @@ def import_vectors(catalog: str | Path, table: pa.Table, column: str, model: str
     CatalogError where the catalog has vectors of that name from elsewhere.
     """
     ids, values = _vectors(table, column)
+    if repeated := [track_id for track_id, count in Counter(ids).items() if count > 1]:
+        raise SourceError(
+            f"{len(repeated)} ids of the table stand in several rows, the first is "
+            f"{repeated[0]!r}: give each track one vector"
+        )
     store = Store.open(Path(catalog))
     with write_lock(store.folder):
         store = Store.open(store.folder)  # as it is now that no one else writes

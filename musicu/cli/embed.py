@@ -148,7 +148,7 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
     told = (
         (report.described, "described"),
         (report.reused if model else 0, "known by their sound"),
-        (report.updated if model else 0, "with new tags"),
+        (report.updated if model else 0, "read again, of the same sound"),
         (report.known, "unchanged"),
         (report.incomplete, "heard only in part"),
         (report.gone, "gone"),

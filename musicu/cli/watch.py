@@ -137,7 +137,7 @@ def _print(report: EmbedReport, as_json: bool) -> None:
         return
     parts = [f"{report.embedded} embedded"] if report.embedded else []
     parts += [f"{report.reused} known by their sound"] if report.reused else []
-    parts += [f"{report.updated} with new tags"] if report.updated else []
+    parts += [f"{report.updated} read again, of the same sound"] if report.updated else []
     parts += [f"{report.failed} failed"] if report.failed else []
     parts += [f"{report.gone} gone"] if report.gone else []
     note(f"{datetime.now():%H:%M:%S} {report.tracks} tracks: {', '.join(parts)}")

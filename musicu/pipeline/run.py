@@ -52,10 +52,10 @@ class EmbedReport:
 
     tracks: that the source holds; embedded, described: that got a vector or descriptors now;
     known: that needed nothing; reused: new or moved, with sound that had all that was wanted;
-    updated: with other tags than before; failed: without a vector or descriptors that were wanted
-    (or, in a scan, unreadable), of which `remembered` failed before and were not tried again;
-    incomplete: heard in part; gone: whose files are no longer there;
-    pruned: removed. warnings: sentences on cells of a table that cannot be read.
+    updated: changed files whose sound needed nothing; failed: without a vector or descriptors that
+    were wanted (or, in a scan, unreadable), of which `remembered` failed before and were not tried
+    again; incomplete: heard in part; gone: whose files are no longer there; pruned: removed.
+    warnings: sentences on cells of a table that cannot be read.
     """
 
     tracks: int = 0
