@@ -184,8 +184,9 @@ class Index:
                 best, floor = self._settled([best, *waiting, first], units, k)
                 waiting = []
             reached = bounds >= (floor if error is None else floor - error)[:, None]
-            query, column = np.divmod(np.flatnonzero(reached), len(rows))
-            waiting.append(Hits(query, rows[column], bounds[query, column]))
+            place = np.flatnonzero(reached)
+            query, column = np.divmod(place, len(rows))
+            waiting.append(Hits(query, rows[column], bounds.take(place)))
             if sum(map(len, waiting)) > 3 * k.sum():
                 best, settled = self._settled([best, *waiting], units, k)
                 floor = np.maximum(floor, settled)
