@@ -12,46 +12,29 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 pytest.importorskip("torchaudio", reason="training needs torchaudio")
 
+from training_samples import TINY, made_sound, made_tracks, unnamed  # noqa: E402
+
 from musicu.embeddings.training import run as training  # noqa: E402
 from musicu.embeddings.training import train  # noqa: E402
-from musicu.embeddings.training.augment_config import AugmentConfig  # noqa: E402
 from musicu.embeddings.training.checkpoint import save_checkpoint  # noqa: E402
 from musicu.embeddings.training.precision import compute_type, scaler_for  # noqa: E402
 from musicu.embeddings.training.sound_cache import SoundCache, as_logs, open_cache  # noqa: E402
-from musicu.embeddings.training.train_config import NetworkConfig, Recipe  # noqa: E402
 from musicu.embeddings.training.train_data import TrainingTrack  # noqa: E402
 from musicu.errors import ModelError  # noqa: E402
 
-RATE = 22_050
-TINY = Recipe(
-    name="tiny",
-    steps=4,
-    tracks=4,
-    frames=64,
-    held_out=0.34,
-    validate_every=4,
-    checkpoint_every=2,
-    vector_dim=8,
-    network=NetworkConfig(dim=16, channels=(8, 8, 8, 8), projection=8),
-    augment=AugmentConfig(tempo=0.02),
-)
-
-
-def _sound(path: Path) -> np.ndarray:
-    rng = np.random.default_rng(int(path.stem))
-    t = np.arange(5 * RATE) / RATE
-    notes = np.sin(2 * np.pi * np.repeat(rng.uniform(200, 2000, 10), RATE // 2) * t)
-    return (0.3 * notes + 0.02 * rng.standard_normal(len(t))).astype(np.float32)
+SMALL = dataclasses.replace(TINY, steps=4, tracks=4, validate_every=4)
 
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> list[TrainingTrack]:
-    found = []
-    for number in range(8):
-        path = tmp_path / f"{number}.wav"
-        path.write_bytes(b"made when read")
-        found.append(TrainingTrack(path.stem, path))
-    return found
+    return unnamed(made_tracks(tmp_path, artists=4, each=2))
+
+
+def _noisy(path: Path) -> np.ndarray:
+    """A made recording without digital silence in any band, as 16 bits do not keep it."""
+    clean = made_sound(path)
+    noise = np.random.default_rng(0).standard_normal(len(clean))
+    return (clean + 0.02 * noise).astype(np.float32)
 
 
 def test_the_front_end_on_the_device_hears_what_the_cached_one_heard(
@@ -59,7 +42,7 @@ def test_the_front_end_on_the_device_hears_what_the_cached_one_heard(
 ) -> None:
     paths = [track.path for track in tracks]
     cached, sound = (
-        open_cache(tmp_path / "cache", paths, _sound, kind, "cpu") for kind in ("cached", "device")
+        open_cache(tmp_path / "cache", paths, _noisy, kind, "cpu") for kind in ("cached", "device")
     )
     assert isinstance(sound, SoundCache)
     assert np.array_equal(cached.lengths(), sound.lengths())
@@ -76,12 +59,12 @@ def test_training_on_sound_learns_what_training_on_frames_does(
 ) -> None:
     losses: dict[str, list[float]] = {"cached": [], "device": []}
     for kind, kept in losses.items():
-        recipe = dataclasses.replace(TINY, front_end=kind)
+        recipe = dataclasses.replace(SMALL, front_end=kind)
 
         def note(event: dict[str, Any], kept: list[float] = kept) -> None:
             kept.extend([event["loss"]] if event["event"] == "step" else [])
 
-        training.train_audio(tracks, recipe, tmp_path / kind, read=_sound, report=note)
+        training.train_audio(tracks, recipe, tmp_path / kind, read=_noisy, report=note)
     assert (tmp_path / "device/cache-sound/sound.i16").is_file()
     assert not (tmp_path / "device/cache").exists()
     assert losses["device"] == pytest.approx(losses["cached"], abs=0.05)
@@ -89,11 +72,11 @@ def test_training_on_sound_learns_what_training_on_frames_does(
 
 def test_sound_is_for_gpus_and_catalogs_with_room_for_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="front_end is 'gpu'"):
-        open_cache(tmp_path, [], _sound, "gpu", "cpu")
-    path = tmp_path / "1.wav"
+        open_cache(tmp_path, [], _noisy, "gpu", "cpu")
+    path = tmp_path / "1-0.wav"
     path.write_bytes(b"made when read")
     kinds = [
-        type(open_cache(tmp_path / str(many), [path] * many, _sound, "auto", device)).__name__
+        type(open_cache(tmp_path / str(many), [path] * many, _noisy, "auto", device)).__name__
         for many, device in ((1, "cpu"), (1, "cuda:0"))
     ]
     assert kinds == ["WindowsCache", "SoundCache"]
@@ -114,8 +97,8 @@ def test_mixed_precision_computes_less_exactly_and_goes_on_alike(
 ) -> None:
     seen: dict[str, list[torch.Tensor]] = {}
     for kind in ("float32", precision):
-        recipe = dataclasses.replace(TINY, precision=kind)
-        material, _ = training.gather(tracks, recipe, tmp_path / kind, _sound)
+        recipe = dataclasses.replace(SMALL, precision=kind)
+        material, _ = training.gather(tracks, recipe, tmp_path / kind, _noisy)
         learner = train.new_learner(recipe)
         types: list[torch.dtype] = []
         hook = learner.network.embed.register_forward_hook(

@@ -16,20 +16,20 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from training_samples import RATE, TINY, made_sound, made_tracks, unnamed  # noqa: E402
+
 from musicu.embeddings.cards import read_card  # noqa: E402
 from musicu.embeddings.embedder import Embedder  # noqa: E402
 from musicu.embeddings.neighbours import draw_near  # noqa: E402
 from musicu.embeddings.stats import flat_statistics, project  # noqa: E402
 from musicu.embeddings.training import crops, train  # noqa: E402
 from musicu.embeddings.training import run as training  # noqa: E402
-from musicu.embeddings.training.augment_config import AugmentConfig  # noqa: E402
 from musicu.embeddings.training.encode import encode_crops  # noqa: E402
 from musicu.embeddings.training.export import as_toml, load_encoder  # noqa: E402
 from musicu.embeddings.training.going_on import WEIGHT  # noqa: E402
 from musicu.embeddings.training.head import HeadConfig  # noqa: E402
 from musicu.embeddings.training.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
 from musicu.embeddings.training.train_config import (  # noqa: E402
-    NetworkConfig,
     Recipe,
     read_recipe,
     recipe_from,
@@ -39,46 +39,10 @@ from musicu.embeddings.training.windows_cache import open_or_build  # noqa: E402
 from musicu.errors import AudioError, ModelError  # noqa: E402
 from musicu.records import Audio  # noqa: E402
 
-RATE = 22_050
-TINY = Recipe(
-    name="tiny",
-    steps=6,
-    tracks=6,
-    frames=64,
-    held_out=0.34,
-    validate_every=3,
-    checkpoint_every=2,
-    average=0.5,
-    vector_dim=16,
-    network=NetworkConfig(dim=16, channels=(8, 8, 8, 8), projection=8),
-    augment=AugmentConfig(tempo=0.02),
-)
-
-
-def _sound(path: Path) -> np.ndarray:
-    """A made recording: the artist's chord and pulse, with the track's own melody."""
-    artist, track = (int(part) for part in path.stem.split("-"))
-    rng = np.random.default_rng([artist, track])
-    t = np.arange(6 * RATE) / RATE
-    chord = sum(np.sin(2 * np.pi * 90 * (artist + 2) * k * t) / k for k in (1, 2, 3, 5))
-    pulse = np.exp(-6 * (t % (0.2 + 0.05 * artist)))
-    melody = np.sin(2 * np.pi * np.repeat(rng.uniform(300, 900, 12), RATE // 2) * t)
-    return (0.2 * chord * pulse + 0.1 * melody).astype(np.float32)
-
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> list[TrainingTrack]:
-    found = []
-    for artist in range(6):
-        for track in range(3):
-            path = tmp_path / f"{artist}-{track}.wav"
-            path.write_bytes(b"made when read")
-            found.append(TrainingTrack(path.stem, path, f"artist {artist}", f"album {artist}"))
-    return found
-
-
-def _unnamed(tracks: list[TrainingTrack]) -> list[TrainingTrack]:
-    return [dataclasses.replace(t, artist=None, album=None) for t in tracks]
+    return made_tracks(tmp_path)
 
 
 def _weights(model: Path) -> bytes:
@@ -88,7 +52,7 @@ def _weights(model: Path) -> bytes:
 def test_a_stopped_run_goes_on_to_the_same_result(
     tracks: list[TrainingTrack], tmp_path: Path
 ) -> None:
-    through = training.train_audio(tracks, TINY, tmp_path / "through", read=_sound)
+    through = training.train_audio(tracks, TINY, tmp_path / "through", read=made_sound)
 
     class StoppedError(Exception):
         pass
@@ -98,10 +62,10 @@ def test_a_stopped_run_goes_on_to_the_same_result(
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        training.train_audio(tracks, TINY, tmp_path / "halted", read=_sound, report=stop)
+        training.train_audio(tracks, TINY, tmp_path / "halted", read=made_sound, report=stop)
     steps: list[int] = []
     resumed = training.train_audio(
-        tracks, TINY, tmp_path / "halted", read=_sound, report=lambda e: steps.append(e["step"])
+        tracks, TINY, tmp_path / "halted", read=made_sound, report=lambda e: steps.append(e["step"])
     )
     assert min(steps) == 3  # it did not begin again at the beginning
     assert _weights(resumed.model) == _weights(through.model)
@@ -113,21 +77,21 @@ def test_a_stopped_run_goes_on_to_the_same_result(
 def test_a_checkpoint_of_another_recipe_is_refused(
     tracks: list[TrainingTrack], tmp_path: Path
 ) -> None:
-    training.train_audio(tracks, TINY, tmp_path / "run", read=_sound)
+    training.train_audio(tracks, TINY, tmp_path / "run", read=made_sound)
     other = dataclasses.replace(TINY, temperature=0.5)
     with pytest.raises(ModelError, match="another recipe"):
-        training.train_audio(tracks, other, tmp_path / "run", read=_sound)
+        training.train_audio(tracks, other, tmp_path / "run", read=made_sound)
 
 
 def test_a_run_leaves_a_model_a_log_and_a_picture(
     tracks: list[TrainingTrack], tmp_path: Path
 ) -> None:
-    result = training.train_audio(tracks, TINY, tmp_path / "run", read=_sound)
+    result = training.train_audio(tracks, TINY, tmp_path / "run", read=made_sound)
     events = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert [e["step"] for e in events if e["event"] == "validation"] == [3, 6]
     assert (tmp_path / "run/curves.svg").read_text().startswith("<svg")
     embedder = Embedder.load(result.model)
-    vector = embedder.embed(Audio.of(_sound(Path("1-1.wav")), RATE))
+    vector = embedder.embed(Audio.of(made_sound(Path("1-1.wav")), RATE))
     assert vector.shape == (16,)
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
     with (result.model / "credits.csv").open() as file:
@@ -140,11 +104,11 @@ def test_going_on_never_ends_worse_than_it_began(
     tracks: list[TrainingTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("musicu.embeddings.training.going_on.LEAST_QUERIES", 12)
-    first = training.train_audio(tracks, TINY, tmp_path / "first", read=_sound)
+    first = training.train_audio(tracks, TINY, tmp_path / "first", read=made_sound)
     ruinous = dataclasses.replace(TINY, name="ruined", learning_rate=30.0, warmup=1)
-    for name, known in (("named", tracks), ("unnamed", _unnamed(tracks))):
+    for name, known in (("named", tracks), ("unnamed", unnamed(tracks))):
         result = training.train_audio(
-            known, ruinous, tmp_path / name, read=_sound, init=first.model
+            known, ruinous, tmp_path / name, read=made_sound, init=first.model
         )
         assert result.gain is not None
         assert result.gain.real == (result.kept != "unchanged")
@@ -158,9 +122,11 @@ def test_no_steps_leave_the_network_and_still_bring_the_map_along(
     tracks: list[TrainingTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("musicu.embeddings.training.going_on.LEAST_QUERIES", 12)
-    first = training.train_audio(tracks, TINY, tmp_path / "first", read=_sound)
+    first = training.train_audio(tracks, TINY, tmp_path / "first", read=made_sound)
     still = dataclasses.replace(TINY, steps=0)
-    result = training.train_audio(tracks, still, tmp_path / "still", read=_sound, init=first.model)
+    result = training.train_audio(
+        tracks, still, tmp_path / "still", read=made_sound, init=first.model
+    )
     assert result.kept in ("unchanged", "refitted")
     assert result.gain is not None
     assert result.gain.of.startswith("recordings of one artist")
@@ -175,12 +141,12 @@ def test_statistics_stand_beside_the_network_and_are_heard_alike(
 ) -> None:
     head = HeadConfig(dim=12, numbers=6)
     recipe = dataclasses.replace(TINY, statistics=True, head=head, window_count=4)
-    result = training.train_audio(tracks, recipe, tmp_path / "run", read=_sound)
+    result = training.train_audio(tracks, recipe, tmp_path / "run", read=made_sound)
     encoder = load_encoder(result.model)
     assert encoder.constants is not None
     embedder = Embedder.load(result.model)
-    audio = crops.as_heard(_sound(tracks[4].path), embedder.windows)
-    cache = open_or_build(tmp_path / "run/cache", [t.path for t in tracks], _sound)
+    audio = crops.as_heard(made_sound(tracks[4].path), embedder.windows)
+    cache = open_or_build(tmp_path / "run/cache", [t.path for t in tracks], made_sound)
     learned = encoder.finish.apply(
         encode_crops(encoder.network, cache, np.array([4]), recipe.frames, 4)[0]
     )
@@ -193,11 +159,11 @@ def test_where_nothing_is_named_recordings_become_neighbours_or_nothing_changes(
 ) -> None:
     head = HeadConfig(dim=12, numbers=6)
     recipe = dataclasses.replace(TINY, statistics=True, head=head, window_count=4)
-    first = training.train_audio(tracks, recipe, tmp_path / "first", read=_sound)
+    first = training.train_audio(tracks, recipe, tmp_path / "first", read=made_sound)
     harmless = "musicu.embeddings.training.going_on.HARMLESS"
     monkeypatch.setattr(harmless, -1.0)  # nothing can prove itself
     stayed = training.train_audio(
-        _unnamed(tracks), TINY, tmp_path / "stayed", read=_sound, init=first.model
+        unnamed(tracks), TINY, tmp_path / "stayed", read=made_sound, init=first.model
     )
     assert stayed.kept == "unchanged"
     assert stayed.gain is not None
@@ -207,11 +173,12 @@ def test_where_nothing_is_named_recordings_become_neighbours_or_nothing_changes(
     assert read_card(stayed.model).files == ("model.onnx", "constants.safetensors")
     monkeypatch.setattr(harmless, 1.0)
     told = training.train_audio(
-        _unnamed(tracks), TINY, tmp_path / "told", read=_sound, init=first.model
+        unnamed(tracks), TINY, tmp_path / "told", read=made_sound, init=first.model
     )
     assert told.kept == "refitted"
     audios = [
-        crops.as_heard(_sound(track.path), Embedder.load(told.model).windows) for track in tracks
+        crops.as_heard(made_sound(track.path), Embedder.load(told.model).windows)
+        for track in tracks
     ]
     before = Embedder.load(first.model).embed_batch(audios)
     expected = draw_near(before.astype(float), before.astype(float), WEIGHT)
@@ -219,7 +186,7 @@ def test_where_nothing_is_named_recordings_become_neighbours_or_nothing_changes(
     assert (found * expected).sum(axis=1).min() > 0.9999
     assert (found * before).sum(axis=1).min() < 0.9999
     again = training.train_audio(
-        _unnamed(tracks), TINY, tmp_path / "again", read=_sound, init=told.model
+        unnamed(tracks), TINY, tmp_path / "again", read=made_sound, init=told.model
     )
     assert read_card(again.model).files == read_card(told.model).files
 
@@ -230,7 +197,7 @@ def test_an_unreadable_recording_is_counted_not_lost(
     def read(path: Path) -> np.ndarray:
         if path.stem == "2-1":
             raise AudioError("it is torn")
-        return _sound(path)
+        return made_sound(path)
 
     result = training.train_audio(tracks, TINY, tmp_path / "run", read=read)
     assert result.failures == {str(tracks[7].path): "it is torn"}
@@ -238,7 +205,7 @@ def test_an_unreadable_recording_is_counted_not_lost(
 
 def test_too_little_to_learn_from_is_said(tracks: list[TrainingTrack], tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="too few"):
-        training.train_audio(tracks[:2], TINY, tmp_path / "run", read=_sound)
+        training.train_audio(tracks[:2], TINY, tmp_path / "run", read=made_sound)
 
 
 def test_recipes_survive_toml(tmp_path: Path) -> None:
@@ -277,7 +244,7 @@ def test_two_processes_train_one_network(tracks: list[TrainingTrack], tmp_path: 
         "import sys\n"
         "from pathlib import Path\n"
         "import numpy as np, torch\n"
-        "from test_embeddings_train import TINY, _sound\n"
+        "from training_samples import TINY, made_sound\n"
         "from musicu.embeddings.training import run\n"
         "from musicu.embeddings.training.parallel import Workers\n"
         "from musicu.embeddings.training.train_data import TrainingTrack\n"
@@ -286,7 +253,7 @@ def test_two_processes_train_one_network(tracks: list[TrainingTrack], tmp_path: 
         "told = []\n"
         "kept, learn = [], run.train.learn\n"
         "run.train.learn = lambda *a: kept.append(learn(*a)) or kept[0]\n"
-        "run.train_audio(tracks, TINY, Path(sys.argv[2]), read=_sound, report=told.append)\n"
+        "run.train_audio(tracks, TINY, Path(sys.argv[2]), read=made_sound, report=told.append)\n"
         "rank = Workers.join('cpu').rank\n"
         "assert bool(told) == (rank == 0), told\n"
         "weights = torch.cat([p.detach().ravel() for p in kept[0].network.parameters()])\n"
@@ -299,7 +266,7 @@ def test_two_processes_train_one_network(tracks: list[TrainingTrack], tmp_path: 
     places = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), found])
     subprocess.run(command, check=True, timeout=240, env=os.environ | {"PYTHONPATH": places})
     first, second = (np.load(tmp_path / f"run/weights-{rank}.npy") for rank in range(2))
-    alone = training.train_audio(tracks, TINY, tmp_path / "alone", read=_sound)
+    alone = training.train_audio(tracks, TINY, tmp_path / "alone", read=made_sound)
     assert np.array_equal(first, second)
     assert read_card(tmp_path / "run/model").dim == read_card(alone.model).dim
     assert _weights(tmp_path / "run/model") != _weights(alone.model)  # twice the pairs a step
