@@ -202,6 +202,36 @@ def test_the_future_changes_no_score() -> None:
         assert np.array_equal(*scores), name
 
 
+def test_attention_tells_the_listeners_of_one_artist_apart() -> None:
+    """An artist makes x and y for two audiences; what is new sounds like x."""
+    from musicu.evaluation.candidates.baselines import artist_attention, artist_mean
+
+    tracks = pa.table({"track_id": ["x", "y", "new", "other"], "artists": [["a"]] * 3 + [["b"]]})
+    heard = {"x": range(100), "y": range(100, 200), "other": [0, 100], "new": [0, 100]}
+    rows = [(f"u{user:03}", track) for track, users in heard.items() for user in users]
+    listens = pa.table(dict(zip(("user_id", "track_id"), zip(*rows, strict=True), strict=True)))
+    labels = Labels.of(tracks)
+    listening = Listening.of(listens, tracks["track_id"])
+    new = np.array([False, False, True, False])[listening.track]
+    split = Split(
+        name="new",
+        about="",
+        listening=listening,
+        training=~new,
+        history=listening.pairs(~new),
+        answers=listening.pairs(new),
+        asked=np.array([0, 100]),
+        candidates=np.array([2]),
+        notes=(),
+    )
+    training = Training.of(split, tracks, labels, 0)
+    content = np.array([[1, 0], [0, 1], [1, 0], [0, 0]], np.float32)
+    mine, theirs = artist_attention(training, content)(split.asked)[:, 0]
+    assert mine > theirs + 0.1
+    mine, theirs = artist_mean(training)(split.asked)[:, 0]
+    assert mine == pytest.approx(theirs, abs=0.05)
+
+
 def test_equal_scores_give_everyone_the_same_list() -> None:
     split = split_of(split="new-artists")
     order = np.random.default_rng(0).permutation(len(split.candidates))

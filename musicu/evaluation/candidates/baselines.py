@@ -1,12 +1,13 @@
 """What any model must be compared with. Each is fitted on the training part alone.
 
-    random          scores drawn anew for every listener
-    popularity      listeners of a track; a new track has none, so all new tracks are equal
-    artist          the share of what a listener heard that is by an artist of the track
-    artist-mean     collaborative vectors, a track standing where its artists' tracks do on average
-    als             collaborative vectors; the mean of all of them for a track nobody has heard
-    content-knn     cosine with the nearest of what a listener has heard, see `nearest`
-    artist+content  artist and content-knn, each standardised for every listener, added
+    random            scores drawn anew for every listener
+    popularity        listeners of a track; a new track has none, so all new tracks are equal
+    artist            the share of what a listener heard that is by an artist of the track
+    artist-mean       collaborative vectors, a track standing at the mean of its artists' tracks
+    artist-attention  the same, the artists' tracks weighing by how alike their content is
+    als               collaborative vectors; the mean of all of them for a track nobody has heard
+    content-knn       cosine with the nearest of what a listener has heard, see `nearest`
+    artist+content    artist and content-knn, each standardised for every listener, added
 
 The collaborative vectors are those of `Training.factors`.
 """
@@ -14,16 +15,23 @@ The collaborative vectors are those of `Training.factors`.
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import diags
 
+from musicu.embeddings.tracks.artists import Discography
 from musicu.evaluation.candidates.groups import artist_matrix, listeners_of
 from musicu.evaluation.candidates.listening import Ints
 from musicu.evaluation.candidates.nearest import Content, nearest_heard
 from musicu.evaluation.candidates.training import Model, Scorer, Scores, Training
+from musicu.evaluation.ranking import unit_rows
 
 CONTENT_FREE = ("random", "popularity", "artist", "artist-mean", "als")
-BASELINES = (*CONTENT_FREE, "content-knn", "artist+content")
+WITH_CONTENT = ("artist-attention", "content-knn", "artist+content")
+BASELINES = (*CONTENT_FREE, *WITH_CONTENT)
+
+_KEY_DIM = 64
 
 
 def baselines(content: Content | None) -> dict[str, Model]:
@@ -39,6 +47,7 @@ def baselines(content: Content | None) -> dict[str, Model]:
         "als": als,
     }
     if content is not None:
+        found["artist-attention"] = lambda training: artist_attention(training, content)
         found["content-knn"] = lambda training: nearest_heard(training, content)
         found["artist+content"] = lambda training: added(
             artist(training), nearest_heard(training, content)
@@ -86,6 +95,34 @@ def artist_mean(training: Training) -> Scorer:
     places[count == 0] = factors.items[heard].mean(axis=0)
     weights = diags(1 / np.asarray(owners.sum(axis=1)).ravel())
     return _products(training, weights @ owners @ places)
+
+
+def artist_attention(training: Training, content: Content) -> Scorer:
+    """A new track stands where its artists' heard tracks that are like it in content stand.
+
+    Softmax attention (`embeddings.tracks.artists`) with random projections of the content as keys.
+    What somebody has heard stands where it is; of artists that nobody has heard, at the mean.
+    """
+    drawn = np.random.default_rng(training.seed).normal(size=(content.shape[1], _KEY_DIM))
+    keys = unit_rows(np.asarray(content @ drawn))
+    heard = listeners_of(training.history) > 0
+    ids = np.asarray(training.tracks["track_id"].to_pylist(), object)
+    names = [[str(code) for code in codes] for codes in training.artists.codes]
+    rows = [row for row in _by_release(training.tracks) if heard[row]]
+    items = training.factors.items
+    past = Discography(ids[rows], [names[row] for row in rows], items[rows], keys[rows])
+    found, known = past.past(ids.tolist(), names, keys)
+    attended = np.split(found, 2, axis=1)[1]
+    attended[~known] = items[heard].mean(axis=0)
+    return _products(training, np.where(heard[:, None], items, attended))
+
+
+def _by_release(tracks: pa.Table) -> Ints:
+    """Rows of the tracks, the latest last, where they have dates."""
+    if "released" not in tracks.column_names:
+        return np.arange(tracks.num_rows)
+    rows: Ints = pc.sort_indices(tracks, sort_keys=[("released", "ascending")]).to_numpy()
+    return rows.astype(np.int64)
 
 
 def als(training: Training) -> Scorer:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError
 from musicu.evaluation.candidates import splits
-from musicu.evaluation.candidates.baselines import BASELINES, baselines
+from musicu.evaluation.candidates.baselines import BASELINES, WITH_CONTENT, baselines
 from musicu.evaluation.candidates.encoder import track_encoder
 from musicu.evaluation.candidates.findings import Findings
 from musicu.evaluation.candidates.listening import Listening, by_user
@@ -95,7 +95,7 @@ def evaluate_candidates(
     basis = content or next((n for n in catalog.models() if n not in learned), None)
     values = None
     notes += [f"{n} {_LEARNED}" for n in names if n in learned]
-    if {"content-knn", "artist+content"} & set(against):
+    if set(WITH_CONTENT) & set(against):
         if basis in (None, TAGS, NUMBERS):
             basis, values = _told(tracks, basis)
         else:
