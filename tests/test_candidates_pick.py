@@ -63,12 +63,12 @@ def test_what_is_picked_is_what_the_plain_loop_picks(
 ) -> None:
     rng = np.random.default_rng(seed)
     made = [(n, *rows) for n, own in enumerate(asked) for rows in own]
-    quotas = [rng.multinomial(k, np.full(len(own), 1 / len(own))) for own in asked if own]
+    quotas = rng.integers(0, k + 1, len(made))
     rows = np.array([row for _, found, _ in made for row in found], np.int64)
     lists = Ranked(
         np.array([listener for listener, _, _ in made], np.int64),
         np.zeros(len(made), np.int32),
-        np.concatenate([np.empty(0, np.int64), *quotas]),
+        quotas,
         np.array([whole for _, _, whole in made], bool),
         np.cumsum([0, *(len(found) for _, found, _ in made)]),
         rows,

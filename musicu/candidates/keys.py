@@ -62,4 +62,5 @@ def maybe_among(keys: Ints, others: Ints) -> Mask:
 def _cells(keys: Ints, bits: int) -> Ints:
     cells = np.ascontiguousarray(keys).view(np.uint64) * _GOLDEN
     cells >>= np.uint64(64 - bits)
-    return cells.view(np.int64)
+    found: Ints = cells.view(np.int64)
+    return found

@@ -52,23 +52,22 @@ def pick(
 ) -> Picked:
     """At most k entries for each of so many listeners, by the rule above.
 
-    The quotas of a listener's lists sum to k at most. A listener is short where a list that is not
-    whole came to its end while more of it was wanted: longer lists may give another answer.
+    A listener is short where a list that is not whole came to its end while more of it was
+    wanted: longer lists may give another answer.
     """
     owner = np.repeat(lists.listener, lists.lengths)
     caps = _Caps(owner, entries, per_artist, per_album)
+    edges = np.searchsorted(lists.listener, np.arange(listeners + 1))
     taken = _through(lists.start, lists.quota, ~entries.never, owner, caps)
-    partial = ~lists.whole & (_counts(taken, lists.start) < lists.quota)
-    short = np.bincount(lists.listener[partial], minlength=listeners) > 0
+    taken &= _before(taken, lists.start[edges], owner) < k
+    unfilled = _counts(taken, lists.start) < lists.quota
+    partial = ~lists.whole & unfilled & (_so_far(taken, lists, edges) < k)
     wanted = k - np.bincount(owner[taken], minlength=listeners)
     if wanted.any():
-        edges = np.searchsorted(lists.listener, np.arange(listeners + 1))
         more = _through(lists.start[edges], wanted, ~(entries.never | taken), owner, caps)
-        got = np.cumsum(_counts(more, lists.start))
-        before = np.append(0, got)[edges[:-1]][lists.listener]
-        partial = ~lists.whole & (got - before < wanted[lists.listener])
-        short[lists.listener[partial]] = True
+        partial |= ~lists.whole & (_so_far(more, lists, edges) < wanted[lists.listener])
         taken |= more
+    short = np.bincount(lists.listener[partial], minlength=listeners) > 0
     return Picked(np.flatnonzero(taken), short)
 
 
@@ -111,6 +110,13 @@ def _counts(chosen: Mask, start: Ints) -> Ints:
     """How many entries of each part are chosen: int64 [parts]."""
     counts: Ints = np.diff(np.append(0, np.cumsum(chosen))[start])
     return counts
+
+
+def _so_far(chosen: Mask, lists: Ranked, edges: Ints) -> Ints:
+    """How many entries of its listener are chosen up to the end of each list: int64 [lists]."""
+    total = np.append(0, np.cumsum(chosen))[lists.start]
+    found: Ints = total[1:] - total[edges[lists.listener]]
+    return found
 
 
 class _Caps:
