@@ -9,9 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
+from musicu.embeddings.neighbours import draw_near  # noqa: E402
 from musicu.embeddings.stats import LEVELS, Constants  # noqa: E402
 from musicu.embeddings.training.adapting import NEVER, kin_map, tell_quantiles  # noqa: E402
-from musicu.embeddings.training.choosing import Labels, Way, choose_way  # noqa: E402
+from musicu.embeddings.training.choosing import WEIGHT, Labels, Way, choose_way  # noqa: E402
 from musicu.embeddings.training.excerpts import degrade, take_excerpts  # noqa: E402
 from musicu.embeddings.training.from_catalog import album_folders  # noqa: E402
 from musicu.embeddings.training.gains import (  # noqa: E402
@@ -19,7 +20,7 @@ from musicu.embeddings.training.gains import (  # noqa: E402
     paired_gain,
     precisions,
 )
-from musicu.embeddings.training.going_on import HARMLESS, WEIGHT, labels_of  # noqa: E402
+from musicu.embeddings.training.going_on import HARMLESS, labels_of  # noqa: E402
 from musicu.embeddings.training.halves import judge_halves, mutual  # noqa: E402
 from musicu.embeddings.training.heldout import mean_average_precision  # noqa: E402
 from musicu.embeddings.training.pairs import Grouping, PairWeights  # noqa: E402
@@ -150,6 +151,25 @@ def test_neighbours_are_chosen_where_they_bring_kin_together() -> None:
     way, gain = choose_way(vectors, [vectors], Labels("artist", kin, everyone), seed=1)
     assert way.weight > 0
     assert gain.real
+
+
+def test_neighbours_alone_may_pass_where_no_choice_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(8)
+    kin = np.repeat(np.arange(12), 6)
+    vectors = rng.standard_normal((12, 30))[kin] + 1.2 * rng.standard_normal((len(kin), 30))
+    labels = Labels("artist", kin, np.ones(len(kin), dtype=np.bool_))
+    noise = rng.standard_normal(vectors.shape)
+    ways = "musicu.embeddings.training.choosing._best_way"
+    monkeypatch.setattr(ways, lambda *_: Way(ground=1))  # as few groups may mislead a choice
+    way, gain = choose_way(vectors, [vectors, noise], labels, seed=1)
+    assert way == Way(weight=WEIGHT)
+    assert gain.real
+    drawn = precisions(draw_near(vectors, vectors, WEIGHT), kin, labels.queries)
+    assert gain.after == pytest.approx(np.nanmean(drawn))
+    shuffled = Labels("artist", rng.permutation(kin), labels.queries)
+    way, gain = choose_way(vectors, [vectors, noise], shuffled, seed=1)
+    assert way == Way()
+    assert not gain.real
 
 
 def _halves(seed: int, noise: float) -> np.ndarray:

@@ -24,9 +24,9 @@ from musicu.embeddings.neighbours import draw_near  # noqa: E402
 from musicu.embeddings.stats import flat_statistics, project  # noqa: E402
 from musicu.embeddings.training import crops, train  # noqa: E402
 from musicu.embeddings.training import run as training  # noqa: E402
+from musicu.embeddings.training.choosing import WEIGHT  # noqa: E402
 from musicu.embeddings.training.encode import encode_crops  # noqa: E402
 from musicu.embeddings.training.export import as_toml, load_encoder  # noqa: E402
-from musicu.embeddings.training.going_on import WEIGHT  # noqa: E402
 from musicu.embeddings.training.head import HeadConfig  # noqa: E402
 from musicu.embeddings.training.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
 from musicu.embeddings.training.train_config import (  # noqa: E402

@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 
 KIN = (NEVER, 300.0, 100.0)  # with a bolder 30 the choice, and so its gain, was less certain
 WEIGHTS = (0.0, 0.5, 1.0)  # of a vector's neighbours
+WEIGHT = 0.5  # where names cannot choose one; 1 gained more, and less surely
 OUTER, INNER = 5, 3
 MOST = 1500  # recordings that choices are made on: every try compares all with all
 
@@ -58,7 +59,8 @@ def choose_way(
 
     now: the recordings' vectors by the model as it is, float64 [recordings, dim]. grounds: of each
     model to start from, their vectors before they are brought to unit length and drawn towards
-    neighbours; the first is the model as it is.
+    neighbours; the first is the model as it is. Where choosing gains nothing for certain, the
+    usual weight of neighbours alone may: nothing is chosen in it, so it needs less evidence.
     """
     some = _some(labels, np.random.default_rng(seed))
     grounds = [vectors[some] for vectors in grounds]
@@ -73,7 +75,14 @@ def choose_way(
         after[aside] = _scored(grounds, labels, way, ~aside, queries)[aside]
     of = f"recordings of one {labels.of} find each other"
     gain = paired_gain(of, before, after, labels.kin)
-    return _best_way(grounds, labels, np.ones(len(some), dtype=np.bool_), seed), gain
+    everything = np.ones(len(some), dtype=np.bool_)
+    best = _best_way(grounds, labels, everything, seed)
+    if gain.real and best != Way():
+        return best, gain
+    plain = Way(weight=WEIGHT)
+    after = _scored(grounds, labels, plain, everything, labels.queries)
+    second = paired_gain(of, before, after, labels.kin, tries=2)
+    return (plain, second) if second.real else (Way(), gain)
 
 
 def _best_way(

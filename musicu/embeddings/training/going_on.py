@@ -25,7 +25,7 @@ from musicu.embeddings.training.adapting import (
     tell_quantiles,
     vectors_now,
 )
-from musicu.embeddings.training.choosing import Labels, Way, choose_way
+from musicu.embeddings.training.choosing import WEIGHT, Labels, Way, choose_way
 from musicu.embeddings.training.excerpts import Excerpts
 from musicu.embeddings.training.export import Encoder
 from musicu.embeddings.training.fitting import Evidence
@@ -36,7 +36,6 @@ from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.train_config import Recipe
 
 QUANTILES = 400.0  # from held-out sources, where 100 was no better
-WEIGHT = 0.5  # of neighbours where no names can choose one; 1 gained more, and less surely
 HARMLESS = 0.015  # what halves may lose at most: the end of a 95 % interval
 LEAST_QUERIES, LEAST_GROUPS = 20, 6
 EXCERPTS = "how clearly degraded excerpts find their recordings"
@@ -83,7 +82,7 @@ def go_on(
         return _by_excerpts(starts, evidence, take)
     now = vectors_now(old, starts[0].vectors)
     way, gain = choose_way(now, [start.vectors for start in starts], labels, recipe.seed)
-    if not gain.real or way == Way():
+    if way == Way():
         return Outcome(replace(old, recipe=recipe), "unchanged", gain)
     start = starts[way.ground]
     root = kin_map(start.vectors, labels.kin, way.kin)
