@@ -15,7 +15,13 @@ from musicu.embeddings.tracks import groups as grouping
 from musicu.embeddings.tracks.als import fit_als, solve_rows
 from musicu.embeddings.tracks.artists import KEY_DIM, Discography
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.features import Features, FeatureSpace, numbers_of, words_of
+from musicu.embeddings.tracks.features import (
+    Features,
+    FeatureSpace,
+    numbers_of,
+    pieces_of,
+    words_of,
+)
 from musicu.embeddings.tracks.kernel import Kernel
 from musicu.embeddings.tracks.network import RowGradient, backward, encoded, forward, initial
 from musicu.embeddings.tracks.scoring import ARTIST_BONUS, ARTIST_SHARE, score_set
@@ -143,6 +149,20 @@ def test_prose_is_read_word_by_word() -> None:
     table = pa.table({"description": ["A slow, SLOW waltz", None], "lyrics": [3, 4]})
     assert words_of(table)["text"] == [Counter({"a": 1, "slow": 2, "waltz": 1}), Counter()]
     assert not any(words_of(table)["tags"])
+
+
+def test_an_unseen_word_is_read_in_pieces() -> None:
+    assert list(pieces_of("ja")) == ["<ja", "ja>", "<ja>"]
+    table = pa.table({"title": ["Nocturne", "Scherzo", "1234"], "lyrics": ["", "", "nocturne"]})
+    assert not words_of(table)["spelling"][2]
+    fitted = space(table)
+    found = fitted.content(pa.table({"title": ["Nocturnes", "nocturen", "Xyz", None]}), None)
+    assert found.known["text"].tolist() == [False] * 4
+    assert found.known["spelling"].tolist() == [True, True, False, False]
+    one, two = fitted.content(table, None).blocks["spelling"][:2]
+    for misspelt in found.blocks["spelling"][:2]:
+        assert (misspelt @ one.T).sum() > 0.5
+        assert (misspelt @ two.T).sum() == 0
 
 
 def test_a_tag_given_often_weighs_more() -> None:

@@ -3,12 +3,13 @@
     artists       names of artists, album artists and composers, by vocabulary
     tags          genres, label, language, and every column of words or lists of words
     text          words of title, album and columns of prose (description, lyrics)
+    spelling      pieces of three to five letters of the words of title and album
     numbers       descriptors, dates, popularity and every column of numbers
     audio         the vector of an audio model
     past          where the artist's other tracks lie in the collaborative space (`artists.py`)
     collaborative where the track itself lies there
 
-The first five are content, known of a track that nobody has played. What was not seen while
+The first six are content, known of a track that nobody has played. What was not seen while
 fitting has no feature of its own and counts as missing; a block of which nothing is known is
 marked as such.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -32,12 +33,15 @@ Floats = NDArray[np.float32]
 Known = NDArray[np.bool_]
 Block: TypeAlias = "csr_matrix | Floats"
 
-WORDS = ("artists", "tags", "text")
+WORDS = ("artists", "tags", "text", "spelling")
 
 _BINS = 16
 _NAMES = {"artists": "artist", "album_artist": "artist", "composers": "composer"}
 #: Columns that are read word by word, if they hold text.
 _TEXTS = ("title", "album", "subtitle", "description", "summary", "notes", "lyrics")
+#: Those short enough to be read in pieces, so that an unseen or misspelt word still says something.
+_SPELLED = ("title", "album", "subtitle")
+_PIECES = (3, 4, 5)
 #: Columns that say who a track is or how its file is made, not what music it holds.
 _NOT_MUSIC = frozenset(
     (
@@ -179,11 +183,15 @@ def words_of(tracks: pa.Table) -> dict[str, list[Counter[str]]]:
         if kind not in WORDS:
             continue
         prefix = _NAMES.get(field.name, field.name)
-        for bag, cell in zip(bags[kind], tracks[field.name].to_pylist(), strict=True):
+        cells = tracks[field.name].to_pylist()
+        for bag, spelt, cell in zip(bags[kind], bags["spelling"], cells, strict=True):
             if cell is None:
                 continue
             if kind == "text":
                 bag.update(_words(cell))
+                if field.name in _SPELLED:
+                    words = (word for word in _words(cell) if not word.isdigit())
+                    spelt.update(piece for word in words for piece in pieces_of(word))
             else:
                 bag.update(f"{prefix}={fold(v)}" for v in _listed(cell) if v not in (None, ""))
     return bags
@@ -242,6 +250,16 @@ def _listed(cell: Any) -> list[Any]:
 
 def _words(text: str) -> Iterable[str]:
     return re.findall(r"\w+", fold(text))
+
+
+def pieces_of(word: str) -> Iterator[str]:
+    """Runs of three to five letters of a word between marks: "jazz" has "<ja", "jaz" … "jazz>".
+
+    Bojanowski et al., "Enriching Word Vectors with Subword Information" (TACL 2017), section 3.2.
+    """
+    marked = f"<{word}>"
+    for size in _PIECES:
+        yield from (marked[at : at + size] for at in range(len(marked) - size + 1))
 
 
 def _vocabulary(bags: Sequence[Counter[str]], min_count: int, limit: int) -> Vocabulary:
