@@ -1,6 +1,6 @@
 """Track encoders against simpler ways, on artists that nobody has played yet.
 
-    python benchmarks/tracks_quality.py HETREC [--splits 3] [--steps 1000]
+    python benchmarks/tracks_quality.py HETREC [--splits 3] [--steps 3000]
 
 HETREC is the folder of HetRec 2011 Last.fm (user_artists, artists, user_taggedartists, tags; .dat
 or .dat.gz). Artists stand for tracks, the tags that people gave them for their content (how often,
@@ -204,7 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=TrackConfig().steps)
     options = parser.parse_args()
     world = read_world(options.folder)
     found: dict[str, list[Mapping[str, Answers]]] = {"new": [], "all": []}
