@@ -157,7 +157,7 @@ def main() -> None:
     for fold in range(FOLDS):
         held, frames = folds == fold, train.long_frames(recipe)
         pool = make_pool(whole.real.cache, known, ~held, frames, recipe.balance, recipe.pairs)
-        material = train.Material(pool, whole.made, np.flatnonzero(held))
+        material = replace(whole, real=pool, held=np.flatnonzero(held))
         (options.work / f"fold{fold}").mkdir(exist_ok=True)
         vectors = vectors_of(
             replace(gathered, material=material), recipe, options.work / f"fold{fold}"

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from musicu.embeddings.fit_stats import block_sizes  # noqa: E402
 from musicu.embeddings.frontend import mel_power  # noqa: E402
-from musicu.embeddings.stats import project  # noqa: E402
+from musicu.embeddings.stats import Constants, project  # noqa: E402
 from musicu.embeddings.training import crops  # noqa: E402
 from musicu.embeddings.training.encode import crop_chunks  # noqa: E402
 from musicu.embeddings.training.head import (  # noqa: E402
@@ -72,6 +72,39 @@ def test_directions_are_kept_for_what_whole_recordings_differ_in() -> None:
     constants = fit_head(heard, dataclasses.replace(CONFIG, crops=0.01, shrinkage=0.5))
     reach = np.linalg.norm(constants.final, axis=1)[-LEARNED:]
     assert reach[0] < 0.02 * reach[1:].min()
+
+
+def _made(rng: np.random.Generator, direction: np.ndarray, bands: int = 10, each: int = 4) -> Heard:
+    """Pieces of bands that differ among themselves in one direction of the statistics."""
+    kin = np.repeat(np.arange(bands), each)
+    rows = 3.0 * rng.standard_normal((len(kin), 1)) * direction
+    rows = rows + 0.5 * rng.standard_normal((len(kin), len(direction)))
+    learned = np.zeros((1, len(kin), LEARNED), np.float32)
+    learned[..., 0] = 1.0
+    return Heard(rows[None], learned, kin)
+
+
+def test_what_made_pieces_of_a_band_differ_in_is_shortened() -> None:
+    rng = np.random.default_rng(4)
+    heard = _heard(rng, nuisance=1.0)
+    direction = rng.standard_normal(heard.statistics.shape[-1])
+    config = dataclasses.replace(CONFIG, crops=0.1, shrinkage=0.5)
+    told = fit_head(heard, dataclasses.replace(config, made=0.5), _made(rng, direction))
+    plain = fit_head(heard, config, _made(rng, direction))
+    assert np.array_equal(plain.final, fit_head(heard, config).final)
+
+    def moved(constants: Constants) -> float:
+        """How far a vector goes for a step in that direction."""
+        before = heard.statistics[0, :1]
+        after = before + direction
+        both = dataclasses.replace(
+            heard, statistics=np.stack([before, after]), learned=heard.learned[:2, :1]
+        )
+        both.learned[1] = both.learned[0]
+        first, second = head_vectors(constants, both)[:, 0]
+        return float(np.linalg.norm(first - second))
+
+    assert moved(told) < 0.9 * moved(plain)
 
 
 def test_crops_lie_where_they_say() -> None:

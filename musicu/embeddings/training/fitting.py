@@ -26,13 +26,15 @@ class Evidence:
 
     recordings: int64 [n], of the material's cache. learns: bool [n], what models may be fitted
     to; the rest is held out. statistics: float64 [crops, n, S], or None where they are not
-    asked for. crops: which parts of a recording; the first is the whole.
+    asked for. crops: which parts of a recording; the first is the whole. made: float64
+    [1, pieces, S], the statistics of the material's made pieces, where the last map hears them.
     """
 
     material: Material
     recordings: NDArray[np.int64]
     statistics: NDArray[np.float64] | None
     crops: tuple[Crop, ...] = CROPS
+    made: NDArray[np.float64] | None = None
 
     @property
     def learns(self) -> NDArray[np.bool_]:
@@ -57,6 +59,22 @@ class Evidence:
         assert self.statistics is not None
         return Heard(self.statistics, encoder.finish.apply(summaries), self.artists)
 
+    def heard_made(self, encoder: Encoder) -> Heard | None:
+        """What the last map is told of made pieces, kin by their band."""
+        pool, recipe = self.material.made, encoder.recipe
+        if self.made is None or pool is None:
+            return None
+        summaries = encode_crops(
+            encoder.network,
+            pool.cache,
+            np.arange(len(pool.grouping)),
+            recipe.frames,
+            recipe.window_count,
+            recipe.device,
+            CROPS[:1],
+        )
+        return Heard(self.made, encoder.finish.apply(summaries), pool.grouping.artist)
+
 
 def gather_evidence(
     material: Material,
@@ -75,7 +93,13 @@ def gather_evidence(
         return Evidence(material, recordings, None, crops)
     cache, windows = material.real.cache, windows_of(recipe)
     found = crop_statistics(out, cache, recordings, paths, windows, read, report, crops)
-    return Evidence(material, recordings, found, crops)
+    made = None
+    if material.made is not None and recipe.head.made > 0:
+        cache, pieces = material.made.cache, np.arange(len(material.pieces))
+        made = crop_statistics(
+            out, cache, pieces, material.pieces, windows, read, report, CROPS[:1]
+        )
+    return Evidence(material, recordings, found, crops, made)
 
 
 def fit_encoder(
@@ -97,7 +121,7 @@ def fit_encoder(
     if not recipe.statistics:
         return encoder
     heard = evidence.heard(encoder, summaries).take(learns)
-    return replace(encoder, constants=fit_head(heard, recipe.head))
+    return replace(encoder, constants=fit_head(heard, recipe.head, evidence.heard_made(encoder)))
 
 
 def score_encoder(encoder: Encoder, evidence: Evidence) -> heldout.HeldOutScore:

@@ -26,7 +26,9 @@ class HeadConfig:
     dim: numbers of a vector. numbers: of each block of statistics. learned: weight of the
     network's block, where a block of statistics has about 1. crops, kin: how much differences
     among crops of a recording, and among an artist's recordings, shorten a direction; kin = 0
-    asks no labels. shrinkage: added to every direction's spread, in mean spreads.
+    asks no labels. made: the share of the latter that pieces made for one band stand for, where
+    there are such pieces: they keep their instruments and their mix while keys, tempi and tunes
+    change. shrinkage: added to every direction's spread, in mean spreads.
     """
 
     dim: int = 256
@@ -34,6 +36,7 @@ class HeadConfig:
     learned: float = 1.0
     crops: float = 1.0
     kin: float = 1.0
+    made: float = 0.0
     shrinkage: float = 3.0
 
 
@@ -54,16 +57,24 @@ class Heard:
         return Heard(self.statistics[:, rows], self.learned[:, rows], self.kin[rows])
 
 
-def fit_head(heard: Heard, config: HeadConfig) -> Constants:
-    """Constants for a network's vector beside statistics, from nothing but these recordings."""
+def fit_head(heard: Heard, config: HeadConfig, made: Heard | None = None) -> Constants:
+    """Constants for a network's vector beside statistics, from nothing but these recordings.
+
+    made: pieces made by rules, one crop each, kin by their band; only the last map hears them.
+    """
     quantiles, mean, projections = fit_blocks(heard.statistics[0], config.numbers)
     nothing = np.zeros(0, np.float32)
-    blocks = _placed(heard, Constants(quantiles, mean, projections, nothing, nothing))
+    unfinished = Constants(quantiles, mean, projections, nothing, nothing)
+    blocks = _placed(heard, unfinished)
     learned = np.full(heard.learned.shape[-1], config.learned)
     weights = np.concatenate([block_weights(projections), learned])
     centre = blocks[0].mean(axis=0)
     weighted = (blocks - centre) * weights
-    root = _shortened(weighted, heard.kin, config)
+    alike = kin_spread(weighted[0], heard.kin)
+    if made is not None and config.made > 0:
+        pieces = (_placed(made, unfinished)[0] - centre) * weights
+        alike = _joined(alike, kin_spread(pieces, made.kin), config.made)
+    root = _shortened(config.crops * _crop_spread(weighted) + config.kin * alike, config.shrinkage)
     whole = weighted[0] @ root  # with the crops, directions would be kept for what they differ in
     _, axes = np.linalg.eigh(whole.T @ whole)
     final = weights[:, None] * root @ axes[:, ::-1][:, : config.dim]
@@ -92,17 +103,29 @@ def _placed(heard: Heard, constants: Constants) -> Rows:
     return np.stack([placed(statistics, learned, constants) for statistics, learned in crops])
 
 
-def _shortened(rows: Rows, kin: NDArray[np.int64], config: HeadConfig) -> Rows:
-    """The inverse root of the spread within what belongs together, float64 [D, D].
-
-    rows: float64 [crops, recordings, D].
-    """
+def _crop_spread(rows: Rows) -> Rows:
+    """Covariance of a crop about the whole, float64 [D, D]; rows float64 [crops, recordings, D]."""
     apart = (rows[1:] - rows[0]).reshape(-1, rows.shape[-1])
-    spread = config.crops * (apart.T @ apart) / (2 * len(apart))  # of a difference: twice
-    if config.kin > 0:
-        spread += config.kin * kin_spread(rows[0], kin)
+    spread: Rows = apart.T @ apart / max(2 * len(apart), 1)  # of a difference: twice
+    return spread
+
+
+def _joined(named: Rows, made: Rows, share: float) -> Rows:
+    """The spread within artists, of which made bands give a share, brought to the same size.
+
+    Made pieces lie closer together than recordings; without artists they say too little (measured).
+    """
+    size = np.trace(made)
+    joined: Rows = (
+        (1 - share) * named + share * np.trace(named) / size * made if size > 0 else named
+    )
+    return joined
+
+
+def _shortened(spread: Rows, shrinkage: float) -> Rows:
+    """The inverse root of a spread, float64 [D, D], to be shrunk by its mean."""
     values, axes = np.linalg.eigh(spread)
     if values.mean() <= 0:
         return np.eye(len(values))
-    root: Rows = axes / np.sqrt(np.maximum(values, 0.0) + config.shrinkage * values.mean()) @ axes.T
+    root: Rows = axes / np.sqrt(np.maximum(values, 0.0) + shrinkage * values.mean()) @ axes.T
     return root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -48,7 +49,7 @@ class Rendered:
 
 
 def render_set(folder: Path, config: RenderConfig) -> list[Rendered]:
-    """Compose and play the set into FLAC files; what is there already is kept.
+    """Compose and play the set into FLAC files; what is there of the same making is kept.
 
     Raises ModelError where fluidsynth or the soundfont is missing.
     """
@@ -58,6 +59,7 @@ def render_set(folder: Path, config: RenderConfig) -> list[Rendered]:
             f"rendering needs fluidsynth and {config.soundfont}: on Debian, "
             "apt install fluidsynth fluid-soundfont-gm; or set bands = 0"
         )
+    folder = folder / _making(config)
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for number in range(config.bands):
@@ -74,6 +76,12 @@ def render_set(folder: Path, config: RenderConfig) -> list[Rendered]:
             made.append(_describe(path, number, band, piece))
     _write_index(folder, made)
     return made
+
+
+def _making(config: RenderConfig) -> str:
+    """A name for all that decides how one piece sounds."""
+    state = [FORMAT_VERSION, config.seed, config.seconds, config.soundfont]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:12]
 
 
 def _describe(path: Path, number: int, band: Band, piece: Piece) -> Rendered:

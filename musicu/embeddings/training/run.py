@@ -189,12 +189,17 @@ def gather(
     real = make_pool(cache, grouping, learns, frames, recipe.balance, recipe.pairs)
     paths = dict(zip(cache.keys, (str(track.path) for track in tracks), strict=True))
     failures = {paths[key]: reason for key, reason in cache.failures.items()}
-    made = _gather_rendered(recipe, out, frames, read) if recipe.rendered_share > 0 else None
-    return train.Material(real, made, np.flatnonzero(~learns & (cache.lengths() > 0))), failures
-
-
-def _gather_rendered(recipe: Recipe, out: Path, frames: int, read: ReadSound) -> Pool:
+    held = np.flatnonzero(~learns & (cache.lengths() > 0))
+    if recipe.rendered_share == 0 and (recipe.head.made == 0 or not recipe.statistics):
+        return train.Material(real, None, held), failures
     pieces = rendered.render_set(out / "rendered", recipe.render)
+    made = _pool_of_made(pieces, recipe, out, frames, read)
+    return train.Material(real, made, held, tuple(piece.path for piece in pieces)), failures
+
+
+def _pool_of_made(
+    pieces: Sequence[rendered.Rendered], recipe: Recipe, out: Path, frames: int, read: ReadSound
+) -> Pool:
     paths = [piece.path for piece in pieces]
     cache = open_cache(out / "rendered-cache", paths, read, recipe.front_end, recipe.device)
     everything = np.ones(len(pieces), dtype=np.bool_)

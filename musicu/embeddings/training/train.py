@@ -38,19 +38,23 @@ Report = Callable[[dict[str, Any]], None]
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What a run hears. held: int64, recordings of `real.cache` that validate."""
+    """What a run hears.
+
+    held: int64, recordings of `real.cache` that validate. pieces: the files of `made`.
+    """
 
     real: Pool
     made: Pool | None
     held: NDArray[np.int64]
+    pieces: tuple[Path, ...] = ()
 
     def batch(self, recipe: Recipe, step: int, rank: int) -> tuple[Batch, np.random.Generator]:
         """The batch of a step, and the generator for what is done to it."""
         rng = np.random.default_rng([recipe.seed, step, rank])
         frames = long_frames(recipe)
-        if self.made is None:
-            return self.real.draw(recipe.tracks, frames, rng), rng
         count = round(recipe.tracks * recipe.rendered_share)
+        if self.made is None or count == 0:
+            return self.real.draw(recipe.tracks, frames, rng), rng
         real = self.real.draw(recipe.tracks - count, frames, rng)
         return join(real, self.made.draw(count, frames, rng)), rng
 
