@@ -7,7 +7,7 @@ heard (`benchmarks/README.md`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +22,6 @@ Rows = NDArray[np.float64]
 NEVER = float("inf")
 REMEMBERED = 4096  # recordings that a model keeps as neighbours, at most: 4 MB
 MOST = 8  # recordings that a group of kin counts for at most, as in `kin_spread`
-
-
-@dataclass(frozen=True, slots=True)
-class Strengths:
-    """How strongly a model is held to what it was; infinite: it stays.
-
-    quantiles: the number of one's own recordings that would say half of what is usual for each
-    statistic. kin: the number of recordings beyond the first of their group that would say half
-    of which directions mean nothing.
-    """
-
-    quantiles: float = NEVER
-    kin: float = NEVER
 
 
 def tell_quantiles(constants: Constants, statistics: Rows, strength: float) -> Constants:
