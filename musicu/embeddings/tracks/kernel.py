@@ -28,7 +28,7 @@ from musicu.embeddings.tracks.features import Floats, numbers_of
 Wide = NDArray[np.float64]
 
 #: What the kernel's likeness weighs beside that of the networks.
-SHARE = 0.45
+SHARE = 0.35
 
 _KNOTS = 65  # of each column's distribution
 _WIDTH = 1.0  # over the root of how many directions count; found on simulated playlists

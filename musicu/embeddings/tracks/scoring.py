@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from musicu.errors import QueryError
 
 NEAREST = 5
-ARTIST_BONUS = 0.1  # where the set has any track by an artist of the candidate
+ARTIST_BONUS = 0.3  # where the set has any track by an artist of the candidate
 ARTIST_SHARE = 1.0  # times the share of the set that is by them
 
 
@@ -25,7 +25,7 @@ def score_set(
     weights: NDArray[np.float32] | None = None,
     artist_share: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """The fit of candidates to a set: float32 [candidates], higher is better, at most 3.1.
+    """The fit of candidates to a set: float32 [candidates], higher is better, at most 3.3.
 
     members: unit vectors float32 [members, dim]. candidates: float32 [candidates, dim].
     weights: of the members in the mean, at least 0; alike where None. artist_share: float32
