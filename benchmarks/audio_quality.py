@@ -87,6 +87,9 @@ def main() -> None:
     for protocol, found in zip(
         RETRIEVAL, score_queries([h.vectors for h in heard], labels, RETRIEVAL), strict=True
     ):
+        if len(found.rows) == 0:
+            print(f"{protocol.name}: nothing to ask")
+            continue
         which = protocol.metrics.index("mean average precision")
         precision = found.values[:, :, which]
         print(f"{protocol.name}, {len(precision)} queries")
