@@ -1,4 +1,4 @@
-"""Two simulated worlds of playlists that no setting of the track encoder was chosen on.
+"""Two simulated worlds of playlists to judge settings by that were chosen on others.
 
 `eras`: playlists by genre, era and mood. Three latent moods a track shape eleven numbers through
 squares, products, octave errors and many zeros; artists are active for some years; popularity
