@@ -233,11 +233,17 @@ def _about(recipe: Recipe, scores: dict[str, Any]) -> dict[str, Any]:
     """The card's words for a model of one's own."""
     return {
         "summary": "An audio encoder trained on one's own catalog with `musicu train audio`.",
-        "training": f"{recipe.steps} steps of {recipe.tracks} pairs of windows; see recipe.toml.",
+        "training": f"{_steps(recipe)}; see recipe.toml.",
         "scores": scores,
         "weaknesses": "Measured only on recordings of the same catalog.",
         "licence": "That of whoever trained it, within the terms of the recordings.",
     }
+
+
+def _steps(recipe: Recipe) -> str:
+    if recipe.steps == 0:
+        return "No step of its network, which stayed as it was; what follows it was told of these"
+    return f"{recipe.steps} steps of {recipe.tracks} pairs of windows"
 
 
 def _credits(tracks: Sequence[TrainingTrack]) -> list[dict[str, str]]:
