@@ -24,7 +24,7 @@ from musicu.embeddings.tracks.features import (
 )
 from musicu.embeddings.tracks.kernel import Kernel
 from musicu.embeddings.tracks.network import RowGradient, backward, encoded, forward, initial
-from musicu.embeddings.tracks.scoring import ARTIST_BONUS, ARTIST_SHARE, score_set
+from musicu.embeddings.tracks.scoring import ARTIST_BONUS, ARTIST_SHARE, MEAN, score_set
 from musicu.embeddings.tracks.training import contrast
 from musicu.errors import QueryError
 
@@ -302,7 +302,7 @@ def test_a_set_is_scored_by_its_mean_its_nearest_and_its_artists() -> None:
     mean = members.mean(axis=0) / np.linalg.norm(members.mean(axis=0))
     for row, candidate in enumerate(candidates):
         nearest = sorted(members @ candidate)[-5:]
-        wanted = mean @ candidate + np.mean(nearest)
+        wanted = MEAN * (mean @ candidate) + np.mean(nearest)
         wanted += ARTIST_BONUS * (share[row] > 0) + ARTIST_SHARE * share[row]
         assert found[row] == pytest.approx(wanted, abs=1e-5)
 

@@ -27,8 +27,9 @@ from musicu.embeddings.tracks.features import Floats, numbers_of
 
 Wide = NDArray[np.float64]
 
-#: What the kernel's likeness weighs beside that of the networks.
-SHARE = 0.35
+#: What the kernel's likeness weighs beside that of the networks. More helps where numbers say most,
+#: and harms the mean of a set where they say little (`benchmarks/README.md`).
+SHARE = 0.2
 
 _KNOTS = 65  # of each column's distribution
 _WIDTH = 1.0  # over the root of how many directions count; found on simulated playlists
