@@ -20,6 +20,7 @@ from musicu.candidates import (
     LISTENS,
     Limits,
     NewReleases,
+    Popular,
     Random,
     Settings,
     Stock,
@@ -128,6 +129,18 @@ def test_only_the_users_asked_for(catalog: Catalog, listens: Path, tmp_path: Pat
     out = tmp_path / "out.parquet"
     write_candidates(catalog, listens, out, replace(SETTINGS, users=["user3", "user5"]))
     assert set(pq.read_table(out)["user_id"].to_pylist()) == {"user3", "user5"}
+
+
+def test_who_is_asked_about_changes_nothing_for_them(
+    catalog: Catalog, listens: Path, tmp_path: Path
+) -> None:
+    popular = Settings([Popular()], k=5, limits=Limits(explore=0.4), now=NOW)
+    some, every = tmp_path / "some.parquet", tmp_path / "every.parquet"
+    write_candidates(catalog, listens, some, replace(popular, users=["user3", "user5"]))
+    write_candidates(catalog, listens, every, popular)
+    found, whole = pq.read_table(some), pq.read_table(every)
+    asked = pc.is_in(whole["user_id"], value_set=pa.array(["user3", "user5"]))
+    assert found.equals(whole.filter(asked))
 
 
 def test_csv_and_folders_are_read_too(catalog: Catalog, listens: Path, tmp_path: Path) -> None:

@@ -58,24 +58,27 @@ def open_listens(path: Path) -> ds.Dataset:
 
 def batches(listens: ds.Dataset, users: Collection[str] | None = None) -> Iterator[pa.Table]:
     """The listens in the form of LISTENS, some at a time; only those of some users, where given."""
-    wanted = None if users is None else pa.array(sorted(users), pa.string())
     names = [name for name in LISTENS.names if name in listens.schema.names]
     for batch in listens.to_batches(columns=names):
-        table = listens_table(pa.Table.from_batches([batch]))
-        if wanted is not None:
-            table = table.filter(pc.is_in(table["user_id"], value_set=wanted))
+        table = _of(listens_table(pa.Table.from_batches([batch])), users)
         if table.num_rows:
             yield table
 
 
 def count(listens: ds.Dataset, users: Collection[str] | None = None) -> Census:
-    """Who listens and what is played; one reading of the table."""
+    """Who of the users listens, and what anybody plays; one reading of the table."""
     by_user: Counter[str] = Counter()
     plays: Counter[str] = Counter()
-    for table in batches(listens, users):
-        _add(by_user, table["user_id"])
+    for table in batches(listens):
+        _add(by_user, _of(table, users)["user_id"])
         _add(plays, table.filter(pc.greater(table["weight"], 0))["track_id"])
     return Census(tuple(sorted(by_user)), _firsts(by_user), dict(plays))
+
+
+def _of(table: pa.Table, users: Collection[str] | None) -> pa.Table:
+    if users is None:
+        return table
+    return table.filter(pc.is_in(table["user_id"], value_set=pa.array(sorted(users), pa.string())))
 
 
 def divide(
