@@ -64,11 +64,8 @@ class Catalog:
             self._tracks = _beside(tracks, self._described(LONG_DESCRIPTORS))
             here = pc.invert(self._tracks["gone"])
             # a filter copies, even where nothing is gone: 280 MB of a million tracks
-            self._live = (
-                self._tracks
-                if pc.all(here, skip_nulls=False).as_py()
-                else self._tracks.filter(here)
-            )
+            whole = pc.all(here, skip_nulls=False).as_py()
+            self._live = self._tracks if whole else self._tracks.filter(here)
         return self._tracks if gone else self._live
 
     def descriptors(self) -> pa.Table:
