@@ -10,8 +10,8 @@ playlist to its newer ones, Recall@10 among all new ones. The parameters were ch
 baselines score about what they do on real playlists (numbers .27, numbers and artist .37); the
 encoder's settings were chosen on these worlds, so its own numbers flatter.
 
-Two worlds of another kind come from `placement_others.py`: a setting that wins on the first four and
-loses there is not taken.
+Two worlds of another kind come from `placement_others.py`: a setting that wins on the first four
+and loses there is not taken.
 """
 
 from __future__ import annotations
