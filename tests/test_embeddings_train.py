@@ -185,6 +185,9 @@ def test_where_nothing_is_named_recordings_become_neighbours_or_nothing_changes(
     found = Embedder.load(told.model).embed_batch(audios)
     assert (found * expected).sum(axis=1).min() > 0.9999
     assert (found * before).sum(axis=1).min() < 0.9999
+    about = read_card(told.model).about
+    assert "nearest of 18 of its recordings" in about["summary"]
+    assert about["training"].startswith("No step of its network")
     again = training.train_audio(
         unnamed(tracks), TINY, tmp_path / "again", read=made_sound, init=told.model
     )

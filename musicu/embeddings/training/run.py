@@ -151,7 +151,7 @@ def _write(
         assert result.score is not None
         scores = {"held_out": result.score.as_dict()}
     encoder.network.cpu()
-    export_model(result.model, encoder, _about(recipe, scores), _credits(tracks))
+    export_model(result.model, encoder, _about(encoder, scores), _credits(tracks))
 
 
 def _taker(
@@ -229,11 +229,15 @@ def _silent(event: dict[str, Any]) -> None:
     """What processes beside the first say."""
 
 
-def _about(recipe: Recipe, scores: dict[str, Any]) -> dict[str, Any]:
+def _about(encoder: Encoder, scores: dict[str, Any]) -> dict[str, Any]:
     """The card's words for a model of one's own."""
+    summary = "An audio encoder trained on one's own catalog with `musicu train audio`."
+    if encoder.neighbours is not None:
+        count = len(encoder.neighbours.vectors)
+        summary += f" What it hears is drawn towards the nearest of {count:,} of its recordings."
     return {
-        "summary": "An audio encoder trained on one's own catalog with `musicu train audio`.",
-        "training": f"{_steps(recipe)}; see recipe.toml.",
+        "summary": summary,
+        "training": f"{_steps(encoder.recipe)}; see recipe.toml.",
         "scores": scores,
         "weaknesses": "Measured only on recordings of the same catalog.",
         "licence": "That of whoever trained it, within the terms of the recordings.",
