@@ -46,6 +46,15 @@ def test_recipe_by_name_and_options(musicu, demo_catalog: Path, ids: list[str]) 
     assert any("without tempo" in text for text in document["notes"])
 
 
+def test_a_list_of_no_known_kind_is_refused_before_anything_is_printed(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
+) -> None:
+    to = tmp_path / "shelf.txt"
+    code, out, err = musicu("shelf", demo_catalog, "--like", ids[0], "--to", to)
+    assert (code, out) == (1, "")
+    assert "'shelf.txt' is no playlist: name a file in" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

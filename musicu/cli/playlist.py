@@ -39,8 +39,10 @@ def playlist(
     Reads and writes M3U, M3U8, XSPF, JSPF and CSV. With --catalog, an entry is found by its file,
     id, ISRC, by the end of its path, or by artist and title, and what is not found is left out.
     """
-    from musicu.playlists import read_playlist, write_playlist
+    from musicu.playlists import check_ending, read_playlist, write_playlist
 
+    if to:
+        check_ending(to)  # before anything is printed
     read = read_playlist(playlist)
     found, rows = _matched(read, catalog) if catalog else (read, _told(read))
     _print(rows, as_json)

@@ -103,6 +103,10 @@ def shelf(
     journey, arc, harmonic-mix, fill-playlist, around-the-catalog. For those that make several
     shelves, --html names a folder.
     """
+    from musicu.playlists import check_ending
+
+    if to:
+        check_ending(to)  # before anything is printed
     world = _world(catalog, model, listens, user, today)
     recipes = _recipes(world, **options)
     built = [shelf for recipe in recipes for shelf in recipe.shelves(world)]

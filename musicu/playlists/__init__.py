@@ -1,7 +1,7 @@
 """Playlists in and out: M3U8, XSPF, JSPF and CSV, matched to a catalog, copied to a folder."""
 
 from musicu.playlists.entries import Entry, Playlist
-from musicu.playlists.files import SUFFIXES, read_playlist, write_playlist
+from musicu.playlists.files import SUFFIXES, check_ending, read_playlist, write_playlist
 from musicu.playlists.folder import place_tracks
 from musicu.playlists.matching import Found, match_playlist
 
@@ -10,6 +10,7 @@ __all__ = [
     "Entry",
     "Found",
     "Playlist",
+    "check_ending",
     "match_playlist",
     "place_tracks",
     "read_playlist",

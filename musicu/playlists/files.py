@@ -32,6 +32,11 @@ _READERS: dict[str, Callable[[bytes, Path], Playlist]] = {
 SUFFIXES = tuple(_WRITERS)
 
 
+def check_ending(path: str | Path) -> None:
+    """Raise QueryError where `write_playlist` would not know the path's ending."""
+    _by_ending(Path(path), _WRITERS)
+
+
 def write_playlist(playlist: Playlist, path: str | Path, *, paths: Paths = "relative") -> None:
     """Write a playlist in the format of the path's ending; relative paths are seen from its folder.
 
