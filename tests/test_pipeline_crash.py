@@ -138,9 +138,9 @@ def test_a_worker_without_memory_fails_that_file_alone(
 def test_ctrl_c_ends_a_run_whose_worker_is_busy(music: Path, tmp_path: Path) -> None:
     """Where nothing but this runs it takes a tenth of a second; here a busy computer may."""
     code = (
-        "import sys, time; from pathlib import Path; import stand_in\n"
-        "from musicu.pipeline import loop\n"
-        "def ask(*_):\n    print('busy', flush=True); time.sleep(60)\n"
+        "import os, sys, time; from pathlib import Path; import stand_in\n"
+        "from musicu.pipeline import loop\n"  # two workers' lines may not mix: one write each
+        "def ask(*_):\n    os.write(1, b'busy\\n'); time.sleep(60)\n"
         "stand_in.StandIn.ask = ask; loop.Worker = stand_in.StandIn\n"
         "stand_in.work(Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )
