@@ -240,7 +240,7 @@ def test_artists_and_their_albums_are_groups() -> None:
     ("read", "table", "message"),
     [
         (grouping.from_pairs, {"track_a": ["a"]}, "pairs has no column 'track_b'"),
-        (grouping.from_playlists, {"playlist": ["a"], "track_id": ["a"]}, "column 'playlist_id'"),
+        (grouping.from_playlists, {"mix": ["a"], "track_id": ["a"]}, "column 'playlist_id'"),
         (grouping.from_playlists, {"playlist_id": ["p", "p"], "track_id": ["x", "y"]}, "2 rows"),
         (grouping.from_listens, {"track_id": ["a"]}, "listens has no column 'user_id'"),
         (

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.listens import PLAYLIST, utc
+from musicu.candidates.listens import utc
+from musicu.catalog.belonging import PLAYLIST
 from musicu.errors import QueryError
 
 Floats = NDArray[np.float64]

@@ -23,9 +23,6 @@ LISTENS = pa.schema(
     ]
 )
 
-#: How the context of a track begins that stands in a playlist and was maybe never played.
-PLAYLIST = "playlist:"
-
 #: How a column is to be written, for people.
 _FORMS = {
     "timestamp": "moments like 2026-05-21T08:00:00Z, or seconds since 1970",

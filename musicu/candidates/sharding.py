@@ -11,16 +11,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from musicu.candidates.listens import LISTENS, listens_table
+from musicu.catalog.belonging import listeners_of
+from musicu.catalog.delimited import csv_options, plain_suffix
 from musicu.errors import QueryError
 
 LISTENS_PER_SHARD = 500_000
 LISTENERS_PER_SHARD = 8_192
 
-_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
+_PARQUET, _TEXT = (".parquet", ".pq"), (".csv", ".tsv")
+_IDS = ("user_id", "track_id", "playlist_id", "pid", "track_ids")  # "007" stays so
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +41,43 @@ class Census:
 
 
 def open_listens(path: Path) -> ds.Dataset:
-    """A Parquet or CSV file of listens, or a folder of Parquet files.
+    """A Parquet, CSV or TSV file of listens, text gzipped or not, or a folder of Parquet files.
 
     Raises QueryError where there is none, or it cannot be read.
     """
-    kind = "parquet" if path.is_dir() else _SUFFIXES.get(path.suffix.lower())
-    if not path.exists() or kind is None:
+    suffix = ".parquet" if path.is_dir() else plain_suffix(path)
+    if not path.exists() or suffix not in (*_PARQUET, *_TEXT):
         what = "is not there" if not path.exists() else "is neither Parquet nor CSV"
         raise QueryError(
             f"the listens {path} {what}: give a table with the columns user_id, track_id and "
             "timestamp, or make one with `musicu listens`"
         )
     try:
-        found = ds.dataset(path, format=kind)
-        listens_table(found.schema.empty_table())  # the columns, before anything is read
-    except (OSError, pa.ArrowException) as error:
+        found = ds.dataset(path, format="parquet" if suffix in _PARQUET else _text_form(path))
+        columns = found.schema.empty_table()  # before anything is read
+        listens_table(listeners_of(columns))
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise QueryError(f"the listens {path} cannot be read: {error}") from error
     return found
 
 
+def _text_form(path: Path) -> ds.CsvFileFormat:
+    read, parse = csv_options(path)
+    types = pc_csv.ConvertOptions(column_types={name: pa.string() for name in _IDS})
+    return ds.CsvFileFormat(parse, read_options=read, convert_options=types)
+
+
 def batches(listens: ds.Dataset, users: Collection[str] | None = None) -> Iterator[pa.Table]:
     """The listens in the form of LISTENS, some at a time; only those of some users, where given."""
-    names = [name for name in LISTENS.names if name in listens.schema.names]
-    for batch in listens.to_batches(columns=names):
-        table = _of(listens_table(pa.Table.from_batches([batch])), users)
+    for batch in listens.to_batches(columns=_needed(listens.schema.names)):
+        table = _of(listens_table(listeners_of(pa.Table.from_batches([batch]))), users)
         if table.num_rows:
             yield table
+
+
+def _needed(names: list[str]) -> list[str]:
+    """The columns to read; of playlists all, whatever they are called."""
+    return [name for name in LISTENS.names if name in names] if "user_id" in names else names
 
 
 def count(listens: ds.Dataset, users: Collection[str] | None = None) -> Census:

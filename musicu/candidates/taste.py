@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from musicu.candidates.clusters import APART, clusters_of
 from musicu.candidates.history import History, histories
-from musicu.candidates.listens import LISTENS, PLAYLIST, listens_table
+from musicu.candidates.listens import LISTENS, listens_table
+from musicu.catalog.belonging import PLAYLIST
 from musicu.errors import QueryError
 from musicu.records import Vectors
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.catalog.delimited import plain_suffix
 from musicu.catalog.folder import AUDIO_SUFFIXES, walk
 from musicu.catalog.found import SourceFile
 from musicu.catalog.listed import absolute, listed, split_paths
@@ -75,7 +76,7 @@ def _open_path(path: Path, root: Path | None) -> Source:
         return Source(lambda: walk(path, root))
     if not path.exists():
         raise SourceError(f"no such folder or file: {path}")
-    if path.suffix.lower() in TABLE_SUFFIXES:
+    if plain_suffix(path) in TABLE_SUFFIXES:
         return _from_table(TableSource(read_table(path), path.parent, root))
     if path.suffix.lower() in AUDIO_SUFFIXES:
         return Source(lambda: listed([path], root or path.parent), count=1)

@@ -20,8 +20,10 @@ from musicu.catalog.columns import (
     extra_names,
     find_column,
     metadata_columns,
+    plain,
     text_of,
 )
+from musicu.catalog.delimited import csv_options, plain_suffix
 from musicu.catalog.found import SourceFile, examine
 from musicu.catalog.listed import (
     absolute,
@@ -37,13 +39,21 @@ TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".parquet", ".pq"))
 
 #: Columns whose cells may hold what means nothing there; in the others that is an error.
 _DOUBTFUL = ("date", "original_date", "released", "track_number", "disc_number")
+
+#: What else holds ids, in tables of what belongs together.
+_KEYS = frozenset(("tracka", "trackb", "trackids", "playlistid", "pid", "userid"))
 _ROWS_AT_ONCE = 10_000
 
 
 def read_table(path: Path) -> pa.Table:
-    """A CSV, TSV or Parquet file; raises SourceError where it is not what its suffix says."""
+    """A CSV, TSV or Parquet file, text gzipped or not; raises SourceError where it is none."""
+    suffix = plain_suffix(path)
+    if suffix not in TABLE_SUFFIXES:
+        raise SourceError(
+            f"the table {path} is none that we know: give CSV, TSV or Parquet, named so"
+        )
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
+        if suffix in (".parquet", ".pq"):
             table = pq.read_table(path, partitioning=None)
             table.validate(full=True)  # text may hold bytes that are no text
             return table
@@ -54,25 +64,15 @@ def read_table(path: Path) -> pa.Table:
 
 
 def _read_csv(path: Path) -> pa.Table:
-    """A CSV file; what we know the meaning of is read as text, so "007" stays "007"."""
-    parse = parse_options(path)
-    with pc_csv.open_csv(path, parse_options=parse) as reader:
+    """A CSV file; ids, and what else we know the meaning of, are read as text: "007" stays so."""
+    read, parse = csv_options(path)
+    with pc_csv.open_csv(path, read_options=read, parse_options=parse) as reader:
         names = reader.schema.names
     known = set(metadata_columns(names).values())
     known.update(filter(None, (find_column(names, PATH_NAMES), find_column(names, ID_NAMES))))
-    return pc_csv.read_csv(
-        path,
-        parse_options=parse,
-        convert_options=pc_csv.ConvertOptions(column_types={n: pa.string() for n in known}),
-    )
-
-
-def parse_options(path: Path) -> pc_csv.ParseOptions:
-    """How a text table is read: what its header has most of parts the columns, or tabs do."""
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline()
-    marks = "\t" if path.suffix.lower() in (".tsv", ".dat") else ",;\t"
-    return pc_csv.ParseOptions(delimiter=max(marks, key=header.count), newlines_in_values=True)
+    known.update(name for name in names if plain(name) in _KEYS)
+    types = pc_csv.ConvertOptions(column_types={n: pa.string() for n in known})
+    return pc_csv.read_csv(path, read, parse, types)
 
 
 class TableSource:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.catalog.table import read_table
 from musicu.cli.options import CATALOG, EXISTING, FOLDER
 from musicu.cli.output import note, print_json, safe
-from musicu.cli.train_tracks import read_ids, tracks
+from musicu.cli.train_tracks import tracks
 from musicu.errors import MissingExtraError, SourceError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _listeners(listens: Path | None) -> dict[str, list[str]]:
     """Who listened to each track."""
     if listens is None:
         return {}
-    table = read_ids(listens)
+    table = read_table(listens)
     missing = [name for name in ("user_id", "track_id") if name not in table.column_names]
     if missing:
         raise SourceError(f"{listens} has no column {missing[0]!r}, only {table.column_names}")

@@ -14,8 +14,6 @@ from musicu.cli.output import note, print_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_IDS = ("track_a", "track_b", "track_id", "playlist_id", "user_id")
-
 
 @click.command()
 @CATALOG
@@ -25,7 +23,11 @@ _IDS = ("track_a", "track_b", "track_id", "playlist_id", "user_id")
     type=EXISTING,
     help="A table of user_id, track_id and, if known, timestamp, weight.",
 )
-@click.option("--playlists", type=EXISTING, help="A table of playlist_id and track_id.")
+@click.option(
+    "--playlists",
+    type=EXISTING,
+    help="A table of playlist_id and track_id; or of lists of tracks, a row a playlist.",
+)
 @click.option(
     "--audio-model", help="Whose vectors say how tracks sound; those last added unless told."
 )
@@ -83,7 +85,9 @@ def tracks(
 
 
 def _table(path: Path | None) -> pa.Table | None:
-    return None if path is None else read_ids(path)
+    from musicu.catalog.table import read_table
+
+    return None if path is None else read_table(path)
 
 
 def _listens(path: Path | None) -> pa.Table | None:
@@ -100,23 +104,6 @@ def _listens(path: Path | None) -> pa.Table | None:
     return checked.listens.select(
         [n for n in checked.listens.column_names if n in table.schema.names]
     )
-
-
-def read_ids(path: Path) -> pa.Table:
-    """A table of ids, Parquet or CSV; they stay as they are written ("007")."""
-    import pyarrow as pa
-    import pyarrow.csv as pc_csv
-
-    from musicu.catalog.table import read_table
-    from musicu.errors import SourceError
-
-    if path.suffix.lower() != ".csv":
-        return read_table(path)
-    options = pc_csv.ConvertOptions(column_types={name: pa.string() for name in _IDS})
-    try:
-        return pc_csv.read_csv(path, convert_options=options)
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"the table {path} cannot be read: {error}") from error
 
 
 def _tell(event: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from musicu.candidates.listens import PLAYLIST
+from musicu.catalog.belonging import PLAYLIST
 from musicu.datasets.listening.raw import moment
 from musicu.playlists.xspf import read_xspf
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import zipfile
@@ -13,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.catalog.delimited import UTF_16, plain_suffix
 from musicu.datasets.listening import lastfm, listenbrainz, playlists, spotify
 from musicu.datasets.listening.raw import raw_table
 from musicu.datasets.listening.table import table_batches
@@ -28,7 +30,8 @@ def read_listens(path: Path, columns: Mapping[str, str] | None = None) -> Iterat
     """Tables of `raw.RAW` from a file, a ZIP of files or a folder, some rows at a time.
 
     CSV, TSV, Parquet, M3U, M3U8, XSPF, JSPF, and the JSON of ListenBrainz, Last.fm tools and
-    Spotify; what else a ZIP or folder holds is passed over. columns: see `table.table_batches`.
+    Spotify, each gzipped or not; what else a ZIP or folder holds is passed over. columns: see
+    `table.table_batches`.
     Raises SourceError where there is nothing, or a file is none of these.
     """
     if path.is_dir():
@@ -37,15 +40,16 @@ def read_listens(path: Path, columns: Mapping[str, str] | None = None) -> Iterat
         raise SourceError(f"{path} is not there: give a file or folder of listens")
     elif path.suffix.lower() == ".zip":
         yield from _archive(path)
-    elif path.suffix.lower() in _TABLES:
+    elif plain_suffix(path) in _TABLES:
         yield from _table(path, columns)
     else:
-        yield from _text_file(path.name, _content(path), str(path))
+        name = path.stem if path.suffix.lower() == ".gz" else path.name
+        yield from _text_file(name, _content(path), str(path))
 
 
 def _folder(folder: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
     files = sorted(
-        p for p in folder.rglob("*") if p.suffix.lower() in (".zip", *_JSON, *_PLAYLISTS, *_TABLES)
+        p for p in folder.rglob("*") if plain_suffix(p) in (".zip", *_JSON, *_PLAYLISTS, *_TABLES)
     )
     found = False
     for file in files:
@@ -90,9 +94,11 @@ def _unpacked(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix.lower() == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{path} cannot be read: {reason}") from error
 
 
 def _about_something_else(name: str) -> bool:
@@ -104,7 +110,7 @@ def _about_something_else(name: str) -> bool:
 
 
 def _table(path: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
-    if path.suffix.lower() == ".csv" and not columns:
+    if plain_suffix(path) == ".csv" and not columns:
         rows = lastfm.headless_rows(_decoded(_content(path), str(path)))
         if rows is not None:
             yield from _in_tables(rows)
@@ -180,7 +186,7 @@ def _in_tables(rows: Iterable[Mapping[str, Any]]) -> Iterator[pa.Table]:
 
 def _decoded(content: bytes, where: str) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
         if where.lower().endswith(".m3u"):
             return content.decode("latin-1")  # what .m3u without an 8 has always been

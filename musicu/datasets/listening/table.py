@@ -11,7 +11,7 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from musicu.catalog.columns import find_column, plain
-from musicu.catalog.table import parse_options
+from musicu.catalog.delimited import csv_options, plain_suffix
 from musicu.datasets.listening.raw import RAW, moment
 from musicu.errors import SourceError
 
@@ -52,6 +52,9 @@ def table_batches(path: Path, columns: Mapping[str, str] | None = None) -> Itera
 
 def column_mapping(names: list[str], given: Mapping[str, str], path: Path) -> dict[str, str]:
     """RAW column → the table's column for it; raises SourceError where no column says the track."""
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise SourceError(f"{path} has several columns named {repeated!r}: rename them")
     for target, source in given.items():
         if target not in RAW.names or source not in names:
             wrong = source if target in RAW.names else target
@@ -75,12 +78,11 @@ def column_mapping(names: list[str], given: Mapping[str, str], path: Path) -> di
 
 
 def _read(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.suffix.lower() in (".parquet", ".pq"):
+    if plain_suffix(path) in (".parquet", ".pq"):
         with pq.ParquetFile(path) as file:
             yield from file.iter_batches()
         return
-    parse = parse_options(path)
-    read = pc_csv.ReadOptions(block_size=_BYTES_AT_ONCE)
+    read, parse = csv_options(path, _BYTES_AT_ONCE)
     with pc_csv.open_csv(path, read_options=read, parse_options=parse) as reader:
         names = reader.schema.names
     text = pc_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
@@ -98,8 +100,15 @@ def _raw(table: pa.Table, mapping: dict[str, str]) -> pa.Table:
         column = table[mapping[field.name]].combine_chunks()
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        columns.append(_moments(column) if field.name == "timestamp" else _typed(column, field))
+        columns.append(_read_as(field, column, mapping[field.name]))
     return pa.Table.from_arrays(columns, schema=RAW)
+
+
+def _read_as(field: pa.Field, column: pa.Array, name: str) -> pa.Array:
+    try:
+        return _moments(column) if field.name == "timestamp" else _typed(column, field)
+    except pa.ArrowException as error:
+        raise SourceError(f"the column {name!r} cannot be read as {field.name}: {error}") from error
 
 
 def _typed(column: pa.Array, field: pa.Field) -> pa.Array:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from musicu.catalog.belonging import playlist_rows
 from musicu.embeddings.tracks.features import fold
 from musicu.errors import QueryError
 
@@ -94,7 +95,8 @@ def from_listens(
 
 
 def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> Groups:
-    """A group for each playlist; columns playlist_id and track_id."""
+    """A group for each playlist; columns playlist_id and track_id, or as `playlist_rows` knows."""
+    playlists = playlist_rows(playlists)
     _require(playlists, ("playlist_id", "track_id"), "playlists")
     lists, tracks = (
         _codes(_named(playlists["playlist_id"])),

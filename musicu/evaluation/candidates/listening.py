@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.candidates import check_listens
+from musicu.catalog.belonging import listeners_of
 from musicu.errors import QueryError
 
 Ints = NDArray[np.int64]
@@ -47,11 +48,11 @@ class Listening:
     def of(cls, listens: pa.Table, track_ids: pa.ChunkedArray) -> Listening:
         """The listens of the tracks with those ids, in the columns of `candidates.LISTENS`.
 
-        A table with a `playlist_id` in the place of `user_id` is of playlists: each is a listener.
+        A table of playlists, as `playlist_rows` knows it, counts: each is a listener.
         Raises QueryError where a column is missing or cannot be read, or nothing is left.
         """
         ids = pa.array(track_ids.to_pylist(), pa.string())
-        checked = check_listens(by_user(listens), ids)
+        checked = check_listens(listeners_of(listens), ids)
         liked = pc.greater(checked.listens["weight"], 0)
         found = checked.listens.filter(liked)
         if not found.num_rows:
@@ -96,11 +97,3 @@ class Listening:
                 "weight": pa.array(self.weight[which]),
             }
         )
-
-
-def by_user(listens: pa.Table) -> pa.Table:
-    """The listens; of playlists, those of a listener for each."""
-    names = listens.column_names
-    if "playlist_id" not in names or "user_id" in names:
-        return listens
-    return listens.rename_columns(["user_id" if name == "playlist_id" else name for name in names])

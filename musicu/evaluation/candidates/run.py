@@ -9,13 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.catalog.belonging import listeners_of
 from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError
 from musicu.evaluation.candidates import splits
 from musicu.evaluation.candidates.baselines import BASELINES, WITH_CONTENT, baselines
 from musicu.evaluation.candidates.encoder import track_encoder
 from musicu.evaluation.candidates.findings import Findings
-from musicu.evaluation.candidates.listening import Listening, by_user
+from musicu.evaluation.candidates.listening import Listening
 from musicu.evaluation.candidates.measure import Ruler
 from musicu.evaluation.candidates.nearest import (
     Content,
@@ -104,7 +105,7 @@ def evaluate_candidates(
     findings = evaluate_models(
         tracks, listens, found, protocol, content=values, against=against, progress=progress
     )
-    users = by_user(listens)["user_id"]
+    users = listeners_of(listens)["user_id"]
     for name, table in (lists or {}).items():
         notes += told_of(name, table, ids, users)
     return replace(findings, notes=(*findings.notes, *notes))
