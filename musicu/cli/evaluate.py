@@ -9,7 +9,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.options import BOOTSTRAP, CATALOG, PATH, SEED
-from musicu.cli.output import note, print_table
+from musicu.cli.output import note
 from musicu.evaluation.run import BASELINES, PROTOCOLS
 from musicu.evaluation.run import evaluate as measure
 
@@ -85,6 +85,8 @@ def evaluate(
     who heard what: see `musicu evaluate candidates --help`. (A catalog of that name is
     `./candidates`.)
     """
+    from musicu.cli.findings import print_evaluation
+
     found = measure(
         Catalog.open(catalog),
         list(models) or None,
@@ -97,31 +99,9 @@ def evaluate(
     if as_json:
         click.echo(found.to_json())
     else:
-        print_table(["protocol", "metric", "model", "value", "95 %", "against", ""], _rows(found))
+        print_evaluation(found)
     for text in found.notes:
         note(f"note: {text}")
     if html:
         found.to_html(html)
         note(f"page: {html}")
-
-
-def _rows(found: Any) -> list[list[object]]:
-    """The table for people: what could be measured, an interval in a cell."""
-    return [
-        [
-            row["protocol"],
-            row["metric"],
-            row["model"],
-            row["value"],
-            interval_text(row["low"], row["high"]),
-            row["baseline"],
-            interval_text(row["diff_low"], row["diff_high"]),
-        ]
-        for row in found.to_table().to_pylist()
-        if row["value"] is not None
-    ]
-
-
-def interval_text(low: float | None, high: float | None) -> str | None:
-    """An interval as text."""
-    return None if low is None or high is None else f"[{low:.3f}, {high:.3f}]"

@@ -10,9 +10,9 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.table import read_table
-from musicu.cli.evaluate import interval_text
+from musicu.cli.findings import print_findings
 from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED
-from musicu.cli.output import note, print_table
+from musicu.cli.output import note
 from musicu.evaluation.candidates import (
     BASELINES,
     SPLITS,
@@ -30,8 +30,8 @@ from musicu.evaluation.candidates import (
     "--listens",
     required=True,
     type=EXISTING,
-    help="Who heard what, Parquet or CSV: user_id (or playlist_id), track_id, and timestamp and "
-    "weight where known.",
+    help="Who heard what, Parquet or CSV: user_id, track_id, and timestamp and weight where known; "
+    "or playlists: playlist_id and track_id, or a list of tracks in a row.",
 )
 @click.option(
     "--split",
@@ -143,23 +143,6 @@ def _show(found: Findings, as_json: bool) -> None:
     if as_json:
         click.echo(found.to_json())
     else:
-        print_table(["metric", "model", "value", "95 %", "against", ""], _rows(found))
+        print_findings(found)
     for text in found.notes:
         note(f"note: {text}")
-
-
-def _rows(found: Findings) -> list[list[object]]:
-    """The table for people: all listeners and tracks, the longest lists."""
-    k = found.about["ks"][-1]
-    return [
-        [
-            f"{row['metric']} at {k}",
-            row["model"],
-            row["value"],
-            interval_text(row["low"], row["high"]),
-            row["baseline"],
-            interval_text(row["diff_low"], row["diff_high"]),
-        ]
-        for row in found.to_table().to_pylist()
-        if row["k"] == k and row["listeners"] == row["tracks"] == "all"
-    ]

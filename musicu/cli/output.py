@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -42,21 +43,51 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
     for i, name in enumerate(columns):
         number = any(isinstance(row[i], int | float) for row in rows)
-        words = all(_is_word(_cell(row[i])) for row in rows)
+        words = all(_is_word(_cell(row[i])) or _is_interval(_cell(row[i])) for row in rows)
         table.add_column(
             name, justify="right" if number else "left", overflow="fold", no_wrap=words
         )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
+    Console(width=_line_width()).print(table)
+
+
+def print_wide(columns: Sequence[str], rows: Sequence[Sequence[object]], keys: int = 1) -> None:
+    """A table of which what does not fit beside the first `keys` columns goes into further ones.
+
+    A row that has nothing (None) for one of them is not in it.
+    """
+    widths = [
+        3 + max(len(_cell(cell)) for cell in (name, *(row[i] for row in rows)))
+        for i, name in enumerate(columns)
+    ]
+    parts: list[list[int]] = [[]]
+    for i in range(keys, len(columns)):
+        if parts[-1] and sum(widths[n] for n in (*range(keys), *parts[-1], i)) > _line_width():
+            parts.append([])
+        parts[-1].append(i)
+    for part in parts:
+        shown = (*range(keys), *part)
+        told = (row for row in rows if any(row[i] is not None for i in part))
+        print_table([columns[i] for i in shown], [[row[i] for i in shown] for row in told])
+
+
+def _line_width() -> int:
+    """Characters in a line of the terminal; in a pipe or file enough to break none."""
+    from rich.console import Console
+
     console = Console()
-    if not console.is_terminal:  # in a pipe or file no line is broken
-        console = Console(width=max(console.width, 240))
-    console.print(table)
+    return console.width if console.is_terminal else max(console.width, 240)
 
 
 def _is_word(text: str) -> bool:
     """Whether a cell is a name, id or number, that should stand in one line."""
     return len(text) <= _WORD and " " not in text
+
+
+def _is_interval(text: str) -> bool:
+    """Whether a cell is a number with its interval, which means nothing in two lines."""
+    return re.fullmatch(r"\S+ \[\S+ \S+\]", text) is not None
 
 
 def _cell(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -98,13 +98,10 @@ def axis_end(largest: float) -> float:
 def _bar(rows: list[dict[str, Any]], end: float, colour: str, record: float | None) -> Bar:
     row = rows[0]
     bounded = row["low"] is not None
-    shown = number(row["value"]) + (
-        f" [{number(row['low'])}, {number(row['high'])}]" if bounded else ""
-    )
     return Bar(
         model=row["model"],
         value=number(row["value"]),
-        shown=shown,
+        shown=with_interval(row),
         best=row["value"] == record,
         width=_percent(row["value"], end),
         low=_percent(row["low"], end) if bounded else None,
@@ -118,7 +115,15 @@ def _percent(value: float, end: float) -> float:
     return round(100 * min(max(value / end, 0.0), 1.0), 2)
 
 
-def beside(row: dict[str, Any]) -> Beside:
+def with_interval(row: Mapping[str, Any]) -> str:
+    """A row's number with its interval, where it has one."""
+    value = number(row["value"])
+    if row["low"] is None:
+        return value
+    return f"{value} [{number(row['low'])}, {number(row['high'])}]"
+
+
+def beside(row: Mapping[str, Any]) -> Beside:
     """A row's paired difference, as text and as a verdict."""
     shown = f"{row['difference']:+.3f}"
     if row["diff_low"] is None:

@@ -37,6 +37,9 @@ TABLE = pa.schema(
 )
 
 
+_TITLES = {"ndcg": "nDCG", "mrr": "MRR", "gini": "Gini"}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     """Figures of one split, by model.
@@ -101,6 +104,11 @@ class Findings:
         path = Path(path)
         path.write_text(render(self), encoding="utf-8")
         return path
+
+
+def title(metric: str, k: int) -> str:
+    """A metric of lists of k, for people: nDCG@10."""
+    return f"{_TITLES.get(metric, metric)}@{k}"
 
 
 def _numbers(figure: Figure) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from musicu.evaluation.candidates.accuracy import ACCURACY
+from musicu.evaluation.candidates.findings import Findings, title
 from musicu.evaluation.candidates.groups import LISTENER_GROUPS, TRACK_GROUPS
 from musicu.evaluation.charts import (
     Beside,
@@ -18,9 +19,6 @@ from musicu.evaluation.charts import (
     filled,
     number,
 )
-
-if TYPE_CHECKING:
-    from musicu.evaluation.candidates.findings import Findings
 
 #: The columns of the large table.
 HEAD = ("listeners", "tracks", "metric", "k", "model", "value", "low", "high", "count")
@@ -88,10 +86,10 @@ def render(findings: Findings) -> str:
         colours=colours,
         baselines=findings.baselines,
         differences=_differences(rows, k, accuracy, findings.baselines),
-        metrics=accuracy,
+        metrics=[title(metric, k) for metric in accuracy],
         charts=[_chart(rows, metric, k, colours) for metric in accuracy],
         plot=_plot(rows, k, colours),
-        around=[(metric, _values(rows, metric, k)) for metric in AROUND],
+        around=[(title(metric, k), _values(rows, metric, k)) for metric in AROUND],
         listeners=_bands(rows, "listeners", LISTENER_GROUPS, k, colours),
         tracks=_bands(rows, "tracks", TRACK_GROUPS, k, colours),
         head=(*HEAD, *HEAD_BESIDE),
@@ -110,7 +108,7 @@ def _of(
 
 
 def _chart(rows: list[dict[str, Any]], metric: str, k: int, colours: dict[str, str]) -> Chart:
-    return chart(f"{metric} at {k}", _of(rows, metric, k), colours)
+    return chart(title(metric, k), _of(rows, metric, k), colours)
 
 
 def _values(rows: list[dict[str, Any]], metric: str, k: int) -> dict[str, str]:
@@ -140,7 +138,7 @@ def _plot(rows: list[dict[str, Any]], k: int, colours: dict[str, str]) -> Plot:
     top = axis_end(max((first[m]["high"] or first[m]["value"] for m in shown), default=0.0))
     right = axis_end(max((cover[m] for m in shown), default=0.0))
     spots = [_spot(first[m], cover[m], top, right, colours[m]) for m in shown]
-    return Plot(f"recall at {k}", number(top), number(right), tuple(_apart(spots)))
+    return Plot(title("recall", k), number(top), number(right), tuple(_apart(spots)))
 
 
 def _spot(row: dict[str, Any], cover: float, top: float, right: float, colour: str) -> Spot:
