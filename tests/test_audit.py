@@ -31,6 +31,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
 from musicu.features.fingerprint import FingerprintMeter
+from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions
 from musicu.pipeline.run import EmbedOptions, embed
 from musicu.shelves.duplicates import recording_numbers
@@ -105,6 +106,20 @@ def test_each_fault_is_found_where_it_is_and_nowhere_else(
         assert ["one.flac"] not in told
     else:
         assert told == paths
+
+
+def test_a_low_sample_rate_is_named_and_is_no_damage(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    sf.write(tmp_path / "music" / "low.wav", piece(7, 10.0)[:40_000], 4000)
+    (tmp_path / "music" / "broken.wav").write_bytes(b"not sound at all")
+    embed(tmp_path / "music", tmp_path / "catalog", options=EmbedOptions(jobs=1))
+    describe_catalog(tmp_path / "catalog", options=PassOptions(jobs=1))
+    told = audit(tmp_path / "catalog", options=PassOptions(jobs=1), today=TODAY)
+    assert where(told, "undescribed") == [["low.wav"]]
+    assert "a sample rate of 4000 Hz; at least 8000 are needed" in told.of("undescribed")[0].text
+    assert where(told, "corrupt") == [["broken.wav"]]
+    kept = clean_table(told)["path"].to_pylist()
+    assert [Path(path).name for path in kept] == ["low.wav"]
 
 
 def test_versions_are_linked_and_kept_apart(found: Audit, made: Path) -> None:

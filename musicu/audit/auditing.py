@@ -118,7 +118,7 @@ def audit(
     prints = Store.open(opened.path).read(FINGERPRINTS, without=("codes", "marks"))
     by_hash = {row["content_hash"]: row for row in prints.to_pylist()} if prints else {}
     found = [
-        *_failures(opened, {row["track_id"] for row in rows}),
+        *_failures(opened, rows, by_hash),
         *signal_findings(tracks, by_hash),
         *group_findings(rows),
         *tag_findings(rows, today or date.today()),
@@ -131,14 +131,17 @@ def audit(
     return Audit(opened.path, tuple(ordered), tuple(matches), heard, by_id)
 
 
-def _failures(catalog: Catalog, known: set[str]) -> Iterator[Finding]:
-    """Tracks that could not be read, each once."""
+def _failures(catalog: Catalog, rows: Sequence[Row], heard: Mapping[str, Row]) -> Iterator[Finding]:
+    """Tracks that could not be read, or not described though they were heard, each once."""
+    hashes = {row["track_id"]: row["content_hash"] for row in rows}
     reasons: dict[str, Row] = {}
     for row in catalog.failures().to_pylist():
-        if row["track_id"] in known:
+        if row["track_id"] in hashes:
             reasons.setdefault(row["track_id"], row)
     for track_id, row in reasons.items():
-        kind = "unread" if row["stage"] in _NOT_TRIED else "corrupt"
+        sounds = row["stage"] == "describe" and hashes[track_id] in heard
+        other = "undescribed" if sounds else "corrupt"
+        kind = "unread" if row["stage"] in _NOT_TRIED else other
         yield Finding(kind, (track_id,), row["reason"], {"stage": row["stage"]})
 
 

@@ -10,6 +10,7 @@ from typing import Any
 KINDS = {
     "corrupt": "the file cannot be read, or nothing can be made of it",
     "unread": "not heard here: it needs an optional dependency, or is not where it was",
+    "undescribed": "it sounds, but tempo, key and the like cannot be told: see why",
     "truncated": "the file ends before its own header or structure says",
     "silent": "nothing sounds: the mean level is under -60 dBFS",
     "duplicates": "one recording in several files",
