@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime, timezone
 from pathlib import Path
 
@@ -380,7 +381,7 @@ def test_wrong_logs_are_refused_or_counted() -> None:
         make_split(tracks, strange, Protocol())
     more = pa.table({"user_id": ["u00"], "track_id": ["?"], "timestamp": [1_704_067_200]})
     split = make_split(tracks, pa.concat_tables([log(), more]), Protocol())
-    assert any("1 listens are of tracks that are not" in note for note in split.listening.notes)
+    assert any("1 listen of tracks that are not" in note for note in split.listening.notes)
     with pytest.raises(QueryError, match="name of a baseline"):
         evaluate_models(tracks, log(), {"als": broken}, Protocol())
     with pytest.raises(QueryError, match="no baseline 'best'"):
@@ -431,7 +432,23 @@ def test_the_page_stands_alone_and_names_stay_text(tmp_path: Path) -> None:
     assert "href=" not in text
     for figure in found.figures["als"]:
         assert figure.metric in text
-    assert text.count("<circle") == len(found.figures)
+    assert text.count("<circle") == 2 * len(found.figures)  # for wide screens and for narrow ones
+
+
+def test_each_plot_fits_its_screen_with_every_name_in_it(tmp_path: Path) -> None:
+    found = evaluated(split="new-artists", ks=(5,))
+    text = found.to_html(tmp_path / "page.html").read_text("utf-8")
+    plots = re.findall(
+        r'<svg class="plot (\w+)" viewBox="-62 -24 (\d+) \d+"(.*?)</svg>', text, re.S
+    )
+    assert [screen for screen, _, _ in plots] == ["wide", "narrow"]
+    assert int(plots[1][1]) <= 390
+    for _, width, plot in plots:
+        names = re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="(start|end)">(.+?)<', plot)
+        assert {name for _, _, name in names} == set(found.figures)
+        for x, anchor, name in names:
+            reach = 6.6 * len(name) * (1 if anchor == "start" else -1)
+            assert -62 <= float(x) + reach <= int(width) - 62
 
 
 def test_a_page_of_a_single_model_without_baselines_or_draws(tmp_path: Path) -> None:

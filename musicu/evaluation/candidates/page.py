@@ -24,10 +24,9 @@ from musicu.evaluation.charts import (
 HEAD = ("listeners", "tracks", "metric", "k", "model", "value", "low", "high", "count")
 HEAD_BESIDE = ("baseline", "difference", "diff_low", "diff_high")
 AROUND = ("coverage", "gini", "novelty", "artist diversity", "long tail", "emerging artists")
-WIDTH, HEIGHT = 640, 360  # of the plot's inner field, in its own units
+#: Of the plot's inner field in its own units, width and height; by the width of the screen.
+SIZES = {"wide": (640, 360), "narrow": (280, 340)}
 _LETTER, _LINE = 6.6, 15  # how much room a name takes on the plot
-
-_MOVES = sorted(range(-HEIGHT, HEIGHT, 3), key=abs)  # how far a name may go, the least first
 
 Box: TypeAlias = "tuple[float, float, float]"  # from, to, and the height of the middle
 
@@ -53,8 +52,11 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Accuracy against coverage: spots, and the ends of both axes."""
+    """Accuracy against coverage: spots, and the ends of both axes; for which screens."""
 
+    screen: str
+    width: int
+    height: int
     metric: str
     top: str
     right: str
@@ -88,14 +90,12 @@ def render(findings: Findings) -> str:
         differences=_differences(rows, k, accuracy, findings.baselines),
         metrics=[title(metric, k) for metric in accuracy],
         charts=[_chart(rows, metric, k, colours) for metric in accuracy],
-        plot=_plot(rows, k, colours),
+        plots=[_plot(rows, k, colours, screen) for screen in SIZES],
         around=[(title(metric, k), _values(rows, metric, k)) for metric in AROUND],
         listeners=_bands(rows, "listeners", LISTENER_GROUPS, k, colours),
         tracks=_bands(rows, "tracks", TRACK_GROUPS, k, colours),
         head=(*HEAD, *HEAD_BESIDE),
         rows=[_cells(row) for row in rows],
-        width=WIDTH,
-        height=HEIGHT,
     )
 
 
@@ -130,28 +130,39 @@ def _bands(
     ]
 
 
-def _plot(rows: list[dict[str, Any]], k: int, colours: dict[str, str]) -> Plot:
+def _plot(rows: list[dict[str, Any]], k: int, colours: dict[str, str], screen: str) -> Plot:
     """Recall upwards, coverage to the right, each from 0."""
+    width, height = SIZES[screen]
     first = {m: next(g) for m, g in groupby(_of(rows, "recall", k), key=lambda r: r["model"])}
     cover = {row["model"]: row["value"] for row in _of(rows, "coverage", k)}
     shown = [m for m, row in first.items() if row["value"] is not None and cover.get(m) is not None]
     top = axis_end(max((first[m]["high"] or first[m]["value"] for m in shown), default=0.0))
     right = axis_end(max((cover[m] for m in shown), default=0.0))
-    spots = [_spot(first[m], cover[m], top, right, colours[m]) for m in shown]
-    return Plot(title("recall", k), number(top), number(right), tuple(_apart(spots)))
+    places = {m: (width * cover[m] / right, height / top) for m in shown}
+    spots = [_spot(first[m], cover[m], places[m], SIZES[screen], colours[m]) for m in shown]
+    ends = (title("recall", k), number(top), number(right))
+    return Plot(screen, width, height, *ends, tuple(_apart(spots, height)))
 
 
-def _spot(row: dict[str, Any], cover: float, top: float, right: float, colour: str) -> Spot:
-    x, y = WIDTH * cover / right, _height(row["value"], top)
+def _spot(
+    row: dict[str, Any],
+    cover: float,
+    place: tuple[float, float],
+    size: tuple[int, int],
+    colour: str,
+) -> Spot:
+    """A model's spot; place: its x, and the units of height that stand for a recall of 1."""
+    (x, unit), (width, height) = place, size
+    y = round(height - unit * row["value"], 1)
     bounded = row["low"] is not None
-    room = x + 14 + _LETTER * len(row["model"]) < WIDTH
+    room = x + 14 + _LETTER * len(row["model"]) < width
     return Spot(
         model=row["model"],
         shown=f"{row['model']}: recall {number(row['value'])}, coverage {number(cover)}",
         x=round(x, 1),
         y=y,
-        low=_height(row["low"], top) if bounded else None,
-        high=_height(row["high"], top) if bounded else None,
+        low=round(height - unit * row["low"], 1) if bounded else None,
+        high=round(height - unit * row["high"], 1) if bounded else None,
         label_x=round(x + (10 if room else -10), 1),
         label_y=y + 4,
         anchor="start" if room else "end",
@@ -159,19 +170,16 @@ def _spot(row: dict[str, Any], cover: float, top: float, right: float, colour: s
     )
 
 
-def _height(value: float, top: float) -> float:
-    return round(HEIGHT * (1 - value / top), 1)
-
-
-def _apart(spots: list[Spot]) -> list[Spot]:
+def _apart(spots: list[Spot], height: int) -> list[Spot]:
     """The spots with their names as near as they can be without covering a name or a spot."""
     dots = {spot.model: (spot.x - 7, spot.x + 7, spot.y) for spot in spots}
+    far = sorted(range(-height, height, 3), key=abs)  # how far a name may go, the least first
     names: list[Box] = []
     placed = []
     for spot in sorted(spots, key=lambda s: -s.y):
         taken = names + [dot for model, dot in dots.items() if dot != dots[spot.model]]
-        moves = (replace(spot, label_y=spot.label_y + move) for move in _MOVES)
-        inside = [moved for moved in moves if 0 <= moved.label_y <= HEIGHT]
+        moves = (replace(spot, label_y=spot.label_y + move) for move in far)
+        inside = [moved for moved in moves if 0 <= moved.label_y <= height]
         free = (m for m in inside if not any(_meet(_name(m), box) for box in taken))
         placed.append(next(free, inside[0]))
         names.append(_name(placed[-1]))
