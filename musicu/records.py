@@ -71,3 +71,8 @@ class Vectors(NamedTuple):
 
     ids: NDArray[np.object_]
     values: NDArray[np.float32]
+
+
+def counted(count: int, noun: str) -> str:
+    """A count for people: "1 track", "2,000 tracks"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

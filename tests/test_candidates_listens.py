@@ -54,9 +54,7 @@ def test_text_with_a_zone_keeps_its_moment() -> None:
 def test_unknown_tracks_are_counted_and_left_out() -> None:
     checked = check_listens(table(), ["x"], now=NOW)
     assert checked.listens["track_id"].to_pylist() == ["x", "x"]
-    assert list(checked.warnings()) == [
-        "1 listens are of tracks that are not in the catalog: left out"
-    ]
+    assert list(checked.warnings()) == ["1 listen of tracks that are not in the catalog: left out"]
 
 
 def test_future_listens_are_counted_but_for_a_day_of_wrong_clocks() -> None:

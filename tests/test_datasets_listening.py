@@ -333,7 +333,7 @@ def test_import_writes_listens_and_lists_the_rest(tmp_path: Path) -> None:
     assert row["user_id"] == pseudonyms(pa.array(["anna"]), KEY)[0].as_py()
     assert (done.read, done.listens, done.weightless, done.listeners) == (5, 1, 2, 1)
     assert done.unmatched_table().to_pylist()[0]["listens"] == 2
-    assert "2 unmatched (1 tracks)" in done.summary()
+    assert "2 unmatched (1 track)" in done.summary()
 
 
 def test_future_and_undated_listens_are_counted(tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_command_line(demo_catalog: Path, tmp_path: Path) -> None:
     given += ["-o", str(tmp_path / "o.parquet"), "--unmatched", str(tmp_path / "u.csv")]
     done = CliRunner().invoke(app, [*given, "--key", str(tmp_path / "key")])
     assert done.exit_code == 0, done.output
-    assert "1 of 2 listens by 1 listeners; 1 by name; 1 unmatched (1 tracks)" in done.output
+    assert "1 of 2 listens by 1 listener; 1 by name; 1 unmatched (1 track)" in done.output
     assert pc_csv.read_csv(tmp_path / "u.csv")["artist"].to_pylist() == ["Nobody"]
     wrong = CliRunner().invoke(app, [*given, "--column", "title"])
     assert wrong.exit_code == 2

@@ -298,7 +298,7 @@ def test_the_command_trains_and_keeps_a_model(known: Taste, tmp_path: Path) -> N
     command = ["train", "tracks", str(catalog.path), "--pairs", str(pairs), "--name", "mine-v1"]
     done = CliRunner().invoke(app, [*command, "--steps", "20", "--dim", "8", "--json"])
     assert done.exit_code == 0, done.output
-    assert "1 rows name tracks" in done.stderr
+    assert "1 row of tracks" in done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["step"] for event in events] == list(range(1, 19))  # three networks of six
     assert Catalog.open(catalog.path).vectors("mine-v1").values.shape == (360, 8)

@@ -192,7 +192,7 @@ def test_score_that_is_no_number_is_refused(score: float | None) -> None:
 
 
 def test_candidate_that_is_not_a_track_is_refused() -> None:
-    with pytest.raises(QueryError, match=r"1 tracks are not in the table.*'t01'"):
+    with pytest.raises(QueryError, match=r"not in the table of tracks: 1 track, .*'t01'"):
         build_shelf(scored(2), table(simple(1)), flat(1))
 
 

@@ -73,13 +73,13 @@ def test_scan_counts_rows_without_a_vector(tmp_path: Path) -> None:
     given = ["--vectors", "vector", "--model-name", "mine"]
     done = invoke("scan", tmp_path / "t.parquet", "-o", tmp_path / "catalog", *given)
     assert "mine: 22 vectors" in done.stderr
-    assert "2 rows have no vector" in done.stderr
+    assert "2 rows without a vector" in done.stderr
 
 
 WARNED = [
-    ({"timestamp": "2199-01-01T10:00:00"}, "1 listens lie in the future"),
-    ({"track_id": "nowhere"}, "1 listens are of tracks that are not in the catalog"),
-    ({"timestamp": "2026-05-01T10:00:00"}, "1 listens repeat another exactly"),
+    ({"timestamp": "2199-01-01T10:00:00"}, "1 listen in the future"),
+    ({"track_id": "nowhere"}, "1 listen of tracks that are not in the catalog"),
+    ({"timestamp": "2026-05-01T10:00:00"}, "1 listen repeating another exactly"),
 ]
 REFUSED = [
     ({"timestamp": "yesterday"}, "'timestamp' cannot be read: Failed to parse string: 'yesterday'"),
@@ -123,7 +123,7 @@ def test_training_says_what_it_leaves_out(catalog: Path, tmp_path: Path) -> None
     table.write_text(listens(timestamp="2199-01-01T10:00:00"), "utf-8")
     done = invoke(*train, "--listens", table)
     assert done.exit_code == 0, done.output
-    assert "warning: 1 listens lie in the future" in done.stderr
+    assert "warning: 1 listen in the future" in done.stderr
     for faulty, words in REFUSED:
         table.write_text(listens(**faulty), "utf-8")
         assert words in str(invoke(*train, "--listens", table).exception)
@@ -157,7 +157,7 @@ def test_evaluation_of_candidates_tells_of_faulty_listens(catalog: Path, tmp_pat
     ("column", "values", "words"),
     [
         ("score", ["1", "lots"], "'score' of the candidates of c cannot be read: Failed to parse"),
-        ("score", [1.0, float("nan")], "1 candidates of c have a score that is not a finite"),
+        ("score", [1.0, float("nan")], "c has 1 candidate with a score that is not a finite"),
         ("track_id", [["t0"], ["t1"]], "'track_id' of the candidates of c cannot be read"),
         ("user_id", ["x", "y"], "no row of the candidates of c is of a listener in the log"),
     ],
@@ -190,7 +190,7 @@ def odd_catalog(folder: Path, **columns: object) -> Path:
 def test_export_counts_tracks_without_vectors(tmp_path: Path) -> None:
     done = invoke("export", odd_catalog(tmp_path), "-o", tmp_path / "out.parquet")
     assert done.exit_code == 0
-    assert "warning: 1 tracks have no vector: left out" in done.stderr
+    assert "warning: 1 track without a vector: left out" in done.stderr
 
 
 def test_export_writes_any_column_as_csv(tmp_path: Path) -> None:
@@ -241,9 +241,9 @@ def test_lists_to_be_measured_count_strangers_and_repetitions() -> None:
     lists = pa.table({"user_id": users, "track_id": tracks, "score": [1.0, 2, 3, 4]})
     log = pa.chunked_array([["u", "v"]])
     unknown, strange, repeated = told_of("theirs", lists, pa.chunked_array([IDS]), log)
-    assert unknown == "1 candidates of theirs are of tracks that are not in the catalog"
-    assert strange == "1 candidates of theirs are of listeners who are not in the log"
-    assert repeated == "1 candidates of theirs repeat a track: its highest score counts"
+    assert unknown == "1 candidate in theirs of tracks that are not in the catalog"
+    assert strange == "1 candidate in theirs of listeners who are not in the log"
+    assert repeated == "1 candidate in theirs repeating a track: its highest score counts"
 
 
 def test_moments_in_milliseconds_are_no_future() -> None:

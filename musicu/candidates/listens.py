@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.errors import QueryError
+from musicu.records import counted
 
 #: A row a listen. weight: 1 for one listen, more for a count of them, below 0 for a skip.
 LISTENS = pa.schema(
@@ -54,13 +55,14 @@ class Checked:
     def warnings(self) -> Iterator[str]:
         """A sentence for each thing that was left out."""
         if self.unknown:
-            yield f"{self.unknown:,} listens are of tracks that are not in the catalog: left out"
+            what = "tracks that are not in the catalog"
+            yield f"{counted(self.unknown, 'listen')} of {what}: left out"
         if self.duplicates:
-            yield f"{self.duplicates:,} listens repeat another exactly: counted once"
+            yield f"{counted(self.duplicates, 'listen')} repeating another exactly: counted once"
         if self.future:
-            yield f"{self.future:,} listens lie in the future: left out"
+            yield f"{counted(self.future, 'listen')} in the future: left out"
         if self.unweighted:
-            yield f"{self.unweighted:,} listens have a weight that is not a number: left out"
+            yield f"{counted(self.unweighted, 'listen')} with a weight that is no number: left out"
 
 
 def listens_table(table: pa.Table) -> pa.Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicu.records import counted
 from musicu.retrieval.names import label
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def describe(taste: TasteProfile, tracks: pa.Table) -> str:
         for number, interest in enumerate(taste.interests, 1)
     ]
     lines = lines or ["No interests: nothing that was played has a vector."]
-    lines.append(f"Heard {_counted(len(taste.heard), 'track')}{_skipped(taste, rows)}.")
+    lines.append(f"Heard {counted(len(taste.heard), 'track')}{_skipped(taste, rows)}.")
     return "\n".join(lines)
 
 
@@ -39,7 +40,7 @@ def _line(interest: Interest, taste: TasteProfile, rows: _Rows) -> str:
     """ "62 %: near Artist – Title, played 12 times (23 tracks; ambient, drone; 1990s)"."""
     plays = dict(zip(taste.history.ids, taste.history.plays, strict=True))[interest.medoid]
     known = [rows[name] for name in interest.track_ids if name in rows]
-    facts = [_counted(len(interest.track_ids), "track"), _genres(known), _era(known)]
+    facts = [counted(len(interest.track_ids), "track"), _genres(known), _era(known)]
     named = label(rows[interest.medoid]) if interest.medoid in rows else interest.medoid
     share = f"{100 * interest.importance:.0f} %"
     how = f", played {times(plays)}" if plays else ""
@@ -51,7 +52,7 @@ def _skipped(taste: TasteProfile, rows: _Rows) -> str:
         return ""
     names = [label(rows[name]) for name in taste.negatives[:3] if name in rows]
     among = f", {'; '.join(names)} among them" if names else ""
-    return f"; {_counted(len(taste.negatives), 'track')} skipped more than played{among}"
+    return f"; {counted(len(taste.negatives), 'track')} skipped more than played{among}"
 
 
 def _genres(rows: list[dict[str, Any]]) -> str:
@@ -74,7 +75,3 @@ def _rows(tracks: pa.Table, wanted: set[str]) -> _Rows:
     kept = tracks.filter(pc.is_in(tracks["track_id"], value_set=pa.array(sorted(wanted))))
     names = ["track_id", "title", "artists", "album", "path", "genres", "released"]
     return {row["track_id"]: row for row in kept.select(names).to_pylist()}
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -33,7 +33,7 @@ from musicu.catalog.listed import (
     relative_names,
 )
 from musicu.errors import SourceError
-from musicu.records import Failure
+from musicu.records import Failure, counted
 
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".parquet", ".pq"))
 
@@ -152,9 +152,10 @@ class TableSource:
             if bad:
                 cells = column.to_pylist()
                 row = next(row for row, cell in enumerate(cells) if cell in bad)
+                number = counted(sum(cell in bad for cell in cells), "cell")
                 yield (
-                    f"{sum(cell in bad for cell in cells):,} cells of the column {source!r} cannot "
-                    f"be read and count as empty, the first in row {row + 1}: {cells[row]!r}"
+                    f"{number} of the column {source!r} cannot be read: left empty, the "
+                    f"first in row {row + 1}: {cells[row]!r}"
                 )
 
     def _texts(self, column: str, what: str) -> list[str]:

@@ -12,6 +12,7 @@ from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET
 from musicu.cli.output import note, print_table
 from musicu.cli.progress import progress_bar
 from musicu.pipeline.recordings import PassOptions
+from musicu.records import counted
 
 if TYPE_CHECKING:
     from musicu.audit.auditing import Audit
@@ -89,7 +90,8 @@ def audit(
 def _print(found: Audit, verbose: bool) -> None:
     """The audit for people."""
     counts = found.counts()
-    note(f"{found.path}: {len(found.rows)} tracks, {found.heard.done} recordings heard now")
+    tracks, heard = counted(len(found.rows), "track"), counted(found.heard.done, "recording")
+    note(f"{found.path}: {tracks}, {heard} heard now")
     if not counts:
         note("nothing found")
         return

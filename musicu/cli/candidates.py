@@ -31,6 +31,7 @@ from musicu.cli.listeners import (
 )
 from musicu.cli.options import AS_JSON, BLOCK_ARTIST, CATALOG, EXISTING, MODEL, PATH, SEED, filters
 from musicu.cli.output import note, print_json, print_table
+from musicu.records import counted
 from musicu.retrieval import find_track, label
 
 _SOURCES = ("new-releases", "deep-catalog", "artist-adjacent", "popular", "random")
@@ -164,7 +165,7 @@ def candidates(
         else:
             write_atomically(target, partial(pq.write_table, _for_seeds(opened, like, settings)))
         if out is not None:
-            note(f"{out}: {pq.read_metadata(out).num_rows:,} candidates")
+            note(f"{out}: {counted(pq.read_metadata(out).num_rows, 'candidate')}")
             return
         table = pq.ParquetFile(target).read()
     if as_json:

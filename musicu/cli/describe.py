@@ -16,6 +16,7 @@ from musicu.cli.working import print_report, time_taken, work_options
 from musicu.errors import MusicuError
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions, PassReport
+from musicu.records import counted
 
 if TYPE_CHECKING:
     from musicu.features.descriptors import Descriptors
@@ -146,7 +147,7 @@ def _sentence(report: PassReport, catalog: Path) -> str:
         (report.known, "described before"),
         (report.missing, "not where they were: run `musicu embed` on their source"),
     )
-    parts = [f"{report.recordings} recordings"]
+    parts = [counted(report.recordings, "recording")]
     parts += [f"{count} {words}" for count, words in told if count]
     parts.append(f"{report.failed} failed")
     if report.remembered:

@@ -21,6 +21,7 @@ from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
+from musicu.records import counted
 
 _FAILURES_SHOWN = 10
 
@@ -95,9 +96,9 @@ def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, *
     rest["root"] = rest["root"] or source.absolute().parent
     code = _go(table.drop_columns([vectors]), out, None, **rest)
     count = import_vectors(out, table, vectors, model_name)
-    note(f"{model_name}: {count} vectors")
+    note(f"{model_name}: {counted(count, 'vector')}")
     if missing := table.num_rows - count:
-        note(f"warning: {missing} rows have no vector: it is empty, of zeros, or not finite")
+        note(f"warning: {counted(missing, 'row')} without a vector: empty, of zeros, or not finite")
     refresh_track_vectors(out)
     return code
 
@@ -142,7 +143,7 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
     """The report in a line."""
     verb = "embedded" if model else "scanned"
     done = report.embedded if model else report.tracks - report.known - report.failed
-    parts = [f"{report.tracks} tracks"]
+    parts = [counted(report.tracks, "track")]
     if done or report.failed:
         parts.append(f"{done} {verb}")
     told = (

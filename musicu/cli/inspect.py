@@ -11,6 +11,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.summary import summary
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
 from musicu.cli.output import duration, note, print_json, print_table
+from musicu.records import counted
 
 
 @click.command()
@@ -42,7 +43,8 @@ def _info_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
         ("on disk", f"{told['bytes_on_disk'] / 1e6:,.1f} MB"),
     ]
     for model in told["models"]:
-        text = f"{model['vectors']:,} vectors of {model['dim']} numbers ({model['fingerprint']})"
+        vectors = counted(model["vectors"], "vector")
+        text = f"{vectors} of {model['dim']} numbers ({model['fingerprint']})"
         rows.append((model["name"], text))
     return rows
 
@@ -79,9 +81,9 @@ def export(catalog: Path, out: Path, model: str | None) -> None:
 
     opened = Catalog.open(catalog)
     count = exporting.export(opened, out, model=model)
-    note(f"{out}: {count} tracks")
+    note(f"{out}: {counted(count, 'track')}")
     if missing := len(opened) - count:
-        note(f"warning: {missing:,} tracks have no vector: left out")
+        note(f"warning: {counted(missing, 'track')} without a vector: left out")
 
 
 @click.command()

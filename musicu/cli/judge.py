@@ -9,6 +9,7 @@ import click
 
 from musicu.cli.options import CATALOG, PATH, SEED
 from musicu.cli.output import note, print_json, print_table
+from musicu.records import counted
 
 if TYPE_CHECKING:
     from musicu.judge import Verdict
@@ -62,7 +63,7 @@ def make(
     )
     page = out / "judge.html" if out.is_dir() or not out.suffix else out
     write_test(opened, first, second, trials, page, audio=audio)
-    note(f"page: {page}, {len(trials)} questions")
+    note(f"page: {page}, {counted(len(trials), 'question')}")
     note(f"to tell a preference of 65 % from chance takes about {answers_needed(0.65)} answers")
 
 
@@ -94,7 +95,8 @@ def _sentence(found: Verdict) -> str:
     if not answers:
         return "Nobody preferred either: there is nothing to tell yet."
     percent = f"{100 * told.share:.0f} % [{100 * told.low:.0f}, {100 * told.high:.0f}]"
-    text = f"{found.first} is preferred in {percent} of {answers} answers (p = {told.p_value:.2g})."
+    asked = counted(answers, "answer")
+    text = f"{found.first} is preferred in {percent} of {asked} (p = {told.p_value:.2g})."
     if told.told:
         better = found.first if told.share > 0.5 else found.second
         return f"{text}\n{better} is preferred."

@@ -10,6 +10,7 @@ import click
 from musicu.cli.options import AS_JSON, FILE, FOLDER
 from musicu.cli.output import note, print_json, print_table, safe
 from musicu.errors import QueryError
+from musicu.records import counted
 
 if TYPE_CHECKING:
     from musicu.playlists import Playlist
@@ -61,9 +62,9 @@ def gather(playlist: Playlist, copy_to: Path | None, link_to: Path | None) -> No
     from musicu.playlists import place_tracks
 
     if copy_to:
-        note(f"{len(place_tracks(playlist, copy_to))} files in {copy_to}")
+        note(f"{counted(len(place_tracks(playlist, copy_to)), 'file')} in {copy_to}")
     if link_to:
-        note(f"{len(place_tracks(playlist, link_to, 'link'))} links in {link_to}")
+        note(f"{counted(len(place_tracks(playlist, link_to, 'link')), 'link')} in {link_to}")
 
 
 def _matched(read: Playlist, catalog: Path) -> tuple[Playlist, list[dict[str, Any]]]:

@@ -259,7 +259,7 @@ def _listed(playlist: Path, world: World) -> list[str]:
     found = match_playlist(read_playlist(playlist), world.tracks)
     ids = [each.row["track_id"] for each in found if each.row is not None]
     if len(ids) < len(found):
-        note(f"{len(found) - len(ids)} of {len(found)} tracks of {playlist} are not in the catalog")
+        note(f"not in the catalog: {len(found) - len(ids)} of {len(found)} tracks of {playlist}")
     return ids
 
 

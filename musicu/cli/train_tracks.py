@@ -10,6 +10,7 @@ import click
 
 from musicu.cli.options import CATALOG, EXISTING
 from musicu.cli.output import note, print_json
+from musicu.records import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,11 +76,11 @@ def tracks(
     card = add_track_model(catalog, encoder)
     learned = encoder.about["training"]
     if unknown := learned["unknown_rows"]:
-        note(f"warning: {unknown:,} rows name tracks that {catalog} does not have: left out")
+        note(f"warning: {counted(unknown, 'row')} of tracks that {catalog} does not have: left out")
     if idle := learned["idle_rows"]:
         note(
-            f"warning: {idle:,} rows pair a track with itself, repeat a track of a playlist or "
-            "name no playlist: left out"
+            f"warning: {counted(idle, 'row')} pairing a track with itself, repeating a track of a "
+            "playlist or without a playlist: left out"
         )
     note(f"{card.name}: {card.dim} numbers, kept in {catalog}; use it with --model {card.name}")
 

@@ -18,6 +18,7 @@ from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError
 from musicu.pipeline.run import EmbedOptions, EmbedReport
+from musicu.records import counted
 from musicu.watching import WatchOptions
 
 
@@ -140,4 +141,4 @@ def _print(report: EmbedReport, as_json: bool) -> None:
     parts += [f"{report.updated} read again, of the same sound"] if report.updated else []
     parts += [f"{report.failed} failed"] if report.failed else []
     parts += [f"{report.gone} gone"] if report.gone else []
-    note(f"{datetime.now():%H:%M:%S} {report.tracks} tracks: {', '.join(parts)}")
+    note(f"{datetime.now():%H:%M:%S} {counted(report.tracks, 'track')}: {', '.join(parts)}")

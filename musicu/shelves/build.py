@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
-from musicu.records import Vectors
+from musicu.records import Vectors, counted
 from musicu.shelves.diversity import POOL_FACTOR, diversify
 from musicu.shelves.duplicates import recording_numbers
 from musicu.shelves.likeness import Space
@@ -170,8 +170,8 @@ def rows_of(tracks: pa.Table, ids: Iterable[str], *, missing_ok: bool = False) -
     missing = [t for t, place in zip(wanted, places.to_pylist(), strict=True) if place is None]
     if missing and not missing_ok:
         raise QueryError(
-            f"{len(missing)} tracks are not in the table of tracks, the first is {missing[0]!r}: "
-            "take candidates and tracks from one catalog"
+            f"not in the table of tracks: {counted(len(missing), 'track')}, the first "
+            f"{missing[0]!r}; take candidates and tracks from one catalog"
         )
     found = tracks.take(places.drop_null()).to_pylist()
     return {row["track_id"]: row for row in found}

@@ -18,6 +18,7 @@ from musicu.catalog.files import write_atomically
 from musicu.datasets.listening.matching import WAYS, Matcher, Matches
 from musicu.datasets.listening.pseudonyms import pseudonyms
 from musicu.datasets.listening.reading import read_listens
+from musicu.records import counted
 
 ME = "me"
 
@@ -50,9 +51,11 @@ class Imported:
         """A line for people."""
         ways = ", ".join(f"{n:,} by {way}" for way, n in self.matched.items() if n)
         missing = sum(self.unmatched.values())
-        parts = [f"{self.listens:,} of {self.read:,} listens by {self.listeners:,} listeners"]
+        read, listeners = counted(self.read, "listen"), counted(self.listeners, "listener")
+        strangers = counted(len(self.unmatched), "track")
+        parts = [f"{self.listens:,} of {read} by {listeners}"]
         parts += [ways] if ways else []
-        parts += [f"{missing:,} unmatched ({len(self.unmatched):,} tracks)"] if missing else []
+        parts += [f"{missing:,} unmatched ({strangers})"] if missing else []
         parts += [f"{self.ambiguous:,} fit several recordings"] if self.ambiguous else []
         parts += [f"{self.weightless:,} without weight left out"] if self.weightless else []
         parts += [f"{self.future:,} in the future left out"] if self.future else []

@@ -148,7 +148,7 @@ def _checked(groups: Groups, what: str) -> Groups:
     if not len(groups):
         raise QueryError(
             f"nothing to learn from: the {what} hold no two different tracks of the catalog that "
-            f"belong together ({groups.unknown} rows name tracks that it does not have)"
+            f"belong together (rows of tracks that it does not have: {groups.unknown})"
         )
     return groups
 

@@ -21,6 +21,7 @@ from scipy.sparse import csr_matrix
 from musicu.candidates import check_listens
 from musicu.catalog.belonging import listeners_of
 from musicu.errors import QueryError
+from musicu.records import counted
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -62,7 +63,7 @@ class Listening:
             )
         notes = list(checked.warnings())
         if skips := checked.listens.num_rows - found.num_rows:
-            notes.append(f"{skips:,} listens are skips (weight 0 or below): no history, no answers")
+            notes.append(f"{counted(skips, 'skip')} (weight 0 or below): no history, no answers")
         users, user = np.unique(found["user_id"].to_numpy(), return_inverse=True)
         track = pc.index_in(found["track_id"], value_set=ids).to_numpy()
         return cls(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from musicu.errors import QueryError
 from musicu.evaluation.candidates.listening import Ints
 from musicu.evaluation.candidates.training import Model, Scores, Training
+from musicu.records import counted
 
 _NEEDED = ("user_id", "track_id", "score")
 
@@ -44,10 +45,11 @@ def told_of(
         held = pa.array(ids.to_pylist(), pa.string())
         known = pc.sum(pc.is_in(lists[column], value_set=held)).as_py() or 0
         if unknown := lists.num_rows - known:
-            yield f"{unknown:,} candidates of {name} are of {what}"
+            yield f"{counted(unknown, 'candidate')} in {name} of {what}"
     distinct = lists.group_by(["user_id", "track_id"]).aggregate([]).num_rows
     if repeated := lists.num_rows - distinct:
-        yield f"{repeated:,} candidates of {name} repeat a track: its highest score counts"
+        rows = counted(repeated, "candidate")
+        yield f"{rows} in {name} repeating a track: its highest score counts"
 
 
 def _checked(name: str, lists: pa.Table) -> pa.Table:
@@ -62,7 +64,8 @@ def _checked(name: str, lists: pa.Table) -> pa.Table:
     }
     finite = pc.fill_null(pc.is_finite(columns["score"]), False)
     if bad := lists.num_rows - (pc.sum(finite).as_py() or 0):
-        raise QueryError(f"{bad:,} candidates of {name} have a score that is not a finite number")
+        rows = counted(bad, "candidate")
+        raise QueryError(f"{name} has {rows} with a score that is not a finite number")
     return pa.table(columns)
 
 

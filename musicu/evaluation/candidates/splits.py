@@ -29,6 +29,7 @@ from scipy.sparse import csr_matrix
 from musicu.errors import QueryError
 from musicu.evaluation.candidates.listening import Ints, Listening, Mask
 from musicu.evaluation.labels import Groups
+from musicu.records import counted
 
 _DAY_US = 86_400_000_000
 
@@ -78,7 +79,7 @@ def by_time(listening: Listening, *, at: datetime | None = None, share: float = 
         side = "before" if not before.any() else "from"
         raise QueryError(f"no listen is dated {side} {when}: choose another moment")
     undated = int(np.count_nonzero(~known))
-    notes = [f"{undated:,} listens have no timestamp: left out"] if undated else []
+    notes = [f"{counted(undated, 'listen')} without a timestamp: left out"] if undated else []
     about = f"Trained on what was heard before {when} UTC, asked what was heard from then on."
     return _split("time", about, listening, before, after, _all(listening), notes)
 
