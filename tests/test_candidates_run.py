@@ -183,7 +183,7 @@ def test_command_line_says_what_was_left_out(
     given += ["--source", "new-releases=0.5", "--source", "random=0.5", "--window", "50y"]
     done = CliRunner().invoke(app, [*given, "--now", "2026-06-01"])
     assert done.exit_code == 0
-    assert "warning: 1 listens are of tracks that are not in the catalog" in done.output
+    assert "warning: 1 listen of tracks that are not in the catalog" in done.output
     assert pq.read_table(out)["source"].to_pylist().count("new-releases") > 0
 
 
