@@ -12,6 +12,7 @@ import musicu.retrieval.index as index_module
 import musicu.retrieval.int8 as int8_module
 from musicu.errors import QueryError
 from musicu.retrieval import Hits, Index
+from musicu.retrieval.hits import undecided
 
 Floats = NDArray[np.float32]
 
@@ -92,7 +93,10 @@ def test_hits_are_those_of_the_plain_definition_bit_for_bit(
         if packed:
             index.prepare()
         hits = index.search(queries, k, rows=rows, exclude=exclude)
+        near = index.ranked(queries, k)
     assert listed(hits) == plain(values, queries, k, rows, exclude)
+    assert listed(index.scored(queries, near)) == plain(values, queries, k, None, None)
+    np.testing.assert_allclose(near.score, index.scored(queries, near).score, atol=1e-5)
 
 
 @pytest.mark.parametrize("dim", [7, 256])
@@ -145,8 +149,21 @@ def test_near_ties_that_float32_cannot_tell_apart_are_ordered_by_the_true_score(
     base = unit(rng, 1, 512)
     values = base + rng.normal(0, 1e-7, (5_000, 512)).astype(np.float32)
     values = (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
-    hits = Index(values).search(base, 20)
-    assert listed(hits) == plain(values, base, 20, None, None)
+    values[7::100] = base
+    index = Index(values)
+    expected = plain(values, base, 60, None, None)
+    assert listed(index.search(base, 60)) == expected
+    assert listed(index.scored(base, index.ranked(base, 60))) == expected
+
+
+def test_only_scores_that_could_change_places_are_undecided() -> None:
+    query = np.array([0, 0, 0, 0, 1, 1, 1])
+    score = np.array([0.9, 0.8, 0.75, 0.1, 0.6, 0.5, 0.45], np.float32)
+    hits = Hits(query, np.arange(7), score)
+    places, group = undecided(hits, np.float32(0.03))
+    assert places.tolist() == [1, 2, 5, 6]
+    assert group[0] == group[1] != group[2] == group[3]
+    assert undecided(hits.take(np.arange(0)), np.float32(1))[0].tolist() == []
 
 
 def test_equal_rows_come_in_row_order() -> None:

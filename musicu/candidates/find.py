@@ -30,7 +30,7 @@ from musicu.candidates.request import (
     ranges,
     user_numbers,
 )
-from musicu.candidates.stock import Ints, Stock
+from musicu.candidates.stock import Floats, Ints, Stock
 from musicu.candidates.taste import TasteProfile
 from musicu.errors import QueryError
 from musicu.retrieval.ordering import best_first
@@ -135,7 +135,7 @@ class Finder:
             lists.interest[own].astype(np.int64),
             explores[own],
             lists.row[taken],
-            lists.score[taken],
+            lists.scores_of(taken),
         )
         return found, picked.short
 
@@ -238,9 +238,21 @@ def _joined(
         np.concatenate([[0], np.cumsum(lengths[order])]),
         np.concatenate([lists.row for lists, _, _ in parts])[entries],
         np.concatenate([lists.score for lists, _, _ in parts])[entries],
+        lambda places: _scores([lists for lists, _, _ in parts], entries[places]),
     )
     source = np.repeat([number for _, number, _ in parts], counts)[order]
     return joined, source, np.repeat([explores for _, _, explores in parts], counts)[order]
+
+
+def _scores(parts: Sequence[Ranked], entries: Ints) -> Floats:
+    """The true scores of entries of several lists, one after the other."""
+    ends = np.cumsum([len(lists.row) for lists in parts])
+    part = np.searchsorted(ends, entries, side="right")
+    scores = np.empty(len(entries), np.float32)
+    for number, lists in enumerate(parts):
+        own = np.flatnonzero(part == number)
+        scores[own] = lists.scores_of(entries[own] - (ends[number] - len(lists.row)))
+    return scores
 
 
 def _never(request: Request, lists: Ranked, heard: bool) -> NDArray[np.bool_]:
@@ -266,4 +278,9 @@ def _shuffled(lists: Ranked, request: Request) -> Ranked:
     users = user_numbers(request.listeners, request.seed)[lists.listener[owner]]
     draws = mixed(users ^ mixed(lists.row.astype(np.uint64) + np.uint64(1)))
     order = np.lexsort((lists.row, draws, owner))
-    return replace(lists, row=lists.row[order], score=lists.score[order])
+    return replace(
+        lists,
+        row=lists.row[order],
+        score=lists.score[order],
+        settle=lambda entries: lists.scores_of(order[entries]),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -75,6 +75,8 @@ class Ranked:
     whole: bool [lists], whether nothing comes after its end.
     start: int64 [lists + 1], where each list begins in row and score, and the end.
     row: int64 [entries], best first. score: float32 [entries], finite.
+    settle: gives the true scores of entries by their positions, where `score` is only near them:
+        most entries are never taken.
     """
 
     listener: Ints
@@ -84,6 +86,11 @@ class Ranked:
     start: Ints
     row: Ints
     score: Floats
+    settle: Callable[[Ints], Floats] | None = None
+
+    def scores_of(self, entries: Ints) -> Floats:
+        """The true scores of some entries."""
+        return self.score[entries] if self.settle is None else self.settle(entries)
 
     @property
     def lengths(self) -> Ints:

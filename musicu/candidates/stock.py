@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import cached_property
 from threading import Lock
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from musicu.candidates.credits import Credits, album_numbers
 from musicu.errors import QueryError
 from musicu.records import Vectors
-from musicu.retrieval.index import Hits, Index
+from musicu.retrieval.hits import Hits
+from musicu.retrieval.index import Index
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -93,19 +94,30 @@ class Stock:
         The vectors of the rows are copied together and kept, for as many sets of rows as there is
         room for.
         """
-        if len(rows) == len(self):
-            return self._index(b"", None).search(queries, k)
-        key = hashlib.blake2b(np.ascontiguousarray(rows).tobytes(), digest_size=16).digest()
-        hits = self._index(key, rows).search(queries, k)
+        hits = self._index(rows).search(queries, k)
         return Hits(hits.query, rows[hits.row], hits.score)
 
-    def _index(self, key: bytes, rows: Ints | None) -> Index:
+    def ranked(self, queries: Floats, k: Ints, rows: Ints) -> tuple[Hits, Callable[[Ints], Floats]]:
+        """The same with scores that are only near, and what gives the true ones of some hits."""
+        index = self._index(rows)
+        hits = index.ranked(queries, k)
+
+        def true_scores(places: Ints) -> Floats:
+            return index.scored(queries, hits.take(places)).score
+
+        return Hits(hits.query, rows[hits.row], hits.score), true_scores
+
+    def _index(self, rows: Ints) -> Index:
+        """An index of some rows, rising."""
+        every = len(rows) == len(self)
+        text = b"" if every else np.ascontiguousarray(rows).tobytes()
+        key = hashlib.blake2b(text, digest_size=16).digest() if text else b""
         with self._lock:
             if key not in self._searched:
                 kept = sum(len(index) for name, index in self._searched.items() if name)
-                if kept + (0 if rows is None else len(rows)) > _ROWS_KEPT * len(self):
+                if kept + (0 if every else len(rows)) > _ROWS_KEPT * len(self):
                     self._searched.clear()  # the old copies go before the new one comes
-                self._searched[key] = Index(self.values if rows is None else self.values[rows])
+                self._searched[key] = Index(self.values if every else self.values[rows])
             return self._searched[key]
 
     @cached_property

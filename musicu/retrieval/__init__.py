@@ -1,7 +1,8 @@
 """Finding tracks: by their sound, by filters, by name."""
 
 from musicu.retrieval.filters import Filter, matching_rows, where_options
-from musicu.retrieval.index import Hits, Index
+from musicu.retrieval.hits import Hits
+from musicu.retrieval.index import Index
 from musicu.retrieval.names import find_track, label
 from musicu.retrieval.parsing import parse_where
 from musicu.retrieval.similar import similar, similar_to_vector

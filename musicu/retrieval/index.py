@@ -10,15 +10,15 @@ scored again by the one formula.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.retrieval.hits import Hits, joined, undecided
 from musicu.retrieval.int8 import MAX_DIM, UNIT_TOLERANCE, Int8Queries, Int8Rows
-from musicu.retrieval.ordering import best_first, places_in
+from musicu.retrieval.ordering import best_first
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -37,32 +37,6 @@ _DENSE = 0.15  # from this share of the rows on, scoring all as bytes beats gath
 _WORTH_PACKING = 1 << 22  # values; fewer are scored within a millisecond
 _FEW_QUERIES = 16  # for more at once, BLAS is as fast on float32
 _LOWEST = np.float32(-2)  # below every score, above the -inf of an excluded row
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hits:
-    """What was found, flat: one entry a hit, in order of query, falling score, rising row.
-
-    query: int64 [hits], the position of the query; a query may have fewer than k hits, or none.
-    row: int64 [hits], the row of the index.
-    score: float32 [hits], the cosine, within rounding of [-1, 1].
-    """
-
-    query: Ints
-    row: Ints
-    score: Floats
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def of(self, query: int) -> Hits:
-        """The hits of one query, best first."""
-        part = slice(*np.searchsorted(self.query, [query, query + 1]))
-        return Hits(self.query[part], self.row[part], self.score[part])
-
-    def rank(self) -> Ints:
-        """Each hit's place among its query's hits, from 1: int64 [hits]."""
-        return places_in(self.query) + 1
 
 
 class Index:
@@ -112,6 +86,27 @@ class Index:
         Raises QueryError where k < 1, a query is not finite, is all zeros or has another
         dimension, or a row is not in the index.
         """
+        return self._found(queries, k, rows, exclude, self._scored)
+
+    def ranked(self, queries: Floats, k: int | Ints) -> Hits:
+        """The hits of `search` in the same order, with scores that are only near the true ones.
+
+        For whom few of the scores matter: `scored` has the true ones of those.
+        """
+        return self._found(queries, k, None, None, self._ordered)
+
+    def scored(self, queries: Floats, hits: Hits) -> Hits:
+        """Hits of these queries with their true scores, as `search` gives them."""
+        return self._score(self._units(queries), hits)
+
+    def _found(
+        self,
+        queries: Floats,
+        k: int | Ints,
+        rows: Ints | None,
+        exclude: Sequence[int | None] | None,
+        finished: Callable[[NDArray[np.float64], Hits, Ints, bool], Hits],
+    ) -> Hits:
         units = self._units(queries)
         counts = _counts(k, len(units))
         allowed = self._allowed(rows)
@@ -135,9 +130,27 @@ class Index:
             ):
                 waiting.append(Hits(hits.query + start, hits.row, hits.score))
             if start + step >= len(units) or sum(map(len, waiting)) > _HITS_AT_ONCE:
-                parts.append(_best(self._score(units, _joined(waiting)), counts))
+                parts.append(finished(units, joined(waiting), counts, packed is None))
                 waiting = []
-        return _joined(parts)
+        return joined(parts)
+
+    def _scored(self, units: NDArray[np.float64], hits: Hits, k: Ints, near: bool) -> Hits:
+        """The k best of some hits for each query. near: see `_ordered`."""
+        return self._score(units, hits).best(k)
+
+    def _ordered(self, units: NDArray[np.float64], hits: Hits, k: Ints, near: bool) -> Hits:
+        """The same, with true scores only where they decide.
+
+        near: whether scores are within the error of a product, and not only bounds.
+        """
+        if not near:
+            return self._scored(units, hits, k, near)
+        hits = hits.best(np.full(len(k), len(hits) + 1))
+        places, group = undecided(hits, self._error)
+        some = self._score(units, hits.take(places))
+        some = some.take(best_first(group, some.score, some.row))
+        hits.row[places], hits.score[places] = some.row, some.score
+        return hits.take(np.flatnonzero(hits.rank() <= k[hits.query]))
 
     def prepare(self) -> None:
         """Pack the rows as bytes now: a search of most rows then takes a fifth of the time.
@@ -171,7 +184,7 @@ class Index:
         error: by how much a number of a block differs from its score at most; None where it is
         a bound, of which only that the score does not exceed it is known.
         """
-        best = _empty()
+        best = joined([])
         waiting: list[Hits] = []
         floor = np.full(len(units), _LOWEST)  # no hit can score below it
         for rows, bounds in blocks:
@@ -197,7 +210,7 @@ class Index:
         self, parts: list[Hits], units: NDArray[np.float64], k: Ints
     ) -> tuple[Hits, Floats]:
         """The k best of some rows for each query, and what any further hit must score."""
-        best = _best(self._score(units, _joined(parts)), k)
+        best = self._score(units, joined(parts)).best(k)
         floor = np.full(len(units), _LOWEST)
         full = best.rank() == k[best.query]
         floor[best.query[full]] = best.score[full]
@@ -366,14 +379,6 @@ def _highest(bounds: Floats, rows: Ints, k: int) -> Hits:
     return Hits(query, rows[column], bounds[query, column])
 
 
-def _best(hits: Hits, k: Ints) -> Hits:
-    order = best_first(hits.query, hits.score, hits.row)
-    query = hits.query[order]
-    kept = places_in(query) < k[query]
-    order = order[kept]
-    return Hits(query[kept], hits.row[order], hits.score[order])
-
-
 def _counts(k: int | Ints, queries: int) -> Ints:
     """How many hits each query wants: int64 [queries]."""
     counts = np.asarray(k, np.int64)
@@ -382,17 +387,3 @@ def _counts(k: int | Ints, queries: int) -> Ints:
     if counts.min(initial=1) < 1:
         raise QueryError(f"k is {counts.min()}: ask for at least 1 hit")
     return np.broadcast_to(counts, queries)
-
-
-def _joined(parts: list[Hits]) -> Hits:
-    if not parts:
-        return _empty()
-    return Hits(
-        np.concatenate([part.query for part in parts]),
-        np.concatenate([part.row for part in parts]),
-        np.concatenate([part.score for part in parts]),
-    )
-
-
-def _empty() -> Hits:
-    return Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from musicu.errors import QueryError
 from musicu.records import Vectors
 from musicu.retrieval.filters import Filter, matching_rows
-from musicu.retrieval.index import Hits, Index
+from musicu.retrieval.hits import Hits
+from musicu.retrieval.index import Index
 
 #: What the answer says of each track found, beside its rank and score.
 SHOWN = ("title", "artists", "album", "released", "duration_seconds", "path")

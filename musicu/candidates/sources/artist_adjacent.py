@@ -12,7 +12,8 @@ from musicu.candidates.keys import MANY
 from musicu.candidates.request import Ranked, Request, ranges
 from musicu.candidates.stock import Ints, Stock
 from musicu.errors import QueryError
-from musicu.retrieval.index import Hits, Index
+from musicu.retrieval.hits import Hits
+from musicu.retrieval.index import Index
 
 
 @dataclass(frozen=True, slots=True)

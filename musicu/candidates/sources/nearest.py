@@ -12,12 +12,14 @@ def nearest_to_interests(request: Request, rows: Ints) -> Ranked:
     """For every interest the rows nearest to its vector, in falling cosine."""
     quotas = request.quotas
     usual = quotas + quotas // 5 + 4  # what is heard or over a cap falls out of a list
-    hits = request.stock.search(request.interests.vector, request.deeper * usual, rows)
+    hits, settle = request.stock.ranked(request.interests.vector, request.deeper * usual, rows)
     counts = np.bincount(hits.query, minlength=len(quotas))
     start = np.concatenate([[0], np.cumsum(counts)])
     whole = counts >= len(rows)
     interest = request.interests.number.astype(np.int32)
-    return Ranked(request.interests.listener, interest, quotas, whole, start, hits.row, hits.score)
+    return Ranked(
+        request.interests.listener, interest, quotas, whole, start, hits.row, hits.score, settle
+    )
 
 
 def same_for_all(request: Request, row: Ints, score: Floats, whole: bool) -> Ranked:
