@@ -14,7 +14,7 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md"])
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "docs/tables.md"])
 def test_python_in_the_docs_runs_on_a_real_catalog(
     page: str, demo_music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,6 +56,7 @@ def test_the_readme_fits_a_screen_and_names_both_commands() -> None:
 def test_every_command_that_the_docs_name_exists() -> None:
     from musicu.cli.app import _COMMANDS
 
-    for page in ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
-        text = (ROOT / page).read_text("utf-8")
-        assert set(re.findall(r"`musicu ([a-z]+)[ `]", text)) <= set(_COMMANDS)
+    pages = [ROOT / name for name in ("README.md", "CHANGELOG.md", "ARCHITECTURE.md")]
+    for page in (*pages, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+        named = re.findall(r"(?:`|^\$ )musicu ([a-z]+)[ `]", page.read_text("utf-8"), re.MULTILINE)
+        assert set(named) <= set(_COMMANDS)
