@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,27 @@ def test_csv_and_folders_are_read_too(catalog: Catalog, listens: Path, tmp_path:
         tables.append(pq.read_table(tmp_path / "out.parquet"))
     assert tables[0].equals(tables[1])
     assert tables[0].equals(tables[2])
+
+
+@pytest.mark.parametrize("waiting", [0, 5, 1 << 20])
+def test_plays_and_listeners_are_counted_over_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: int
+) -> None:
+    monkeypatch.setattr(sharding, "_NAMES_WAITING", waiting)
+    monkeypatch.setattr(sharding, "LISTENERS_PER_SHARD", 3)
+    rng = np.random.default_rng(4)
+    users, tracks = rng.integers(0, 8, 60), rng.integers(0, 9, 60)
+    weights = rng.choice([-1, 1], 60)
+    for part in range(4):
+        own = slice(15 * part, 15 * part + 15)
+        made = [[f"u{n}" for n in users[own]], [f"t{n}" for n in tracks[own]], weights[own]]
+        table = pa.table(dict(zip(("user_id", "track_id", "weight"), made, strict=True)))
+        pq.write_table(table, tmp_path / f"{part}.parquet")
+    census = sharding.count(sharding.open_listens(tmp_path), [f"u{n}" for n in range(7)])
+    assert census.users == 7
+    assert census.firsts == ("u0", "u3", "u6")
+    played = Counter(f"t{n}" for n in tracks[weights > 0])
+    assert {row["name"]: row["count"] for row in census.plays.to_pylist()} == played
 
 
 def test_wrong_listens_are_refused_before_anything_is_written(

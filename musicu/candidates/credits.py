@@ -47,7 +47,8 @@ class Credits:
         unnamed[row[artist >= 0]] = False
         rows = np.concatenate([row[artist >= 0], np.flatnonzero(unnamed)])
         artists = np.concatenate([artist[artist >= 0], album_artist[unnamed]])
-        credits = np.unique(rows * max(1, len(keys)) + artists)
+        credits = np.sort(rows * max(1, len(keys)) + artists)
+        credits = credits[np.append(True, credits[1:] != credits[:-1])[: len(credits)]]
         shown = np.empty(len(keys), object)
         named = np.flatnonzero(code_of >= 0)[::-1]  # the last assignment, the first name, stands
         shown[code_of[named]] = names[named]

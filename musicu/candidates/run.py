@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -114,7 +114,7 @@ def write_candidates(
     work = out.with_name(out.name + ".work")
     now = _begun(work, _identity(catalog, found, settings), settings.now)
     finder = _finder(catalog, settings, census.plays, now)
-    firsts, everyone = census.firsts, len(census.users)
+    firsts, everyone = census.firsts, census.users
     del census  # the plays of every track by name; the stock has them by row
     pa.default_memory_pool().release_unused()
     report = Report()
@@ -136,9 +136,11 @@ def write_candidates(
     return report
 
 
-def _finder(catalog: Catalog, settings: Settings, plays: dict[str, int], now: datetime) -> Finder:
+def _finder(catalog: Catalog, settings: Settings, plays: pa.Table, now: datetime) -> Finder:
     stock = Stock.of(catalog, settings.model)
-    stock.plays = np.array([plays.get(name, 0) for name in stock.ids], np.int64)
+    row = pc.index_in(plays["name"], value_set=stock.id_texts)
+    known = pc.is_valid(row)
+    stock.plays[row.filter(known).to_numpy()] = plays["count"].filter(known).to_numpy()
     return Finder.of(stock, settings.sources, settings.k, settings.limits, now, settings.seed)
 
 

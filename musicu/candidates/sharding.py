@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +25,21 @@ LISTENERS_PER_SHARD = 8_192
 _PARQUET, _TEXT = (".parquet", ".pq"), (".csv", ".tsv")
 _IDS = ("user_id", "track_id", "playlist_id", "pid", "track_ids")  # "007" stays so
 
+_COUNTS = pa.schema([("name", pa.string()), ("count", pa.int64())])
+_NAMES_WAITING = 1 << 20  # names counted that are not summed yet
+
 
 @dataclass(frozen=True, slots=True)
 class Census:
     """What a table of listens holds.
 
-    users: the listeners, rising. firsts: the first of each shard. plays: how often each track was
-    played by anybody.
+    users: how many listeners. firsts: the first of each shard, rising. plays: name and count, how
+    often each track was played by anybody, a row a track.
     """
 
-    users: tuple[str, ...]
+    users: int
     firsts: tuple[str, ...]
-    plays: dict[str, int]
+    plays: pa.Table
 
 
 def open_listens(path: Path) -> ds.Dataset:
@@ -82,12 +84,12 @@ def _needed(names: list[str]) -> list[str]:
 
 def count(listens: ds.Dataset, users: Collection[str] | None = None) -> Census:
     """Who of the users listens, and what anybody plays; one reading of the table."""
-    by_user: Counter[str] = Counter()
-    plays: Counter[str] = Counter()
+    by_user, plays = _Tally(), _Tally()
     for table in batches(listens):
-        _add(by_user, _of(table, users)["user_id"])
-        _add(plays, table.filter(pc.greater(table["weight"], 0))["track_id"])
-    return Census(tuple(sorted(by_user)), _firsts(by_user), dict(plays))
+        by_user.add(_of(table, users)["user_id"])
+        plays.add(table.filter(pc.greater(table["weight"], 0))["track_id"])
+    rising = by_user.total().sort_by("name")
+    return Census(rising.num_rows, _firsts(rising), plays.total())
 
 
 def _of(table: pa.Table, users: Collection[str] | None) -> pa.Table:
@@ -125,23 +127,38 @@ def _parted(table: pa.Table, firsts: tuple[str, ...]) -> Iterator[tuple[int, pa.
         yield number, table.take(pa.array(np.flatnonzero(shard == number)))
 
 
-def _firsts(by_user: Counter[str]) -> tuple[str, ...]:
+def _firsts(by_user: pa.Table) -> tuple[str, ...]:
+    """The first listener of each shard; by_user: name and count, rising by name."""
     firsts: list[str] = []
     listens = listeners = 0
-    for name in sorted(by_user):
-        full = listens + by_user[name] > LISTENS_PER_SHARD or listeners == LISTENERS_PER_SHARD
+    for name, own in zip(*(column.to_pylist() for column in by_user.columns), strict=True):
+        full = listens + own > LISTENS_PER_SHARD or listeners == LISTENERS_PER_SHARD
         if full or not firsts:
             firsts.append(name)
             listens = listeners = 0
-        listens += by_user[name]
+        listens += own
         listeners += 1
     return tuple(firsts)
 
 
-def _add(counter: Counter[str], column: pa.ChunkedArray) -> None:
-    counted = pc.value_counts(column)
-    names, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
-    counter.update(dict(zip(names, counts, strict=True)))
+@dataclass(slots=True)
+class _Tally:
+    """How often each name was added; the counts of many additions are summed at once."""
+
+    parts: list[pa.Table] = field(default_factory=lambda: [_COUNTS.empty_table()])
+    waiting: int = 0
+
+    def add(self, names: pa.ChunkedArray) -> None:
+        counted = pc.value_counts(names)
+        self.parts.append(pa.table(counted.flatten(), schema=_COUNTS))
+        self.waiting += len(counted)
+        if self.waiting > max(_NAMES_WAITING, self.parts[0].num_rows):
+            self.parts, self.waiting = [self.total()], 0
+
+    def total(self) -> pa.Table:
+        """name and count, a row a name, in no order."""
+        summed = pa.concat_tables(self.parts).group_by("name").aggregate([("count", "sum")])
+        return summed.select(["name", "count_sum"]).rename_columns(_COUNTS.names)
 
 
 def _part(folder: Path, number: int) -> Path:
