@@ -9,6 +9,7 @@ import pytest
 
 from musicu.candidates import LISTENS, check_listens
 from musicu.candidates.listens import listens_table
+from musicu.embeddings.tracks.groups import from_playlists
 from musicu.errors import QueryError
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -21,6 +22,16 @@ def table(**columns: list[object]) -> pa.Table:
 def test_missing_column_is_named_with_those_that_are_there() -> None:
     with pytest.raises(QueryError, match="no column 'track_id', only user_id, song"):
         check_listens(pa.table({"user_id": ["a"], "song": ["x"]}))
+
+
+def test_a_column_that_is_there_twice_is_named() -> None:
+    columns = [pa.array([name]) for name in ("u", "a", "b")]
+    table = pa.Table.from_arrays(columns, names=["user_id", "track_id", "track_id"])
+    with pytest.raises(QueryError, match="several columns 'track_id'"):
+        check_listens(table)
+    lists = table.rename_columns(["playlist_id", "track_id", "track_id"])
+    with pytest.raises(QueryError, match="several columns 'track_id'"):
+        from_playlists(lists, pa.array(["a", "b"]))
 
 
 def test_empty_id_names_its_row() -> None:

@@ -53,6 +53,8 @@ def test_playlists_count_as_listeners_who_need_not_have_played() -> None:
     assert found[1] == {"user_id": 2, "track_id": 9, "context": "playlist:2"}
     listens = pa.table({"user_id": [1], "playlist_id": [5], "track_id": [7]})
     assert listeners_of(listens) is listens
+    nested = pa.table({"playlist_id": [[1]], "track_id": [7]})
+    assert listeners_of(nested).column_names == ["user_id", "track_id"]  # refused as listens are
 
 
 def csv_in(folder: Path, form: str) -> Path:

@@ -241,8 +241,14 @@ def test_artists_and_their_albums_are_groups() -> None:
     [
         (grouping.from_pairs, {"track_a": ["a"]}, "pairs has no column 'track_b'"),
         (grouping.from_playlists, {"mix": ["a"], "track_id": ["a"]}, "column 'playlist_id'"),
-        (grouping.from_playlists, {"playlist_id": ["p", "p"], "track_id": ["x", "y"]}, "2 rows"),
+        (grouping.from_playlists, {"playlist_id": ["p", "p"], "track_id": ["x", "y"]}, "not have: 2"),
         (grouping.from_listens, {"track_id": ["a"]}, "listens has no column 'user_id'"),
+        (grouping.from_pairs, {"track_a": [["a"]], "track_b": ["b"]}, "pairs have ids of the type"),
+        (
+            grouping.from_playlists,
+            {"playlist_id": [[1]], "track_id": ["a"]},
+            "playlists have ids of the type list",
+        ),
         (
             grouping.from_listens,
             {"user_id": ["u", "u"], "track_id": ["a", "b"], "weight": [1.0, float("nan")]},

@@ -72,6 +72,9 @@ def listens_table(table: pa.Table) -> pa.Table:
     year 3000), or ISO 8601 text; without a time zone it counts as UTC. Raises QueryError where
     user_id or track_id is missing or empty somewhere, or a column cannot be read as its type.
     """
+    repeated = [name for name in LISTENS.names if table.column_names.count(name) > 1]
+    if repeated:
+        raise QueryError(f"the listens have several columns {repeated[0]!r}: rename them")
     missing = [name for name in ("user_id", "track_id") if name not in table.column_names]
     if missing:
         raise QueryError(

@@ -20,11 +20,12 @@ def playlist_rows(table: pa.Table) -> pa.Table:
 
     The table has that form, or a row a playlist with a column of lists of track ids; of text, as
     CSV has it, where that column is called track_ids or tracks. The columns may bear other usual
-    names (pid, playlist; tracks). A table in which they are not found stays as it is.
+    names (pid, playlist; tracks). A table in which they are not found, or with two columns of one
+    name, stays as it is.
     """
     lists = find_column(table.column_names, _LIST_NAMES)
     tracks = find_column(table.column_names, _TRACK_NAMES)
-    if lists is None or tracks is None:
+    if lists is None or tracks is None or len(set(table.column_names)) < table.num_columns:
         return table
     found = {lists: "playlist_id", tracks: "track_id"}
     kept = [name for name in table.column_names if name in found or name not in found.values()]
@@ -44,7 +45,7 @@ def listeners_of(table: pa.Table) -> pa.Table:
         return rows
     ids = rows["playlist_id"]
     rows = rows.set_column(rows.column_names.index("playlist_id"), "user_id", ids)
-    if "context" in rows.column_names:
+    if "context" in rows.column_names or pa.types.is_nested(ids.type):
         return rows
     contexts = pc.binary_join_element_wise(PLAYLIST, ids.cast(pa.string()), "")
     return rows.append_column("context", contexts)

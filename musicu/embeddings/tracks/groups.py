@@ -50,7 +50,7 @@ class Groups:
 def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> Groups:
     """A group for each pair; columns track_a, track_b and, where there is one, weight."""
     _require(pairs, ("track_a", "track_b"), "pairs")
-    a, b = (_rows(pairs[name], track_ids) for name in ("track_a", "track_b"))
+    a, b = (_rows(pairs[name], track_ids, "pairs") for name in ("track_a", "track_b"))
     weights = _weights(pairs, "pairs")
     known = (a >= 0) & (b >= 0) & (weights > 0)
     a_, b_, weights = a[known], b[known], weights[known]
@@ -77,7 +77,8 @@ def from_listens(
     """
     needed = ("user_id", "track_id") + (("timestamp",) if session_gap_minutes else ())
     _require(listens, needed, "listens")
-    users, tracks = _codes(listens["user_id"]), _rows(listens["track_id"], track_ids)
+    users = _codes(_texts(listens["user_id"], "listens"))
+    tracks = _rows(listens["track_id"], track_ids, "listens")
     weights = _weights(listens, "listens")
     known = (users >= 0) & (tracks >= 0) & (weights > 0)
     unknown = int(np.sum(tracks < 0))
@@ -98,10 +99,8 @@ def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> Groups:
     """A group for each playlist; columns playlist_id and track_id, or as `playlist_rows` knows."""
     playlists = playlist_rows(playlists)
     _require(playlists, ("playlist_id", "track_id"), "playlists")
-    lists, tracks = (
-        _codes(_named(playlists["playlist_id"])),
-        _rows(playlists["track_id"], track_ids),
-    )
+    lists = _codes(_named(_texts(playlists["playlist_id"], "playlists")))
+    tracks = _rows(playlists["track_id"], track_ids, "playlists")
     known = (lists >= 0) & (tracks >= 0)
     ones = np.ones(int(known.sum()), np.float32)
     count = int(lists.max(initial=-1)) + 1
@@ -136,6 +135,9 @@ def from_metadata(tracks: pa.Table) -> Groups:
 
 
 def _require(table: pa.Table, columns: tuple[str, ...], what: str) -> None:
+    repeated = [name for name in columns if table.column_names.count(name) > 1]
+    if repeated:
+        raise QueryError(f"the table of {what} has several columns {repeated[0]!r}: rename them")
     missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise QueryError(
@@ -153,16 +155,26 @@ def _checked(groups: Groups, what: str) -> Groups:
     return groups
 
 
-def _rows(column: pa.ChunkedArray, track_ids: pa.Array) -> Ints:
+def _texts(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
+    """Ids as text."""
+    try:
+        return pc.cast(column, pa.string())
+    except pa.ArrowException as error:
+        raise QueryError(
+            f"the {what} have ids of the type {column.type}: give text or whole numbers"
+        ) from error
+
+
+def _rows(column: pa.ChunkedArray, track_ids: pa.Array, what: str) -> Ints:
     """Each id's row among the catalog's; -1 where it is not there."""
-    ids = pc.cast(column, pa.string())
-    found: Ints = pc.fill_null(pc.index_in(ids, value_set=track_ids), -1).to_numpy()
+    found: Ints = pc.fill_null(
+        pc.index_in(_texts(column, what), value_set=track_ids), -1
+    ).to_numpy()
     return found.astype(np.int64)
 
 
-def _named(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Ids as text, null where there is none."""
-    ids = pc.cast(column, pa.string())
+def _named(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids, null where there is none."""
     return pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
 
 
