@@ -23,7 +23,7 @@ def find_chromium() -> str | None:
 class Browser:
     """One page in a browser of its own; closes with `with`."""
 
-    def __init__(self, program: str, profile: Path, *, timeout_seconds: float = 60) -> None:
+    def __init__(self, program: str, profile: Path, *, timeout_seconds: float = 240) -> None:
         to_browser, self._to = os.pipe()
         self._from, from_browser = os.pipe()
         inside = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in (to_browser, from_browser)]
@@ -113,7 +113,7 @@ class Browser:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait_for(self, script: str, seconds: float = 20) -> Any:
+    def wait_for(self, script: str, seconds: float = 120) -> Any:
         """Ask until the expression is true; fails after `seconds`."""
         loop = f"""new Promise((done) => {{
             const end = Date.now() + {1000 * seconds};

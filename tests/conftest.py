@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the computer's business, not a fault of what is tested.
+settings.register_profile("musicu", deadline=None)
+settings.load_profile("musicu")
 
 ROOT = Path(__file__).parent.parent
 

@@ -439,9 +439,9 @@ def with_art(sounds: Path, kind: str) -> Path:
 def test_large_pictures_are_passed_over(sounds: Path, kind: str) -> None:
     file = with_art(sounds, kind)
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     found = read_tags(file)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     file.unlink()

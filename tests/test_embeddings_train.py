@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -239,6 +240,14 @@ def test_rhythm_target_shows_the_period_of_a_pulse() -> None:
     assert rhythm[:20].argmax().item() + SHORTEST_LAG == 16
 
 
+def _free_port() -> int:
+    """A port that nobody uses: two runs of the tests at once would meet on a fixed one."""
+    with socket.socket() as given:
+        given.bind(("127.0.0.1", 0))
+        port: int = given.getsockname()[1]
+        return port
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_network(tracks: list[TrainingTrack], tmp_path: Path) -> None:
     """By torchrun, over gloo: both end with the same weights, and one of them writes."""
@@ -264,10 +273,16 @@ def test_two_processes_train_one_network(tracks: list[TrainingTrack], tmp_path: 
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", "29741", str(script), str(tmp_path), str(tmp_path / "run")]
+    command += [
+        "--master-port",
+        str(_free_port()),
+        str(script),
+        str(tmp_path),
+        str(tmp_path / "run"),
+    ]
     found = os.environ.get("PYTHONPATH", "")
     places = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), found])
-    subprocess.run(command, check=True, timeout=240, env=os.environ | {"PYTHONPATH": places})
+    subprocess.run(command, check=True, timeout=900, env=os.environ | {"PYTHONPATH": places})
     first, second = (np.load(tmp_path / f"run/weights-{rank}.npy") for rank in range(2))
     alone = training.train_audio(tracks, TINY, tmp_path / "alone", read=made_sound)
     assert np.array_equal(first, second)

@@ -157,7 +157,7 @@ def test_the_command_embeds_and_stops_cleanly(tmp_path: Path, number: int) -> No
     write(music / "a.flac", 1, seconds=3.0)
     command = [sys.executable, "-m", "musicu", "watch", str(music), str(out), "--json", "-j", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
-        timer = threading.Timer(120, p.kill)
+        timer = threading.Timer(600, p.kill)
         timer.start()
         assert p.stdout is not None
         assert '"embedded": 1' in p.stdout.readline()
