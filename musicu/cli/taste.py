@@ -68,7 +68,6 @@ def _tastes(
 ) -> Iterator[tuple[str, Any]]:
     """Listeners with their tastes."""
     from musicu.candidates import TasteOptions, tastes
-    from musicu.candidates.sharding import count, open_listens
 
     model, now, half_life = options["model"], options["now"], options["half_life"]
     most = options["max_interests"]
@@ -77,7 +76,7 @@ def _tastes(
         yield NEWCOMER, seeded(catalog, like, model, **settings)
         return
     names = known_as(users, catalog)
-    chosen = names or count(open_listens(listens)).users[: _FIRST + 1]
+    chosen = names or _first_of(listens)
     heard = heard_by(listens, catalog, chosen, now)
     if not heard.num_rows:
         raise QueryError(
@@ -92,6 +91,16 @@ def _tastes(
         options=TasteOptions(most),
     ):
         yield names.get(user_id, user_id), found
+
+
+def _first_of(listens: Path) -> list[str]:
+    """The first listeners of a table, rising, and one more, which says that there are others."""
+    from musicu.candidates.sharding import batches, open_listens
+
+    names: list[str] = []
+    for table in batches(open_listens(listens)):
+        names = sorted({*names, *table["user_id"].unique().to_pylist()})[: _FIRST + 1]
+    return names
 
 
 def _whom(users: tuple[str, ...]) -> str:
