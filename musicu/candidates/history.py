@@ -156,8 +156,8 @@ def _left(age_us: NDArray[np.int64], half_life_days: float) -> Floats:
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
     """The distinct texts, rising, and which of them each row holds."""
     encoded = column.combine_chunks().dictionary_encode()
-    names = np.asarray(encoded.dictionary.to_pylist(), object)
-    order = np.argsort(names)
+    order = pc.sort_indices(encoded.dictionary)  # as Python does: UTF-8 keeps the order of points
+    names = np.asarray(encoded.dictionary.take(order).to_pylist(), object)
     place = np.empty(len(names), np.int64)
-    place[order] = np.arange(len(names))
-    return names[order], place[encoded.indices.to_numpy()]
+    place[order.to_numpy()] = np.arange(len(names))
+    return names, place[encoded.indices.to_numpy()]
