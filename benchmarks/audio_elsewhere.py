@@ -1,12 +1,13 @@
 """The shipped models beside other systems on music that no part of them has heard.
 
-    python benchmarks/audio_elsewhere.py SOURCE WORK [--model NAME] [--root FOLDER] [--losses N]
+    python benchmarks/audio_elsewhere.py SOURCE WORK [--root FOLDER] [--model MODEL] [--losses N]
 
 SOURCE is a folder of tagged music, or a table with paths, artists, albums and sources (as `musicu
 embed` takes it), by artists whom no model learned from. It is for measuring alone: nothing that
 is chosen or fitted in a model may look at it. WORK keeps the catalog and the peers' numbers, so
 that a run that was stopped goes on. A model of one's own that went on from a shipped one is
-another --model, its folder. librosa and Essentia are heard where they are installed
+another --model, its folder. --losses shows the artists for whom the first model is furthest behind,
+and what each system finds. librosa and Essentia are heard where they are installed
 (`elsewhere_peers.py` hears them in an environment of their own); recordings that one of them has
 not heard are left out for all.
 
@@ -105,13 +106,10 @@ def compare(tracks: pa.Table, vectors: dict[str, Matrix]) -> None:
         drawn = Resamples(artists, DRAWS, 0)
         print(f"{protocol.name}, {len(rows)} queries, {artists.max() + 1} artists")
         for name, column in zip(vectors, values.T, strict=True):
-            less = values[:, 0] - column
             each = np.bincount(artists, column) / np.bincount(artists)
-            low, high = interval(drawn.means(column)) or (np.nan, np.nan)
-            worse, better = interval(drawn.means(less)) or (np.nan, np.nan)
             print(
-                f"  {name:16} {column.mean():.3f} [{low:.3f}, {high:.3f}] artists {each.mean():.3f}"
-                f"  first minus it {less.mean():+.3f} [{worse:+.3f}, {better:+.3f}]"
+                f"  {name:16} {_with_interval(column, drawn)}  each artist {each.mean():.3f}  "
+                f"first minus it {_with_interval(values[:, 0] - column, drawn, '+')}"
             )
 
 
@@ -131,6 +129,11 @@ def losses(tracks: pa.Table, vectors: dict[str, Matrix], count: int) -> None:
             likeness[query] = -2.0
             first = nearest(likeness[None], NEAREST)[0]
             print(f"    {name}: " + "; ".join(_words(table[row]) for row in first))
+
+
+def _with_interval(values: Rows, drawn: Resamples, sign: str = "") -> str:
+    low, high = interval(drawn.means(values)) or (np.nan, np.nan)
+    return f"{values.mean():{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
 def _words(track: dict[str, list[str] | str | None]) -> str:
