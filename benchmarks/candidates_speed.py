@@ -1,13 +1,16 @@
 """Candidates for many listeners against the bare matrix product over the tracks that pass.
 
-    python benchmarks/candidates_speed.py --tracks 1000000 --listeners 4096
+    OMP_NUM_THREADS=1 python benchmarks/candidates_speed.py --tracks 1000000 --listeners 2048
+    OMP_NUM_THREADS=1 python benchmarks/candidates_speed.py --windows 28 280 2800 --listeners 256
 
-Makes unit vectors in clusters, a release date for each track so that a share of them is new, and
-listeners with some interests each and 200 tracks heard. Times `Finder.find` for new releases, all
-of it: search, limits, quotas, reasons, the Arrow table; and `queries @ passing.T` for the same
-interests, batch by batch, on the same threads. Listeners are independent of each other, so that
-the time for more of them follows; memory is that of the whole process at its highest. Ten
-listeners are compared with a slow reference that ranks every passing track.
+With musicu installed, as CONTRIBUTING.md says. Makes unit vectors in clusters, tracks released at
+random over 2,800 days, so that a window of 28 holds one in a hundred, and listeners with some
+interests each and 200 tracks heard. Times `Finder.find` for new releases, all of it: search,
+limits, quotas, reasons, the Arrow table; and `queries @ passing.T` for the same interests, batch
+by batch. Both in processor time, in turn, and what is printed are medians. Listeners are
+independent of each other, so that the time for more of them follows; memory is that of the whole
+process at its highest. Ten listeners are compared with a slow reference that ranks every track
+of the first window.
 """
 
 from __future__ import annotations
@@ -29,39 +32,66 @@ from musicu.records import Vectors
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 
 
+DAYS = 2800
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--tracks", type=int, default=1_000_000)
     parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--listeners", type=int, default=4096)
     parser.add_argument("--interests", type=int, default=4)
-    parser.add_argument("--new", type=float, default=0.01, help="share of tracks that are new")
+    parser.add_argument("--windows", type=int, nargs="+", default=[28], help=f"days, of {DAYS:,}")
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("-k", type=int, default=100)
     given = parser.parse_args()
     rng = np.random.default_rng(0)
-    stock = made_stock(given.tracks, given.dim, given.new, rng)
+    stock = made_stock(given.tracks, given.dim, rng)
     listeners = made_listeners(stock, given.listeners, given.interests, rng)
-    finder = Finder.of(stock, [NewReleases(28)], given.k, Limits(), NOW)
-    began = time.process_time()
-    warm = pa.concat_tables(finder.find(listeners[:64]))
-    print(f"first 64 listeners, with what is made once: {time.process_time() - began:.2f} s")
-    began = time.process_time()
-    count = sum(table.num_rows for table in finder.find(listeners))
-    ours = time.process_time() - began
-    bare, plain = (bare_product(stock, listeners, kept) for kept in (True, False))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    agree = all(np.array_equal(*answers(stock, x, given.k, warm)) for x in listeners[:10])
-    scale = 100_000 / given.listeners
     print(
         f"{given.tracks:,} tracks x {given.dim}, {given.listeners:,} listeners with "
-        f"{given.interests} interests, {count:,} candidates: {ours:.2f} s, bare product "
-        f"{bare:.2f} s, ratio {ours / bare:.2f}, with a new array a batch {plain:.2f} s, ratio "
-        f"{ours / plain:.2f}; for 100,000 listeners {ours * scale:.0f} s and "
-        f"{bare * scale:.0f} s; peak memory {peak:.2f} GiB; as the reference: {agree}"
+        f"{given.interests} interests"
+    )
+    for window in given.windows:
+        print(measured(stock, listeners, window, given.k, given.repeats), flush=True)
+    finder = Finder.of(stock, [NewReleases(given.windows[0])], given.k, Limits(), NOW)
+    found = pa.concat_tables(finder.find(listeners[:10]))
+    fresh = passing(stock, given.windows[0])
+    agree = all(np.array_equal(*answers(stock, x, fresh, given.k, found)) for x in listeners[:10])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"peak memory {peak:.3g} bytes; ten listeners as the reference: {agree}")
+
+
+def measured(stock: Stock, listeners: list[Listener], window: int, k: int, repeats: int) -> str:
+    """What a window of days costs, in words."""
+    finder = Finder.of(stock, [NewReleases(window)], k, Limits(), NOW)
+    began = time.process_time()
+    list(finder.find(listeners[:1]))
+    once = time.process_time() - began
+    runs = []
+    for _ in range(repeats):
+        began = time.process_time()
+        count = sum(table.num_rows for table in finder.find(listeners))
+        ours = time.process_time() - began
+        bare, plain = (bare_product(stock, listeners, window, kept) for kept in (True, False))
+        runs.append((ours, bare, ours / bare, ours / plain))
+    ours, bare, ratio, fresh = np.median(runs, axis=0)
+    scale = 100_000 / len(listeners)
+    return (
+        f"{window:,} days, {np.count_nonzero(passing(stock, window)):,} tracks pass, {count:,} "
+        f"candidates: {ours:.2f} s, bare product {bare:.2f} s, ratio {ratio:.2f} "
+        f"({min(run[2] for run in runs):.2f} to {max(run[2] for run in runs):.2f}), with a new "
+        f"array a batch {fresh:.2f}; for 100,000 listeners {ours * scale:.0f} s and "
+        f"{bare * scale:.0f} s; what is made once {once:.2f} s"
     )
 
 
-def made_stock(count: int, dim: int, new: float, rng: np.random.Generator) -> Stock:
+def passing(stock: Stock, window: int) -> np.ndarray:
+    """Which tracks a window of days holds: bool [tracks]."""
+    return stock.released_within(NOW.date() - timedelta(days=window - 1), NOW.date())
+
+
+def made_stock(count: int, dim: int, rng: np.random.Generator) -> Stock:
     values = rng.standard_normal((count, dim), dtype=np.float32)
     centres = rng.standard_normal((2000, dim), dtype=np.float32)
     for start in range(0, count, 1 << 16):
@@ -69,8 +99,8 @@ def made_stock(count: int, dim: int, new: float, rng: np.random.Generator) -> St
         part += 1.5 * centres[rng.integers(0, len(centres), len(part))]
         part /= np.linalg.norm(part, axis=1, keepdims=True)
     ids = np.array([f"{n:016x}" for n in range(count)], object)
-    days = np.where(rng.random(count) < new, rng.integers(0, 27, count), 1000)
-    released = [NOW.date() - timedelta(days=int(day)) for day in range(1001)]
+    released = [NOW.date() - timedelta(days=day) for day in range(DAYS)]
+    days = rng.integers(0, DAYS, count)
     albums = rng.integers(0, max(1, count // 10), count)
     names = pa.array([f"Artist {n}" for n in range(max(1, count // 20))])
     artist = names.take(pa.array(albums // 2 % len(names)))
@@ -114,31 +144,31 @@ def made_listeners(
     return found
 
 
-def bare_product(stock: Stock, listeners: list[Listener], kept: bool = True) -> float:
+def bare_product(stock: Stock, listeners: list[Listener], window: int, kept: bool) -> float:
     """Seconds for the scores of every interest with every passing track, nothing else.
 
     kept: into memory that is there already; else `queries @ passing.T` as one writes it.
     """
-    fresh = stock.released_within(NOW.date() - timedelta(days=27), NOW.date())
-    passing = np.ascontiguousarray(stock.values[fresh])
+    values = np.ascontiguousarray(stock.values[passing(stock, window)])
     queries = np.array([i.vector for x in listeners for i in x.taste.interests])
-    out = np.empty((1024, len(passing)), np.float32)
+    step = min(len(queries), 1024, max(64, (1 << 24) // len(values)))
+    out = np.zeros((step, len(values)), np.float32)
     began = time.process_time()
-    for start in range(0, len(queries), 1024):
-        part = queries[start : start + 1024]
+    for start in range(0, len(queries), step):
+        part = queries[start : start + step]
         if kept:
-            np.matmul(part, passing.T, out=out[: len(part)])
+            np.matmul(part, values.T, out=out[: len(part)])
         else:
-            part @ passing.T
+            part @ values.T
     return time.process_time() - began
 
 
 def answers(
-    stock: Stock, listener: Listener, k: int, found: pa.Table
+    stock: Stock, listener: Listener, passing: np.ndarray, k: int, found: pa.Table
 ) -> tuple[np.ndarray, np.ndarray]:
     """The tracks of one listener as found, and as a loop over full rankings finds them."""
     ours = found.filter(pc.equal(found["user_id"], listener.user_id))["track_id"]
-    fresh = np.flatnonzero(stock.released_within(NOW.date() - timedelta(days=27), NOW.date()))
+    fresh = np.flatnonzero(passing)
     wide = stock.values[fresh].astype(np.float64)
     interests = listener.taste.interests
     exact = np.array([k * i.importance for i in interests])
