@@ -154,6 +154,18 @@ def test_rows_come_by_listener_source_and_falling_score() -> None:
     assert keys == sorted(keys)
 
 
+def test_a_score_is_the_true_cosine_whatever_lists_it_was_picked_from() -> None:
+    row_of = {name: row for row, name in enumerate(STOCK.ids)}
+    sources = [NewReleases(), (DeepCatalog(), 0.5)]
+    rows = by_user(found(LISTENERS, sources, k=20, limits=Limits(explore=0.3)))
+    for listener in LISTENERS:
+        for row in rows[listener.user_id]:
+            query = listener.taste.interests[row["interest"]].vector.astype(np.float64)
+            query = query / np.sqrt((query * query).sum())
+            value = STOCK.values[row_of[row["track_id"]]].astype(np.float64)
+            assert row["score"] == np.float32(np.einsum("ij,ij->i", value[None], query[None])[0])
+
+
 def test_each_interest_gets_its_quota_where_there_is_enough() -> None:
     limits = Limits(max_per_artist=99, max_per_album=99)
     for rows, listener in zip(
