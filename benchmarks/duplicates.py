@@ -33,13 +33,13 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from musicu.audio import read_audio
+from musicu.audio.encoding import RATE, write_sound
 from musicu.audit.fingerprints import Fingerprints, best_comparison
 from musicu.audit.matching import STRETCH_ERROR, Match, find_matches, judge_pair
 from musicu.datasets.synth.mixing import Sampler, master, mix
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.score import Plan
 from musicu.datasets.synth.styles import STYLES, Style
-from musicu.evaluation.perturb import RATE, write_sound
 from musicu.features.fingerprinting import fingerprint, fingerprints_schema
 
 MP3 = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT"}

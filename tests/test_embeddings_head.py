@@ -65,6 +65,25 @@ def test_what_only_crops_differ_in_is_told_to_be_nothing() -> None:
     assert steadiness(deaf) > steadiness(keen) + 0.02
 
 
+def test_what_only_lossy_copies_differ_in_is_shortened_by_its_own_weight() -> None:
+    rng = np.random.default_rng(6)
+    heard = _heard(rng)
+    copies = heard.statistics.copy()
+    copies[1:] = copies[0]
+    copies[-2:] += 3.0 * rng.standard_normal((48, 1)) * rng.standard_normal(copies.shape[-1])
+    heard = dataclasses.replace(heard, statistics=copies)
+    heard.learned[:] = heard.learned[0]
+    deaf, keen, parts = (
+        head_vectors(
+            fit_head(heard, dataclasses.replace(CONFIG, crops=c, lossy=lossy, shrinkage=0.5)), heard
+        )
+        for c, lossy in ((1.0, 4.0), (1.0, 0.0), (0.0, 0.0))
+    )
+    assert np.array_equal(keen, parts)  # nothing else differs
+    stays, went = (np.einsum("nd,nd->n", v[0], v[-1]).mean() for v in (deaf, keen))
+    assert stays > went + 0.02
+
+
 def test_directions_are_kept_for_what_whole_recordings_differ_in() -> None:
     heard = _heard(np.random.default_rng(2))
     heard.learned[:, :, 0] = 0.0
@@ -114,6 +133,21 @@ def test_crops_lie_where_they_say() -> None:
     assert spans[2] == (3000, 6000)
     assert spans[3] == (1500, 4500)
     assert crops.CROPS[3].span(1000, 100.0) == (0, 1000)  # shorter than 30 seconds
+
+
+@pytest.mark.parametrize("codec", ["MP3", "Vorbis"])
+def test_a_lossy_copy_is_as_long_and_loses_what_is_high_and_soft(codec: str) -> None:
+    rng = np.random.default_rng(5)
+    samples = (0.3 * rng.standard_normal(4 * 22_050)).astype(np.float32)
+    heard = crops.as_heard(samples, Windows(1.0, 2))
+    copy = crops.as_lossy(heard, codec)
+    assert (copy.edges, copy.starts) == (heard.edges, heard.starts)
+    assert len(copy.samples) == len(heard.samples)
+    lost = np.abs(np.fft.rfft(copy.samples - heard.samples)) ** 2
+    whole = np.abs(np.fft.rfft(heard.samples)) ** 2
+    tenth = len(whole) // 10
+    assert lost[:tenth].sum() < 0.1 * whole[:tenth].sum()
+    assert lost.sum() > 1e-4 * whole.sum()
 
 
 def test_statistics_are_measured_once(tmp_path: Path) -> None:

@@ -241,7 +241,11 @@ def test_artists_and_their_albums_are_groups() -> None:
     [
         (grouping.from_pairs, {"track_a": ["a"]}, "pairs has no column 'track_b'"),
         (grouping.from_playlists, {"mix": ["a"], "track_id": ["a"]}, "column 'playlist_id'"),
-        (grouping.from_playlists, {"playlist_id": ["p", "p"], "track_id": ["x", "y"]}, "not have: 2"),
+        (
+            grouping.from_playlists,
+            {"playlist_id": ["p", "p"], "track_id": ["x", "y"]},
+            "not have: 2",
+        ),
         (grouping.from_listens, {"track_id": ["a"]}, "listens has no column 'user_id'"),
         (grouping.from_pairs, {"track_a": [["a"]], "track_b": ["b"]}, "pairs have ids of the type"),
         (

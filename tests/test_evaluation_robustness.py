@@ -10,11 +10,12 @@ import pytest
 import soundfile
 
 from musicu.audio import read_audio
+from musicu.audio.encoding import RATE
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.evaluation.labels import Labels
 from musicu.evaluation.measurement import Trial
-from musicu.evaluation.perturb import PERTURBATIONS, RATE
+from musicu.evaluation.perturb import PERTURBATIONS
 from musicu.evaluation.ranking import unit_rows
 from musicu.evaluation.robustness import (
     Players,

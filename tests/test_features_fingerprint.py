@@ -10,9 +10,9 @@ import soundfile as sf
 from music import RATE, piece, tune
 from numpy.typing import NDArray
 
+from musicu.audio.encoding import CODECS, write_sound
 from musicu.audit.fingerprints import best_comparison
 from musicu.errors import AudioError
-from musicu.evaluation.perturb import CODECS, write_sound
 from musicu.features.faults import FaultMeter, Faults
 from musicu.features.fingerprint import HOP, Fingerprint, FingerprintMeter
 from musicu.features.fingerprinting import fingerprint, fingerprints_schema

@@ -9,38 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]
+from musicu.audio.encoding import CODECS, RATE, Samples, write_sound
+
 Write = Callable[[Samples, Path], Path]
 
-RATE = 48_000  # Hz; one that every codec here takes
-BLOCK = 4_800  # libsndfile's Vorbis encoder overruns the stack on long writes
-
-#: What the compression levels of libsndfile 1.2 mean for one channel at 48 kHz.
-CODECS: dict[str, dict[str, Any]] = {
-    "MP3": {
-        "format": "MP3",
-        "subtype": "MPEG_LAYER_III",
-        "compression_level": (320 - 64) / (320 - 32),
-        "bitrate_mode": "CONSTANT",
-    },
-    "Opus": {"format": "OGG", "subtype": "OPUS", "compression_level": 1 - (64 - 6) / 250},
-    "Vorbis": {"format": "OGG", "subtype": "VORBIS", "compression_level": 0.7},
-}
 PLAIN = {"format": "WAV", "subtype": "FLOAT"}
-
-
-def write_sound(samples: Samples, path: Path, codec: dict[str, Any]) -> None:
-    """Write mono float32 [n] at `RATE` into a file of that codec."""
-    import soundfile
-
-    with soundfile.SoundFile(path, "w", samplerate=RATE, channels=1, **codec) as file:
-        for start in range(0, len(samples), BLOCK):
-            file.write(samples[start : start + BLOCK])
 
 
 def quieter(samples: Samples) -> Samples:

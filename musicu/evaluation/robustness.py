@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.audio import read_audio
+from musicu.audio.encoding import RATE, Samples
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import AudioError
 from musicu.evaluation.measurement import Measurement, Trial, unmeasured
-from musicu.evaluation.perturb import PERTURBATIONS, RATE, Samples
+from musicu.evaluation.perturb import PERTURBATIONS
 from musicu.evaluation.ranking import Matrix, Rows, nearest
 
 K = 10

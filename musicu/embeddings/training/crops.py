@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,28 @@ import soxr
 from numpy.typing import NDArray
 
 from musicu.audio import Span, place_windows
+from musicu.audio.encoding import CODECS, RATE, heard_back
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.stats import flat_statistics
 from musicu.embeddings.training.windows_cache import WindowsCache
 from musicu.records import Audio, Windows
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A part of a recording, as shares of it or as the `seconds` in its middle, at a speed."""
+    """A part of a recording, as shares of it or as the `seconds` in its middle, at a speed.
+
+    codec: as it comes back from a file of that codec, one of `encoding.CODECS`.
+    """
 
     start: float = 0.0
     stop: float = 1.0
     speed: float = 1.0
     seconds: float | None = None
+    codec: str | None = None
 
     def span(self, length: int, rate: float) -> Span:
         """Where it lies in a recording of `length` samples or frames, `rate` of them a second."""
@@ -40,8 +45,8 @@ class Crop:
         return Span((length - size) // 2, (length - size) // 2 + size)
 
     def windows(self, windows: Windows) -> Windows:
-        """What is heard of it: half as many windows as of the whole."""
-        whole = self == CROPS[0]
+        """What is heard of it: of a part or at another speed half as many windows."""
+        whole = replace(self, codec=None) == CROPS[0]
         return windows if whole else Windows(windows.seconds, max(1, windows.count // 2))
 
 
@@ -52,6 +57,8 @@ CROPS = (
     Crop(seconds=30.0),
     Crop(speed=1.03),
     Crop(speed=0.97),
+    Crop(codec="MP3"),
+    Crop(codec="Vorbis"),
 )
 
 
@@ -97,7 +104,8 @@ def _measure(samples: Samples, windows: Windows, crops: Sequence[Crop]) -> NDArr
         part = samples[start:stop]
         if crop.speed != 1.0:
             part = soxr.resample(part, SAMPLE_RATE * crop.speed, SAMPLE_RATE)
-        rows.append(flat_statistics(as_heard(part, crop.windows(windows))))
+        heard = as_heard(part, crop.windows(windows))
+        rows.append(flat_statistics(as_lossy(heard, crop.codec) if crop.codec else heard))
     return np.stack(rows)
 
 
@@ -108,3 +116,11 @@ def as_heard(samples: Samples, windows: Windows) -> Audio:
     starts = tuple(start / SAMPLE_RATE for start, _ in spans)
     heard = np.concatenate([samples[start:stop] for start, stop in spans])
     return Audio(heard, SAMPLE_RATE, tuple(edges), starts, len(samples) / SAMPLE_RATE)
+
+
+def as_lossy(audio: Audio, codec: str) -> Audio:
+    """What is heard of it, as it comes back from a file of a lossy codec."""
+    fine = soxr.resample(audio.samples, SAMPLE_RATE, RATE)
+    coded = soxr.resample(heard_back(fine, CODECS[codec]), RATE, SAMPLE_RATE)
+    length = len(audio.samples)  # which no resampling promises to the sample
+    return replace(audio, samples=np.pad(coded[:length], (0, max(0, length - len(coded)))))

@@ -8,17 +8,16 @@ model, and so could not tell two models apart.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from numpy.typing import NDArray
 
+from musicu.audio.encoding import heard_back
 from musicu.embeddings.frontend import SAMPLE_RATE, mel_power
 from musicu.embeddings.stats import flat_statistics
 from musicu.embeddings.training.crops import CROPS, as_heard
@@ -31,6 +30,8 @@ Samples = NDArray[np.float32]
 SECONDS = 5.0
 TILT_DB = 4.0  # an octave, at most, either way
 SPEED = 0.03
+#: An MP3 file of about 26 kbit/s.
+CODEC = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": 0.9}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ def degrade(samples: Samples, rng: np.random.Generator) -> Samples:
     moved = soxr.resample(samples, SAMPLE_RATE * speed, SAMPLE_RATE)
     tilted = _tilt(moved, rng.uniform(-TILT_DB, TILT_DB))
     peak = np.abs(tilted).max(initial=0.0)
-    return _through_codec(tilted * np.float32(0.5 / max(float(peak), 1e-6)))
+    return heard_back(tilted * np.float32(0.5 / max(float(peak), 1e-6)), CODEC, SAMPLE_RATE)
 
 
 def _tilt(samples: Samples, db_per_octave: float) -> Samples:
@@ -100,13 +101,3 @@ def _tilt(samples: Samples, db_per_octave: float) -> Samples:
     octaves = np.log2(np.clip(hz, 60.0, 8000.0) / 1000.0)
     spectrum = np.fft.rfft(samples) * 10 ** (db_per_octave * octaves / 20)
     return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
-
-
-def _through_codec(samples: Samples) -> Samples:
-    """As it comes back from an MP3 file of about 26 kbit/s."""
-    file = io.BytesIO()
-    options = {"format": "MP3", "subtype": "MPEG_LAYER_III", "compression_level": 0.9}
-    soundfile.write(file, samples, SAMPLE_RATE, **options)
-    file.seek(0)
-    heard: Samples = soundfile.read(file, dtype="float32")[0]
-    return heard

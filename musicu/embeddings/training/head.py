@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from musicu.embeddings.fit_stats import block_weights, fit_blocks
 from musicu.embeddings.stats import Constants, side_by_side
+from musicu.embeddings.training.crops import CROPS
 from musicu.embeddings.training.finish import kin_spread, unit
 
 Rows = NDArray[np.float64]
@@ -24,17 +25,19 @@ class HeadConfig:
     """How the last map is fitted.
 
     dim: numbers of a vector. numbers: of each block of statistics. learned: weight of the
-    network's block, where a block of statistics has about 1. crops, kin: how much differences
-    among crops of a recording, and among an artist's recordings, shorten a direction; kin = 0
-    asks no labels. made: the share of the latter that pieces made for one band stand for, where
-    there are such pieces: they keep their instruments and their mix while keys, tempi and tunes
-    change. shrinkage: added to every direction's spread, in mean spreads.
+    network's block, where a block of statistics has about 1. crops, lossy, kin: how much
+    differences among crops of a recording, between it and its lossy copies, and among an artist's
+    recordings, shorten a direction; kin = 0 asks no labels. made: the share of the latter that
+    pieces made for one band stand for, where there are such pieces: they keep their instruments
+    and their mix while keys, tempi and tunes change. shrinkage: added to every direction's
+    spread, in mean spreads.
     """
 
     dim: int = 256
     numbers: int = 96
     learned: float = 1.0
     crops: float = 1.0
+    lossy: float = 0.0
     kin: float = 1.0
     made: float = 0.0
     shrinkage: float = 3.0
@@ -74,7 +77,8 @@ def fit_head(heard: Heard, config: HeadConfig, made: Heard | None = None) -> Con
     if made is not None and config.made > 0:
         pieces = (_placed(made, unfinished)[0] - centre) * weights
         alike = _joined(alike, kin_spread(pieces, made.kin), config.made)
-    root = _shortened(config.crops * _crop_spread(weighted) + config.kin * alike, config.shrinkage)
+    spread = config.kin * alike + _crop_spread(weighted, config)
+    root = _shortened(spread, config.shrinkage)
     whole = weighted[0] @ root  # with the crops, directions would be kept for what they differ in
     _, axes = np.linalg.eigh(whole.T @ whole)
     final = weights[:, None] * root @ axes[:, ::-1][:, : config.dim]
@@ -103,11 +107,18 @@ def _placed(heard: Heard, constants: Constants) -> Rows:
     return np.stack([placed(statistics, learned, constants) for statistics, learned in crops])
 
 
-def _crop_spread(rows: Rows) -> Rows:
-    """Covariance of a crop about the whole, float64 [D, D]; rows float64 [crops, recordings, D]."""
-    apart = (rows[1:] - rows[0]).reshape(-1, rows.shape[-1])
-    spread: Rows = apart.T @ apart / max(2 * len(apart), 1)  # of a difference: twice
-    return spread
+def _crop_spread(rows: Rows, config: HeadConfig) -> Rows:
+    """Covariances of crops about the whole, as much of each kind as the recipe says.
+
+    rows: float64 [crops, recordings, D]. The result: float64 [D, D].
+    """
+    lossy = np.array([crop.codec is not None for crop in CROPS])
+    total = np.zeros((rows.shape[-1],) * 2)
+    for kind, weight in ((~lossy, config.crops), (lossy, config.lossy)):
+        apart = (rows[kind] - rows[0]).reshape(-1, rows.shape[-1])
+        others = len(apart) - len(rows[0]) * int(kind[0])  # not the whole from itself
+        total += weight * apart.T @ apart / max(2 * others, 1)  # of a difference: twice
+    return total
 
 
 def _joined(named: Rows, made: Rows, share: float) -> Rows:
