@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -55,6 +56,22 @@ def musicu(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
 def seed(demo_catalog: Path) -> str:
     track_id: str = Catalog.open(demo_catalog).tracks()["track_id"][0].as_py()
     return track_id
+
+
+@pytest.mark.parametrize("told", [None, "2"])
+def test_candidates_use_their_own_threads_alone_unless_told(told: str | None) -> None:
+    """What NumPy's libraries read must stand there before NumPy is imported."""
+    code = (
+        "import os, sys; from musicu.cli.app import app; early = 'numpy' in sys.modules\n"
+        "app.get_command(None, 'similar'); print(os.environ.get('OPENBLAS_NUM_THREADS'), early)\n"
+        "app.get_command(None, 'candidates'); print(os.environ['OPENBLAS_NUM_THREADS'])\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    if told:
+        environment["OPENBLAS_NUM_THREADS"] = told
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(told), "False", told or "1"]
 
 
 def test_help_names_every_command(musicu: Command) -> None:

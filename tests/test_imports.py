@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 LAYERS = [
-    {"records", "errors", "html"},
+    {"records", "errors", "html", "threads"},
     {"audio", "catalog"},
     {"features"},
     {"embeddings"},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
 from musicu import __version__
+from musicu.threads import ONE_EACH
 
 #: name: (module, what `musicu --help` says of it)
 _COMMANDS = {
@@ -35,6 +37,10 @@ _COMMANDS = {
 }
 
 
+#: Commands whose own threads have all of the processor at work.
+_OWN_THREADS = frozenset({"candidates"})
+
+
 class _LazyGroup(click.Group):
     """A group that knows its commands' names, and imports one when it is asked for."""
 
@@ -44,6 +50,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        if cmd_name in _OWN_THREADS:
+            for name, one in ONE_EACH.items():
+                os.environ.setdefault(name, one)
         module = importlib.import_module(f"musicu.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command

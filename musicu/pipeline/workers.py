@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from musicu.embeddings.cards import ModelCard
 from musicu.errors import ModelError, MusicuError
+from musicu.threads import ONE_EACH
 
 #: The child sees the parent's modules and not what happens to lie in the current folder.
 _START = (
@@ -23,10 +24,6 @@ _START = (
     "w.main(w.Duty(**{duty!r}))"
 )
 
-#: One thread a worker: the jobs are the parallelism.
-_SINGLE_THREADED = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
 _IDLE_SECONDS = 60.0
 _START_SECONDS = 300.0  # on a computer that is busy with other things
 _BELOW_NORMAL = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows has it
@@ -141,7 +138,7 @@ class Worker:
                 text=True,
                 encoding="utf-8",
                 creationflags=self._flags,
-                env={**os.environ, **_SINGLE_THREADED, "PYTHONUTF8": "1"},
+                env={**os.environ, **ONE_EACH, "PYTHONUTF8": "1"},
             )
         except OSError as error:
             raise WorkerStartError(
