@@ -255,6 +255,13 @@ def test_models_lists_and_shows_cards(musicu: Command) -> None:
     assert "musicu-stats-v1" in names
     card = musicu("models", "musicu-stats-v1")
     assert "Weaknesses" in card.out
+    credits = re.search(r"^  (.*credits\.csv): every recording", card.out, re.MULTILINE)
+    assert credits is not None
+    assert "licen" in Path(credits[1]).read_text("utf-8").splitlines()[0]
+    told = json.loads(musicu("models", "musicu-stats-v1", "--json").out)["about"]["scores"]
+    assert not {"{", "}", '"'} & set(card.out.split("Scores")[1].split("Weaknesses")[0])
+    assert all(name in re.sub(r"\s+", " ", card.out) for name in told)
+    assert max(map(len, card.out.split("Beside")[0].splitlines())) <= 100
     assert musicu("models", "no-such").code == 1
 
 

@@ -16,6 +16,11 @@ from musicu.records import Windows
 SHIPPED = Path(__file__).parent / "models"
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "musicu-audio-v1"
+_WIDTH = 100  # of a card's lines
+_BESIDE = {
+    "credits.csv": "every recording that it was made from, with artist, licence and source",
+    "recipe.toml": "how to make it again, and what was tried",
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -52,9 +57,31 @@ def card_text(card: ModelCard) -> str:
         f"  {card.dim} numbers, {_hearing(card)}, fingerprint {card.fingerprint}",
     ]
     for title, value in card.about.items():
-        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-        lines += ["", title.replace("_", " ").capitalize(), textwrap.indent(text, "  ")]
+        lines += ["", title.replace("_", " ").capitalize(), *_outline(value, "  ")]
+    files = [name for name in _BESIDE if (card.folder / name).is_file()]
+    if files:
+        told = [f"  {card.folder / name}: {_BESIDE[name]}" for name in files]
+        lines += ["", "Beside the card", *told]
     return "\n".join(lines)
+
+
+def _outline(value: Any, indent: str) -> list[str]:
+    """What a card says of something as lines for people, what belongs under it further in."""
+    if isinstance(value, dict):
+        lines = []
+        for name, part in value.items():
+            if isinstance(part, dict | list):
+                lines += [*_wrapped(str(name), indent), *_outline(part, indent + "  ")]
+            else:
+                lines += _wrapped(f"{name}: {part}", indent, hang="  ")
+        return lines
+    if isinstance(value, list):
+        return [line for part in value for line in _outline(part, indent)]
+    return _wrapped(str(value), indent)
+
+
+def _wrapped(text: str, indent: str, hang: str = "") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent + hang)
 
 
 def _hearing(card: ModelCard) -> str:
