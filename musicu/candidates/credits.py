@@ -94,7 +94,9 @@ def album_numbers(tracks: pa.Table, credits: Credits) -> Ints:
     from scipy.sparse.csgraph import connected_components
 
     edges = np.concatenate([_identified(tracks), _owned(tracks, credits), _nested(tracks)])
-    key = np.unique(edges[:, 1:], axis=0, return_inverse=True)[1].ravel()
+    spans = edges.max(axis=0, initial=0) + 1
+    whole = (edges[:, 1] * spans[2] + edges[:, 2]) * spans[3] + edges[:, 3]
+    key = pa.array(whole).dictionary_encode().indices.to_numpy().astype(np.int64)
     count = tracks.num_rows
     size = count + int(key.max(initial=-1)) + 1
     graph = coo_array((np.ones(len(key), bool), (edges[:, 0], count + key)), (size, size))
