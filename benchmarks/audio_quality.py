@@ -25,7 +25,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.embeddings.embedder import Embedder
 from musicu.evaluation.bootstrap import Resamples, interval
 from musicu.evaluation.labels import Labels
-from musicu.evaluation.protocols import RETRIEVAL, score_queries
+from musicu.evaluation.vectors.protocols import RETRIEVAL, score_queries
 from musicu.records import Windows
 
 WHOLE = Windows(3600.0, 1)

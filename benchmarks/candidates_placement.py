@@ -28,7 +28,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from placement_others import eras, scenes
 
-from musicu.evaluation.candidates import Findings, Protocol, evaluate_candidates
+from musicu.evaluation.recommendation import Findings, Protocol, evaluate_candidates
 from musicu.pipeline.run import scan
 
 STYLES, NEW = 24, 440

@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.candidates import Finder, Limits, Listener, NewReleases, Stock, TasteProfile
-from musicu.candidates.history import History, micros
-from musicu.candidates.taste import Interest
+from musicu.listening.history import History, micros
+from musicu.listening.profiles import Interest
 from musicu.records import Vectors
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)

@@ -49,7 +49,7 @@ def _options() -> argparse.Namespace:
 
 def _found(first: int, count: int) -> Iterator[Any]:
     """Files that are not there."""
-    from musicu.catalog.found import SourceFile, derived_id
+    from musicu.ingest.source_file import SourceFile, derived_id
 
     for i in range(first, first + count):
         path = f"artist {i // 20:06d}/album {i // 10:07d}/{i:08d} title.flac"
@@ -68,7 +68,8 @@ def _tables(first: int, count: int, dim: int) -> tuple[Any, Any]:
     import numpy as np
     import pyarrow as pa
 
-    from musicu.catalog.rows import latest, track_row, tracks_table, vectors_table
+    from musicu.catalog.rows import latest, tracks_table, vectors_table
+    from musicu.ingest.track_rows import track_row
 
     tags = {"album": "An album", "codec": "flac", "duration_seconds": 200.0}
     rows = [
@@ -128,8 +129,8 @@ def _plan_and_finish(folder: Path, tracks: int, more: int, dim: int) -> None:
     from musicu.catalog.store import Change, Store
     from musicu.embeddings.cards import find_model
     from musicu.pipeline.finish import mark_gone, settle_tables
-    from musicu.pipeline.ledger import Ledger
     from musicu.pipeline.plan import Planner
+    from musicu.pipeline.run_state import Ledger
     from musicu.pipeline.tasks import embedding
 
     store = Store.open(folder)

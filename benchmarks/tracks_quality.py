@@ -38,9 +38,9 @@ from musicu.embeddings.tracks.als import fit_als
 from musicu.embeddings.tracks.config import TrackConfig
 from musicu.embeddings.tracks.features import FeatureSpace
 from musicu.embeddings.tracks.fit import fit_tracks
-from musicu.embeddings.tracks.scoring import score_set
 from musicu.evaluation.bootstrap import Resamples, interval
 from musicu.pipeline.run import scan
+from musicu.ranking.set_fit import score_set
 
 K, DRAWS, HELDOUT = 20, 2000, 0.2
 Scores = NDArray[np.float32]

@@ -200,10 +200,11 @@ def _tags() -> Reader:
     import pyarrow as pa
     from fuzzing_corpus import make_recordings
 
-    from musicu.catalog.content import content_hash
-    from musicu.catalog.rows import track_row, tracks_table
-    from musicu.catalog.sources import open_source
-    from musicu.catalog.tags import read_tags
+    from musicu.catalog.rows import tracks_table
+    from musicu.ingest.sources import open_source
+    from musicu.ingest.track_rows import track_row
+    from musicu.tags.content import content_hash
+    from musicu.tags.fields import read_tags
 
     def feed(path: Path) -> None:
         for found in open_source([path]):
@@ -217,7 +218,7 @@ def _tags() -> Reader:
 def _tables() -> Reader:
     from fuzzing_corpus import make_tables
 
-    from musicu.catalog.sources import open_source
+    from musicu.ingest.sources import open_source
 
     def feed(path: Path) -> None:
         source = open_source(path)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.catalog import settling
+from musicu.catalog import compaction as settling
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import find_model
 from musicu.pipeline import loop

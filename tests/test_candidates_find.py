@@ -27,10 +27,10 @@ from musicu.candidates import (
     TasteProfile,
     find_candidates,
 )
-from musicu.candidates.limits import allowed_rows, emerging_rows
 from musicu.candidates.request import allotted
 from musicu.catalog.identity import album_keys, artist_keys
 from musicu.errors import QueryError
+from musicu.items.constraints import allowed_rows, emerging_rows
 from musicu.records import Vectors
 
 STOCK = made_stock()

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicu.candidates.keys import maybe_among, places_of
+from musicu.items.joins import maybe_among, places_of
 from musicu.retrieval.names import label, labels
 from musicu.retrieval.ordering import best_first, places_in
 

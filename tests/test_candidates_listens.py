@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from musicu.candidates import LISTENS, check_listens
-from musicu.candidates.listens import listens_table
 from musicu.embeddings.tracks.groups import from_playlists
 from musicu.errors import QueryError
+from musicu.listening.listens import listens_table
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 

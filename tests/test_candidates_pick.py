@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicu.candidates.keys import crowds
-from musicu.candidates.pick import Entries, Picked, pick
 from musicu.candidates.request import Ranked
+from musicu.candidates.selection import Entries, Picked, pick
+from musicu.items.joins import crowds
 
 ROWS = 14
 ALBUMS = np.arange(ROWS) // 3

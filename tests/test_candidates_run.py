@@ -26,15 +26,15 @@ from musicu.candidates import (
     Settings,
     Stock,
     find_candidates,
-    sharding,
     tastes,
     write_candidates,
 )
 from musicu.candidates import run as run_module
-from musicu.candidates.find import Finder
+from musicu.candidates.generator import Finder
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.errors import QueryError
+from musicu.listening import sharding
 
 SETTINGS = Settings([NewReleases(10_000), Random()], k=3, now=NOW)
 

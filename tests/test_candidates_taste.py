@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicu.candidates import LISTENS, TasteProfile, tastes
-from musicu.candidates.clusters import APART, clusters_of
-from musicu.candidates.words import describe
-from musicu.datasets.listening.simulated import Habits, simulate_listeners
+from musicu.datasets.simulated_listeners import Habits, simulate_listeners
 from musicu.errors import QueryError
+from musicu.listening.interest_clusters import APART, clusters_of
+from musicu.listening.profile_text import describe
 from musicu.records import Vectors
 
 STOCK = made_stock()

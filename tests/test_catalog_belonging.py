@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from musicu.catalog.belonging import listeners_of, playlist_rows
-from musicu.catalog.table import read_table
 from musicu.cli.app import app
 from musicu.errors import SourceError
+from musicu.ingest.playlist_tables import listeners_of, playlist_rows
+from musicu.ingest.table import read_table
 
 ROWS = [{"playlist_id": 1, "track_id": 7}, {"playlist_id": 1, "track_id": 8}]
 ROWS += [{"playlist_id": 2, "track_id": 9}]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicu.catalog.content import content_hash
 from musicu.errors import AudioError
+from musicu.tags.content import content_hash
 
 RATE = 48_000
 WRITTEN = ("wav", "flac", "mp3", "ogg", "opus", "aiff")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicu.catalog.dates import parse_date
+from musicu.tags.dates import parse_date
 
 
 @pytest.mark.parametrize(

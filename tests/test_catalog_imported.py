@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.imported import import_vectors
 from musicu.cli.app import app
 from musicu.errors import CatalogError, SourceError
+from musicu.ingest.table_import import import_vectors
 from musicu.pipeline.run import run, scan
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from musicu.catalog.rows import track_row, tracks_table
-from musicu.catalog.sources import SourceFile
+from musicu.catalog.rows import tracks_table
+from musicu.ingest.sources import SourceFile
+from musicu.ingest.track_rows import track_row
 
 
 def found_file(given: dict[str, Any]) -> SourceFile:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from musicu.catalog import settling
+from musicu.catalog import compaction as settling
+from musicu.catalog.compaction import Fix, rows_by_key, settle
 from musicu.catalog.rows import latest
-from musicu.catalog.settling import Fix, rows_by_key, settle
 from musicu.catalog.store import Change, Store
 
 

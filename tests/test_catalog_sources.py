@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from musicu.catalog.found import derived_id, distinct, relative_bytes
-from musicu.catalog.sources import SourceFile, open_source, split_paths
 from musicu.errors import SourceError
+from musicu.ingest.source_file import derived_id, distinct, relative_bytes
+from musicu.ingest.sources import SourceFile, open_source, split_paths
 from musicu.records import Failure
 
 posix = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of any bytes")

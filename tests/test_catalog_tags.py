@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from musicu.catalog.schema import METADATA
-from musicu.catalog.tags import clean, read_tags
 from musicu.errors import AudioError
+from musicu.tags.fields import clean, read_tags
 
 RATE = 48_000
 RECORDING = "8f3471b5-7e6a-48da-86a9-c1c07a0f47ae"

@@ -11,7 +11,7 @@ import pytest
 from musicu.cli.findings import print_evaluation, print_findings
 from musicu.cli.output import print_wide
 from musicu.evaluation import evaluate_vectors
-from musicu.evaluation.candidates import Protocol, evaluate_models
+from musicu.evaluation.recommendation import Protocol, evaluate_models
 
 INTERVAL = re.compile(r"[+-]?\d\.\d{3} \[[+-]?\d\.\d{3}, [+-]?\d\.\d{3}\]")
 

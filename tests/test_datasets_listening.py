@@ -18,17 +18,13 @@ from musicu.candidates import LISTENS
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.schema import TRACKS
 from musicu.cli.app import app
-from musicu.datasets.listening import (
-    Matcher,
-    hetrec_lastfm,
-    import_listens,
-    listener_key,
-    pseudonyms,
-    read_listens,
-)
-from musicu.datasets.listening.matching import WAYS
-from musicu.datasets.listening.raw import moment, raw_table
+from musicu.datasets.public_sets import hetrec_lastfm
 from musicu.errors import SourceError
+from musicu.listening.importers.raw import moment, raw_table
+from musicu.listening.importers.reading import read_listens
+from musicu.listening.importing import import_listens
+from musicu.listening.matching import WAYS, Matcher
+from musicu.listening.pseudonyms import listener_key, pseudonyms
 
 KEY = b"0123456789abcdef"
 

@@ -12,17 +12,17 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from musicu.embeddings.neighbours import draw_near  # noqa: E402
 from musicu.embeddings.stats import LEVELS, Constants  # noqa: E402
 from musicu.embeddings.training.adapting import NEVER, kin_map, tell_quantiles  # noqa: E402
-from musicu.embeddings.training.choosing import WEIGHT, Labels, Way, choose_way  # noqa: E402
 from musicu.embeddings.training.excerpts import degrade, take_excerpts  # noqa: E402
+from musicu.embeddings.training.fine_tuning import HARMLESS, labels_of  # noqa: E402
 from musicu.embeddings.training.from_catalog import album_folders  # noqa: E402
 from musicu.embeddings.training.gains import (  # noqa: E402
     found_soon,
     paired_gain,
     precisions,
 )
-from musicu.embeddings.training.going_on import HARMLESS, labels_of  # noqa: E402
 from musicu.embeddings.training.halves import judge_halves, mutual  # noqa: E402
 from musicu.embeddings.training.heldout import mean_average_precision  # noqa: E402
+from musicu.embeddings.training.model_selection import WEIGHT, Labels, Way, choose_way  # noqa: E402
 from musicu.embeddings.training.pairs import Grouping, PairWeights  # noqa: E402
 from musicu.embeddings.training.train_config import Recipe  # noqa: E402
 from musicu.records import Windows  # noqa: E402
@@ -134,7 +134,7 @@ def test_a_better_start_is_found_and_a_worse_one_left() -> None:
 
 
 def test_a_large_catalog_is_judged_by_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("musicu.embeddings.training.choosing.MOST", 90)
+    monkeypatch.setattr("musicu.embeddings.training.model_selection.MOST", 90)
     vectors, kin = _artists(5, artists=40)
     kin[:60] = -1
     everyone = np.ones(len(kin), dtype=np.bool_)
@@ -159,7 +159,7 @@ def test_neighbours_alone_may_pass_where_no_choice_does(monkeypatch: pytest.Monk
     vectors = rng.standard_normal((12, 30))[kin] + 1.2 * rng.standard_normal((len(kin), 30))
     labels = Labels("artist", kin, np.ones(len(kin), dtype=np.bool_))
     noise = rng.standard_normal(vectors.shape)
-    ways = "musicu.embeddings.training.choosing._best_way"
+    ways = "musicu.embeddings.training.model_selection._best_way"
     monkeypatch.setattr(ways, lambda *_: Way(ground=1))  # as few groups may mislead a choice
     way, gain = choose_way(vectors, [vectors, noise], labels, seed=1)
     assert way == Way(weight=WEIGHT)

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from tracks_samples import Taste, taste
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.imported import import_vectors
 from musicu.cli.app import app
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.tracks.config import TrackConfig
@@ -23,6 +22,7 @@ from musicu.embeddings.tracks.encoder import TrackEncoder
 from musicu.embeddings.tracks.fit import fit_tracks
 from musicu.embeddings.tracks.refresh import add_track_model, refresh_track_vectors
 from musicu.errors import CatalogError, ModelError, QueryError
+from musicu.ingest.table_import import import_vectors
 from musicu.pipeline.run import EmbedOptions, run, scan
 from musicu.records import Vectors
 

@@ -24,9 +24,9 @@ from musicu.embeddings.tracks.features import (
 )
 from musicu.embeddings.tracks.kernel import Kernel
 from musicu.embeddings.tracks.network import RowGradient, backward, encoded, forward, initial
-from musicu.embeddings.tracks.scoring import ARTIST_BONUS, ARTIST_SHARE, MEAN, score_set
 from musicu.embeddings.tracks.training import contrast
 from musicu.errors import QueryError
+from musicu.ranking.set_fit import ARTIST_BONUS, ARTIST_SHARE, MEAN, score_set
 
 IDS = pa.array(["a", "b", "c", "d"])
 

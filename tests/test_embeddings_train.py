@@ -25,11 +25,11 @@ from musicu.embeddings.neighbours import draw_near  # noqa: E402
 from musicu.embeddings.stats import flat_statistics, project  # noqa: E402
 from musicu.embeddings.training import crops, train  # noqa: E402
 from musicu.embeddings.training import run as training  # noqa: E402
-from musicu.embeddings.training.choosing import WEIGHT  # noqa: E402
 from musicu.embeddings.training.encode import encode_crops  # noqa: E402
 from musicu.embeddings.training.export import as_toml, load_encoder  # noqa: E402
 from musicu.embeddings.training.head import HeadConfig  # noqa: E402
 from musicu.embeddings.training.heads import SHORTEST_LAG, rhythm_of  # noqa: E402
+from musicu.embeddings.training.model_selection import WEIGHT  # noqa: E402
 from musicu.embeddings.training.train_config import (  # noqa: E402
     Recipe,
     read_recipe,
@@ -104,7 +104,7 @@ def test_a_run_leaves_a_model_a_log_and_a_picture(
 def test_going_on_never_ends_worse_than_it_began(
     tracks: list[TrainingTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("musicu.embeddings.training.going_on.LEAST_QUERIES", 12)
+    monkeypatch.setattr("musicu.embeddings.training.fine_tuning.LEAST_QUERIES", 12)
     first = training.train_audio(tracks, TINY, tmp_path / "first", read=made_sound)
     ruinous = dataclasses.replace(TINY, name="ruined", learning_rate=30.0, warmup=1)
     for name, known in (("named", tracks), ("unnamed", unnamed(tracks))):
@@ -122,7 +122,7 @@ def test_going_on_never_ends_worse_than_it_began(
 def test_no_steps_leave_the_network_and_still_bring_the_map_along(
     tracks: list[TrainingTrack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("musicu.embeddings.training.going_on.LEAST_QUERIES", 12)
+    monkeypatch.setattr("musicu.embeddings.training.fine_tuning.LEAST_QUERIES", 12)
     first = training.train_audio(tracks, TINY, tmp_path / "first", read=made_sound)
     still = dataclasses.replace(TINY, steps=0)
     result = training.train_audio(
@@ -161,7 +161,7 @@ def test_where_nothing_is_named_recordings_become_neighbours_or_nothing_changes(
     head = HeadConfig(dim=12, numbers=6)
     recipe = dataclasses.replace(TINY, statistics=True, head=head, window_count=4)
     first = training.train_audio(tracks, recipe, tmp_path / "first", read=made_sound)
-    harmless = "musicu.embeddings.training.going_on.HARMLESS"
+    harmless = "musicu.embeddings.training.fine_tuning.HARMLESS"
     monkeypatch.setattr(harmless, -1.0)  # nothing can prove itself
     stayed = training.train_audio(
         unnamed(tracks), TINY, tmp_path / "stayed", read=made_sound, init=first.model

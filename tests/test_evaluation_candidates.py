@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from musicu.errors import QueryError
-from musicu.evaluation.candidates import (
+from musicu.evaluation.labels import Groups, Labels
+from musicu.evaluation.recommendation import (
     BASELINES,
     Findings,
     Protocol,
@@ -26,11 +27,10 @@ from musicu.evaluation.candidates import (
     tag_vectors,
     write_training_part,
 )
-from musicu.evaluation.candidates.listening import Listening
-from musicu.evaluation.candidates.measure import Ruler, top
-from musicu.evaluation.candidates.nearest import number_vectors
-from musicu.evaluation.candidates.splits import Split
-from musicu.evaluation.labels import Groups, Labels
+from musicu.evaluation.recommendation.evaluator import Ruler, top
+from musicu.evaluation.recommendation.listening import Listening
+from musicu.evaluation.recommendation.nearest import number_vectors
+from musicu.evaluation.recommendation.splits import Split
 
 USERS, TRACKS = 40, 60
 DAY = 86_400
@@ -118,7 +118,7 @@ def test_a_track_is_new_where_any_of_its_artists_is() -> None:
     ids = pa.chunked_array([["0", "1", "2", "3", "4"]])
     pairs = [(f"u{u}", str(t)) for u in range(8) for t in range(5)]
     listens = pa.table({"user_id": [u for u, _ in pairs], "track_id": [t for _, t in pairs]})
-    from musicu.evaluation.candidates.splits import by_artists
+    from musicu.evaluation.recommendation.splits import by_artists
 
     seen = set()
     for seed in range(20):
@@ -182,7 +182,7 @@ def test_a_playlist_counts_as_a_listener() -> None:
 
 def test_the_future_changes_no_score() -> None:
     """Fitted on logs that differ in the other part only, every baseline says the same."""
-    from musicu.evaluation.candidates.baselines import baselines
+    from musicu.evaluation.recommendation.baselines import baselines
 
     tracks = catalog_table()
     protocol = Protocol(split="time", at=date(2024, 9, 1))
@@ -205,7 +205,7 @@ def test_the_future_changes_no_score() -> None:
 
 def test_attention_tells_the_listeners_of_one_artist_apart() -> None:
     """An artist makes x and y for two audiences; what is new sounds like x."""
-    from musicu.evaluation.candidates.baselines import artist_attention, artist_mean
+    from musicu.evaluation.recommendation.baselines import artist_attention, artist_mean
 
     tracks = pa.table({"track_id": ["x", "y", "new", "other"], "artists": [["a"]] * 3 + [["b"]]})
     heard = {"x": range(100), "y": range(100, 200), "other": [0, 100], "new": [0, 100]}

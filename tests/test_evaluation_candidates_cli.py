@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.scoring import ARTIST_BONUS, ARTIST_SHARE
-from musicu.evaluation.candidates import BASELINES, Protocol, Training, make_split
-from musicu.evaluation.candidates.encoder import fits_history, track_encoder
 from musicu.evaluation.labels import Labels
+from musicu.evaluation.recommendation import BASELINES, Protocol, Training, make_split
+from musicu.evaluation.recommendation.encoder import fits_history, track_encoder
 from musicu.pipeline.run import scan
+from musicu.ranking.set_fit import ARTIST_BONUS, ARTIST_SHARE
 
 ARTISTS, EACH = 24, 3
 
@@ -130,7 +130,7 @@ def test_an_encoder_fitted_on_the_training_part_finds_new_artists(home: Path) ->
 def test_an_encoder_never_sees_what_is_held_out(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from musicu.evaluation.candidates import encoder
+    from musicu.evaluation.recommendation import encoder
 
     catalog = Catalog.open(home / "catalog")
     tracks, listens = catalog.tracks(), pq.read_table(home / "listens.parquet")

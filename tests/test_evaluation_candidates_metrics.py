@@ -9,15 +9,16 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
-from musicu.evaluation.candidates import accuracy, beyond
-from musicu.evaluation.candidates.groups import (
+from musicu.evaluation.labels import Groups
+from musicu.evaluation.recommendation import accuracy
+from musicu.evaluation.recommendation import beyond_accuracy as beyond
+from musicu.evaluation.recommendation.groups import (
     artist_matrix,
     emerging,
     head,
     listener_groups,
     track_groups,
 )
-from musicu.evaluation.labels import Groups
 
 HITS = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
 ANSWERS = np.array([4, 1, 9])

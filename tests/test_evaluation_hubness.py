@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musicu.evaluation.hubness import k_occurrence, powers, skewness
 from musicu.evaluation.ranking import unit_rows
+from musicu.evaluation.vectors.hubness import k_occurrence, powers, skewness
 
 
 def test_the_middle_of_a_star_is_in_every_list() -> None:

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from musicu.errors import QueryError
-from musicu.evaluation.metrics import average_precision, hit_at, ndcg_at, precision_at, recall_at
+from musicu.evaluation.vectors.metrics import (
+    average_precision,
+    hit_at,
+    ndcg_at,
+    precision_at,
+    recall_at,
+)
 
 
 def ranks(*values: int) -> np.ndarray:

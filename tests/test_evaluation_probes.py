@@ -11,12 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from musicu.errors import MissingExtraError, QueryError
-from musicu.evaluation.clustering import measure_clustering
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import Labels
-from musicu.evaluation.measurement import Trial
-from musicu.evaluation.probes import PREDICTORS, _folds, _regress, measure_probe
 from musicu.evaluation.ranking import unit_rows
+from musicu.evaluation.vectors.clustering import measure_clustering
+from musicu.evaluation.vectors.measurement import Trial
+from musicu.evaluation.vectors.probes import PREDICTORS, _folds, _regress, measure_probe
 
 ARTISTS, EACH = 24, 4
 ARTIST = np.repeat(np.arange(ARTISTS), EACH)

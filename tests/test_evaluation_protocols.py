@@ -6,9 +6,9 @@ import pytest
 
 from musicu.errors import QueryError
 from musicu.evaluation.labels import Labels, classes
-from musicu.evaluation.metrics import average_precision
-from musicu.evaluation.protocols import RETRIEVAL, Question, score_queries
 from musicu.evaluation.ranking import nearest, neighbours, rankings, ranks_of, unit_rows
+from musicu.evaluation.vectors.metrics import average_precision
+from musicu.evaluation.vectors.protocols import RETRIEVAL, Question, score_queries
 
 PROTOCOLS = {protocol.name: protocol for protocol in RETRIEVAL}
 

@@ -10,8 +10,8 @@ import pytest
 
 from musicu.evaluation import evaluate_vectors
 from musicu.evaluation.charts import axis_end, number
-from musicu.evaluation.evaluation import Evaluation
-from musicu.evaluation.picture import _principal, draw_map
+from musicu.evaluation.vectors.evaluation import Evaluation
+from musicu.evaluation.vectors.picture import _principal, draw_map
 
 HOSTILE = '"><script>alert(1)</script>'
 VOID = {"meta", "rect", "path", "br"}

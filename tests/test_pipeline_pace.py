@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from musicu.pipeline import pace
+from musicu.pipeline import commit_interval as pace
 
 
 def test_a_commit_is_due_after_two_percent_of_the_time_within_bounds(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from shelves_samples import table
 
-from musicu.catalog.sources import open_source
 from musicu.errors import CatalogError, QueryError, SourceError
+from musicu.ingest.sources import open_source
 from musicu.playlists import (
     Entry,
     Playlist,

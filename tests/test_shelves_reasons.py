@@ -11,8 +11,8 @@ import pytest
 from shelves_samples import table, vectors
 
 from musicu.shelves import build_shelf
-from musicu.shelves.keys import parse_key, relation
 from musicu.shelves.likeness import Space
+from musicu.shelves.musical_keys import parse_key, relation
 from musicu.shelves.reasons import Likeness, explain, sentence
 
 

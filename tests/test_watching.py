@@ -17,7 +17,7 @@ from music import write
 from musicu.catalog.catalog import Catalog
 from musicu.errors import SourceError
 from musicu.pipeline.run import EmbedOptions, EmbedReport
-from musicu.watching import Settling, WatchOptions, is_whole, watch
+from musicu.pipeline.watching import Settling, WatchOptions, is_whole, watch
 
 A, B = Path("/a"), Path("/b")
 

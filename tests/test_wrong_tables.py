@@ -15,7 +15,7 @@ from musicu.candidates import check_listens
 from musicu.cli.app import app
 from musicu.embeddings.tracks.groups import from_pairs, from_playlists
 from musicu.errors import QueryError
-from musicu.evaluation.candidates.offered import told_of
+from musicu.evaluation.recommendation.external_lists import told_of
 
 IDS = [f"t{n}" for n in range(24)]
 NOW = "2026-11-21"

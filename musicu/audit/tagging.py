@@ -9,8 +9,8 @@ from datetime import date
 from typing import Any
 
 from musicu.audit.findings import Finding
-from musicu.catalog.dates import parse_date
 from musicu.catalog.identity import album_keys, artist_keys, codes, fold
+from musicu.tags.dates import parse_date
 
 Row = Mapping[str, Any]
 

@@ -1,12 +1,9 @@
 """Candidates for listeners: taste profiles, sources of tracks, and what joins them."""
 
-from musicu.candidates.find import Finder, find_candidates
-from musicu.candidates.limits import Limits
-from musicu.candidates.listeners import Listener
-from musicu.candidates.listens import LISTENS, Checked, check_listens
-from musicu.candidates.record import CANDIDATES
+from musicu.candidates.generator import Finder, find_candidates
 from musicu.candidates.request import Ranked, Request, Source
 from musicu.candidates.run import Report, Settings, write_candidates
+from musicu.candidates.schema import CANDIDATES
 from musicu.candidates.sources import (
     ArtistAdjacent,
     DeepCatalog,
@@ -15,8 +12,11 @@ from musicu.candidates.sources import (
     Popular,
     Random,
 )
-from musicu.candidates.stock import Stock
-from musicu.candidates.taste import Interest, TasteOptions, TasteProfile, tastes
+from musicu.items.constraints import Limits
+from musicu.items.table import Stock
+from musicu.listening.listens import LISTENS, Checked, check_listens
+from musicu.listening.profile_arrays import Listener
+from musicu.listening.profiles import Interest, TasteOptions, TasteProfile, tastes
 
 __all__ = [
     "CANDIDATES",

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.keys import MANY, maybe_among, places_of
-from musicu.candidates.listeners import Heard
 from musicu.candidates.request import Request, Source
 from musicu.candidates.sources.more_like import MoreLike
-from musicu.candidates.stock import Floats, Ints, Stock
-from musicu.candidates.words import times
+from musicu.items.joins import MANY, maybe_among, places_of
+from musicu.items.table import Floats, Ints, Stock
+from musicu.listening.profile_arrays import Heard
+from musicu.listening.profile_text import times
 from musicu.retrieval.names import label, labels
 
 _NAMES = ["track_id", "title", "artists", "path"]

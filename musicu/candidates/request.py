@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.candidates.listeners import Heard, Interests, Listener
-from musicu.candidates.stock import Floats, Ints, Stock
+from musicu.items.table import Floats, Ints, Stock
+from musicu.listening.profile_arrays import Heard, Interests, Listener
 from musicu.retrieval.ordering import places_in
 
 

@@ -22,16 +22,16 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from musicu.candidates import sharding
-from musicu.candidates.find import Finder, Sources
-from musicu.candidates.limits import Limits
-from musicu.candidates.listeners import Listener
-from musicu.candidates.listens import Checked, check_listens, utc
-from musicu.candidates.record import CANDIDATES
-from musicu.candidates.stock import Stock
-from musicu.candidates.taste import HALF_LIFE_DAYS, TasteOptions, TasteProfile, tastes
+from musicu.candidates.generator import Finder, Sources
+from musicu.candidates.schema import CANDIDATES
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.errors import QueryError
+from musicu.items.constraints import Limits
+from musicu.items.table import Stock
+from musicu.listening import sharding
+from musicu.listening.listens import Checked, check_listens, utc
+from musicu.listening.profile_arrays import Listener
+from musicu.listening.profiles import HALF_LIFE_DAYS, TasteOptions, TasteProfile, tastes
 from musicu.records import Vectors
 
 if TYPE_CHECKING:

@@ -12,36 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.catalog.dates import parse_date
-from musicu.catalog.schema import METADATA, TRACKS, vectors_schema
-from musicu.catalog.sources import SourceFile
+from musicu.catalog.schema import TRACKS, vectors_schema
 from musicu.errors import CatalogError
 
 Row = dict[str, Any]
-
-
-def track_row(
-    found: SourceFile, tags: Mapping[str, Any], content_hash: str | None, complete: bool | None
-) -> Row:
-    """The row of a track: tags, and over them what the source table gives."""
-    metadata = {name: tags[name] for name in METADATA.names if tags.get(name) is not None}
-    metadata.pop("released", None)  # follows from `date`; a worker sends it as text
-    metadata.update({name: value for name, value in found.given.items() if value is not None})
-    if metadata.get("released") is None and metadata.get("date") is not None:
-        date = parse_date(str(metadata["date"]))
-        metadata["released"] = date.first_day if date else None
-    return {
-        **metadata,
-        "track_id": found.track_id,
-        "root": found.root,
-        "path": found.path,
-        "path_bytes": found.path_bytes,
-        "size_bytes": found.size_bytes,
-        "modified_ns": found.modified_ns,
-        "content_hash": content_hash,
-        "complete": complete,
-        "gone": False,
-    }
 
 
 def track_file(row: Mapping[str, Any]) -> Path:

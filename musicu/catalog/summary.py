@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.settling import rows_by_key
+from musicu.catalog.compaction import rows_by_key
 from musicu.catalog.store import Store
 from musicu.errors import CatalogError
 

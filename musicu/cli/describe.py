@@ -118,7 +118,7 @@ def _sound(path: Path, page: Path) -> Sound:
     from musicu.catalog.locations import absolute, file_url
     from musicu.features.picture_page import Sound
     from musicu.shelves.covers import data_url
-    from musicu.shelves.showing import media_type
+    from musicu.shelves.rendering import media_type
 
     kind = media_type(path)
     if kind is None:

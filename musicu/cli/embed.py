@@ -10,9 +10,6 @@ from typing import Any
 import click
 import pyarrow as pa
 
-from musicu.catalog.imported import import_vectors
-from musicu.catalog.sources import split_paths
-from musicu.catalog.table import read_table
 from musicu.cli.options import FOLDER, PATH, PRUNE
 from musicu.cli.output import note, safe
 from musicu.cli.progress import progress_bar
@@ -20,6 +17,9 @@ from musicu.cli.working import print_report, time_taken, work_options
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
+from musicu.ingest.sources import split_paths
+from musicu.ingest.table import read_table
+from musicu.ingest.table_import import import_vectors
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 from musicu.records import counted
 

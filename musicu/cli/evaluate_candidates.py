@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.table import read_table
 from musicu.cli.findings import print_findings
 from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED
 from musicu.cli.output import note
-from musicu.evaluation.candidates import (
+from musicu.evaluation.recommendation import (
     BASELINES,
     SPLITS,
     Findings,
@@ -22,6 +21,7 @@ from musicu.evaluation.candidates import (
     make_split,
     write_training_part,
 )
+from musicu.ingest.table import read_table
 
 
 @click.command("candidates")

@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import Any
 
 from musicu.cli.output import print_wide
-from musicu.evaluation.candidates.accuracy import ACCURACY
-from musicu.evaluation.candidates.findings import Findings, title
 from musicu.evaluation.charts import beside, with_interval
-from musicu.evaluation.evaluation import Evaluation
+from musicu.evaluation.recommendation.accuracy import ACCURACY
+from musicu.evaluation.recommendation.findings import Findings, title
+from musicu.evaluation.vectors.evaluation import Evaluation
 
 Row = Mapping[str, Any]
 

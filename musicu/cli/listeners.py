@@ -73,8 +73,7 @@ INTERESTS = click.option(
 
 def known_as(names: Iterable[str], catalog: Catalog) -> dict[str, str]:
     """The ids under which listeners may stand in a table, each with the name that was given."""
-    from musicu.datasets.listening import listener_ids
-    from musicu.datasets.listening.pseudonyms import KEY_FILE
+    from musicu.listening.pseudonyms import KEY_FILE, listener_ids
 
     return listener_ids(names, catalog.path / KEY_FILE)
 
@@ -85,7 +84,7 @@ def heard_by(
     """The listens of a table that count, of some listeners or of all; what does not is said."""
     from musicu.candidates import LISTENS as LISTENS_SCHEMA
     from musicu.candidates import check_listens
-    from musicu.candidates.sharding import batches, open_listens
+    from musicu.listening.sharding import batches, open_listens
 
     found = batches(open_listens(listens), ids)
     table = pa.concat_tables([LISTENS_SCHEMA.empty_table(), *found])

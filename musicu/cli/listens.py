@@ -46,9 +46,8 @@ def listens(
     or folder; a playlist as M3U, XSPF or JSPF. Listeners get pseudonyms: their names are not
     stored, and `--user NAME` of other commands finds them as long as the key is there.
     """
-    from musicu.datasets.listening import import_listens, listener_key
-    from musicu.datasets.listening.importing import write_unmatched
-    from musicu.datasets.listening.pseudonyms import KEY_FILE
+    from musicu.listening.importing import import_listens, write_unmatched
+    from musicu.listening.pseudonyms import KEY_FILE, listener_key
 
     mapping = dict(_pair(text) for text in columns)
     opened = Catalog.open(catalog)

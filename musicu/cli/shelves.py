@@ -194,8 +194,8 @@ def _world(
 ) -> World:
     """The catalog, the listener and the day."""
     from musicu.candidates import TasteProfile
-    from musicu.catalog.dates import parse_date
     from musicu.shelves import World
+    from musicu.tags.dates import parse_date
 
     opened = Catalog.open(catalog)
     day = parse_date(today) if today else None

@@ -95,7 +95,7 @@ def _tastes(
 
 def _first_of(listens: Path) -> list[str]:
     """The first listeners of a table, rising, and one more, which says that there are others."""
-    from musicu.candidates.sharding import batches, open_listens
+    from musicu.listening.sharding import batches, open_listens
 
     names: list[str] = []
     for table in batches(open_listens(listens)):

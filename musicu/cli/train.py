@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.table import read_table
 from musicu.cli.options import CATALOG, EXISTING, FOLDER
 from musicu.cli.output import note, print_json, safe
 from musicu.cli.train_tracks import tracks
 from musicu.errors import MissingExtraError, SourceError
+from musicu.ingest.table import read_table
 
 if TYPE_CHECKING:
     from musicu.embeddings.training.gains import Gain

@@ -86,7 +86,7 @@ def tracks(
 
 
 def _table(path: Path | None) -> pa.Table | None:
-    from musicu.catalog.table import read_table
+    from musicu.ingest.table import read_table
 
     return None if path is None else read_table(path)
 

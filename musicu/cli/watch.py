@@ -18,8 +18,8 @@ from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError
 from musicu.pipeline.run import EmbedOptions, EmbedReport
+from musicu.pipeline.watching import WatchOptions
 from musicu.records import counted
-from musicu.watching import WatchOptions
 
 
 @click.command()
@@ -58,7 +58,7 @@ def watch(
     New and changed files are embedded once they are whole, within seconds; with --recipes and
     --shelves the page of shelves is written anew after each change.
     """
-    from musicu import watching
+    from musicu.pipeline import watching
 
     if (recipes is None) != (shelves is None):
         raise click.UsageError("--recipes and --shelves go together")

@@ -6,16 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from musicu.evaluation.evaluation import Evaluation as Evaluation
-    from musicu.evaluation.run import PROTOCOLS as PROTOCOLS
-    from musicu.evaluation.run import evaluate as evaluate
-    from musicu.evaluation.run import evaluate_vectors as evaluate_vectors
+    from musicu.evaluation.vectors.evaluation import Evaluation as Evaluation
+    from musicu.evaluation.vectors.run import PROTOCOLS as PROTOCOLS
+    from musicu.evaluation.vectors.run import evaluate as evaluate
+    from musicu.evaluation.vectors.run import evaluate_vectors as evaluate_vectors
 
 _HOMES = {
-    "Evaluation": "musicu.evaluation.evaluation",
-    "PROTOCOLS": "musicu.evaluation.run",
-    "evaluate": "musicu.evaluation.run",
-    "evaluate_vectors": "musicu.evaluation.run",
+    "Evaluation": "musicu.evaluation.vectors.evaluation",
+    "PROTOCOLS": "musicu.evaluation.vectors.run",
+    "evaluate": "musicu.evaluation.vectors.run",
+    "evaluate_vectors": "musicu.evaluation.vectors.run",
 }
 
 __all__ = ["PROTOCOLS", "Evaluation", "evaluate", "evaluate_vectors"]

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import artist_keys
-from musicu.catalog.table import TABLE_SUFFIXES, read_table
 from musicu.errors import QueryError
+from musicu.ingest.table import TABLE_SUFFIXES, read_table
 
 #: A track of one model counts as its own where the other does not have it among its first ones.
 LISTED = 5

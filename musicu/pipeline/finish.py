@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicu.catalog.compaction import Fix, settle
 from musicu.catalog.rows import track_file
-from musicu.catalog.settling import Fix, settle
 from musicu.catalog.store import Store
 from musicu.pipeline.known import GONE, SEEN, Recordings, Tracks, hash_bytes
-from musicu.pipeline.ledger import Ledger
+from musicu.pipeline.run_state import Ledger
 from musicu.pipeline.tasks import Pass
 
 #: Tables with a row for each recording, by the hash of its sound, or for each track.

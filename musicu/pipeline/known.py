@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.catalog.sources import SourceFile
 from musicu.catalog.store import Store
+from musicu.ingest.sources import SourceFile
 
 Hashes = NDArray[np.bytes_]
 Numbers = NDArray[np.uint64]

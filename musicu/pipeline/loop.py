@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from musicu.catalog.sources import SourceFile
 from musicu.embeddings.cards import ModelCard
-from musicu.pipeline.ledger import Ledger
-from musicu.pipeline.pace import CommitPace
+from musicu.ingest.sources import SourceFile
+from musicu.pipeline.commit_interval import CommitPace
 from musicu.pipeline.plan import Planner, Survey
-from musicu.pipeline.pool import Crew, Feed
+from musicu.pipeline.run_state import Ledger
 from musicu.pipeline.tasks import Result
+from musicu.pipeline.worker_pool import Crew, Feed
 from musicu.pipeline.workers import Worker
 from musicu.records import Failure
 

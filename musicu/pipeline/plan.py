@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from musicu.catalog.sources import SourceFile
+from musicu.ingest.sources import SourceFile
 from musicu.pipeline.known import SAME, SEEN, TO_DO
-from musicu.pipeline.ledger import Ledger
+from musicu.pipeline.run_state import Ledger
 from musicu.pipeline.tasks import Pass, Task
 from musicu.records import Failure
 

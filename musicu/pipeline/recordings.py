@@ -10,15 +10,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.catalog.compaction import settle
 from musicu.catalog.lock import write_lock
 from musicu.catalog.rows import Row, track_file
-from musicu.catalog.settling import settle
-from musicu.catalog.sources import SourceFile
 from musicu.catalog.store import Store
+from musicu.ingest.sources import SourceFile
 from musicu.pipeline.finish import settle_tables
-from musicu.pipeline.ledger import Ledger
 from musicu.pipeline.loop import Hearing, Progress, WorkOptions, go_through
 from musicu.pipeline.plan import Survey
+from musicu.pipeline.run_state import Ledger
 from musicu.pipeline.tasks import Pass, Result
 
 _NEEDED = ["track_id", "root", "path", "path_bytes", "content_hash", "gone"]

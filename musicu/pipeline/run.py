@@ -11,18 +11,18 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.imported import import_rows
 from musicu.catalog.lock import write_lock
 from musicu.catalog.rows import Row
-from musicu.catalog.sources import open_source
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard
 from musicu.errors import CatalogError, SourceError
+from musicu.ingest.sources import open_source
+from musicu.ingest.table_import import import_rows
 from musicu.pipeline.finish import mark_gone, settle_tables
-from musicu.pipeline.ledger import Ledger
 from musicu.pipeline.loop import Hearing, WorkOptions, go_through
 from musicu.pipeline.loop import Progress as Progress
 from musicu.pipeline.plan import Survey
+from musicu.pipeline.run_state import Ledger
 from musicu.pipeline.tasks import Result, describing, embedding
 from musicu.pipeline.thorough import choose_model
 

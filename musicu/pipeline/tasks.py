@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from musicu.catalog.schema import vectors_schema
-from musicu.catalog.sources import SourceFile
 from musicu.embeddings.cards import ModelCard
 from musicu.features.descriptors import SET_NAME, descriptors_schema
+from musicu.ingest.sources import SourceFile
 from musicu.records import Failure
 
 

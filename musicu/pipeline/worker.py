@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from musicu.audio import read_audio
-from musicu.catalog.content import content_hash
-from musicu.catalog.tags import read_tags
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import MissingExtraError, ModelError, MusicuError
 from musicu.pipeline.thorough import embed_whole
+from musicu.tags.content import content_hash
+from musicu.tags.fields import read_tags
 
 Answer = dict[str, Any]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-from musicu.catalog.listed import absolute as listed_file
 from musicu.catalog.locations import absolute, file_url, relative_path
 from musicu.errors import QueryError
+from musicu.ingest.path_list import absolute as listed_file
 from musicu.playlists.entries import Entry
 
 Paths = Literal["relative", "absolute"]

@@ -6,8 +6,8 @@ import csv
 import io
 from pathlib import Path
 
-from musicu.catalog.columns import ID_NAMES, PATH_NAMES, find_column, metadata_columns
 from musicu.errors import SourceError
+from musicu.ingest.columns import ID_NAMES, PATH_NAMES, find_column, metadata_columns
 from musicu.playlists.entries import Entry, Playlist
 from musicu.playlists.places import Placing, read_place
 

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
+from musicu.ranking.diversity import POOL_FACTOR, diversify
 from musicu.records import Vectors, counted
-from musicu.shelves.diversity import POOL_FACTOR, diversify
 from musicu.shelves.duplicates import recording_numbers
 from musicu.shelves.likeness import Space
 from musicu.shelves.reasons import Reason, distance_in_words, explain, sentence

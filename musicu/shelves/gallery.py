@@ -16,8 +16,7 @@ from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.shelves.covers import Cover
 from musicu.shelves.page import PLAIN_HUE
-from musicu.shelves.shelf import Shelf
-from musicu.shelves.showing import (
+from musicu.shelves.rendering import (
     COPIES,
     AudioPlacing,
     PageTrack,
@@ -28,6 +27,7 @@ from musicu.shelves.showing import (
     page_track,
     problems_of,
 )
+from musicu.shelves.shelf import Shelf
 
 INDEX = "index.html"
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from musicu.catalog.files import write_atomically
 from musicu.catalog.locations import absolute
 from musicu.catalog.words import one_line
-from musicu.shelves.shelf import Shelf
-from musicu.shelves.showing import (
+from musicu.shelves.rendering import (
     AudioPlacing,
     Placing,
     asset,
@@ -17,6 +16,7 @@ from musicu.shelves.showing import (
     page_track,
     problems_of,
 )
+from musicu.shelves.shelf import Shelf
 
 #: The hue of a page without tracks.
 PLAIN_HUE = 220

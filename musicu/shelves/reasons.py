@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from musicu.catalog.dates import parse_date
 from musicu.catalog.identity import Row, artist_keys, fold
 from musicu.catalog.words import one_line
 from musicu.shelves.character import MIN_CONFIDENCE, Character, known
-from musicu.shelves.keys import Key, parse_key, relation
+from musicu.shelves.musical_keys import Key, parse_key, relation
+from musicu.tags.dates import parse_date
 
 #: Days between two releases, and beats per minute between two tempi, that still count as near.
 NEAR_DAYS = 60

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from musicu.candidates.limits import check_limits
 from musicu.catalog.identity import Row, album_keys, artist_key, artist_keys
 from musicu.errors import QueryError
+from musicu.items.constraints import check_limits
 
 
 @dataclass(frozen=True, slots=True)

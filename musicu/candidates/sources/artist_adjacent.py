@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.candidates.keys import MANY
 from musicu.candidates.request import Ranked, Request, ranges
-from musicu.candidates.stock import Ints, Stock
 from musicu.errors import QueryError
+from musicu.items.joins import MANY
+from musicu.items.table import Ints, Stock
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from musicu.candidates.request import Ranked, Request
 from musicu.candidates.sources.nearest import nearest_to_interests
-from musicu.candidates.stock import Stock
 from musicu.errors import QueryError
+from musicu.items.table import Stock
 
 
 @dataclass(frozen=True, slots=True)

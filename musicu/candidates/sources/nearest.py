@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from musicu.candidates.request import Ranked, Request
-from musicu.candidates.stock import Floats, Ints
+from musicu.items.table import Floats, Ints
 
 
 def nearest_to_interests(request: Request, rows: Ints) -> Ranked:

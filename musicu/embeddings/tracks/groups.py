@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from musicu.catalog.belonging import playlist_rows
 from musicu.embeddings.tracks.features import fold
 from musicu.errors import QueryError
+from musicu.ingest.playlist_tables import playlist_rows
 
 Ints = NDArray[np.int64]
 

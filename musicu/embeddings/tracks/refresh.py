@@ -7,13 +7,13 @@ from pathlib import Path
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import plain_errors
-from musicu.catalog.imported import put_vectors
 from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import ModelCard, read_card
 from musicu.embeddings.tracks.encoder import TrackEncoder
 from musicu.errors import CatalogError
+from musicu.ingest.table_import import put_vectors
 
 ROOM = "models"
 

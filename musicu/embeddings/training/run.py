@@ -25,6 +25,7 @@ from musicu.embeddings.training.export import (
     load_encoder,
     windows_of,
 )
+from musicu.embeddings.training.fine_tuning import TakeExcerpts, go_on, rests
 from musicu.embeddings.training.fitting import (
     Evidence,
     fit_encoder,
@@ -32,7 +33,6 @@ from musicu.embeddings.training.fitting import (
     score_encoder,
 )
 from musicu.embeddings.training.gains import Gain
-from musicu.embeddings.training.going_on import TakeExcerpts, go_on, rests
 from musicu.embeddings.training.heldout import HeldOutScore, hold_out
 from musicu.embeddings.training.pairs import Grouping, PairWeights
 from musicu.embeddings.training.parallel import Workers

@@ -23,8 +23,8 @@ from musicu.catalog.locations import absolute
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.shelves.map.atlas import Atlas
+from musicu.shelves.rendering import Placing, asset, filled
 from musicu.shelves.shelf import ShelfTrack
-from musicu.shelves.showing import Placing, asset, filled
 from musicu.shelves.world import World
 
 #: The columns that a page needs of each track.

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
-from musicu.shelves.arranging import Fits, slotted
 from musicu.shelves.build import Ask, Choice
 from musicu.shelves.character import known
 from musicu.shelves.reasons import Reason, tempo_of
 from musicu.shelves.recipes.base import Recipe
+from musicu.shelves.sequencing import Fits, slotted
 from musicu.shelves.shelf import Shelf, ShelfTrack
 from musicu.shelves.world import Anchor, World
 

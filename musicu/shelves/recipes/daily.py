@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
-from musicu.shelves.arranging import flowing
 from musicu.shelves.build import Ask, Choice
 from musicu.shelves.naming import Namer
 from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.recipes.interests import anchors_in
+from musicu.shelves.sequencing import flowing
 from musicu.shelves.shelf import Shelf, ShelfTrack
 from musicu.shelves.world import FIRST_POOL, Anchor, World
 

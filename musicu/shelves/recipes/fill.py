@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from musicu.errors import QueryError
-from musicu.shelves.arranging import flowing
 from musicu.shelves.build import Ask
 from musicu.shelves.recipes.base import Recipe
+from musicu.shelves.sequencing import flowing
 from musicu.shelves.shelf import Shelf
 from musicu.shelves.world import Anchor, World
 

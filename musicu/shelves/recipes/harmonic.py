@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
-from musicu.shelves.arranging import chained
 from musicu.shelves.build import Ask, Choice
 from musicu.shelves.reasons import Reason, key_of, tempo_of
 from musicu.shelves.recipes.base import Recipe
+from musicu.shelves.sequencing import chained
 from musicu.shelves.shelf import Shelf, ShelfTrack
 from musicu.shelves.transitions import Transition, Transitions, tempo_judged
 from musicu.shelves.world import Anchor, World

@@ -13,10 +13,10 @@ from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.retrieval import similar_to_vector
-from musicu.shelves.arranging import Fits, slotted
 from musicu.shelves.build import Ask, Choice
 from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
+from musicu.shelves.sequencing import Fits, slotted
 from musicu.shelves.shelf import Shelf, ShelfTrack
 from musicu.shelves.world import World, quoted
 

@@ -1,0 +1,237 @@
+"""Measure candidates: models of a catalog, lists made by anyone, beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timezone
+from typing import Any
+
+import pyarrow as pa
+
+from musicu.catalog.catalog import Catalog
+from musicu.errors import QueryError
+from musicu.evaluation.labels import Labels
+from musicu.evaluation.recommendation import splits
+from musicu.evaluation.recommendation.baselines import BASELINES, WITH_CONTENT, baselines
+from musicu.evaluation.recommendation.encoder import track_encoder
+from musicu.evaluation.recommendation.evaluator import Ruler
+from musicu.evaluation.recommendation.external_lists import offered, told_of
+from musicu.evaluation.recommendation.findings import Findings
+from musicu.evaluation.recommendation.listening import Listening
+from musicu.evaluation.recommendation.nearest import (
+    Content,
+    content_of,
+    nearest_heard,
+    number_vectors,
+    tag_vectors,
+)
+from musicu.evaluation.recommendation.splits import Split
+from musicu.evaluation.recommendation.training import Model, Training
+from musicu.ingest.playlist_tables import listeners_of
+
+Say = Callable[[str], None]
+
+SPLITS = ("time", "new-artists", "new-tracks", "new-releases", "leave-last-out")
+TAGS, NUMBERS = "tags", "numbers"
+ENCODER = "track-encoder"
+_LEARNED = "was learned on this catalog: if it has seen these listens, its numbers flatter"
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How candidates are measured.
+
+    split: one of SPLITS, see `splits`. at: the day from which listens (of the split "time") or
+    releases ("new-releases") are asked about. share: of the listens, artists or tracks that are
+    held out, where `at` does not say. among: "new" ranks what is new alone, "all" everything; for
+    the splits by newness. ks: lengths of the lists. listeners: ask at most so many, drawn by the
+    seed; None: all. seed: of the split, of ties and of all draws. bootstrap: how many draws.
+    """
+
+    split: str = "time"
+    at: date | None = None
+    share: float = 0.2
+    among: str = "new"
+    ks: tuple[int, ...] = (10, 20)
+    listeners: int | None = None
+    seed: int = 0
+    bootstrap: int = 1000
+
+
+def evaluate_candidates(
+    catalog: Catalog,
+    listens: pa.Table,
+    protocol: Protocol = Protocol(),
+    *,
+    models: Sequence[str] | None = None,
+    lists: Mapping[str, pa.Table] | None = None,
+    encoder: bool = False,
+    content: str | None = None,
+    against: Sequence[str] = BASELINES,
+    progress: Say | None = None,
+) -> Findings:
+    """Measure models whose vectors the catalog holds, and lists, on who heard what.
+
+    listens: the columns of `candidates.LISTENS`. models: names; all of the catalog's where None.
+    They must not have learned from the listens asked about. lists: by name, tables in the columns
+    of `candidates.CANDIDATES`, from anywhere. encoder: also fit a track encoder, on the training
+    part alone. content: what the content baselines compare, a model's name, "tags" or "numbers"
+    (see `nearest`); None: the last model of the catalog that was not learned on it, else tags,
+    else numbers, where there are any. against: the baselines.
+
+    Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
+    """
+    names = catalog.models() if models is None else list(models)
+    tracks = catalog.tracks()
+    ids = tracks["track_id"]
+    found: dict[str, Model] = {
+        name: _stored(content_of(catalog.vectors(name), ids)) for name in names
+    }
+    found |= {name: offered(name, table) for name, table in (lists or {}).items()}
+    notes: list[str] = []
+    if encoder:
+        found[ENCODER] = track_encoder(catalog)
+    learned = [name for name in catalog.models() if (catalog.path / "models" / name).is_dir()]
+    basis = content or next((n for n in catalog.models() if n not in learned), None)
+    values = None
+    notes += [f"{n} {_LEARNED}" for n in names if n in learned]
+    if set(WITH_CONTENT) & set(against):
+        if basis in (None, TAGS, NUMBERS):
+            basis, values = _told(tracks, basis)
+        else:
+            values = content_of(catalog.vectors(basis), ids)
+        notes += [f"content-knn compares {basis}"] if values is not None else []
+    findings = evaluate_models(
+        tracks, listens, found, protocol, content=values, against=against, progress=progress
+    )
+    users = listeners_of(listens)["user_id"]
+    for name, table in (lists or {}).items():
+        notes += told_of(name, table, ids, users)
+    return replace(findings, notes=(*findings.notes, *notes))
+
+
+def evaluate_models(
+    tracks: pa.Table,
+    listens: pa.Table,
+    models: Mapping[str, Model],
+    protocol: Protocol = Protocol(),
+    *,
+    content: Content | None = None,
+    against: Sequence[str] = BASELINES,
+    progress: Say | None = None,
+) -> Findings:
+    """Measure any models beside the baselines, on a table of tracks and who heard them.
+
+    tracks: track_id, and what `musicu.evaluation.labels` and the split know of: artists, released.
+    content: unit rows in the order of the tracks; the baselines that need it are left out, and
+    noted, where there is none. Raises as `evaluate_candidates` does.
+    """
+    chosen, notes = _baselines(content, against)
+    if clash := sorted(set(chosen) & set(models)):
+        raise QueryError(f"{clash[0]!r} is the name of a baseline: rename that model")
+    split = make_split(tracks, listens, protocol)
+    labels = Labels.of(tracks)
+    training = Training.of(split, tracks, labels, protocol.seed)
+    ruler = Ruler(split, labels.artists, protocol.ks, protocol.bootstrap, protocol.seed)
+    figures = {}
+    for name, model in {**models, **chosen}.items():
+        (progress or _silent)(name)
+        figures[name] = ruler.measure(model(training))
+    return Findings(
+        split=split.name,
+        about=_about(split, labels, protocol),
+        figures=figures,
+        baselines=tuple(chosen),
+        notes=(*split.listening.notes, *split.notes, *notes),
+    )
+
+
+def make_split(tracks: pa.Table, listens: pa.Table, protocol: Protocol) -> Split:
+    """The training part, who is asked, and the candidates; the same for the same arguments.
+
+    Raises QueryError where the protocol does not fit the tables, or nobody can be asked.
+    """
+    if protocol.split not in SPLITS:
+        raise QueryError(f"there is no split {protocol.split!r}: choose of {', '.join(SPLITS)}")
+    if "track_id" not in tracks.column_names:
+        found = ", ".join(tracks.column_names)
+        raise QueryError(f"the tracks have no column 'track_id', only {found}")
+    listening = Listening.of(listens, tracks["track_id"])
+    split = _cut(tracks, listening, protocol)
+    most = protocol.listeners
+    if most is None or len(split.asked) <= most:
+        return split
+    return splits.asking(split, most, protocol.seed)
+
+
+def _cut(tracks: pa.Table, listening: Listening, protocol: Protocol) -> Split:
+    share, seed, among = protocol.share, protocol.seed, protocol.among
+    if protocol.split == "time":
+        day = protocol.at
+        moment = None if day is None else datetime.combine(day, time(), timezone.utc)
+        return splits.by_time(listening, at=moment, share=share)
+    if protocol.split == "new-artists":
+        artists = Labels.of(tracks).artists
+        return splits.by_artists(listening, artists, share=share, seed=seed, among=among)
+    if protocol.split == "new-tracks":
+        return splits.by_tracks(listening, share=share, seed=seed, among=among)
+    if protocol.split == "leave-last-out":
+        return splits.leave_last_out(listening)
+    if protocol.at is None:
+        raise QueryError("the split 'new-releases' needs the day from which tracks are new: at")
+    if "released" not in tracks.column_names:
+        raise QueryError("the tracks have no column 'released', which says what is new")
+    released = tracks["released"].cast(pa.date32()).to_pylist()
+    return splits.by_release(listening, released, protocol.at, among=among)
+
+
+def _told(tracks: pa.Table, asked: str | None) -> tuple[str, Content | None]:
+    """What the table says of the tracks, as asked; else their tags, numbers, or nothing."""
+    ways = {TAGS: tag_vectors, NUMBERS: number_vectors}
+    if asked is not None:
+        return asked, ways[asked](tracks)
+    for name, way in ways.items():
+        try:
+            return name, way(tracks)
+        except QueryError:  # of this kind the table says nothing
+            continue
+    return TAGS, None
+
+
+def _stored(content: Content) -> Model:
+    return lambda training: nearest_heard(training, content)
+
+
+def _baselines(
+    content: Content | None, against: Sequence[str]
+) -> tuple[dict[str, Model], list[str]]:
+    """The baselines that are asked for, and which of them cannot be had."""
+    unknown = [name for name in against if name not in BASELINES]
+    if unknown:
+        raise QueryError(f"there is no baseline {unknown[0]!r}: choose of {', '.join(BASELINES)}")
+    known = baselines(content)
+    notes = [f"{name} was left out: no content was given" for name in against if name not in known]
+    return {name: known[name] for name in against if name in known}, notes
+
+
+def _about(split: Split, labels: Labels, protocol: Protocol) -> dict[str, Any]:
+    """What was asked, of whom and on what, in numbers."""
+    return {
+        "protocol": split.about,
+        "tracks": len(labels),
+        "artists": len(labels.artists.names),
+        "candidates": len(split.candidates),
+        "listeners": len(split.listening.users),
+        "asked": len(split.asked),
+        "listens": len(split.listening),
+        "training_listens": int(split.training.sum()),
+        "answers": int(split.answers.nnz),
+        "ks": list(protocol.ks),
+        "seed": protocol.seed,
+        "bootstrap": protocol.bootstrap,
+    }
+
+
+def _silent(words: str) -> None:
+    """Say nothing."""

@@ -1,0 +1,1 @@
+"""How good vectors are: retrieval, probes, clusters, robustness."""

@@ -1,0 +1,130 @@
+"""Probes: what a simple classifier reads from the vectors about artists it has not seen.
+
+Conventions:
+
+- Five folds, stratified by class; the tracks of one artist are always in one fold, so nothing is
+  learned from the artist who is asked about. Only classes of at least five artists take part.
+- Linear: logistic regression on columns standardised by the training folds, C of 0.01, 0.1 or 1
+  by an artist-disjoint third of the training folds.
+- Neighbours: the class of most of the ten nearest training tracks by cosine, ties to the more
+  similar.
+- Accuracy is the share of tracks that are right; balanced accuracy is the mean over classes of
+  the share that is right in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.evaluation.extras import sklearn
+from musicu.evaluation.labels import classes
+from musicu.evaluation.ranking import Matrix, Rows, nearest
+from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
+
+FOLDS = 5
+NEIGHBOURS = 10
+STRENGTHS = (0.01, 0.1, 1.0)
+METRICS = ("accuracy", "balanced accuracy")
+
+#: Train vectors, train classes, train artists, test vectors, seed; gives the test classes.
+Predict = Callable[[Matrix, Rows, Rows, Matrix, int], Rows]
+
+
+def measure_probe(trial: Trial, kind: str, column: str) -> list[Measurement]:
+    """Both accuracies of every model's probe of that kind ("linear" or "neighbour") on a column.
+
+    Raises QueryError where the tracks have no such column.
+    """
+    name = f"{kind}-probe:{column}"
+    truth = classes(trial.tracks, column)
+    rows = np.flatnonzero(np.isin(truth, _shared_classes(truth, trial.labels.clusters)))
+    if len(np.unique(truth[rows])) < 2:
+        note = f"needs two classes of {column} with at least {FOLDS} artists each"
+        return unmeasured(trial, name, METRICS, note)
+    truth, artists = truth[rows], trial.labels.clusters[rows]
+    resamples = trial.resamples(rows)
+    _, index, sizes = np.unique(truth, return_inverse=True, return_counts=True)
+    weights = {"accuracy": np.ones(len(rows)), "balanced accuracy": 1 / sizes[index]}
+    right = {
+        model: _right(PREDICTORS[kind], vectors[rows], truth, artists, trial.seed)
+        for model, vectors in trial.models.items()
+    }
+    return [
+        Measurement(
+            protocol=name,
+            metric=metric,
+            model=model,
+            value=float(np.average(values, weights=weights[metric])),
+            draws=resamples.means(values, weights[metric]),
+            queries=len(rows),
+            artists=resamples.clusters,
+            left_out=len(trial.labels) - len(rows),
+        )
+        for metric in METRICS
+        for model, values in right.items()
+    ]
+
+
+def _shared_classes(truth: Rows, artists: Rows) -> Rows:
+    """The classes that at least as many artists share as there are folds."""
+    pairs = np.unique(np.stack([truth, artists], axis=1), axis=0)
+    found, counts = np.unique(pairs[:, 0], return_counts=True)
+    shared: Rows = found[(counts >= FOLDS) & (found >= 0)]
+    return shared
+
+
+def _right(
+    predict: Predict, vectors: Matrix, truth: Rows, artists: Rows, seed: int
+) -> NDArray[np.float64]:
+    """1 where the class was predicted from other artists, else 0: float64 [tracks]."""
+    right = np.zeros(len(truth))
+    for train, test in _folds(truth, artists, FOLDS, seed):
+        found = predict(vectors[train], truth[train], artists[train], vectors[test], seed)
+        right[test] = found == truth[test]
+    return right
+
+
+def _folds(truth: Rows, artists: Rows, count: int, seed: int) -> list[tuple[Rows, Rows]]:
+    """Training and test rows, no artist in both."""
+    selection = sklearn("model_selection")
+    splitter = selection.StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    return list(splitter.split(np.zeros(len(truth)), truth, artists))
+
+
+def _linear(train: Matrix, truth: Rows, artists: Rows, test: Matrix, seed: int) -> Rows:
+    fit, held = _folds(truth, artists, 3, seed)[0]
+    scores = [
+        np.mean(_regress(train[fit], truth[fit], train[held], strength) == truth[held])
+        for strength in STRENGTHS
+    ]
+    return _regress(train, truth, test, STRENGTHS[int(np.argmax(scores))])
+
+
+def _regress(train: Matrix, truth: Rows, test: Matrix, strength: float) -> Rows:
+    if len(np.unique(truth)) == 1:
+        return np.full(len(test), truth[0])
+    mean, deviation = train.mean(axis=0), train.std(axis=0)
+    scale = np.where(deviation > 0, deviation, 1)
+    model = sklearn("linear_model").LogisticRegression(C=strength, max_iter=2000)
+    model.fit((train - mean) / scale, truth)
+    predicted: Rows = model.predict((test - mean) / scale)
+    return predicted
+
+
+def _neighbour(train: Matrix, truth: Rows, artists: Rows, test: Matrix, seed: int) -> Rows:
+    similarities = test @ train.T
+    found = nearest(similarities, NEIGHBOURS)
+    names, index = np.unique(truth, return_inverse=True)
+    votes = np.zeros((len(test), len(names)))
+    rows = np.arange(len(test))[:, None]
+    # A vote is one and a little for similarity: the sum of the littles stays below one.
+    ties = np.take_along_axis(similarities, found, axis=1).astype(np.float64)
+    np.add.at(votes, (rows, index[found]), 1 + ties / (2 * NEIGHBOURS))
+    predicted: Rows = names[votes.argmax(axis=1)]
+    return predicted
+
+
+PREDICTORS: dict[str, Predict] = {"linear": _linear, "neighbour": _neighbour}

@@ -1,0 +1,169 @@
+"""Retrieval protocols: which tracks should be found from which, and which may not help.
+
+A query is a track; a protocol names the tracks that are relevant to it and those that are taken
+out of its ranking. A query is left out, and counted, where nothing is relevant to it or where
+everything left is (then no ranking can be wrong), or where a label that the protocol needs is
+missing. Candidates for which that label is missing are taken out, since nobody can say whether
+finding them is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.evaluation.labels import Labels, Mask, Rows
+from musicu.evaluation.ranking import Matrix, rankings, ranks_of
+from musicu.evaluation.vectors.metrics import (
+    Ranks,
+    average_precision,
+    hit_at,
+    ndcg_at,
+    precision_at,
+    recall_at,
+)
+
+METRICS: dict[str, Callable[[Ranks, int], float]] = {
+    "mean average precision": lambda ranks, candidates: average_precision(ranks),
+    "recall@10": lambda ranks, candidates: recall_at(ranks, 10),
+    "hit rate@1": lambda ranks, candidates: hit_at(ranks, 1),
+    "nDCG@10": lambda ranks, candidates: ndcg_at(ranks, 10),
+    "precision@10": lambda ranks, candidates: precision_at(ranks, 10, candidates),
+}
+FOUR = ("mean average precision", "recall@10", "hit rate@1", "nDCG@10")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What one query is asked: which rows are relevant, which no candidates; bool [tracks]."""
+
+    relevant: Mask
+    removed: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """A protocol: its question for a row, and the metrics that answer it."""
+
+    name: str
+    about: str
+    ask: Callable[[Labels, int], Question]
+    metrics: tuple[str, ...] = FOUR
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryScores:
+    """The queries that could be scored, rows int64 [queries], and what each model scored there.
+
+    values: float64 [queries, models, metrics], in the order of the protocol's metrics.
+    """
+
+    rows: Rows
+    values: NDArray[np.float64]
+
+
+def _same_artist(labels: Labels, row: int) -> Question:
+    return _question(labels.artists.shared(row), ~labels.artists.known, row)
+
+
+def _other_albums(labels: Labels, row: int) -> Question:
+    artist = labels.artists.shared(row)
+    if not labels.albums.known[row]:
+        return _unanswerable(labels)
+    removed = labels.albums.shared(row) | (artist & ~labels.albums.known) | ~labels.artists.known
+    return _question(artist, removed, row)
+
+
+def _other_sources(labels: Labels, row: int) -> Question:
+    if not labels.sources.known[row]:
+        return _unanswerable(labels)
+    removed = labels.sources.shared(row) | ~labels.sources.known | ~labels.artists.known
+    return _question(labels.artists.shared(row), removed, row)
+
+
+def _within_source(labels: Labels, row: int) -> Question:
+    removed = ~labels.sources.shared(row) | ~labels.artists.known
+    return _question(labels.artists.shared(row), removed, row)
+
+
+def _same_album(labels: Labels, row: int) -> Question:
+    return _question(labels.albums.shared(row), ~labels.albums.known, row)
+
+
+def _same_genre(labels: Labels, row: int) -> Question:
+    if not labels.artists.known[row]:
+        return _unanswerable(labels)
+    removed = labels.artists.shared(row) | ~labels.genres.known | ~labels.artists.known
+    return _question(labels.genres.shared(row), removed, row)
+
+
+def _question(alike: Mask, removed: Mask, row: int) -> Question:
+    removed = removed.copy()
+    removed[row] = True
+    return Question(alike & ~removed, removed)
+
+
+def _unanswerable(labels: Labels) -> Question:
+    return Question(np.zeros(len(labels), dtype=bool), np.ones(len(labels), dtype=bool))
+
+
+RETRIEVAL: tuple[Retrieval, ...] = (
+    Retrieval("same-artist", "Every other track by the same artist.", _same_artist),
+    Retrieval(
+        "same-artist-other-albums",
+        "Tracks by the same artist on other albums; those on the query's album are taken out, "
+        "so that one session's mastering does not help.",
+        _other_albums,
+    ),
+    Retrieval(
+        "same-artist-other-sources",
+        "Tracks by the same artist from other sources; everything from the query's source is "
+        "taken out, so that codecs and mastering do not help.",
+        _other_sources,
+    ),
+    Retrieval(
+        "same-artist-within-source",
+        "Tracks by the same artist among those of the query's own source, where codecs and "
+        "mastering are alike for all.",
+        _within_source,
+    ),
+    Retrieval("same-album", "Every other track of the same album.", _same_album),
+    Retrieval(
+        "same-genre-other-artists",
+        "Tracks that share a genre; those by the same artist are taken out.",
+        _same_genre,
+        ("precision@10", "mean average precision"),
+    ),
+)
+
+
+def score_queries(
+    models: Sequence[Matrix], labels: Labels, protocols: Sequence[Retrieval]
+) -> list[QueryScores]:
+    """Every query's metrics under every protocol, from one ranking per query and model.
+
+    models: float32 [tracks, dim] each, unit rows, in the order of the labels. The answers come
+    in the order of the protocols.
+    """
+    rows: list[list[int]] = [[] for _ in protocols]
+    lines: list[list[list[list[float]]]] = [[] for _ in protocols]
+    for row, orders in enumerate(zip(*map(rankings, models), strict=True)):
+        for index, protocol in enumerate(protocols):
+            question = protocol.ask(labels, row)
+            candidates = len(labels) - np.count_nonzero(question.removed)
+            if 0 < np.count_nonzero(question.relevant) < candidates:
+                rows[index].append(row)
+                ranks = [ranks_of(order, question.relevant, question.removed) for order in orders]
+                lines[index].append(
+                    [[METRICS[m](r, candidates) for m in protocol.metrics] for r in ranks]
+                )
+    return [
+        QueryScores(
+            rows=np.array(rows[index], dtype=np.int64),
+            values=np.array(lines[index]).reshape(-1, len(models), len(protocol.metrics)),
+        )
+        for index, protocol in enumerate(protocols)
+    ]

@@ -1,0 +1,180 @@
+"""Robustness: whether a recording keeps its neighbours when its sound is changed a little.
+
+Conventions: the vector of a changed recording asks the catalog's own vectors. Its neighbours are
+those without the recording itself, and are compared with the neighbours of the recording's own
+vector. The rank of the original counts the tracks that are strictly more similar, plus one.
+Cost is processor time of this process, all threads together, on the unchanged files.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.audio import read_audio
+from musicu.audio.encoding import RATE, Samples
+from musicu.embeddings.embedder import Embedder
+from musicu.errors import AudioError
+from musicu.evaluation.ranking import Matrix, Rows, nearest
+from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
+from musicu.evaluation.vectors.perturb import PERTURBATIONS
+
+K = 10
+LONGEST_SECONDS = 600.0  # longer recordings are left out: they are changed in memory
+METRICS = (
+    "nearest neighbour unchanged",
+    "overlap@10",
+    "original found first",
+    "reciprocal rank of the original",
+)
+COSTS = ("processor seconds to decode", "processor seconds to embed")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Players:
+    """What can be heard again: a file for every row of the trial, and the models by name.
+
+    say: told which recording is heard now.
+    """
+
+    file: Callable[[int], Path]
+    embedders: Mapping[str, Embedder]
+    say: Callable[[str], None]
+
+
+def sample_rows(trial: Trial, count: int) -> Rows:
+    """At most `count` rows drawn by the seed, rising; recordings over ten minutes left out."""
+    rows = np.arange(len(trial.labels))
+    if "duration_seconds" in trial.tracks.column_names:
+        seconds = trial.tracks["duration_seconds"].to_pylist()
+        rows = np.array([row for row in rows if (seconds[row] or 0.0) <= LONGEST_SECONDS], int)
+    drawn = np.random.default_rng(trial.seed).permutation(rows)[:count]
+    return np.sort(drawn)
+
+
+def measure_robustness(trial: Trial, players: Players, rows: Rows) -> list[Measurement]:
+    """Every perturbation's four metrics for every model that can be loaded, over those rows.
+
+    A recording that cannot be read is left out, and counted.
+    """
+    names = [f"robustness:{change}" for change in PERTURBATIONS]
+    if len(trial.labels) < K + 2 or not players.embedders:
+        why = f"needs more than {K + 1} tracks and a model that can be loaded"
+        return [row for name in names for row in unmeasured(trial, name, METRICS, why)]
+    heard: list[int] = []
+    scores: list[NDArray[np.float64]] = []
+    for number, row in enumerate(rows, start=1):
+        players.say(f"robustness: recording {number} of {len(rows)}")
+        try:
+            whole = read_audio(players.file(int(row)), RATE).samples
+            scores.append(_changed_scores(trial, players, int(row), whole))
+        except AudioError:
+            continue
+        heard.append(int(row))
+    return _measurements(trial, players, np.array(heard, np.int64), scores, len(rows))
+
+
+def _changed_scores(
+    trial: Trial, players: Players, row: int, whole: Samples
+) -> NDArray[np.float64]:
+    """One recording's scores, float64 [perturbations, models, metrics]."""
+    with tempfile.TemporaryDirectory() as folder:
+        return np.array(
+            [
+                _scores_of_file(trial, players, row, write(whole, Path(folder)))
+                for write in PERTURBATIONS.values()
+            ]
+        )
+
+
+def _scores_of_file(trial: Trial, players: Players, row: int, path: Path) -> list[list[float]]:
+    scores = []
+    for name, embedder in players.embedders.items():
+        audio = read_audio(path, embedder.sample_rate, embedder.windows)
+        scores.append(compare(trial.models[name], row, embedder.embed(audio)))
+    return scores
+
+
+def compare(vectors: Matrix, row: int, changed: NDArray[np.float32]) -> list[float]:
+    """The four metrics, in the order of METRICS, of a changed vector of that row."""
+    before, after = vectors @ vectors[row], vectors @ changed
+    rank = 1 + int(np.count_nonzero(np.delete(after, row) > after[row]))
+    before[row] = after[row] = -np.inf
+    old, new = nearest(np.stack([before, after]), K)
+    overlap = len(np.intersect1d(old, new)) / K
+    return [float(old[0] == new[0]), overlap, float(rank == 1), 1 / rank]
+
+
+def _measurements(
+    trial: Trial,
+    players: Players,
+    rows: Rows,
+    scores: Sequence[NDArray[np.float64]],
+    asked: int,
+) -> list[Measurement]:
+    if len(rows) == 0:
+        note = "none of the recordings that were drawn could be read"
+        names = [f"robustness:{change}" for change in PERTURBATIONS]
+        return [row for name in names for row in unmeasured(trial, name, METRICS, note)]
+    values, resamples = np.array(scores), trial.resamples(rows)
+    return [
+        Measurement(
+            protocol=f"robustness:{change}",
+            metric=metric,
+            model=model,
+            value=float(values[:, i, j, k].mean()),
+            draws=resamples.means(values[:, i, j, k]),
+            queries=len(rows),
+            artists=resamples.clusters,
+            left_out=asked - len(rows),
+        )
+        for i, change in enumerate(PERTURBATIONS)
+        for k, metric in enumerate(METRICS)
+        for j, model in enumerate(players.embedders)
+    ]
+
+
+def measure_seconds(trial: Trial, players: Players, rows: Rows) -> list[Measurement]:
+    """Processor seconds per track to decode and to embed, over those rows."""
+    found = []
+    for model, embedder in players.embedders.items():
+        heard, spent = [], []
+        players.say(f"cost of {model}")
+        for row in rows:
+            try:
+                spent.append(_timed(embedder, players.file(int(row))))
+            except AudioError:
+                continue
+            heard.append(int(row))
+        if heard:
+            seconds, resamples = np.array(spent), trial.resamples(np.array(heard, np.int64))
+            found += [
+                Measurement(
+                    protocol="cost",
+                    metric=metric,
+                    model=model,
+                    value=float(seconds[:, column].mean()),
+                    draws=resamples.means(seconds[:, column]),
+                    queries=len(heard),
+                    artists=resamples.clusters,
+                    left_out=len(rows) - len(heard),
+                    higher_is_better=False,
+                )
+                for column, metric in enumerate(COSTS)
+            ]
+    return found
+
+
+def _timed(embedder: Embedder, path: Path) -> tuple[float, float]:
+    """Processor seconds to decode one recording and to embed it."""
+    begun = time.process_time()
+    audio = read_audio(path, embedder.sample_rate, embedder.windows)
+    decoded = time.process_time()
+    embedder.embed(audio)
+    return decoded - begun, time.process_time() - decoded

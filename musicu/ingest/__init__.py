@@ -1,0 +1,1 @@
+"""Folders, lists and tables, as rows of tracks."""

@@ -1,0 +1,101 @@
+"""A list of paths as a source, as it comes from a shell or another program."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from musicu.errors import SourceError
+from musicu.ingest.source_file import (
+    SourceFile,
+    derived_id,
+    distinct,
+    examine,
+    relative_bytes,
+    shown,
+)
+from musicu.records import Failure
+
+
+def split_paths(data: bytes) -> list[Path]:
+    """Paths from standard input: NUL-separated (`find -print0`) if any NUL is there, else lines."""
+    parts = data.split(b"\0") if b"\0" in data else re.split(rb"\r?\n", data)
+    return [Path(os.fsdecode(part)) for part in parts if part.strip()]
+
+
+def listed(paths: Iterable[str | Path], root: Path | None) -> Iterator[SourceFile | Failure]:
+    """The files that a list names, each once, in its order.
+
+    Relative paths are relative to the current directory. `root` is what ids are derived from;
+    None: the current directory where all files lie beneath it, else their common parent.
+    Raises SourceError where the list is empty.
+    """
+    files = list(dict.fromkeys(absolute(path, Path.cwd()) for path in paths))
+    if not files:
+        raise SourceError("the list names no files: pass at least one path")
+    base = str(root) if root is not None else common_root(files, Path.cwd())
+    names = relative_names(files, base)
+    for file, name, id_name in zip(files, names, distinct_known(names), strict=True):
+        if name is None or id_name is None:
+            yield outside(file, base)
+        else:
+            yield examine(Path(file), name, id_name, base)
+
+
+def absolute(path: str | Path, base: Path) -> str:
+    """A path or file:// address as an absolute path without "..", links left as they are."""
+    text = str(path)
+    if text.startswith("file://"):
+        text = url2pathname(urlsplit(text).path) if os.name == "nt" else unquote(text[7:])
+    if text == "~" or text.startswith(("~/", f"~{os.sep}")):
+        text = str(Path(text).expanduser())
+    if os.sep == "/" and "\\" in text and not _exists(base / text):
+        text = text.replace("\\", "/")  # a list or table that was written on Windows
+    return os.path.normpath(base / text)
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # a name too long
+        return False
+
+
+def common_root(files: Sequence[str], home: Path) -> str:
+    """`home` where all files lie beneath it, else the deepest folder that holds them all."""
+    parents = {str(Path(file).parent) for file in files}
+    if all(_beneath(parent, str(home)) for parent in parents):
+        return str(home)
+    try:
+        return os.path.commonpath(parents)
+    except ValueError:  # several drives
+        return ""
+
+
+def _beneath(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def relative_names(files: Sequence[str], root: str) -> list[bytes | None]:
+    """Each file relative to the root, as bytes; None where it lies outside."""
+    cut = len(root.rstrip(os.sep)) + 1 if root else 0
+    return [
+        relative_bytes(file[cut:]) if not root or _beneath(file, root) else None for file in files
+    ]
+
+
+def distinct_known(names: Sequence[bytes | None]) -> list[bytes | None]:
+    """`distinct` over the names that are known."""
+    forms = iter(distinct([name for name in names if name is not None]))
+    return [None if name is None else next(forms) for name in names]
+
+
+def outside(file: str, root: str, track_id: str | None = None) -> Failure:
+    """The failure of a file that the root does not hold."""
+    name = relative_bytes(file)
+    reason = f"lies outside of the root {root}: choose a root that holds every file"
+    return Failure(track_id or derived_id(name), shown(name), "scan", reason)

@@ -1,0 +1,90 @@
+"""Where tracks come from: a folder, a list of paths, or a table that names files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from musicu.errors import SourceError
+from musicu.ingest.delimited import plain_suffix
+from musicu.ingest.folder import AUDIO_SUFFIXES, walk
+from musicu.ingest.path_list import absolute, listed, split_paths
+from musicu.ingest.source_file import SourceFile
+from musicu.ingest.table import TABLE_SUFFIXES, TableSource, read_table
+from musicu.records import Failure
+
+__all__ = ["AUDIO_SUFFIXES", "Source", "SourceFile", "open_source", "split_paths"]
+
+
+class Source:
+    """The files to take into a catalog; iterating again reads the folder or list again.
+
+    rows: of a table without files, each track's id with its columns; None for all others.
+    extra_schema: columns of a table beyond METADATA, as they appear in `SourceFile.given`.
+    count: how many files a list or table names; None for a folder, which is not known before.
+    warnings: sentences on cells of a table that cannot be read.
+    """
+
+    def __init__(
+        self,
+        files: Callable[[], Iterator[SourceFile | Failure]],
+        extra_schema: pa.Schema | None = None,
+        count: int | None = None,
+        rows: Callable[[], Iterator[tuple[str, dict[str, Any]]]] | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        self._files = files
+        self.extra_schema = extra_schema if extra_schema is not None else pa.schema([])
+        self.count = count
+        self.rows = rows
+        self.warnings = warnings
+
+    def __iter__(self) -> Iterator[SourceFile | Failure]:
+        """Each file, or the Failure (stage "scan") of one that cannot be used.
+
+        Raises SourceError where a folder holds no audio files.
+        """
+        return self._files()
+
+
+def open_source(
+    source: str | Path | Iterable[str | Path] | pa.Table,
+    *,
+    root: str | Path | None = None,
+) -> Source:
+    """Open a folder, a CSV, TSV or Parquet file, a single audio file, a table, or a list of paths.
+
+    root: what paths are relative to and ids derived from. The default for a folder is the folder;
+    for a table its folder where that holds every file; for a list the current directory where that
+    holds every file; else the deepest folder that holds them all.
+    Raises SourceError where there is nothing of the kind, or a table that makes no sense.
+    """
+    base = Path(absolute(root, Path.cwd())) if root is not None else None
+    if isinstance(source, (str, Path)):
+        return _open_path(Path(absolute(source, Path.cwd())), base)
+    if isinstance(source, pa.Table):
+        return _from_table(TableSource(source, Path.cwd(), base))
+    paths = list(source)
+    return Source(lambda: listed(paths, base), count=len(set(paths)))
+
+
+def _open_path(path: Path, root: Path | None) -> Source:
+    if path.is_dir():
+        return Source(lambda: walk(path, root))
+    if not path.exists():
+        raise SourceError(f"no such folder or file: {path}")
+    if plain_suffix(path) in TABLE_SUFFIXES:
+        return _from_table(TableSource(read_table(path), path.parent, root))
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        return Source(lambda: listed([path], root or path.parent), count=1)
+    raise SourceError(
+        f"{path} is neither a folder, nor a table ({' '.join(sorted(TABLE_SUFFIXES))}), nor audio"
+    )
+
+
+def _from_table(table: TableSource) -> Source:
+    rows = None if table.has_files else table.rows
+    return Source(table.files, table.extra_schema, table.count, rows, tuple(table.unread()))

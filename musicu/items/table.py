@@ -1,0 +1,204 @@
+"""The tracks of a catalog with their vectors, ready to be searched for many listeners."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.errors import QueryError
+from musicu.items.credits import Credits, album_numbers
+from musicu.records import Vectors
+from musicu.retrieval.hits import Hits
+from musicu.retrieval.index import Index
+
+if TYPE_CHECKING:
+    from musicu.catalog.catalog import Catalog
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+_EPOCH = date(1970, 1, 1)
+_UNKNOWN_DAY = np.iinfo(np.int32).min
+_PAIRS = 20_000  # drawn to say which likeness is near
+_NEAR_SHARE = 0.95
+_ROWS_KEPT = 0.25  # copies of rows that are kept, as a share of all rows
+
+
+class Stock:
+    """The tracks that have a vector, a row each, with what sources and limits ask of them.
+
+    ids: object [rows]. values: float32 [rows, dim], unit length. tracks: the catalog's columns,
+    row by row. plays: int64 [rows], listens of all listeners; all 0 where none are known.
+    """
+
+    def __init__(self, tracks: pa.Table, vectors: Vectors, plays: Ints | None = None) -> None:
+        """Put tracks and vectors side by side; vectors whose track is not there are left out.
+
+        Raises QueryError where nothing remains.
+        """
+        ids = pa.array(vectors.ids, pa.string())
+        places = pc.index_in(ids, value_set=tracks["track_id"].combine_chunks())
+        known = pc.is_valid(places).to_numpy(zero_copy_only=False)
+        whole = bool(known.all())
+        self.ids = vectors.ids if whole else vectors.ids[known]
+        self.values: Floats = vectors.values if whole else vectors.values[known]
+        if not len(self.ids):
+            raise QueryError("no track of the catalog has a vector: run `musicu embed` on it")
+        kept = places.drop_null().to_numpy()
+        in_place = len(kept) == tracks.num_rows and bool(np.all(kept == np.arange(len(kept))))
+        self.tracks = tracks if in_place else tracks.take(pa.array(kept))
+        self.plays: Ints = np.zeros(len(self.ids), np.int64) if plays is None else plays
+        self._searched: dict[bytes, Index] = {}
+        self._lock = Lock()
+        self._table: tuple[NDArray[np.object_], Ints] | None = None
+
+    @classmethod
+    def of(cls, catalog: Catalog, model: str | None = None) -> Stock:
+        """The tracks of a catalog that have a vector of the model, those last added unless told."""
+        tracks = catalog.tracks()
+        pa.default_memory_pool().release_unused()  # reading tracks takes three times their size
+        vectors = catalog.vectors(model)
+        pa.default_memory_pool().release_unused()
+        return cls(tracks, vectors)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows_of(self, ids: Iterable[str]) -> Ints:
+        """The rows of track ids: int64 [ids], -1 for those that are not here."""
+        row_of = self._row_of
+        return np.array([row_of.get(name, -1) for name in ids], np.int64)
+
+    def rows_of_table(self, names: NDArray[np.object_]) -> Ints:
+        """The same for ids that many histories share; those of the last such table are kept."""
+        if self._table is None or self._table[0] is not names:
+            self._table = names, self.rows_of(names)
+        return self._table[1]
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.ids)}
+
+    def search(self, queries: Floats, k: Ints, rows: Ints) -> Hits:
+        """The k of some rows nearest to each query, exactly: see `Index.search`.
+
+        The vectors of the rows are copied together and kept, for as many sets of rows as there is
+        room for.
+        """
+        hits = self._index(rows).search(queries, k)
+        return Hits(hits.query, rows[hits.row], hits.score)
+
+    def ranked(self, queries: Floats, k: Ints, rows: Ints) -> tuple[Hits, Callable[[Ints], Floats]]:
+        """The same with scores that are only near, and what gives the true ones of some hits."""
+        index = self._index(rows)
+        hits = index.ranked(queries, k)
+
+        def true_scores(places: Ints) -> Floats:
+            return index.scored(queries, hits.take(places)).score
+
+        return Hits(hits.query, rows[hits.row], hits.score), true_scores
+
+    def _index(self, rows: Ints) -> Index:
+        """An index of some rows, rising."""
+        every = len(rows) == len(self)
+        text = b"" if every else np.ascontiguousarray(rows).tobytes()
+        key = hashlib.blake2b(text, digest_size=16).digest() if text else b""
+        with self._lock:
+            if key not in self._searched:
+                kept = sum(len(index) for name, index in self._searched.items() if name)
+                if kept + (0 if every else len(rows)) > _ROWS_KEPT * len(self):
+                    self._searched.clear()  # the old copies go before the new one comes
+                self._searched[key] = Index(self.values if every else self.values[rows])
+            return self._searched[key]
+
+    @cached_property
+    def id_texts(self) -> pa.Array:
+        """The ids as text."""
+        return pa.array(self.ids, pa.string())
+
+    @cached_property
+    def credits(self) -> Credits:
+        """Who performs which row."""
+        return Credits.of(self.tracks)
+
+    @cached_property
+    def albums(self) -> Ints:
+        """A number for each row, equal where the album is."""
+        return album_numbers(self.tracks, self.credits)
+
+    @cached_property
+    def recordings(self) -> Ints:
+        """A number for each row, int64 [rows], equal for the files of one recording."""
+        hashes = pc.coalesce(self.tracks["content_hash"], self.tracks["track_id"])
+        encoded = hashes.combine_chunks().dictionary_encode()
+        numbers: Ints = encoded.indices.to_numpy().astype(np.int64)
+        return numbers
+
+    @cached_property
+    def artist_means(self) -> Floats:
+        """The direction of each artist's tracks: float32 [artists, dim], unit length or 0."""
+        from scipy.sparse import csr_array
+
+        made = self.credits
+        ones = np.ones(len(made.row), np.float32)
+        shape = (len(made.keys), len(self))
+        means: Floats = csr_array((ones, (made.artist, made.row)), shape) @ self.values
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        units: Floats = means / np.where(lengths > 1e-6, lengths, np.float32(np.inf))
+        return units
+
+    @cached_property
+    def order_by_id(self) -> Ints:
+        """Each row's place among the ids, rising: int64 [rows]."""
+        places = np.empty(len(self), np.int64)
+        places[pc.sort_indices(self.id_texts).to_numpy()] = np.arange(len(self))
+        return places
+
+    @cached_property
+    def released(self) -> NDArray[np.int32]:
+        """Days since 1970, int32 [rows]; a number far below all others where it is unknown."""
+        days = self.tracks["released"].cast(pa.date32()).cast(pa.int32())
+        filled: NDArray[np.int32] = pc.fill_null(days, _UNKNOWN_DAY).to_numpy()
+        return filled
+
+    def released_within(self, first: date, last: date) -> NDArray[np.bool_]:
+        """Which rows were released from `first` to `last`, both included: bool [rows]."""
+        low, high = ((day - _EPOCH).days for day in (first, last))
+        return (self.released >= low) & (self.released <= high)
+
+    def released_before(self, day: date) -> NDArray[np.bool_]:
+        """Which rows are known to have been released before a day: bool [rows]."""
+        last = (day - _EPOCH - timedelta(days=1)).days
+        return (self.released > _UNKNOWN_DAY) & (self.released <= last)
+
+    @cached_property
+    def popularity(self) -> NDArray[np.float64]:
+        """The listens of each row where any are known, else the catalog's popularity, NaN unknown.
+
+        float64 [rows].
+        """
+        if self.plays.any():
+            return self.plays.astype(np.float64)
+        column = self.tracks["popularity"].cast(pa.float64())
+        known: NDArray[np.float64] = pc.fill_null(column, np.nan).to_numpy()
+        return known
+
+    @cached_property
+    def near(self) -> float:
+        """The cosine that 19 of 20 random pairs of tracks stay below: less is not near."""
+        rng = np.random.default_rng(0)
+        a, b = rng.integers(0, len(self), (2, _PAIRS))
+        a, b = a[a != b], b[a != b]
+        if not len(a):
+            return 1.0
+        cosines = np.einsum("ij,ij->i", self.values[a], self.values[b])
+        return float(np.quantile(cosines, _NEAR_SHARE))

@@ -1,0 +1,1 @@
+"""Who heard what: listens, histories, listener profiles, and the logs that they come from."""

@@ -1,0 +1,1 @@
+"""Readers of the logs that people export, one file a format."""

@@ -1,0 +1,241 @@
+"""What a listener likes: several interests, what was skipped, what was heard.
+
+After PinnerSage (Pal et al., KDD 2020): a listener is not one average but several interests, each
+a Ward cluster of what was played, with a medoid to search from and an importance, the sum of its
+listens faded with age. Its decay of 0.01 a day is a half-life of 69 days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from musicu.errors import QueryError
+from musicu.ingest.playlist_tables import PLAYLIST
+from musicu.listening.history import History, histories
+from musicu.listening.interest_clusters import APART, clusters_of
+from musicu.listening.listens import LISTENS, listens_table
+from musicu.records import Vectors
+
+if TYPE_CHECKING:
+    from musicu.catalog.catalog import Catalog
+
+HALF_LIFE_DAYS = 69.0
+MAX_INTERESTS = 5
+
+_LEAST = 0.1  # what skips leave of an interest's importance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interest:
+    """One thing that a listener likes.
+
+    medoid: the track that stands for it. importance: its share of what is played, in (0, 1];
+    those of a listener sum to 1. vector: the medoid's, float32 [dim], unit length. track_ids: the
+    tracks that make it, those that weigh most first.
+    """
+
+    medoid: str
+    importance: float
+    vector: NDArray[np.float32]
+    track_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TasteOptions:
+    """How a taste is made of a history.
+
+    max_interests: how many at most. max_tracks: how many of the tracks that weigh most are
+    clustered. apart: up to which Ward distance tracks are one interest (`clusters.APART`).
+    """
+
+    max_interests: int = MAX_INTERESTS
+    max_tracks: int = 200
+    apart: float = APART
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        for name in ("max_interests", "max_tracks"):
+            if getattr(self, name) < 1:
+                raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class TasteProfile:
+    """One listener's taste at a moment.
+
+    interests: the most important first; none where nothing played has a vector.
+    negatives: ids of the tracks whose skips outweigh their listens. An interest loses importance
+        by them, in the measure in which they resemble it, down to a tenth.
+    history: what the taste was made of, and all that `updated` needs.
+    """
+
+    interests: tuple[Interest, ...]
+    negatives: tuple[str, ...]
+    history: History = field(repr=False)
+    options: TasteOptions = field(default_factory=TasteOptions)
+
+    @classmethod
+    def from_listens(
+        cls,
+        listens: pa.Table,
+        vectors: Vectors,
+        *,
+        now: datetime | None = None,
+        half_life_days: float = HALF_LIFE_DAYS,
+        max_interests: int = MAX_INTERESTS,
+    ) -> TasteProfile:
+        """The taste in one listener's listens (the columns of `listens.LISTENS`) at `now`.
+
+        Raises QueryError where the listens are several listeners' or lack a column.
+        """
+        history = History.of(listens_table(listens), _now(now), half_life_days)
+        return _profile(history, vectors, TasteOptions(max_interests))
+
+    @classmethod
+    def from_seeds(
+        cls,
+        track_ids: Sequence[str],
+        vectors: Vectors,
+        *,
+        now: datetime | None = None,
+        half_life_days: float = HALF_LIFE_DAYS,
+        max_interests: int = MAX_INTERESTS,
+    ) -> TasteProfile:
+        """The taste of somebody new who names a few tracks; listens can be added later.
+
+        Raises QueryError where a track has no vector.
+        """
+        unknown = [name for name in track_ids if name not in set(vectors.ids.tolist())]
+        if unknown or not len(track_ids):
+            what = f"the seed {unknown[0]!r} has no vector" if unknown else "there is no seed"
+            raise QueryError(f"{what}: name tracks of the catalog that are embedded")
+        seed = {"user_id": "", "weight": 1.0, "context": PLAYLIST}
+        rows = [{**seed, "track_id": name} for name in track_ids]
+        listens = pa.Table.from_pylist(rows, schema=LISTENS)
+        history = History.of(listens, _now(now), half_life_days)
+        return _profile(history, vectors, TasteOptions(max_interests))
+
+    @classmethod
+    def empty(
+        cls,
+        now: datetime | None = None,
+        half_life_days: float = HALF_LIFE_DAYS,
+        options: TasteOptions | None = None,
+    ) -> TasteProfile:
+        """The taste of somebody of whom nothing is known yet."""
+        history = History.of(LISTENS.empty_table(), _now(now), half_life_days)
+        return cls((), (), history, options or TasteOptions())
+
+    @cached_property
+    def heard(self) -> frozenset[str]:
+        """The ids of all tracks listened to, skipped or given as seeds."""
+        return frozenset(self.history.ids)
+
+    def updated(
+        self, listens: pa.Table, vectors: Vectors, *, now: datetime | None = None
+    ) -> TasteProfile:
+        """The taste with more of the same listener's listens: as if made of all at once.
+
+        A moment before that of the taste itself counts as that one.
+        """
+        new = History.of(listens_table(listens), _now(now), self.history.half_life_days)
+        return _profile(self.history.plus(new), vectors, self.options)
+
+    def describe(self, catalog: Catalog) -> str:
+        """What the taste holds, in words: a line an interest, then skips and what was heard."""
+        from musicu.listening.profile_text import describe
+
+        return describe(self, catalog.tracks(gone=True))
+
+
+def tastes(
+    listens: pa.Table,
+    vectors: Vectors,
+    *,
+    now: datetime | None = None,
+    half_life_days: float = HALF_LIFE_DAYS,
+    options: TasteOptions | None = None,
+) -> Iterator[tuple[str, TasteProfile]]:
+    """Each listener's id and taste, by id: the same as `from_listens` for each alone."""
+    listens = listens_table(listens)
+    rows: NDArray[np.int64] | None = None
+    for user_id, history in histories(listens, _now(now), half_life_days):
+        if rows is None:  # all histories are of one table of names
+            rows = _rows_of(history.names, vectors)
+        yield user_id, _taste(history, rows[history.place], vectors, options or TasteOptions())
+
+
+def _profile(history: History, vectors: Vectors, options: TasteOptions) -> TasteProfile:
+    return _taste(history, _rows_of(history.ids, vectors), vectors, options)
+
+
+def _rows_of(names: NDArray[np.object_], vectors: Vectors) -> NDArray[np.int64]:
+    """The row of each id among the vectors: int64 [names], -1 where it has none."""
+    ids = pa.array(names, pa.string())
+    found = pc.fill_null(pc.index_in(pa.array(vectors.ids, pa.string()), value_set=ids), -1)
+    places = found.to_numpy()
+    rows = np.full(len(names), -1, np.int64)
+    rows[places[places >= 0]] = np.flatnonzero(places >= 0)
+    return rows
+
+
+def _taste(
+    history: History, places: NDArray[np.int64], vectors: Vectors, options: TasteOptions
+) -> TasteProfile:
+    """The taste; `places` are the rows of the history's tracks among the vectors, -1 for none."""
+    weights = history.weights
+    liked = np.flatnonzero((weights > 0) & (places >= 0))
+    liked = liked[np.argsort(-weights[liked], kind="stable")][: options.max_tracks]
+    liked.sort()
+    skipped = np.flatnonzero(weights < 0)
+    values, loads = vectors.values[places[liked]], weights[liked]
+    clusters = clusters_of(values, loads, options.max_interests, options.apart)
+    middles = values[[cluster.medoid for cluster in clusters]]  # no view, that would keep them all
+    known = skipped[places[skipped] >= 0]
+    shares = _shares(
+        np.array([cluster.weight for cluster in clusters]),
+        middles,
+        vectors.values[places[known]],
+        -weights[known],
+    )
+    names = history.ids[liked]
+    interests = tuple(
+        Interest(
+            str(names[clusters[n].medoid]),
+            float(shares[n]),
+            middles[n],
+            tuple(names[clusters[n].rows]),
+        )
+        for n in np.argsort(-shares, kind="stable")
+    )
+    negatives = tuple(history.ids[skipped])
+    return TasteProfile(interests, negatives, history, options)
+
+
+def _shares(
+    loads: NDArray[np.float64],
+    centres: NDArray[np.float32],
+    skipped: NDArray[np.float32],
+    skips: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Importances that sum to 1, less what skips of tracks like the medoid take from them."""
+    if len(loads) and len(skips):
+        likeness = np.maximum(skipped @ centres.T, 0)  # [skipped, interests]
+        nearest = likeness.argmax(axis=1)
+        lost = np.bincount(nearest, skips * likeness.max(axis=1), len(loads))
+        loads = np.maximum(loads - lost, _LEAST * loads)
+    shares: NDArray[np.float64] = loads / max(loads.sum(), np.finfo(float).tiny)
+    return shares
+
+
+def _now(now: datetime | None) -> datetime:
+    return now if now is not None else datetime.now(timezone.utc)

@@ -1,0 +1,1 @@
+"""Rankers: how well candidates fit a listener, a playlist or a seed, and what says so."""

@@ -1,0 +1,195 @@
+"""The hash of a recording: of its audio without tags, so that a retagged file keeps it.
+
+SHA-256 cut to 128 bits: with the CPU's SHA instructions it runs at 1.5 GB/s where BLAKE2b runs at
+0.6 GB/s (AMD EPYC, one core); without them at about 0.4 GB/s, still faster than most disks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from musicu.errors import AudioError
+from musicu.tags.formats import asf, chunks, flac, mp4, mpeg, ogg
+from musicu.tags.formats.edges import Edges, find_edges
+from musicu.tags.formats.kinds import kind_of
+from musicu.tags.formats.raw import at, size_of
+
+_BLOCK = 1 << 20
+
+#: What a hash is made of, in order: bytes as they are, or the span (start, end) of the file.
+Part = bytes | tuple[int, int]
+
+
+def content_hash(file: Path) -> str:
+    """32 hex digits that name a recording, whatever its file's name and tags.
+
+    Hashed are, of MP3 the frames without ID3, APE and Lyrics3 tags and without the Xing, Info or
+    VBRI frame; of FLAC the frames; of Ogg the packets of each stream without comments and without
+    page headers; of WAV, RF64 and AIFF the samples; of MP4 the media data; of WMA the data packets;
+    each with the sound's format (rate, channels, bits). Anything else is hashed whole but for tags
+    around it. A file that is cut short has a hash of what is there.
+
+    Raises AudioError where the file cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            return _hash(opened)
+    except OSError as error:
+        raise AudioError(f"cannot be read: {error.strerror or error}") from error
+
+
+def _hash(file: BinaryIO) -> str:
+    edges = find_edges(file)
+    kind = kind_of(file, edges)
+    digest = hashlib.sha256(kind.encode() + b"\0")
+    if kind == "ogg":
+        digest.update(_ogg_digests(file))
+    else:
+        for part in _parts(file, kind, edges):
+            if isinstance(part, bytes):
+                digest.update(part)
+            else:
+                _add_span(digest, file, *part)
+    return digest.hexdigest()[:32]
+
+
+def _add_span(digest: hashlib._Hash, file: BinaryIO, start: int, end: int) -> None:
+    """Hash a span of the file in constant memory."""
+    file.seek(start)
+    block = memoryview(bytearray(min(_BLOCK, max(end - start, 0))))
+    while start < end:
+        count = file.readinto(block[: min(_BLOCK, end - start)])  # type: ignore[attr-defined]
+        if not count:
+            return
+        digest.update(block[:count])
+        start += count
+
+
+def _parts(file: BinaryIO, kind: str, edges: Edges) -> Iterator[Part]:
+    """What the hash of a file is made of; the whole file where it holds no audio to be found."""
+    find = {"mpeg": _mpeg, "flac": _flac, "wav": _wav, "aiff": _aiff, "mp4": _mp4, "asf": _asf}
+    parts = list(find[kind](file, edges)) if kind in find else []
+    if any(isinstance(part, tuple) and part[1] > part[0] for part in parts):
+        yield from parts
+    else:
+        yield edges.start, edges.end
+
+
+def _mpeg(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+    frame = mpeg.first_frame(file, edges.start, edges.end)
+    if frame is not None:
+        yield mpeg.sound_start(file, frame), edges.end
+
+
+def _flac(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+    """The frames, with what STREAMINFO says of the format; its other numbers follow from them."""
+    end = edges.start + 4
+    for kind, offset, size in flac.blocks(file, edges.start, edges.end):
+        end = offset + size
+        form = flac.parse_streaminfo(at(file, offset, size)) if kind == 0 else None
+        if form is not None:
+            yield repr(form[:3]).encode()
+    yield end, edges.end
+
+
+def _wav(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+    """Format and samples; plain and extensible headers of the same sound count the same."""
+    for chunk in chunks.chunks(file, big_endian=False):
+        if chunk.name == b"fmt ":
+            sound = chunks.wav_sound(at(file, chunk.offset, min(chunk.size, 64)))
+            yield repr(sound and sound[:4]).encode()
+        elif chunk.name == b"data":
+            yield chunk.offset, chunk.offset + chunk.size
+
+
+def _aiff(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+    for chunk in chunks.chunks(file, big_endian=True):
+        if chunk.name == b"COMM":
+            body = at(file, chunk.offset, min(chunk.size, 64))
+            sound = chunks.aiff_sound(body)
+            yield repr(sound and sound[:4]).encode() + body[18:22]  # sowt or twos: the byte order
+        elif chunk.name == b"SSND":
+            yield chunk.offset + 8, chunk.offset + chunk.size
+
+
+def _mp4(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+    """The media data as they lie, wherever the atom that describes them was moved to."""
+    media = mp4.audio_track(file)
+    found = mp4.audio_entry(file, media) if media is not None else None
+    if found is not None:
+        yield repr(tuple(found[0])).encode()
+    for atom in mp4.inside(file, (b"mdat",), 0, size_of(file)):
+        yield atom.start, atom.end
+
+
+def _asf(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+    """The data packets, after the 26 bytes that name the file and count them."""
+    yield asf.audio_format(file)
+    for item in asf.objects(file, 0, size_of(file)):
+        if item.guid == asf.DATA:
+            yield item.start + 26, item.end
+
+
+class _Stream:
+    """The hash of one logical Ogg stream: its packets laid end to end, without the comments."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+        self._first = b""
+        self._packets = 0  # that have ended
+        self._keep: bool | None = None  # the header packet that is being read; None: not begun
+        self._in_headers = True
+
+    def add(self, page: ogg.Page) -> None:
+        """Take in a page: packet by packet while headers last, whole after that."""
+        place = 0
+        for length in page.lacing if self._in_headers else b"":
+            piece = page.body[place : place + length]
+            if self._keep is None:
+                self._begin_packet(piece)
+            if not self._in_headers:
+                break
+            place += length
+            if self._packets == 0:
+                self._first += piece
+            elif self._keep:
+                self.digest.update(piece)
+            if length < 255:
+                self._end_packet()
+        self.digest.update(page.body[place:])
+
+    def _begin_packet(self, piece: bytes) -> None:
+        """Find out whether a packet is audio or, if not, a header that retagging leaves alone."""
+        more, comments = ogg.comment_packets(self._first)
+        if self._packets == 0:
+            self._keep = True
+        elif more < 0:  # FLAC: metadata blocks up to the first frame
+            self._in_headers = piece[:1] != b"\xff"
+            self._keep = False
+        else:
+            self._in_headers = self._packets <= more
+            self._keep = self._packets != comments
+
+    def _end_packet(self) -> None:
+        if self._packets == 0:
+            first = self._first
+            if first.startswith(b"\x7fFLAC"):  # the format, not the number of comment packets
+                first = repr((flac.parse_streaminfo(first[17:]) or ())[:3]).encode()
+            self.digest.update(first)
+        self._packets += 1
+        self._keep = None
+
+
+def _ogg_digests(file: BinaryIO) -> bytes:
+    """The hashes of the logical streams, in the order in which they begin."""
+    streams: list[_Stream] = []
+    current: dict[int, _Stream] = {}
+    for page in ogg.pages(file):
+        if page.begins or page.serial not in current:
+            current[page.serial] = _Stream()
+            streams.append(current[page.serial])
+        current[page.serial].add(page)
+    return b"".join(stream.digest.digest() for stream in streams)

@@ -1,0 +1,80 @@
+"""Tags before and after the audio: ID3v2 in front; ID3v1, APEv2, Lyrics3 and ID3v2 at the end.
+
+They are laid around MP3 by design, and by habit around FLAC, AAC, WavPack, Musepack and others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from musicu.tags.formats.raw import at, size_of
+
+_LYRICS3_V1_BYTES = 5100 + 11 + 9
+_MOST_TAGS = 64  # a file with more is made to waste time
+
+
+@dataclass(slots=True)
+class Edges:
+    """Where the audio begins and ends, and the (offset, size) of each tag around it."""
+
+    start: int
+    end: int
+    id3v2: list[tuple[int, int]] = field(default_factory=list)
+    id3v1: int | None = None
+    ape: list[tuple[int, int]] = field(default_factory=list)
+
+
+def find_edges(file: BinaryIO) -> Edges:
+    """The span of the audio between the tags of a file."""
+    edges = Edges(0, size_of(file))
+    while len(edges.id3v2) < _MOST_TAGS and (size := id3v2_bytes(at(file, edges.start, 10))):
+        edges.id3v2.append((edges.start, size))
+        edges.start = min(edges.start + size, edges.end)
+    while size := _last_tag(file, edges):
+        edges.end -= size
+    return edges
+
+
+def id3v2_bytes(header: bytes) -> int:
+    """The length of the ID3v2 tag that begins with these 10 bytes, 0 where none does."""
+    if len(header) < 10 or header[:3] != b"ID3" or header[3] in (0, 255) or max(header[6:10]) > 127:
+        return 0
+    footer = 10 if header[5] & 0x10 else 0
+    return 10 + synchsafe(header[6:10]) + footer
+
+
+def synchsafe(data: bytes) -> int:
+    """An integer of 7 bits a byte (ID3v2.4, section 6.2)."""
+    value = 0
+    for byte in data:
+        value = value << 7 | byte & 127
+    return value
+
+
+def _last_tag(file: BinaryIO, edges: Edges) -> int:
+    """The length of the tag that ends where the audio seems to; 0 where there is none."""
+    end, room = edges.end, edges.end - edges.start
+    tail = at(file, max(end - 128, edges.start), min(128, room))
+    size = 0
+    if len(tail) == 128 and tail[:3] == b"TAG":
+        edges.id3v1 = edges.id3v1 or end - 128
+        size = 128
+        if at(file, end - 355, 4) == b"TAG+":
+            size += 227
+    elif tail[-32:-24] == b"APETAGEX":
+        items = int.from_bytes(tail[-20:-16], "little")
+        size = items + (32 if tail[-9] & 0x80 else 0)
+        if 32 <= items <= room:
+            edges.ape.append((end - items, items - 32))
+    elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
+        size = int(tail[-15:-9]) + 15
+    elif tail[-9:] == b"LYRICSEND":
+        before = at(file, max(end - _LYRICS3_V1_BYTES, edges.start), _LYRICS3_V1_BYTES)
+        begin = before[: end - edges.start].rfind(b"LYRICSBEGIN")
+        size = min(len(before), room) - begin if begin >= 0 else 0
+    elif tail[-10:-7] == b"3DI" and len(tail) >= 10:
+        size = id3v2_bytes(b"ID3" + tail[-7:])
+        if 0 < size <= room:
+            edges.id3v2.append((end - size, size))
+    return size if size <= room else 0

@@ -1,0 +1,201 @@
+"""Ogg (RFC 3533): pages, packets, and the headers of Vorbis, Opus, FLAC and Speex."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from musicu.tags.formats.flac import parse_streaminfo, set_format
+from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.vorbis import read_comments
+
+_TAIL = 1 << 17
+
+
+class Page(NamedTuple):
+    """A page: its logical stream, whether it begins one, and the packets' pieces in it.
+
+    granule: samples up to the end of the last packet that ends here; -1: none does.
+    lacing: the lengths of the segments; less than 255 ends a packet.
+    """
+
+    serial: int
+    begins: bool
+    granule: int
+    lacing: bytes
+    body: bytes
+
+
+def pages(file: BinaryIO, bodies: bool = True) -> Iterator[Page]:
+    """The pages of a file, with or without their bodies.
+
+    What lies between pages is passed over; the last page may be cut short. Between two pages, the
+    file stands at the end of the first.
+    """
+    file.seek(0)
+    while len(header := file.read(27)) == 27:
+        if header[:4] != b"OggS":
+            if not _seek_page(file, file.tell() - 26):
+                return
+            continue
+        lacing = file.read(header[26])
+        granule, serial = struct.unpack_from("<qI", header, 6)
+        end = file.tell() + sum(lacing)
+        body = file.read(sum(lacing)) if bodies else b""
+        file.seek(end)
+        yield Page(serial, bool(header[5] & 2), granule, lacing, body)
+        file.seek(end)
+
+
+def _seek_page(file: BinaryIO, start: int) -> bool:
+    """Go to the next page after damage."""
+    file.seek(start)
+    while block := file.read(1 << 16):
+        place = block.find(b"OggS")
+        if place >= 0:
+            file.seek(place - len(block), 1)
+            return True
+        if len(block) > 3:
+            file.seek(-3, 1)
+        if len(block) < 1 << 16:
+            return False
+    return False
+
+
+class _Packet(io.RawIOBase):
+    """The second packet of a logical stream as a file, so that a picture in it can be skipped."""
+
+    def __init__(self, file: BinaryIO, serial: int) -> None:
+        self._file = file
+        self._spans = _second_packet(file, serial)
+        self.size = sum(size for _, size in self._spans)
+        self._place = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, from as many pages as they lie in."""
+        parts, start = [], 0
+        for offset, length in self._spans:
+            skip = self._place - start
+            if size > 0 and 0 <= skip < length:
+                parts.append(at(self._file, offset + skip, min(size, length - skip)))
+                size -= len(parts[-1])
+                self._place += len(parts[-1])
+            start += length
+        return b"".join(parts)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place from the start (whence 0) or from here (1)."""
+        self._place = offset + (self._place if whence else 0)
+        return self._place
+
+    def tell(self) -> int:
+        """The place in the packet."""
+        return self._place
+
+
+def _second_packet(file: BinaryIO, serial: int) -> list[tuple[int, int]]:
+    """The (offset, size) of each piece of a stream's second packet."""
+    spans: list[tuple[int, int]] = []
+    ended = 0
+    for page in pages(file, bodies=False):
+        offset = file.tell() - sum(page.lacing)
+        for length in page.lacing if page.serial == serial else b"":
+            if ended == 1 and spans and sum(spans[-1]) == offset:
+                spans[-1] = spans[-1][0], spans[-1][1] + length
+            elif ended == 1:
+                spans.append((offset, length))
+            offset += length
+            ended += length < 255
+            if ended == 2:
+                return spans
+    return spans
+
+
+def comment_packets(first: bytes) -> tuple[int, int]:
+    """How many header packets follow the first, and which of them (from 1) holds the comments.
+
+    (-1, 1) for FLAC, whose headers go on until a packet that begins with 0xFF.
+    """
+    if first.startswith(b"\x01vorbis"):
+        return 2, 1
+    if first.startswith((b"OpusHead", b"Speex   ")):
+        return 1, 1
+    return (-1, 1) if first.startswith(b"\x7fFLAC") else (0, 0)
+
+
+_COMMENTS_AFTER = ((b"\x01vorbis", 7), (b"OpusHead", 8), (b"\x7fFLAC", 4))
+
+
+def read_ogg(file: BinaryIO, raw: Raw) -> None:
+    """Fill in tags and properties of the first audio stream in an Ogg file."""
+    serial, first = _audio_stream(file)
+    comments = _Packet(file, serial)
+    start = next((size for mark, size in _COMMENTS_AFTER if first.startswith(mark)), 0)
+    read_comments(comments, start, comments.size, raw)
+    skipped = 0
+    with damage_ends_here():
+        skipped = _read_first(first, raw)
+    rate = raw.sample_rate
+    last = _last_granule(file, serial) - skipped
+    if rate and last > 0 and not (first.startswith(b"\x7fFLAC") and raw.duration_seconds):
+        raw.duration_seconds = last / rate
+    if raw.duration_seconds:
+        audio = size_of(file) - len(first) - comments.size
+        raw.bitrate_kbps = audio * 8 / raw.duration_seconds / 1000
+
+
+def _audio_stream(file: BinaryIO) -> tuple[int, bytes]:
+    """The serial number and first packet of the first stream that is audio."""
+    serial, first = -1, b""
+    for page in pages(file):
+        if not page.begins:
+            break
+        if serial < 0 or comment_packets(page.body)[0]:
+            serial, first = page.serial, page.body
+        if comment_packets(page.body)[0]:
+            break
+    return serial, first
+
+
+def _read_first(packet: bytes, raw: Raw) -> int:
+    """The properties in an identification header; returns the samples to skip at the start."""
+    if packet.startswith(b"\x01vorbis"):
+        raw.codec = "vorbis"
+        raw.channels, raw.sample_rate = struct.unpack_from("<BI", packet, 11)
+    elif packet.startswith(b"OpusHead"):
+        raw.codec = "opus"
+        raw.channels, skip = struct.unpack_from("<BH", packet, 9)
+        raw.sample_rate = 48_000
+        return int(skip)
+    elif packet.startswith(b"\x7fFLAC"):
+        raw.codec = "flac"
+        set_format(parse_streaminfo(packet[17:]), raw)
+    elif packet.startswith(b"Speex   "):
+        raw.codec = "speex"
+        raw.sample_rate, _, _, raw.channels = struct.unpack_from("<IIII", packet, 36)
+    return 0
+
+
+def _last_granule(file: BinaryIO, serial: int) -> int:
+    """Samples in the file: the last page's position, or the sum over streams that are chained."""
+    tail = at(file, size_of(file) - _TAIL, _TAIL)
+    place = tail.rfind(b"OggS")
+    last = -1
+    while place >= 0 and last < 0:
+        if place + 18 <= len(tail):
+            granule, found = struct.unpack_from("<qI", tail, place + 6)
+            if found == serial and granule > 0:
+                last = granule
+        place = tail.rfind(b"OggS", 0, place)
+    return last if last >= 0 else _walked_granules(file)
+
+
+def _walked_granules(file: BinaryIO) -> int:
+    """The last position of every stream, added up."""
+    ends: dict[int, int] = {}
+    for page in pages(file, bodies=False):
+        if page.granule > 0:
+            ends[page.serial] = page.granule
+    return sum(ends.values())
