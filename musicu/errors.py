@@ -41,3 +41,7 @@ class AmbiguousTrackError(QueryError):
     def __init__(self, message: str, candidates: list[tuple[str, str]]) -> None:
         super().__init__(message)
         self.candidates = candidates
+
+
+class RegistryError(MusicuError):
+    """A name under which nothing is registered, or a package whose registration does not work."""
