@@ -21,7 +21,7 @@ from musicu.candidates import TasteProfile
 from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError
 from musicu.records import Vectors
-from musicu.shelves import Shelf, World, recipe_of
+from musicu.shelves import Shelf, ShelfContext, recipe_of
 from musicu.shelves.reasons import Reason
 
 FEATURES = {
@@ -130,7 +130,7 @@ def main() -> None:
     for options in asked:
         recipe = recipe_of({**options, "size": 12})
         try:
-            shelves = recipe.shelves(World(catalog, listener=listener))
+            shelves = recipe.shelves(ShelfContext(catalog, listener=listener))
         except QueryError:
             continue
         pairs = [(item, reason) for s in shelves for item in s for reason in item.reasons]
@@ -139,7 +139,7 @@ def main() -> None:
             changed = lacking(catalog, item.track_id, reason)
             poorer = missing(listener, item.track_id, reason)
             try:
-                after = recipe.shelves(World(changed, listener=poorer))
+                after = recipe.shelves(ShelfContext(changed, listener=poorer))
             except QueryError:
                 after = []
             fell = score_in(after, item.track_id) < score_in(shelves, item.track_id) - 1e-12

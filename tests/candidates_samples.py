@@ -7,16 +7,16 @@ from datetime import date, datetime, timedelta, timezone
 import numpy as np
 import pyarrow as pa
 
-from musicu.candidates import LISTENS, Listener, Stock, tastes
+from musicu.candidates import LISTENS, ItemTable, UserProfile, tastes
 from musicu.catalog.schema import TRACKS
 from musicu.records import Vectors
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
 
 
-def made_stock(
+def made_items(
     count: int = 120, dim: int = 8, seed: int = 0, artists: int = 25, albums: int = 50
-) -> Stock:
+) -> ItemTable:
     """Tracks t000 …: artist by number modulo, a third of them new, a third old and unpopular."""
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((count, dim)).astype(np.float32)
@@ -39,11 +39,11 @@ def made_stock(
         for n in range(count)
     ]
     tracks = pa.Table.from_pylist(rows, schema=TRACKS)
-    return Stock(tracks, Vectors(np.array(ids, object), values))
+    return ItemTable(tracks, Vectors(np.array(ids, object), values))
 
 
 def made_listens(
-    stock: Stock, users: int = 6, each: int = 12, seed: int = 0, skips: float = 0.15
+    items: ItemTable, users: int = 6, each: int = 12, seed: int = 0, skips: float = 0.15
 ) -> pa.Table:
     """Listens at random over the last year, some of them skips."""
     rng = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def made_listens(
     when = [NOW - timedelta(days=float(d)) for d in rng.uniform(0, 365, count)]
     columns = [
         [f"user{n // each:02d}" for n in range(count)],
-        rng.choice(stock.ids, count).tolist(),
+        rng.choice(items.ids, count).tolist(),
         when,
         np.where(rng.random(count) < skips, -1, 1).astype(np.float32),
         [None] * count,
@@ -60,10 +60,12 @@ def made_listens(
     return pa.Table.from_arrays(arrays, schema=LISTENS)
 
 
-def made_listeners(stock: Stock, **options: int) -> list[Listener]:
+def made_listeners(items: ItemTable, **options: int) -> list[UserProfile]:
     """Listeners of `made_listens` with their tastes."""
-    vectors = Vectors(stock.ids, stock.values)
-    return [Listener(*found) for found in tastes(made_listens(stock, **options), vectors, now=NOW)]
+    vectors = Vectors(items.ids, items.values)
+    return [
+        UserProfile(*found) for found in tastes(made_listens(items, **options), vectors, now=NOW)
+    ]
 
 
 def _artists(n: int, artists: int) -> list[str]:

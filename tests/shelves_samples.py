@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from musicu.catalog.schema import FAILURES, TRACKS
+from musicu.items.table import ItemTable
 from musicu.records import Vectors
 
 Row = dict[str, Any]
@@ -30,6 +31,17 @@ def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def vectors(ids: Sequence[str], values: NDArray[np.float32]) -> Vectors:
     return Vectors(np.array(list(ids), dtype=object), unit(np.asarray(values, np.float32)))
+
+
+def items_of(rows: Sequence[Row], values: NDArray[np.float32] | None = None) -> ItemTable:
+    """An item table of some rows, t0 …, whose vectors are all unlike unless they are given."""
+    named = [{"track_id": f"t{n}", **row} for n, row in enumerate(rows)]
+    values = np.eye(len(rows), dtype=np.float32) if values is None else values
+    tracks = table(named)
+    for name in ("recording_id", "work_id"):
+        column = pa.array([row.get(name) for row in named], pa.string())
+        tracks = tracks.append_column(name, column)
+    return ItemTable(tracks, Vectors(np.array([row["track_id"] for row in named], object), values))
 
 
 class MemoryCatalog:

@@ -34,7 +34,6 @@ from musicu.features.fingerprint import FingerprintMeter
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions
 from musicu.pipeline.run import EmbedOptions, embed
-from musicu.shelves.duplicates import recording_numbers
 
 TODAY = date(2026, 11, 21)
 
@@ -183,16 +182,6 @@ def test_the_command_fails_on_what_it_is_told_to(made: Path, found: Audit, tmp_p
     done = run(command, [*words, "--fail-on", "codes"], standalone_mode=False)
     assert done.return_value == 0
     assert run(command, [*words, "--fail-on", "nonsense"]).exit_code == 2
-
-
-def test_shelves_take_the_audits_word() -> None:
-    row = {"title": "Song", "artists": ["Ann"], "duration_seconds": 200.0}
-    a = row | {"recording_id": "r1", "work_id": "w1"}
-    b = row | {"recording_id": "r2", "work_id": "w2"}
-    c = {"title": "Other", "recording_id": "r1", "work_id": "w1"}
-    d = {"title": "Song (Live)", "artists": ["Ann"], "recording_id": "r4", "work_id": "w2"}
-    assert recording_numbers([a, b, c, d], lambda i, j: 1.0, 0.9) == [0, 1, 0, 1]
-    assert recording_numbers([a, row], lambda i, j: 1.0, 0.9) == [0, 0]  # one was not heard
 
 
 def prints_of(*recordings: NDArray[np.float32]) -> Fingerprints:

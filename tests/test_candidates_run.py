@@ -19,24 +19,24 @@ from click.testing import CliRunner
 from musicu.candidates import (
     CANDIDATES,
     LISTENS,
-    Limits,
+    CandidateOptions,
+    Constraints,
+    ItemTable,
     NewReleases,
     Popular,
     Random,
-    Settings,
-    Stock,
     find_candidates,
     tastes,
     write_candidates,
 )
 from musicu.candidates import run as run_module
-from musicu.candidates.generator import Finder
+from musicu.candidates.generator import CandidateGenerator
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.errors import QueryError
 from musicu.listening import sharding
 
-SETTINGS = Settings([NewReleases(10_000), Random()], k=3, now=NOW)
+SETTINGS = CandidateOptions([NewReleases(10_000), Random()], k=3, now=NOW)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,9 @@ def test_a_stream_gives_what_the_library_gives(
     table = pq.read_table(listens)
     known = table.filter(pc.not_equal(table["user_id"], "user9"))
     made = dict(tastes(known, catalog.vectors(), now=NOW))
-    stock = Stock.of(catalog)
-    stock.plays = np.array([table["track_id"].to_pylist().count(i) for i in stock.ids])
-    expected = find_candidates(stock, made, SETTINGS.sources, k=3, now=NOW)
+    items = ItemTable.of(catalog)
+    items.plays = np.array([table["track_id"].to_pylist().count(i) for i in items.ids])
+    expected = find_candidates(items, made, SETTINGS.sources, k=3, now=NOW)
     rest = written.filter(pc.not_equal(written["user_id"], "user9"))
     assert written.schema == CANDIDATES
     assert rest.equals(expected)
@@ -95,16 +95,16 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(
     monkeypatch.setattr(sharding, "LISTENERS_PER_SHARD", 2)
     write_candidates(catalog, listens, tmp_path / "whole.parquet", SETTINGS)
     found: list[int] = []
-    find = Finder.find
+    find = CandidateGenerator.find
 
-    def stopping(self: Finder, listeners: Any) -> Any:
+    def stopping(self: CandidateGenerator, listeners: Any) -> Any:
         found.append(1)
         if len(found) == 3:
             raise KeyboardInterrupt
         return find(self, listeners)
 
     out = tmp_path / "stopped.parquet"
-    monkeypatch.setattr(Finder, "find", stopping)
+    monkeypatch.setattr(CandidateGenerator, "find", stopping)
     with pytest.raises(KeyboardInterrupt):
         write_candidates(catalog, listens, out, SETTINGS)
     assert not out.exists()
@@ -135,7 +135,7 @@ def test_only_the_users_asked_for(catalog: Catalog, listens: Path, tmp_path: Pat
 def test_who_is_asked_about_changes_nothing_for_them(
     catalog: Catalog, listens: Path, tmp_path: Path
 ) -> None:
-    popular = Settings([Popular()], k=5, limits=Limits(explore=0.4), now=NOW)
+    popular = CandidateOptions([Popular()], k=5, constraints=Constraints(explore=0.4), now=NOW)
     some, every = tmp_path / "some.parquet", tmp_path / "every.parquet"
     write_candidates(catalog, listens, some, replace(popular, users=["user3", "user5"]))
     write_candidates(catalog, listens, every, popular)
@@ -237,8 +237,8 @@ def test_wrong_usage_is_said_so(demo_catalog: Path, given: list[str], message: s
 
 def test_limits_reach_a_run(catalog: Catalog, listens: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
-    limits = Limits(where="title = nothing")
-    report = write_candidates(catalog, listens, out, replace(SETTINGS, limits=limits))
+    constraints = Constraints(where="title = nothing")
+    report = write_candidates(catalog, listens, out, replace(SETTINGS, constraints=constraints))
     assert (report.candidates, report.unserved) == (0, 8)
     assert "8 listeners got no candidate: no track passes for them" in report.warnings()
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from candidates_samples import NOW, made_listeners, made_stock
+from candidates_samples import NOW, made_items, made_listeners
 
 from musicu.candidates import (
     ArtistAdjacent,
     DeepCatalog,
+    ForYou,
     MoreLike,
     NewReleases,
     Popular,
@@ -21,15 +22,16 @@ from musicu.candidates import (
 )
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
+from musicu.listening.profile_arrays import ProfileArrays
 
-STOCK = made_stock()
-TRACKS = STOCK.tracks.to_pylist()
-LISTENERS = tuple(made_listeners(STOCK, users=4))
-EVERY = np.arange(len(STOCK))
+ITEMS = made_items()
+TRACKS = ITEMS.tracks.to_pylist()
+LISTENERS = tuple(made_listeners(ITEMS, users=4))
+EVERY = np.arange(len(ITEMS))
 
 
-def request(listeners: Any = LISTENERS, rows: Any = EVERY, deeper: int = 1) -> Request:
-    return replace(Request.to(STOCK, listeners, rows, 10, NOW), deeper=deeper)
+def request(listeners: Any = LISTENERS, rows: Any = EVERY, fetch_factor: int = 1) -> Request:
+    return Request(ProfileArrays.of(ITEMS, listeners), rows, 10, NOW, fetch_factor)
 
 
 class SourceContract:
@@ -56,21 +58,19 @@ class SourceContract:
     def test_no_rows_give_empty_whole_lists(self) -> None:
         lists = self.source.candidates(request(rows=EVERY[:0]))
         assert len(lists.row) == 0
-        assert lists.whole.all()
+        assert lists.exhausted.all()
 
     def test_a_listener_alone_gets_the_same_lists(self) -> None:
         lists = self.source.candidates(request())
         for place, listener in enumerate(LISTENERS):
             own = self.source.candidates(request([listener]))
-            entries = lists.entries_of(np.flatnonzero(lists.listener == place))
+            entries = np.flatnonzero(np.repeat(lists.listener, lists.lengths) == place)
             np.testing.assert_array_equal(own.row, lists.row[entries])
-            theirs = own.scores_of(np.arange(len(own.row)))
-            np.testing.assert_array_equal(theirs, lists.scores_of(entries))
-            np.testing.assert_allclose(own.score, theirs, atol=1e-5)
+            np.testing.assert_allclose(own.score, lists.score[entries], atol=1e-5)
 
     def test_deeper_lists_begin_alike_and_end_whole(self) -> None:
-        short, long = (self.source.candidates(request(deeper=n)) for n in (1, 64))
-        assert long.whole.all()
+        short, long = (self.source.candidates(request(fetch_factor=n)) for n in (1, 64))
+        assert long.exhausted.all()
         for n in range(len(short.listener)):
             part = short.row[short.start[n] : short.start[n + 1]]
             longer = long.row[long.start[n] : long.start[n] + len(part)]
@@ -85,12 +85,12 @@ class TestNewReleases(SourceContract):
     source = NewReleases(14)
 
     def test_the_window_holds_today_and_leaves_the_future_out(self) -> None:
-        lists = self.source.candidates(request(deeper=64))
+        lists = self.source.candidates(request(fetch_factor=64))
         days = {TRACKS[row]["released"] for row in lists.row}
         today = NOW.date()
         assert min(days) == today - timedelta(days=13)
         assert max(days) == today
-        before = Request.to(STOCK, LISTENERS, EVERY, 10, NOW - timedelta(days=2000))
+        before = replace(request(), now=NOW - timedelta(days=2000))
         assert not len(self.source.candidates(before).row)
 
 
@@ -98,17 +98,36 @@ class TestDeepCatalog(SourceContract):
     source = DeepCatalog(30, 730)
 
     def test_tracks_are_unpopular_old_and_dated(self) -> None:
-        rows = self.source.candidates(request(deeper=64)).row
+        rows = self.source.candidates(request(fetch_factor=64)).row
         found = {(TRACKS[row]["popularity"], TRACKS[row]["released"]) for row in rows}
         assert {popularity for popularity, _ in found} == {0.0, 0.1, 0.2}
         assert all(released < NOW.date() - timedelta(days=730) for _, released in found)
 
     def test_listens_go_before_the_catalogs_popularity(self) -> None:
-        stock = made_stock()
-        stock.plays = np.where(EVERY % 10 == 0, 5, 0)
-        asked = replace(Request.to(stock, LISTENERS, EVERY, 10, NOW), deeper=64)
+        items = made_items()
+        items.plays = np.where(EVERY % 10 == 0, 5, 0)
+        asked = Request(ProfileArrays.of(items, LISTENERS), EVERY, 10, NOW, 64)
         rows = DeepCatalog(50, None).candidates(asked).row
         assert set(rows.tolist()) == set(EVERY[EVERY % 10 != 0].tolist())
+
+
+class TestForYou(SourceContract):
+    source = ForYou()
+
+    def test_rows_by_liked_artists_are_always_among_them(self) -> None:
+        lists = self.source.candidates(request())
+        owner = np.repeat(lists.listener, lists.lengths)
+        for place, listener in enumerate(LISTENERS):
+            liked = {
+                name
+                for track, weight in zip(
+                    listener.taste.history.ids, listener.taste.history.weights, strict=True
+                )
+                if weight > 0
+                for name in artist_keys(TRACKS[int(track[1:])])
+            }
+            by_liked = [n for n, row in enumerate(TRACKS) if artist_keys(row) & liked]
+            assert set(by_liked) <= set(lists.row[owner == place].tolist())
 
 
 class TestMoreLike(SourceContract):
@@ -116,7 +135,7 @@ class TestMoreLike(SourceContract):
 
     def test_the_seed_is_not_among_them_and_the_nearest_is_first(self) -> None:
         lists = self.source.candidates(request())
-        cosines = STOCK.values @ STOCK.values[7]
+        cosines = ITEMS.values @ ITEMS.values[7]
         cosines[7] = -2
         assert lists.row[0] == cosines.argmax()
         assert 7 not in lists.row
@@ -135,12 +154,12 @@ class TestArtistAdjacent(SourceContract):
 
     def test_the_nearest_artist_comes_first(self) -> None:
         lists = self.source.candidates(request())
-        means = STOCK.artist_means
+        means = ITEMS.artist_means
         heard = {
             n for t in TRACKS if t["track_id"] in LISTENERS[0].taste.heard for n in artist_keys(t)
         }
         medoid = next(t for t in TRACKS if t["track_id"] == LISTENERS[0].taste.interests[0].medoid)
-        keys = STOCK.credits.keys.tolist()
+        keys = ITEMS.credits.keys.tolist()
         own = means[keys.index(sorted(artist_keys(medoid), key=keys.index)[0])]
         free = [n for n, key in enumerate(keys) if key not in heard]
         # A track may credit a known artist too, so the best one with a free track is expected.
@@ -152,7 +171,7 @@ class TestPopular(SourceContract):
     source = Popular()
 
     def test_the_most_popular_come_first_and_the_unpopular_never(self) -> None:
-        lists = self.source.candidates(request(deeper=64))
+        lists = self.source.candidates(request(fetch_factor=64))
         first = lists.row[: lists.start[1]]
         popularity = [TRACKS[row]["popularity"] for row in first]
         assert popularity == sorted(popularity, reverse=True)
@@ -164,7 +183,7 @@ class TestRandom(SourceContract):
     source = Random(3)
 
     def test_everybody_gets_another_draw_of_all(self) -> None:
-        lists = self.source.candidates(request(deeper=64))
+        lists = self.source.candidates(request(fetch_factor=64))
         draws = lists.row.reshape(len(LISTENERS), -1)
         assert all(sorted(draw) == EVERY.tolist() for draw in draws.tolist())
         assert len({tuple(draw) for draw in draws.tolist()}) == len(LISTENERS)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from candidates_samples import NOW, made_listens, made_stock
+from candidates_samples import NOW, made_items, made_listens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +19,8 @@ from musicu.listening.interest_clusters import APART, clusters_of
 from musicu.listening.profile_text import describe
 from musicu.records import Vectors
 
-STOCK = made_stock()
-VECTORS = Vectors(STOCK.ids, STOCK.values)
+ITEMS = made_items()
+VECTORS = Vectors(ITEMS.ids, ITEMS.values)
 
 
 def listens(*rows: tuple[str, float | None, float]) -> pa.Table:
@@ -62,12 +62,12 @@ def test_importances_are_shares_of_what_is_left_of_the_listens() -> None:
     np.testing.assert_allclose([i.importance for i in taste.interests], [0.75, 0.25])
 
 
-def test_an_interest_keeps_no_vectors_but_those_of_medoids_in_memory() -> None:
-    rows = [(str(name), float(n % 7), 1.0 + n) for n, name in enumerate(STOCK.ids[:60])]
+def test_an_interest_keeps_no_vectors_but_its_centroid_in_memory() -> None:
+    rows = [(str(name), float(n % 7), 1.0 + n) for n, name in enumerate(ITEMS.ids[:60])]
     taste = TasteProfile.from_listens(listens(*rows), VECTORS, now=NOW)
-    kept = {id(i.vector.base): i.vector.base for i in taste.interests}
+    kept = {id(i.centroid.base): i.centroid.base for i in taste.interests}
     sizes = [0 if held is None else held.size for held in kept.values()]
-    assert sum(sizes) <= len(taste.interests) * STOCK.values.shape[1]
+    assert sum(sizes) <= len(taste.interests) * ITEMS.values.shape[1]
 
 
 @pytest.mark.parametrize("most", [1, 3, 60])
@@ -107,7 +107,7 @@ def test_more_listens_than_skips_is_no_negative() -> None:
 
 
 def test_never_more_interests_than_asked_for() -> None:
-    table = listens(*((track, 0, 1) for track in STOCK.ids[:40]))
+    table = listens(*((track, 0, 1) for track in ITEMS.ids[:40]))
     for most in (1, 2, 5):
         taste = TasteProfile.from_listens(table, VECTORS, now=NOW, max_interests=most)
         assert 1 <= len(taste.interests) <= most
@@ -115,13 +115,21 @@ def test_never_more_interests_than_asked_for() -> None:
 
 
 def test_a_medoid_is_the_member_nearest_to_all_of_its_interest() -> None:
-    table = listens(*((track, 0, 1) for track in STOCK.ids[:40]))
-    row = {name: n for n, name in enumerate(STOCK.ids)}
+    table = listens(*((track, 0, 1) for track in ITEMS.ids[:40]))
+    row = {name: n for n, name in enumerate(ITEMS.ids)}
     for interest in TasteProfile.from_listens(table, VECTORS, now=NOW).interests:
-        members = STOCK.values[[row[name] for name in interest.track_ids]]
+        members = ITEMS.values[[row[name] for name in interest.track_ids]]
         costs = [((members - v) ** 2).sum() for v in members]
         assert interest.track_ids[int(np.argmin(costs))] == interest.medoid
-        np.testing.assert_array_equal(interest.vector, STOCK.values[row[interest.medoid]])
+        np.testing.assert_allclose(interest.centroid, members.mean(axis=0), atol=1e-6)
+
+
+def test_the_mean_of_a_taste_weighs_favourites_more_but_not_in_proportion() -> None:
+    values = np.array([[1, 0], [0, 1]], np.float32)
+    vectors = Vectors(np.array(["x", "y"], object), values)
+    taste = TasteProfile.from_listens(listens(("x", 0, 9), ("y", 0, 1)), vectors, now=NOW)
+    expected = np.log1p([9 / 5, 1 / 5])
+    np.testing.assert_allclose(taste.mean, expected / np.linalg.norm(expected), rtol=1e-6)
 
 
 def test_the_groups_of_a_simulated_listener_are_found_again() -> None:
@@ -147,7 +155,7 @@ def test_the_groups_of_a_simulated_listener_are_found_again() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 11), st.floats(0, 300))
 def test_an_update_equals_recomputation(seed: int, cut: int, later: float) -> None:
-    table = made_listens(STOCK, users=1, each=24, seed=seed)
+    table = made_listens(ITEMS, users=1, each=24, seed=seed)
     end = NOW + timedelta(days=later)
     first = TasteProfile.from_listens(table.slice(0, 2 * cut), VECTORS, now=NOW)
     updated = first.updated(table.slice(2 * cut), VECTORS, now=end)
@@ -155,7 +163,7 @@ def test_an_update_equals_recomputation(seed: int, cut: int, later: float) -> No
 
 
 def test_many_tastes_are_those_of_each_alone() -> None:
-    table = made_listens(STOCK, users=5)
+    table = made_listens(ITEMS, users=5)
     for user, taste in tastes(table, VECTORS, now=NOW):
         own = table.filter(pc.equal(table["user_id"], user))
         same(taste, TasteProfile.from_listens(own, VECTORS, now=NOW))
@@ -175,7 +183,7 @@ def test_an_unknown_seed_is_named() -> None:
 
 def test_listens_of_two_people_are_not_one_taste() -> None:
     with pytest.raises(QueryError, match="these listens are 2's"):
-        TasteProfile.from_listens(made_listens(STOCK, users=2), VECTORS, now=NOW)
+        TasteProfile.from_listens(made_listens(ITEMS, users=2), VECTORS, now=NOW)
 
 
 def test_tracks_without_vector_are_heard_but_no_interest() -> None:
@@ -195,7 +203,7 @@ def test_words_name_medoid_share_and_plays() -> None:
     taste = TasteProfile.from_listens(
         listens(("t000", 0, 1), ("t000", 1, 1), ("t003", 0, -1)), VECTORS, now=NOW
     )
-    text = describe(taste, STOCK.tracks)
+    text = describe(taste, ITEMS.tracks)
     assert "1. 100 %: near Artist 0, Artist 1 – Title 0 (Album 0), played twice (1 track" in text
     assert "1 track skipped more than played, Artist 3 – Title 3 (Album 3) among them" in text
 

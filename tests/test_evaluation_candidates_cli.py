@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from musicu.candidates import Constraints, ForYou, ItemTable, TasteProfile, find_candidates
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.embeddings.tracks.config import TrackConfig
 from musicu.evaluation.labels import Labels
 from musicu.evaluation.recommendation import BASELINES, Protocol, Training, make_split
-from musicu.evaluation.recommendation.encoder import fits_history, track_encoder
+from musicu.evaluation.recommendation.encoder import (
+    encoder_vectors,
+    fits_history,
+    set_fit_model,
+)
+from musicu.evaluation.recommendation.shipped import generator_model
 from musicu.pipeline.run import scan
 from musicu.ranking.set_fit import ARTIST_BONUS, ARTIST_SHARE
+from musicu.records import Vectors
 
 ARTISTS, EACH = 24, 3
 
@@ -119,7 +128,7 @@ def test_an_encoder_fitted_on_the_training_part_finds_new_artists(home: Path) ->
     split = make_split(tracks, listens, Protocol(split="new-artists", share=0.25))
     training = Training.of(split, tracks, Labels.of(tracks), 0)
     config = TrackConfig(dim=16, hidden=32, factors=8, steps=150, batch=32, min_count=1)
-    scores = track_encoder(catalog, config)(training)(split.asked)
+    scores = set_fit_model(encoder_vectors(catalog, config))(training)(split.asked)
     wanted = split.answers[split.asked][:, split.candidates].toarray()
     right = np.array(
         [row[mask].mean() - row[~mask].mean() for row, mask in zip(scores, wanted, strict=True)]
@@ -144,10 +153,39 @@ def test_an_encoder_never_sees_what_is_held_out(
 
     monkeypatch.setattr(encoder, "fit_tracks", spy)
     with pytest.raises(KeyboardInterrupt):
-        track_encoder(catalog)(training)
+        encoder_vectors(catalog)(training)
     new = set(split.listening.tracks[split.candidates])
     assert not new & set(seen["listens"]["track_id"].to_pylist())
     assert seen["tracks"] is training.tracks
+
+
+def test_what_is_measured_is_what_the_generator_gives(home: Path) -> None:
+    tracks, listens = (
+        Catalog.open(home / "catalog").tracks(),
+        pq.read_table(home / "listens.parquet"),
+    )
+    split = make_split(tracks, listens, Protocol(split="new-tracks", share=0.25))
+    training = Training.of(split, tracks, Labels.of(tracks), 0)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(tracks.num_rows, 8)).astype(np.float32)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    vectors = Vectors(np.asarray(tracks["track_id"].to_pylist(), object), values)
+    scores = generator_model(lambda training: vectors, 5)(training)(split.asked)
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    new = pa.array(split.listening.tracks[split.candidates], pa.string())
+    items = ItemTable(tracks.filter(pc.is_in(tracks["track_id"], value_set=new)), vectors)
+    for row, user in enumerate(split.asked):
+        name = split.listening.users[user]
+        own = training.listens.filter(pc.equal(training.listens["user_id"], name))
+        taste = TasteProfile.from_listens(own, vectors, now=now)
+        whole = ItemTable(tracks, vectors)
+        only = Constraints(blocked_tracks=set(whole.ids.tolist()) - set(items.ids.tolist()))
+        found = find_candidates(whole, {name: taste}, [ForYou()], k=5, constraints=only, now=now)
+        offered = np.flatnonzero(np.isfinite(scores[row]))
+        measured = split.listening.tracks[split.candidates][
+            offered[np.argsort(-scores[row, offered], kind="stable")]
+        ]
+        assert found["track_id"].to_pylist() == measured.tolist()
 
 
 def test_tracks_without_vectors_earn_what_their_artist_does(home: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 import soundfile
 from shelves_samples import table, vectors, write_tone
 
-from musicu.shelves import Rules, Shelf, build_shelf
+from musicu.items.constraints import Constraints
+from musicu.shelves import Shelf, build_shelf
 
 if sys.platform == "win32":
     pytest.skip("the debugging pipe needs POSIX descriptors", allow_module_level=True)
@@ -46,7 +47,7 @@ def make_shelf(folder: Path) -> Shelf:
     ids = [row["track_id"] for row in rows]
     candidates = pa.table({"track_id": ids[1:], "score": [0.9, 0.8, 0.7, 0.6]})
     space = vectors(ids, np.eye(5, dtype=np.float32))
-    return build_shelf(candidates, table(rows), space, Rules(diversity=0), seed="t0")
+    return build_shelf(candidates, table(rows), space, Constraints(diversity=0), seed="t0")
 
 
 def opened(browser: Browser, page: Path) -> None:

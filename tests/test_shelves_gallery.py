@@ -14,7 +14,8 @@ import pytest
 from shelves_samples import table, vectors, write_tone
 
 from musicu.errors import QueryError
-from musicu.shelves import Rules, Shelf, build_shelf
+from musicu.items.constraints import Constraints
+from musicu.shelves import Shelf, build_shelf
 from musicu.shelves.gallery import write_gallery
 
 if sys.platform == "win32":
@@ -54,7 +55,7 @@ def two_shelves(folder: Path) -> list[Shelf]:
     made = []
     for seed, ids in (("t0", ["t1", "t2", "t3"]), (None, ["t4", "t5", "t6"])):
         candidates = pa.table({"track_id": ids, "score": [0.9, 0.8, 0.7]})
-        rules = Rules(diversity=0)
+        rules = Constraints(diversity=0)
         made.append(build_shelf(candidates, table(rows), space, rules, seed=seed, title=ATTACK))
     return made
 

@@ -18,7 +18,7 @@ from shelves_samples import MemoryCatalog, unit, write_tone
 from musicu.catalog.schema import TRACKS
 from musicu.errors import MusicuError, QueryError
 from musicu.records import Vectors
-from musicu.shelves import World
+from musicu.shelves import ShelfContext
 from musicu.shelves.character import Character
 from musicu.shelves.clusters import region_count, regions
 from musicu.shelves.map import draw_map, project, write_map
@@ -117,7 +117,7 @@ def test_a_guess_of_low_confidence_gives_no_word() -> None:
     assert Character(described(tempo_bpm=[1.0] * 5)).scales == ()
 
 
-def world_of(count: int, folder: Path, title: str = "Title") -> World:
+def world_of(count: int, folder: Path, title: str = "Title") -> ShelfContext:
     rows = [
         {
             "track_id": f"t{i:06}",
@@ -130,7 +130,7 @@ def world_of(count: int, folder: Path, title: str = "Title") -> World:
         }
         for i in range(count)
     ]
-    return World(MemoryCatalog(rows, blobs(4, -(-count // 4))[:count]))
+    return ShelfContext(MemoryCatalog(rows, blobs(4, -(-count // 4))[:count]))
 
 
 def unpacked(page: Path) -> dict[str, Any]:
@@ -243,7 +243,7 @@ class LargeCatalog:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_tracks_load_and_hover(browser: Any, tmp_path: Path) -> None:
-    world = World(LargeCatalog(100_000))
+    world = ShelfContext(LargeCatalog(100_000))
     write_map(draw_map(world, method="pca"), world, tmp_path / "large.html")
     megabytes = (tmp_path / "large.html").stat().st_size / 1e6
     browser.open((tmp_path / "large.html").as_uri())

@@ -23,7 +23,8 @@ from shelves_samples import table, vectors, write_tone
 from musicu.catalog.locations import file_url
 from musicu.catalog.words import clock, one_line
 from musicu.errors import QueryError
-from musicu.shelves import Rules, Shelf, build_shelf
+from musicu.items.constraints import Constraints
+from musicu.shelves import Shelf, build_shelf
 from musicu.shelves.covers import MAX_BYTES, cover_of, drawn_cover, picture_type
 from musicu.shelves.page import render_page
 from musicu.shelves.shelf import ShelfTrack
@@ -98,7 +99,7 @@ def shelf_of(count: int, root: str | None = "/music", **columns: Any) -> Shelf:
     ids = [row["track_id"] for row in rows]
     candidates = pa.table({"track_id": ids[1:], "score": [0.9 - i / 100 for i in range(count)]})
     space = vectors(ids, np.eye(count + 1, dtype=np.float32))
-    rules = Rules(max_per_artist=99, max_per_album=99)
+    rules = Constraints(max_per_artist=99, max_per_album=99)
     return build_shelf(candidates, table(rows), space, rules, seed="t0")
 
 

@@ -15,9 +15,10 @@ import pytest
 from shelves_samples import table, vectors
 
 from musicu.errors import QueryError
+from musicu.items.constraints import Constraints
 from musicu.playlists.m3u import write
 from musicu.playlists.places import Placing
-from musicu.shelves import Rules, Shelf, build_shelf
+from musicu.shelves import Shelf, build_shelf
 from musicu.shelves.shelf import SHELF
 
 
@@ -26,7 +27,7 @@ def shelf_of(rows: list[dict[str, Any]]) -> Shelf:
     ids = [row["track_id"] for row in rows]
     candidates = pa.table({"track_id": ids, "score": [1 - i / 100 for i in range(len(ids))]})
     space = vectors(ids, np.eye(len(ids), dtype=np.float32))
-    return build_shelf(candidates, table(rows), space, Rules(diversity=0), title="A\nshelf")
+    return build_shelf(candidates, table(rows), space, Constraints(diversity=0), title="A\nshelf")
 
 
 def named(path: str, root: Path, **more: Any) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def test_table_and_json_say_the_same(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "shelf.json").read_text(encoding="utf-8")) == document
     assert document["format"] == 1
     assert document["seed"] is None
-    assert document["rules"]["max_per_artist"] == 2
+    assert document["rules"]["max_per_artist"] == 4
     for row, item in zip(found.to_pylist(), document["items"], strict=True):
         row["reasons"] = [r | {"value": json.loads(r["value"])} for r in row["reasons"]]
         assert row == item
@@ -125,7 +126,7 @@ def test_json_names_the_seed_and_every_reason() -> None:
     rows = [{"track_id": "s", "genres": ["Jazz"]}, {"track_id": "a", "genres": ["Jazz"]}]
     candidates = pa.table({"track_id": ["a"], "score": pa.array([0.25], pa.float32())})
     space = vectors(["s", "a"], np.eye(2, dtype=np.float32))
-    rules = Rules(blocked_artists=["B", "A"])
+    rules = Constraints(blocked_artists=["B", "A"])
     document = json.loads(build_shelf(candidates, table(rows), space, rules, seed="s").to_json())
     assert document["seed"]["track_id"] == "s"
     assert document["rules"]["blocked_artists"] == ["A", "B"]

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from shelves_samples import table, vectors
+from shelves_samples import MemoryCatalog, table, vectors
 
-from musicu.shelves import build_shelf
-from musicu.shelves.likeness import Space
+from musicu.shelves import ShelfContext, build_shelf
 from musicu.shelves.musical_keys import parse_key, relation
-from musicu.shelves.reasons import Likeness, explain, sentence
+from musicu.shelves.reasons import Likeness, explain, sentence_of
 
 
 def kinds(seed: dict[str, Any], track: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -22,7 +21,7 @@ def kinds(seed: dict[str, Any], track: dict[str, Any]) -> dict[str, dict[str, An
 
 def test_nothing_known_gives_no_reason() -> None:
     assert explain({}, {}, None) == ()
-    assert sentence((), "Number 1.") == "Number 1."
+    assert sentence_of((), "Number 1.") == "Number 1."
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,9 @@ def test_names_in_a_sentence_are_short_and_on_one_line() -> None:
 
 def test_likeness_counts_what_is_nearer_and_farther() -> None:
     values = np.array([[1, 0], [1, 0.1], [1, 0.1], [0, 1], [-1, 0]], np.float32)
-    found = Space(vectors(list("sabcd"), values)).likeness("s", "a")
+    found = ShelfContext(MemoryCatalog([{"track_id": t} for t in "sabcd"], values)).likeness(
+        "s", "a"
+    )
     assert found is not None
     assert (found.rank, found.others, found.closer_than) == (1, 4, 0.5)
     assert found.cosine == pytest.approx(1 / np.sqrt(1.01), abs=1e-6)

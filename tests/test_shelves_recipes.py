@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields, replace
-from datetime import date, timedelta
+from dataclasses import fields, replace
+from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,18 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelves_samples import MemoryCatalog
+from shelves_samples import MemoryCatalog, items_of
 
+from musicu.candidates import LISTENS, TasteProfile
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
-from musicu.shelves import RECIPES, Recipe, Rules, Shelf, World, load_recipes, recipe_of
-from musicu.shelves.duplicates import recording_numbers
+from musicu.items.constraints import Constraints
+from musicu.shelves import RECIPES, Recipe, Shelf, ShelfContext, load_recipes, recipe_of
 from musicu.shelves.recipes.load import typed
 from musicu.shelves.transitions import Transitions, smooth_order
 
 TODAY = date(2026, 5, 21)
+NOW = datetime(2026, 5, 21, tzinfo=timezone.utc)
 DESCRIBED = {
     "tempo_bpm": pa.float32(),
     "tempo_confidence": pa.float32(),
@@ -47,19 +49,6 @@ FEATURES = {
     "new": ["released"],
     "seldom": ["popularity"],
 }
-
-
-@dataclass(frozen=True)
-class Interest:
-    medoid: str
-    importance: float
-    track_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Listener:
-    interests: tuple[Interest, ...]
-    heard: frozenset[str]
 
 
 class DescribedCatalog(MemoryCatalog):
@@ -113,10 +102,18 @@ def catalogs(draw: st.DrawFn) -> tuple[list[dict[str, Any]], np.ndarray[Any, Any
     return rows, values.astype(np.float32)
 
 
-def listener_of(rows: list[dict[str, Any]]) -> Listener:
-    ids = [row["track_id"] for row in rows]
-    some = (Interest(ids[1], 0.7, (ids[1], ids[2])), Interest(ids[3], 0.3, (ids[3],)))
-    return Listener(some, frozenset({*ids[1:4], "not in the catalog"}))
+def profile_of(memory: MemoryCatalog) -> TasteProfile:
+    """Somebody who plays t01 and t02 most, and t03, and something that is not in the catalog."""
+    plays = [("t01", 4.0), ("t02", 3.0), ("t03", 2.0), ("not in the catalog", 1.0)]
+    listens = pa.Table.from_pylist(
+        [{"user_id": "u", "track_id": track, "weight": weight} for track, weight in plays],
+        schema=LISTENS,
+    )
+    return TasteProfile.from_listens(listens, memory.vectors(), now=NOW)
+
+
+def context_of(memory: MemoryCatalog) -> ShelfContext:
+    return ShelfContext(memory, profile=profile_of(memory), today=TODAY)
 
 
 #: Each recipe's options, and which tracks it is made for and must not show.
@@ -139,11 +136,11 @@ def test_every_recipe_is_asked_for_here() -> None:
     assert set(ASKED) == set(RECIPES)
 
 
-def built(name: str, world: World, size: int, rules: Rules) -> list[Shelf]:
+def built(name: str, context: ShelfContext, size: int, rules: Constraints) -> list[Shelf]:
     """A recipe's shelves; none where the catalog lacks what it needs, in words."""
     recipe = recipe_of({"recipe": name, "size": size, **ASKED[name][0]})
     try:
-        return replace(recipe, rules=rules).shelves(world)
+        return replace(recipe, rules=rules).shelves(context)
     except QueryError as error:
         assert any(word in str(error) for word in ("known", "no track", "none", "by 'ANN'"))  # noqa: PT017
         return []
@@ -162,13 +159,11 @@ def holds(
     credits = Counter(name for row in chosen for name in artist_keys(row))
     assert max(credits.values(), default=0) <= shelf.rules.max_per_artist
     everything = [*chosen, *barred]
-    numbers = recording_numbers(
-        everything,
-        lambda i, j: float(unit[everything[i]["track_id"]] @ unit[everything[j]["track_id"]]),
-        shelf.rules.duplicate_cosine,
-    )
-    assert len(set(numbers[: len(ids)])) == len(ids)
-    assert not set(numbers[: len(ids)]) & set(numbers[len(ids) :])
+    if everything:
+        values = np.stack([unit[row["track_id"]] for row in everything])
+        numbers = items_of(everything, values).recordings.tolist()
+        assert len(set(numbers[: len(ids)])) == len(ids)
+        assert not set(numbers[: len(ids)]) & set(numbers[len(ids) :])
     for row in chosen:
         assert not artist_keys(row) & {name.casefold() for name in shelf.rules.blocked_artists}
 
@@ -189,9 +184,11 @@ def test_no_seed_no_copy_no_flood_nothing_blocked(
     blocked: tuple[str, ...],
 ) -> None:
     rows, values = catalog
-    rules = Rules(max_per_artist=most, blocked_artists=blocked, blocked_tracks=["t04", "gone"])  # type: ignore[arg-type]
+    rules = Constraints(
+        max_per_artist=most, blocked_artists=blocked, blocked_tracks=["t04", "gone"]
+    )  # type: ignore[arg-type]
     memory = DescribedCatalog(rows, values)
-    world = World(memory, listener=listener_of(rows), today=TODAY)
+    world = context_of(memory)
     by_id = {row["track_id"]: row for row in rows}
     unit = dict(zip(*memory.vectors(), strict=True))
     shelves = built(name, world, size, rules)
@@ -203,7 +200,7 @@ def test_no_seed_no_copy_no_flood_nothing_blocked(
     if name in ("because-you-listened", "daily-mixes"):
         shown = [t for shelf in shelves for t in shelf.track_ids]
         assert len(set(shown)) == len(shown)
-    again = built(name, World(memory, listener=listener_of(rows), today=TODAY), size, rules)
+    again = built(name, context_of(memory), size, rules)
     assert [shelf.to_json() for shelf in again] == [shelf.to_json() for shelf in shelves]
 
 
@@ -219,10 +216,10 @@ def test_a_track_scores_less_without_what_its_reason_names(
     catalog: tuple[list[dict[str, Any]], np.ndarray[Any, Any]],
 ) -> None:
     rows, values = catalog
-    plain = Rules(diversity=0, max_per_artist=99, max_per_album=99)
+    plain = Constraints(diversity=0, max_per_artist=99, max_per_album=99)
     for name in ("more-like-track", "new-for-you"):
         memory = DescribedCatalog(rows, values)
-        world = World(memory, listener=listener_of(rows), today=TODAY)
+        world = context_of(memory)
         for shelf in built(name, world, 50, plain):
             for item in shelf:
                 for reason in item.reasons:
@@ -230,15 +227,14 @@ def test_a_track_scores_less_without_what_its_reason_names(
                     if reason.kind not in FEATURES or reason.kind == "character":
                         continue  # the words come from the whole catalog: see the benchmark
                     changed = DescribedCatalog(without(rows, item.track_id, reason.kind), values)
-                    listener = listener_of(rows)
-                    other = built(name, World(changed, listener=listener, today=TODAY), 50, plain)
+                    other = built(name, context_of(changed), 50, plain)
                     scores = {i.track_id: i.score for s in other for i in s}
                     assert scores.get(item.track_id, -9) < item.score
 
 
-def world_of(rows: list[dict[str, Any]], values: Any, **more: Any) -> World:
+def world_of(rows: list[dict[str, Any]], values: Any, **more: Any) -> ShelfContext:
     rows = [{"title": f"Song {i}", "content_hash": f"h{i}"} | row for i, row in enumerate(rows)]
-    return World(DescribedCatalog(rows, np.asarray(values, np.float32)), today=TODAY, **more)
+    return ShelfContext(DescribedCatalog(rows, np.asarray(values, np.float32)), today=TODAY, **more)
 
 
 def test_score_is_the_sum_of_its_parts() -> None:
@@ -391,10 +387,13 @@ def test_page_about_shelves_names_every_recipe_and_option() -> None:
 
 def test_no_track_of_a_mix_is_likened_to_itself_or_to_a_copy() -> None:
     rng = np.random.default_rng(4)
-    rows = [{"track_id": f"t{i}", "content_hash": f"h{i % 6}"} for i in range(12)]
+    rows = [
+        {"track_id": f"t{i}", "title": f"Song {i}", "content_hash": f"h{i % 6}"} for i in range(12)
+    ]
     values = rng.normal(size=(6, 3)) + np.array([2, 0, 0])
-    listener = Listener((Interest("t0", 1.0, ("t0", "t6", "t1")),), frozenset({"t0", "t6", "t1"}))
-    world = world_of(rows, np.concatenate([values, values]), listener=listener)
+    memory = DescribedCatalog(rows, np.concatenate([values, values]).astype(np.float32))
+    profile = TasteProfile.from_seeds(["t0", "t6", "t1"], memory.vectors(), max_interests=1)
+    world = ShelfContext(memory, profile=profile, today=TODAY)
     (mix,) = recipe_of({"recipe": "daily-mixes"}).shelves(world)
     assert len(mix) == 6
     for item in mix:

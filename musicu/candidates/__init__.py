@@ -1,45 +1,47 @@
 """Candidates for listeners: taste profiles, sources of tracks, and what joins them."""
 
-from musicu.candidates.generator import Finder, find_candidates
-from musicu.candidates.request import Ranked, Request, Source
-from musicu.candidates.run import Report, Settings, write_candidates
+from musicu.candidates.generator import CandidateGenerator, find_candidates
+from musicu.candidates.request import CandidateSource, Ranked, Request
+from musicu.candidates.run import CandidateOptions, CandidateReport, write_candidates
 from musicu.candidates.schema import CANDIDATES
 from musicu.candidates.sources import (
     ArtistAdjacent,
     DeepCatalog,
+    ForYou,
     MoreLike,
     NewReleases,
     Popular,
     Random,
 )
-from musicu.items.constraints import Limits
-from musicu.items.table import Stock
+from musicu.items.constraints import Constraints
+from musicu.items.table import ItemTable
 from musicu.listening.listens import LISTENS, Checked, check_listens
-from musicu.listening.profile_arrays import Listener
+from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import Interest, TasteOptions, TasteProfile, tastes
 
 __all__ = [
     "CANDIDATES",
     "LISTENS",
     "ArtistAdjacent",
+    "CandidateGenerator",
+    "CandidateOptions",
+    "CandidateReport",
+    "CandidateSource",
     "Checked",
+    "Constraints",
     "DeepCatalog",
-    "Finder",
+    "ForYou",
     "Interest",
-    "Limits",
-    "Listener",
+    "ItemTable",
     "MoreLike",
     "NewReleases",
     "Popular",
     "Random",
     "Ranked",
-    "Report",
     "Request",
-    "Settings",
-    "Source",
-    "Stock",
     "TasteOptions",
     "TasteProfile",
+    "UserProfile",
     "check_listens",
     "find_candidates",
     "tastes",

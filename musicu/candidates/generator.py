@@ -1,4 +1,4 @@
-"""Candidates for some listeners, from several sources, in one table."""
+"""Candidates for listeners: sources find them, rankers score them, constraints select them."""
 
 from __future__ import annotations
 
@@ -16,62 +16,78 @@ from numpy.typing import NDArray
 
 from musicu.candidates.reasons import Found, reasons
 from musicu.candidates.request import (
+    CandidateSource,
     Ranked,
     Request,
-    Source,
     allotted,
     mixed,
-    ranges,
     user_numbers,
 )
 from musicu.candidates.schema import CANDIDATES
-from musicu.candidates.selection import Entries, pick
+from musicu.candidates.selection import Entries, select
 from musicu.errors import QueryError
-from musicu.items.constraints import Limits, allowed_rows, emerging_rows
-from musicu.items.joins import MANY, places_of
-from musicu.items.table import Floats, Ints, Stock
+from musicu.items.constraints import Constraints, allowed_rows, emerging_rows
+from musicu.items.joins import MANY, join_positions
+from musicu.items.table import Ints, ItemTable
 from musicu.listening.listens import utc
-from musicu.listening.profile_arrays import Listener
+from musicu.listening.profile_arrays import ProfileArrays, UserProfile
 from musicu.listening.profiles import TasteProfile
+from musicu.ranking.ranker import RANKERS, Pool, Ranker
 from musicu.retrieval.ordering import best_first
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
 
 #: Sources, each alone or with its share of the candidates.
-Sources: TypeAlias = Sequence["Source | tuple[Source, float]"]
+Sources: TypeAlias = Sequence["CandidateSource | tuple[CandidateSource, float]"]
 
 _LISTENERS_AT_ONCE = 1024
-_DEEPER = 4
+_FETCH_GROWTH = 4
 _MOST_WORKERS = 4
 
 
-@dataclass(frozen=True, eq=False)
-class Finder:
-    """Finds candidates for listeners, always by the same sources and rules.
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A candidate: its score, its source, a sentence, and what the score is the sum of."""
 
-    sources: with their shares of the candidates, all above 0. k: how many candidates a listener
-    gets at most. now: the present, with a time zone. seed: of all that is random.
+    track_id: str
+    score: float
+    source: str
+    reason: str
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateGenerator:
+    """Finds candidates for listeners, always by the same sources, rankers and constraints.
+
+    sources: with their shares of the candidates, all above 0. rankers: of each source. k: how many
+    candidates a listener gets at most. now: the present, with a time zone. seed: random seed.
     """
 
-    stock: Stock
-    sources: tuple[tuple[Source, float], ...]
+    items: ItemTable
+    sources: tuple[tuple[CandidateSource, float], ...]
+    rankers: tuple[Ranker, ...]
     k: int
-    limits: Limits
+    constraints: Constraints
     now: datetime
     seed: int = 0
 
     @classmethod
     def of(
         cls,
-        stock: Stock,
+        items: ItemTable,
         sources: Sources,
         k: int,
-        limits: Limits | None = None,
+        constraints: Constraints | None = None,
         now: datetime | None = None,
         seed: int = 0,
-    ) -> Finder:
-        """A finder with defaults filled in; raises QueryError for what makes no sense."""
+        ranker: Ranker | str | None = None,
+    ) -> CandidateGenerator:
+        """A generator with defaults filled in; raises QueryError for what makes no sense.
+
+        ranker: one for all sources, or its name; None: the one that each source names.
+        """
         if k < 1:
             raise QueryError(f"k is {k}: ask for at least 1 candidate")
         shares = tuple(s if isinstance(s, tuple) else (s, 1.0) for s in sources)
@@ -80,19 +96,20 @@ class Finder:
         for source, share in shares:
             if not 0 < share < float("inf"):
                 raise QueryError(f"the share of {source.name} is {share}: it must be above 0")
+        named = [source.ranker if ranker is None else ranker for source, _ in shares]
         now = utc(now) if now is not None else datetime.now(timezone.utc)
-        return cls(stock, shares, k, limits or Limits(), now, seed)
+        rankers = tuple(_ranker(given) for given in named)
+        return cls(items, shares, rankers, k, constraints or Constraints(), now, seed)
 
-    def find(self, listeners: Iterable[Listener]) -> Iterator[pa.Table]:
-        """Tables of CANDIDATES for the listeners, in their order, some thousands at a time.
+    def find(
+        self, listeners: Iterable[UserProfile], among: Ints | None = None
+    ) -> Iterator[pa.Table]:
+        """Tables of CANDIDATES for the listeners, in their order, some hundreds at a time.
 
-        A few such thousands are worked on at once, as most of it is NumPy that other threads can
-        run beside.
+        A few such hundreds are worked on at once, as most of it is NumPy that other threads can
+        run beside. among: int64, rising, the only rows that may be found; None: all.
         """
-        rows = allowed_rows(self.stock, self.limits)
-        emerging = np.empty(0, np.int64)
-        if self.limits.explore:
-            emerging = np.intersect1d(rows, emerging_rows(self.stock, self.limits.exposure_below))
+        rows, emerging = self._rows(among)
         with ThreadPoolExecutor(_workers()) as pool:
             waiting: deque[Future[pa.Table]] = deque()
             for batch in _batches(listeners):
@@ -102,46 +119,73 @@ class Finder:
             while waiting:
                 yield waiting.popleft().result()
 
-    def _table(self, listeners: tuple[Listener, ...], rows: Ints, emerging: Ints) -> pa.Table:
-        """The candidates of a batch; whose lists were too short is asked again, deeper."""
+    def explain(self, listener: UserProfile) -> list[Explained]:
+        """One listener's candidates, those of `find` in its order, and what scores are made of."""
+        request, found = self._generated((listener,), *self._rows(None))
+        table = self._described(request, found)
+        return [
+            Explained(
+                row["track_id"],
+                row["score"],
+                row["source"],
+                row["reason"],
+                {name: float(part[place]) for name, part in found.parts.items()},
+            )
+            for place, row in enumerate(table.to_pylist())
+        ]
+
+    def _rows(self, among: Ints | None) -> tuple[Ints, Ints]:
+        """The rows that may be found, and those of them for exploring."""
+        rows = allowed_rows(self.items, self.constraints)
+        if among is not None:
+            rows = np.intersect1d(rows, among, assume_unique=True)
+        if not self.constraints.explore:
+            return rows, rows[:0]
+        few = emerging_rows(self.items, self.constraints.exposure_below)
+        return rows, np.intersect1d(rows, few)
+
+    def _table(self, listeners: tuple[UserProfile, ...], rows: Ints, emerging: Ints) -> pa.Table:
+        """The candidates of a batch of listeners."""
+        return self._described(*self._generated(listeners, rows, emerging))
+
+    def _generated(
+        self, listeners: tuple[UserProfile, ...], rows: Ints, emerging: Ints
+    ) -> tuple[Request, Found]:
+        """What is asked for a batch, and what is found, in the order that CANDIDATES has.
+
+        Whose lists were too short is asked again, for longer ones.
+        """
         parts = []
-        whole = Request.to(self.stock, listeners, rows, self.k, self.now)
-        pending, deeper = np.arange(len(listeners)), 1
+        profiles = ProfileArrays.of(self.items, listeners)
+        everyone = Request(profiles, rows, self.k, self.now, seed=self.seed)
+        pending, fetch_factor = np.arange(len(listeners)), 1
         while len(pending):
-            request = replace(whole.by(pending), deeper=deeper, seed=self.seed)
+            request = replace(everyone.by(pending), fetch_factor=fetch_factor)
             found, short = self._found(request, emerging)
             settled = found.take(np.flatnonzero(~short[found.listener]))
             parts.append(replace(settled, listener=pending[settled.listener]))
-            pending, deeper = pending[short], deeper * _DEEPER
-        return self._told(whole, Found.joined(parts))
+            pending, fetch_factor = pending[short], fetch_factor * _FETCH_GROWTH
+        found = Found.joined(parts)
+        group = found.listener * len(self.sources) + found.source
+        order = best_first(group, found.score, self.items.order_by_id[found.row])
+        return everyone, found.take(order)
 
     def _found(self, request: Request, emerging: Ints) -> tuple[Found, NDArray[np.bool_]]:
         """What is found for some listeners, and who needs longer lists."""
-        lists, source, explores = _joined(self._asked(request, emerging))
-        limits = self.limits
-        entries = Entries(
-            self.stock.recordings[lists.row],
-            _never(request, lists, limits.heard),
-            self.stock.albums[lists.row],
-            self.stock.credits.padded(lists.row),
-        )
-        count = len(request.listeners)
-        picked = pick(lists, entries, count, self.k, limits.max_per_artist, limits.max_per_album)
-        taken = picked.entries
-        own = np.searchsorted(lists.start, taken, side="right") - 1
-        found = Found(
-            lists.listener[own],
-            source[own],
-            lists.interest[own].astype(np.int64),
-            explores[own],
-            lists.row[taken],
-            lists.scores_of(taken),
-        )
-        return found, picked.short
+        ranked, pools = zip(*self._ranked(request, emerging), strict=True)
+        lists = Ranked.joined(ranked)
+        pool = Found.joined(pools)
+        if len(pools) > 1:  # a listener's lists side by side, as those of `lists` are
+            part = np.repeat(np.arange(len(pools)), [len(each.row) for each in pools])
+            pool = pool.take(np.lexsort((part, pool.listener)))
+        entries = Entries.of(self.items, lists.row)
+        caps = self.constraints.max_per_artist, self.constraints.max_per_album
+        selected = select(lists, entries, len(request.profiles), self.k, *caps)
+        return pool.take(selected.entries), selected.short
 
-    def _asked(self, request: Request, emerging: Ints) -> list[tuple[Ranked, int, bool]]:
-        """The lists of each source, with its number and whether they were made to explore."""
-        explore = self.limits.explore
+    def _ranked(self, request: Request, emerging: Ints) -> Iterator[tuple[Ranked, Found]]:
+        """A ranked list a listener of each source, and of each that explores, with its entries."""
+        explore = self.constraints.explore
         parts = [
             (number, explores, share * part)
             for number, (_, share) in enumerate(self.sources)
@@ -149,65 +193,118 @@ class Finder:
         ]
         shares = np.array([share for _, _, share in parts])
         wants = allotted(shares, np.zeros(len(parts), np.int64), self.k)
-        found = []
         for (number, explores, share), want in zip(parts, wants.tolist(), strict=True):
             if share > 0:
                 rows = emerging if explores else request.rows
-                lists = self.sources[number][0].candidates(replace(request, rows=rows, want=want))
-                found.append((_shuffled(lists, request) if explores else lists, number, explores))
-        return found
+                asked = replace(request, rows=rows, want=want)
+                lists = _checked(self.sources[number][0], asked)
+                pool = _pool(asked, lists, self.constraints.heard)
+                yield self._in_order(asked, lists, pool, number, explores)
 
-    def _told(self, request: Request, found: Found) -> pa.Table:
-        """The candidates as a table, with reasons, in the order that CANDIDATES has."""
-        group = found.listener * len(self.sources) + found.source
-        found = found.take(best_first(group, found.score, self.stock.order_by_id[found.row]))
+    def _in_order(
+        self, request: Request, lists: Ranked, pool: Pool, source: int, explores: bool
+    ) -> tuple[Ranked, Found]:
+        """A pool in the order of its ranker, or in one drawn at random where it explores."""
+        scores = self.rankers[source].rank(pool)
+        by_artist = self.sources[source][0].anchor_kind == "artist"
+        order = (
+            _drawn(request, pool)
+            if explores
+            else best_first(pool.listener, scores.score, self.items.order_by_id[pool.row])
+        )
+        listener, row = pool.listener[order], pool.row[order]
+        found = Found(
+            listener,
+            np.full(len(row), source),
+            (pool.interest if by_artist else scores.interest)[order].astype(np.int64),
+            np.full(len(row), explores),
+            row,
+            scores.score[order],
+            scores.likeness[order],
+            {name: part[order] for name, part in scores.parts.items()},
+        )
+        everyone = np.arange(len(request.profiles))
+        partial = np.bincount(lists.listener[~lists.exhausted], minlength=len(everyone)) > 0
+        ranked = Ranked(
+            everyone,
+            np.full(len(everyone), -1, np.int32),
+            np.full(len(everyone), request.want),
+            ~partial,
+            np.searchsorted(listener, np.arange(len(everyone) + 1)),
+            row,
+            found.score,
+        )
+        return ranked, found
+
+    def _described(self, request: Request, found: Found) -> pa.Table:
+        """The candidates as a table, with reasons."""
         sources = [source for source, _ in self.sources]
-        users = pa.array([listener.user_id for listener in request.listeners], pa.string())
+        users = pa.array([user.user_id for user in request.profiles.users], pa.string())
         names = pa.array([source.name for source in sources], pa.string())
         interest = found.interest.astype(np.int32)
         columns = [
             users.take(pa.array(found.listener)),
-            self.stock.id_texts.take(pa.array(found.row)),
+            self.items.id_texts.take(pa.array(found.row)),
             pa.array(found.score),
             names.take(pa.array(found.source)),
             pa.array(interest, mask=interest < 0),
-            reasons(request, sources, found, self.limits.exposure_below),
+            reasons(request.profiles, sources, found, self.constraints.exposure_below),
         ]
         return pa.Table.from_arrays(columns, schema=CANDIDATES)
 
 
 def find_candidates(
-    catalog: Catalog | Stock,
+    catalog: Catalog | ItemTable,
     tastes: Mapping[str, TasteProfile],
     sources: Sources,
     *,
     k: int = 100,
-    limits: Limits | None = None,
+    constraints: Constraints | None = None,
     now: datetime | None = None,
     seed: int = 0,
     model: str | None = None,
+    ranker: Ranker | str | None = None,
 ) -> pa.Table:
     """Candidates for each listener: the columns of CANDIDATES, at most k rows a listener.
 
-    catalog: a catalog, or a stock of its tracks (which knows the listens of each). tastes: by
+    catalog: a catalog, or its item table (which knows the listens of each track). tastes: by
     user id. sources: each alone or with a share, as [NewReleases(), (DeepCatalog(), 0.5)]. What
-    one interest or source cannot give, the others do.
+    one source cannot give, the others do. ranker: one for all sources, or its name; None: the one
+    that each source names.
 
     The same question gives the same table, and each listener's rows depend on no other listener.
     Raises QueryError for settings that make no sense.
     """
-    stock = catalog if isinstance(catalog, Stock) else Stock.of(catalog, model)
-    finder = Finder.of(stock, sources, k, limits, now, seed)
-    listeners = (Listener(user_id, taste) for user_id, taste in tastes.items())
-    return pa.concat_tables([CANDIDATES.empty_table(), *finder.find(listeners)])
+    items = catalog if isinstance(catalog, ItemTable) else ItemTable.of(catalog, model)
+    generator = CandidateGenerator.of(items, sources, k, constraints, now, seed, ranker)
+    listeners = (UserProfile(user_id, taste) for user_id, taste in tastes.items())
+    return pa.concat_tables([CANDIDATES.empty_table(), *generator.find(listeners)])
+
+
+def _ranker(given: Ranker | str) -> Ranker:
+    return RANKERS.load(given)() if isinstance(given, str) else given
+
+
+def _checked(source: CandidateSource, request: Request) -> Ranked:
+    """A source's lists; raises QueryError for rows that were not asked for, and such scores."""
+    lists = source.candidates(request)
+    may = np.zeros(len(request.items), bool)
+    may[request.rows] = True
+    if not np.isfinite(lists.score).all() or not may[lists.row].all():
+        what = "rows that may not be found" if np.isfinite(lists.score).all() else "scores of NaN"
+        raise QueryError(
+            f"the source {source.name!r} answers with {what}: it must keep to the rows of the "
+            "request, with finite scores"
+        )
+    return lists
 
 
 def _workers() -> int:
     return min(_MOST_WORKERS, os.cpu_count() or 1)
 
 
-def _batches(listeners: Iterable[Listener]) -> Iterator[tuple[Listener, ...]]:
-    waiting: list[Listener] = []
+def _batches(listeners: Iterable[UserProfile]) -> Iterator[tuple[UserProfile, ...]]:
+    waiting: list[UserProfile] = []
     for listener in listeners:
         waiting.append(listener)
         if len(waiting) == _LISTENERS_AT_ONCE:
@@ -217,70 +314,35 @@ def _batches(listeners: Iterable[Listener]) -> Iterator[tuple[Listener, ...]]:
         yield tuple(waiting)
 
 
-def _joined(
-    parts: Sequence[tuple[Ranked, int, bool]],
-) -> tuple[Ranked, Ints, NDArray[np.bool_]]:
-    """All lists, a listener's together in the order of the parts; their sources; if to explore."""
-    counts = [len(lists.listener) for lists, _, _ in parts]
-    listener = np.concatenate([lists.listener for lists, _, _ in parts])
-    if len(parts) == 1:
-        only, number, explored = parts[0]
-        return only, np.full(len(listener), number), np.full(len(listener), explored)
-    order = np.argsort(listener, kind="stable")
-    lengths = np.concatenate([lists.lengths for lists, _, _ in parts])
-    begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else lengths
-    entries = ranges(begin[order], lengths[order])
-    joined = Ranked(
-        listener[order],
-        np.concatenate([lists.interest for lists, _, _ in parts])[order],
-        np.concatenate([lists.quota for lists, _, _ in parts])[order],
-        np.concatenate([lists.whole for lists, _, _ in parts])[order],
-        np.concatenate([[0], np.cumsum(lengths[order])]),
-        np.concatenate([lists.row for lists, _, _ in parts])[entries],
-        np.concatenate([lists.score for lists, _, _ in parts])[entries],
-        lambda places: _scores([lists for lists, _, _ in parts], entries[places]),
-    )
-    source = np.repeat([number for _, number, _ in parts], counts)[order]
-    return joined, source, np.repeat([explores for _, _, explores in parts], counts)[order]
+def _pool(request: Request, lists: Ranked, heard: bool) -> Pool:
+    """The entries of all lists, each row once a listener, without what may not be shown."""
+    owner = np.repeat(lists.listener, lists.lengths)
+    kept = np.flatnonzero(~_excluded(request, owner, lists.row, heard))
+    keys = owner[kept] * MANY + lists.row[kept]
+    kept = kept[np.unique(keys, return_index=True)[1]]  # the first list that has it
+    interest = np.repeat(lists.interest, lists.lengths)[kept]
+    return Pool(request.profiles, owner[kept], lists.row[kept], interest, lists.score[kept])
 
 
-def _scores(parts: Sequence[Ranked], entries: Ints) -> Floats:
-    """The true scores of entries of several lists, one after the other."""
-    ends = np.cumsum([len(lists.row) for lists in parts])
-    part = np.searchsorted(ends, entries, side="right")
-    scores = np.empty(len(entries), np.float32)
-    for number, lists in enumerate(parts):
-        own = np.flatnonzero(part == number)
-        scores[own] = lists.scores_of(entries[own] - (ends[number] - len(lists.row)))
-    return scores
+def _excluded(request: Request, owner: Ints, row: Ints, heard: bool) -> NDArray[np.bool_]:
+    """What its listener may not be shown: what was heard, or only what was skipped more.
 
-
-def _never(request: Request, lists: Ranked, heard: bool) -> NDArray[np.bool_]:
-    """What the listener of each entry may not be shown: what was heard, or only what was skipped.
-
-    bool [entries].
+    owner, row: int64 [entries]. bool [entries].
     """
-    recordings, known = request.stock.recordings, request.heard
-    listed = np.zeros(len(request.stock), bool)  # which recordings are in any list: often few
-    recording = recordings[lists.row]
+    recordings, known = request.items.recordings, request.history
+    listed = np.zeros(len(request.items), bool)  # which recordings are in any list: often few
+    recording = recordings[row]
     listed[recording] = True
     theirs = recordings[known.row]
-    barred = listed[theirs] & known.skipped if heard else listed[theirs]
+    barred = listed[theirs] & (known.weight < 0) if heard else listed[theirs]
     keys = known.listener[barred] * MANY + theirs[barred]
-    own = np.repeat(lists.listener, lists.lengths)
-    never: NDArray[np.bool_] = places_of(own * MANY + recording, keys) >= 0
-    return never
+    excluded: NDArray[np.bool_] = join_positions(owner * MANY + recording, keys) >= 0
+    return excluded
 
 
-def _shuffled(lists: Ranked, request: Request) -> Ranked:
-    """The lists in an order drawn for each listener: of the near ones, any may be explored."""
-    owner = np.repeat(np.arange(len(lists.listener)), lists.lengths)
-    users = user_numbers(request.listeners, request.seed)[lists.listener[owner]]
-    draws = mixed(users ^ mixed(lists.row.astype(np.uint64) + np.uint64(1)))
-    order = np.lexsort((lists.row, draws, owner))
-    return replace(
-        lists,
-        row=lists.row[order],
-        score=lists.score[order],
-        settle=lambda entries: lists.scores_of(order[entries]),
-    )
+def _drawn(request: Request, pool: Pool) -> Ints:
+    """An order of the entries drawn for each listener: of the near ones, any may be explored."""
+    users = user_numbers(request.profiles.users, request.seed)[pool.listener]
+    draws = mixed(users ^ mixed(pool.row.astype(np.uint64) + np.uint64(1)))
+    order: Ints = np.lexsort((pool.row, draws, pool.listener))
+    return order

@@ -6,7 +6,7 @@ it: millions of candidates have far fewer medoids, artists and counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.request import Request, Source
+from musicu.candidates.request import CandidateSource
 from musicu.candidates.sources.more_like import MoreLike
-from musicu.items.joins import MANY, maybe_among, places_of
-from musicu.items.table import Floats, Ints, Stock
-from musicu.listening.profile_arrays import Heard
+from musicu.items.joins import MANY, join_positions, may_be_among
+from musicu.items.table import Floats, Ints, ItemTable
+from musicu.listening.profile_arrays import HistoryArrays, ProfileArrays
 from musicu.listening.profile_text import times
 from musicu.retrieval.names import label, labels
 
@@ -30,7 +30,8 @@ class Found:
     """Candidates of some listeners, before they have words: an entry each.
 
     listener, source: positions among the listeners and sources. interest: -1 for none.
-    explored: whether it stands there because its artist has little exposure.
+    explored: whether it stands there because its artist has little exposure. likeness: the cosine
+    with the track that stands for the interest, NaN for none. parts: what the score is made of.
     """
 
     listener: Ints
@@ -39,102 +40,119 @@ class Found:
     explored: NDArray[np.bool_]
     row: Ints
     score: Floats
+    likeness: Floats
+    parts: Mapping[str, Floats]
 
     def take(self, places: Ints) -> Found:
         """Some of the candidates."""
-        return Found(*(getattr(self, field.name)[places] for field in fields(self)))
+        columns = {name: getattr(self, name)[places] for name in _COLUMNS}
+        return Found(parts={n: part[places] for n, part in self.parts.items()}, **columns)
 
     @classmethod
-    def joined(cls, parts: Sequence[Found]) -> Found:
+    def joined(cls, found: Sequence[Found]) -> Found:
         """The candidates of several, one after the other; there must be one."""
-        columns = [[getattr(part, field.name) for part in parts] for field in fields(cls)]
-        return cls(*map(np.concatenate, columns))
+        if len(found) == 1:
+            return found[0]
+        columns = {n: np.concatenate([getattr(each, n) for each in found]) for n in _COLUMNS}
+        names = dict.fromkeys(name for each in found for name in each.parts)
+        parts = {
+            name: np.concatenate(
+                [each.parts.get(name, np.zeros(len(each.row), np.float32)) for each in found]
+            )
+            for name in names
+        }
+        return cls(parts=parts, **columns)
+
+
+_COLUMNS = tuple(field.name for field in fields(Found))[:-1]
 
 
 def reasons(
-    request: Request, sources: Sequence[Source], found: Found, exposure_below: int
+    profiles: ProfileArrays, sources: Sequence[CandidateSource], found: Found, exposure_below: int
 ) -> pa.Array:
     """A sentence for each candidate: where it comes from, by whom it is, what it is near to.
 
     Near is what is likelier than 19 of 20 random pairs of tracks; what is less near only lies
     towards a track.
     """
-    leads = pa.array([_lead(source, request.stock) for source in sources], pa.string())
-    tails, source, tail = _tails(request, sources, found, exposure_below)
-    lead = leads.take(pa.array(source))
-    names, by = _by(request.stock, request.heard, found)
+    leads = pa.array([_lead(source, profiles.items) for source in sources], pa.string())
+    tails, source, tail = _tails(profiles, sources, found, exposure_below)
+    reason_prefix = leads.take(pa.array(source))
+    names, by = _by(profiles.items, profiles.history, found)
     told = np.flatnonzero(by >= 0)
     some = pa.array(tail[told])
     texts = [
-        pc.binary_join_element_wise(lead, tails, ""),  # of which most candidates have one
+        pc.binary_join_element_wise(reason_prefix, tails, ""),  # of which most candidates have one
         pc.binary_join_element_wise(
-            lead.take(some), names.take(pa.array(by[told])), tails.take(some), ""
+            reason_prefix.take(some), names.take(pa.array(by[told])), tails.take(some), ""
         ),
     ]
     tail[told] = len(tails) + np.arange(len(told))
     return pa.concat_arrays(texts).take(pa.array(tail))
 
 
-def _lead(source: Source, stock: Stock) -> str:
+def _lead(source: CandidateSource, items: ItemTable) -> str:
     """How the reasons of a source begin; a seed is called by its name."""
     if not isinstance(source, MoreLike):
-        return source.lead
-    row = int(stock.rows_of([source.seed])[0])
-    return f"{source.lead} {label(stock.tracks.select(_NAMES).slice(row, 1).to_pylist()[0])}"
+        return source.reason_prefix
+    row = int(items.rows_of([source.seed])[0])
+    return (
+        f"{source.reason_prefix} {label(items.tracks.select(_NAMES).slice(row, 1).to_pylist()[0])}"
+    )
 
 
-def _by(stock: Stock, heard: Heard, found: Found) -> tuple[pa.Array, Ints]:
+def _by(items: ItemTable, heard: HistoryArrays, found: Found) -> tuple[pa.Array, Ints]:
     """Whom listeners play of the artists of candidates, the first of them, in words.
 
     And which words are whose: int64 [candidates], -1 for none.
     """
-    artists = stock.credits.padded(found.row)
+    artists = items.credits.padded(found.row)
     asked = np.where(artists >= 0, found.listener[:, None] * MANY + artists, -1)
-    played = _plays_by_artist(stock, heard, artists, asked)
-    place = places_of(asked, played[0])
+    played = _plays_by_artist(items, heard, artists, asked)
+    place = join_positions(asked, played[0])
     first = (place >= 0).argmax(axis=1)
     chosen = place[np.arange(len(place)), first]  # -1, the last, is nobody
     used = np.zeros(len(played[0]) + 1, bool)
     used[chosen] = True
     used[-1] = False
     keys, plays = played[0][used[:-1]], played[1][used[:-1]]
-    names = stock.credits.texts.take(pa.array(keys % MANY))
+    names = items.credits.texts.take(pa.array(keys % MANY))
     told = pc.binary_join_element_wise(", by ", names, ", whom you played ", _times(plays), "")
     number = np.append(np.cumsum(used[:-1]) - 1, -1)
     return told, number[chosen]
 
 
 def _plays_by_artist(
-    stock: Stock, heard: Heard, wanted: Ints, asked: Ints
+    items: ItemTable, heard: HistoryArrays, wanted: Ints, asked: Ints
 ) -> tuple[Ints, NDArray[np.float64]]:
     """Of what is asked and was played: listener and artist as one number, rising, and the plays.
 
     wanted: the artists that are asked about, -1 for none.
     """
     played = np.flatnonzero(heard.plays > 0)
-    artists = stock.credits.padded(heard.row[played])
-    among = np.zeros(len(stock.credits.keys) + 1, bool)
+    artists = items.credits.padded(heard.row[played])
+    among = np.zeros(len(items.credits.keys) + 1, bool)
     among[wanted] = True
     among[-1] = False  # where -1 leads
     entry, column = np.nonzero(among[artists])
     keys = heard.listener[played[entry]] * MANY + artists[entry, column]
-    some = maybe_among(keys, asked)
+    some = may_be_among(keys, asked)
     known, place = np.unique(keys[some], return_inverse=True)
     plays = np.bincount(place, heard.plays[played[entry[some]]], len(known))
     return known, plays.astype(np.float64)
 
 
 def _tails(
-    request: Request, sources: Sequence[Source], found: Found, exposure_below: int
+    profiles: ProfileArrays, sources: Sequence[CandidateSource], found: Found, exposure_below: int
 ) -> tuple[pa.Array, Ints, Ints]:
     """What candidates are near to, and the full stop: each text once.
 
     With the source of each text, and which text each candidate has: int64.
     """
-    owner = request.interests.listener
-    first = np.searchsorted(owner, np.arange(len(request.listeners)))
+    owner = profiles.interests.listener
+    first = np.searchsorted(owner, np.arange(len(profiles.users)))
     own = np.where(found.interest >= 0, first[found.listener] + found.interest, len(owner))
-    near = found.score >= request.stock.near
+    near = found.likeness >= profiles.items.near
     key = ((own * len(sources) + found.source) * 2 + found.explored) * 2 + near
     used = np.zeros((len(owner) + 1) * len(sources) * 4, bool)
     used[key] = True
@@ -142,7 +160,7 @@ def _tails(
     few = f", by an artist with fewer than {exposure_below:,} listens here."
     own, source = np.divmod(keys // 4, len(sources))
     texts = pc.binary_join_element_wise(
-        _toward(request, sources, own, source, keys % 2 == 1),
+        _toward(profiles, sources, own, source, keys % 2 == 1),
         pa.array([".", few]).take(pa.array(keys // 2 % 2)),
         "",
     )
@@ -150,13 +168,17 @@ def _tails(
 
 
 def _toward(
-    request: Request, sources: Sequence[Source], own: Ints, source: Ints, near: NDArray[np.bool_]
+    profiles: ProfileArrays,
+    sources: Sequence[CandidateSource],
+    own: Ints,
+    source: Ints,
+    near: NDArray[np.bool_],
 ) -> pa.Array:
     """Where the medoids of some interests lie, seen from a source; "" for what has no interest."""
-    told = np.flatnonzero(own < len(request.interests.share))
-    by_artist = np.array([s.toward == "artist" for s in sources])[source[told]]
+    told = np.flatnonzero(own < len(profiles.interests.share))
+    by_artist = np.array([s.anchor_kind == "artist" for s in sources])[source[told]]
     each, which = np.unique(own[told], return_inverse=True)
-    medoids = _Medoids.of(request, each).take(which)
+    medoids = _Medoids.of(profiles, each).take(which)
     how = pc.if_else(
         pa.array(medoids.plays > 0),
         pc.binary_join_element_wise("which you played ", _times(medoids.plays), ""),
@@ -182,25 +204,25 @@ class _Medoids:
     has_artist: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, request: Request, own: Ints) -> _Medoids:
-        stock, heard, interests = request.stock, request.heard, request.interests
+    def of(cls, profiles: ProfileArrays, own: Ints) -> _Medoids:
+        items, heard, interests = profiles.items, profiles.history, profiles.interests
         rows = interests.medoid[own]
         keys = interests.listener[own] * MANY + rows
-        place = places_of(np.where(rows >= 0, keys, -1), heard.listener * MANY + heard.row)
+        place = join_positions(np.where(rows >= 0, keys, -1), heard.listener * MANY + heard.row)
         plays = np.append(heard.plays, 0)[place]
         known = np.flatnonzero(rows >= 0)
-        names = labels(stock.tracks.select(_NAMES).take(pa.array(rows[known])))
-        elsewhere = np.flatnonzero(rows < 0)  # tracks that the stock does not have
+        names = labels(items.tracks.select(_NAMES).take(pa.array(rows[known])))
+        elsewhere = np.flatnonzero(rows < 0)  # tracks that the items does not have
         ids = []
         for at in elsewhere:
-            taste = request.listeners[interests.listener[own[at]]].taste
+            taste = profiles.users[interests.listener[own[at]]].taste
             ids.append(taste.interests[interests.number[own[at]]].medoid)
             plays[at] = taste.history.plays[np.searchsorted(taste.history.ids, ids[-1])]
         order = np.argsort(np.concatenate([known, elsewhere]))
         named = pa.concat_arrays([names, pa.array(ids, pa.string())]).take(pa.array(order))
         first = np.full(len(own), -1)
-        first[known] = stock.credits.padded(rows[known])[:, 0]
-        artist = stock.credits.texts.take(pa.array(first, mask=first < 0))
+        first[known] = items.credits.padded(rows[known])[:, 0]
+        artist = items.credits.texts.take(pa.array(first, mask=first < 0))
         return cls(plays, named, pc.fill_null(artist, ""), first >= 0)
 
     def take(self, places: Ints) -> _Medoids:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -11,8 +11,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.items.table import Floats, Ints, Stock
-from musicu.listening.profile_arrays import Heard, Interests, Listener
+from musicu.items.table import Floats, Ints, ItemTable
+from musicu.listening.profile_arrays import (
+    HistoryArrays,
+    InterestArrays,
+    ProfileArrays,
+    UserProfile,
+)
+from musicu.registry import Registry
 from musicu.retrieval.ordering import places_in
 
 
@@ -20,45 +26,41 @@ from musicu.retrieval.ordering import places_in
 class Request:
     """A question to a source: for each of some listeners, its best of some rows.
 
-    listeners: whom to find candidates for. interests: of all of them. heard: what they have heard.
-    rows: int64, rising, the
-    rows of the stock that may be found. want: how many candidates each listener is to have in the
-    end. deeper: 1 at first; how much longer than usual the lists shall be. now: the present, with
-    a time zone. seed: of all that is random.
+    profiles: whom to find candidates for. rows: int64, rising, the rows of the item table that may
+    be found. want: how many candidates each listener is to have in the end. now: the present, with
+    a time zone. fetch_factor: 1 at first; how much longer than usual the lists shall be. seed:
+    random seed.
     """
 
-    stock: Stock
-    listeners: tuple[Listener, ...]
-    interests: Interests
-    heard: Heard
+    profiles: ProfileArrays
     rows: Ints
     want: int
     now: datetime
-    deeper: int = 1
+    fetch_factor: int = 1
     seed: int = 0
 
-    @classmethod
-    def to(
-        cls, stock: Stock, listeners: Sequence[Listener], rows: Ints, want: int, now: datetime
-    ) -> Request:
-        """A first request for some listeners."""
-        interests, heard = Interests.of(stock, listeners), Heard.of(stock, listeners)
-        return cls(stock, tuple(listeners), interests, heard, rows, want, now)
+    @property
+    def items(self) -> ItemTable:
+        """The item table that the rows are of."""
+        return self.profiles.items
+
+    @property
+    def interests(self) -> InterestArrays:
+        """The interests of all listeners."""
+        return self.profiles.interests
+
+    @property
+    def history(self) -> HistoryArrays:
+        """What the listeners have heard."""
+        return self.profiles.history
 
     def by(self, listeners: Ints) -> Request:
         """The same request for some of the listeners, given by their positions, rising."""
-        if len(listeners) == len(self.listeners):
-            return self
-        return replace(
-            self,
-            listeners=tuple(self.listeners[n] for n in listeners),
-            interests=self.interests.by(listeners),
-            heard=self.heard.by(listeners),
-        )
+        return replace(self, profiles=self.profiles.by(listeners))
 
     @cached_property
     def quotas(self) -> Ints:
-        """How many of the wanted candidates each interest is to give: int64 [interests].
+        """How many of the wanted candidates each interest may give: int64 [interests].
 
         In proportion to the importances, by largest remainders; those of a listener sum to
         `want`.
@@ -72,41 +74,52 @@ class Ranked:
 
     listener: int64 [lists], rising: the position of its listener. interest: int32 [lists], which
     interest it serves, -1 for none. quota: int64 [lists], how many of it are wanted.
-    whole: bool [lists], whether nothing comes after its end.
+    exhausted: bool [lists], whether nothing comes after its end.
     start: int64 [lists + 1], where each list begins in row and score, and the end.
     row: int64 [entries], best first. score: float32 [entries], finite.
-    settle: gives the true scores of entries by their positions, where `score` is only near them:
-        most entries are never taken.
     """
 
     listener: Ints
     interest: NDArray[np.int32]
     quota: Ints
-    whole: NDArray[np.bool_]
+    exhausted: NDArray[np.bool_]
     start: Ints
     row: Ints
     score: Floats
-    settle: Callable[[Ints], Floats] | None = None
-
-    def scores_of(self, entries: Ints) -> Floats:
-        """The true scores of some entries."""
-        return self.score[entries] if self.settle is None else self.settle(entries)
 
     @property
     def lengths(self) -> Ints:
         """How many entries each list has: int64 [lists]."""
         return np.diff(self.start)
 
-    def entries_of(self, lists: Ints) -> Ints:
-        """The positions of the entries of some lists, one list after the other."""
-        return ranges(self.start[lists], self.lengths[lists])
+    @classmethod
+    def joined(cls, parts: Sequence[Ranked]) -> Ranked:
+        """The lists of several, those of a listener together, in the order of the parts."""
+        if len(parts) == 1:
+            return parts[0]
+        listener = np.concatenate([lists.listener for lists in parts])
+        order = np.argsort(listener, kind="stable")
+        lengths = np.concatenate([lists.lengths for lists in parts])
+        begin = np.cumsum(lengths) - lengths
+        entries = ranges(begin[order], lengths[order])
+        return cls(
+            listener[order],
+            np.concatenate([lists.interest for lists in parts])[order],
+            np.concatenate([lists.quota for lists in parts])[order],
+            np.concatenate([lists.exhausted for lists in parts])[order],
+            np.concatenate([[0], np.cumsum(lengths[order])]),
+            np.concatenate([lists.row for lists in parts])[entries],
+            np.concatenate([lists.score for lists in parts])[entries],
+        )
 
 
-class Source(Protocol):
+class CandidateSource(Protocol):
     """Where candidates come from: a small frozen dataclass with one method.
 
-    name: as it stands in the table of candidates. lead: how its reasons begin. toward: what of
-    the medoid an interest's list is near to, "track" or "artist".
+    A class variable each: name, as it stands in the table of candidates; reason_prefix, how its
+    reasons begin ("New", "From the depth of the catalog"); anchor_kind, what of an interest's
+    track its candidates are near to, "track" or "artist"; ranker, the name of the ranker that
+    orders its candidates unless another is asked for.
     """
 
     @property
@@ -114,19 +127,38 @@ class Source(Protocol):
         """As it stands in the table of candidates."""
 
     @property
-    def lead(self) -> str:
+    def reason_prefix(self) -> str:
         """How a reason begins: "New", "Rarely played"."""
 
     @property
-    def toward(self) -> str:
+    def anchor_kind(self) -> str:
         """What of the medoid an interest's list is near to: "track" or "artist"."""
 
-    def candidates(self, request: Request) -> Ranked:
-        """At most one list a listener and interest, of rows of the request only, best first.
+    @property
+    def ranker(self) -> str:
+        """The name of the ranker of its candidates: "taste" or "source"."""
 
-        A listener's lists do not depend on who else is asked about. A deeper request gives lists
-        that begin like those of a less deep one.
+    def candidates(self, request: Request) -> Ranked:
+        """Lists of rows of the request only, best first; any number a listener.
+
+        A listener's lists do not depend on who else is asked about. With a greater fetch_factor
+        they begin alike and go on for longer.
         """
+
+
+#: Candidate sources by name. MoreLike is made for a seed.
+SOURCES: Registry[type[CandidateSource]] = Registry(
+    "candidate source",
+    "musicu.candidate_sources",
+    {
+        "new-releases": "musicu.candidates.sources.new_releases:NewReleases",
+        "deep-catalog": "musicu.candidates.sources.deep_catalog:DeepCatalog",
+        "for-you": "musicu.candidates.sources.for_you:ForYou",
+        "artist-adjacent": "musicu.candidates.sources.artist_adjacent:ArtistAdjacent",
+        "popular": "musicu.candidates.sources.popular:Popular",
+        "random": "musicu.candidates.sources.random:Random",
+    },
+)
 
 
 def allotted(shares: NDArray[np.float64], owner: Ints, want: int) -> Ints:
@@ -147,12 +179,12 @@ def allotted(shares: NDArray[np.float64], owner: Ints, want: int) -> Ints:
 
 
 def ranges(first: Ints, counts: Ints) -> Ints:
-    """first, first + 1 ... for each pair, `counts` long, one after the other."""
+    """First, first + 1, …, for each pair, `counts` long, one after the other."""
     ends = np.cumsum(counts)
     return np.arange(int(counts.sum())) + np.repeat(first - ends + counts, counts)
 
 
-def user_numbers(listeners: Sequence[Listener], seed: int) -> NDArray[np.uint64]:
+def user_numbers(listeners: Sequence[UserProfile], seed: int) -> NDArray[np.uint64]:
     """A number for each listener that depends on id and seed alone: uint64 [listeners]."""
     import hashlib
 

@@ -22,38 +22,41 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from musicu.candidates.generator import Finder, Sources
+from musicu.candidates.generator import CandidateGenerator, Sources
 from musicu.candidates.schema import CANDIDATES
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.errors import QueryError
-from musicu.items.constraints import Limits
-from musicu.items.table import Stock
+from musicu.items.constraints import Constraints
+from musicu.items.table import ItemTable
 from musicu.listening import sharding
 from musicu.listening.listens import Checked, check_listens, utc
-from musicu.listening.profile_arrays import Listener
+from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import HALF_LIFE_DAYS, TasteOptions, TasteProfile, tastes
+from musicu.ranking.ranker import Ranker
 from musicu.records import Vectors
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
 
 _META = b"musicu"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CandidateOptions:
     """What candidates are asked for.
 
     sources: each alone or with its share. k: at most so many a listener. now: the present; that
-    of the run itself where None. users: only these listeners. model: whose vectors.
+    of the run itself where None. ranker: one for all sources, or its name; None: the one that each
+    source names. users: only these listeners. model: whose vectors.
     """
 
     sources: Sources
     k: int = 100
-    limits: Limits = field(default_factory=Limits)
+    constraints: Constraints = field(default_factory=Constraints)
     now: datetime | None = None
     seed: int = 0
+    ranker: Ranker | str | None = None
     users: Collection[str] | None = None
     model: str | None = None
     half_life_days: float = HALF_LIFE_DAYS
@@ -61,7 +64,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CandidateReport:
     """What came of a run.
 
     listeners: how many were asked for. candidates: how many were found. tasteless: listeners
@@ -78,9 +81,9 @@ class Report:
     future: int = 0
     unweighted: int = 0
 
-    def __add__(self, other: Report) -> Report:
+    def __add__(self, other: CandidateReport) -> CandidateReport:
         sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        return Report(**sums)
+        return CandidateReport(**sums)
 
     def warnings(self) -> list[str]:
         """A sentence for each thing that people should know."""
@@ -97,9 +100,9 @@ def write_candidates(
     catalog: Catalog,
     listens: Path,
     out: Path,
-    settings: Settings,
+    settings: CandidateOptions,
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> CandidateReport:
     """Write the candidates of every listener to `out`, one Parquet file in the form of CANDIDATES.
 
     listens: a Parquet or CSV file, or a folder of Parquet files, in any order. progress: called
@@ -113,11 +116,11 @@ def write_candidates(
         raise QueryError(f"{listens} holds no listens of the listeners asked for: nothing to do")
     work = out.with_name(out.name + ".work")
     now = _begun(work, _identity(catalog, found, settings), settings.now)
-    finder = _finder(catalog, settings, census.plays, now)
+    generator = _generator(catalog, settings, census.plays, now)
     firsts, everyone = census.firsts, census.users
-    del census  # the plays of every track by name; the stock has them by row
+    del census  # the plays of every track by name; the items has them by row
     pa.default_memory_pool().release_unused()
-    report = Report()
+    report = CandidateReport()
     with plain_errors(work):
         for number in range(len(firsts)):
             shard = work / f"candidates-{number:05d}.parquet"
@@ -126,7 +129,7 @@ def write_candidates(
                     sharding.divide(found, firsts, work, settings.users)
                     (work / "divided").touch()
                 listened = sharding.shard_listens(work, number)
-                write_atomically(shard, partial(_write, listened, finder, settings))
+                write_atomically(shard, partial(_write, listened, generator, settings))
             report += _report(shard)
             if progress is not None:
                 progress(report.listeners, everyone)
@@ -136,26 +139,40 @@ def write_candidates(
     return report
 
 
-def _finder(catalog: Catalog, settings: Settings, plays: pa.Table, now: datetime) -> Finder:
-    stock = Stock.of(catalog, settings.model)
-    row = pc.index_in(plays["name"], value_set=stock.id_texts)
+def _generator(
+    catalog: Catalog, settings: CandidateOptions, plays: pa.Table, now: datetime
+) -> CandidateGenerator:
+    items = ItemTable.of(catalog, settings.model)
+    row = pc.index_in(plays["name"], value_set=items.id_texts)
     known = pc.is_valid(row)
-    stock.plays[row.filter(known).to_numpy()] = plays["count"].filter(known).to_numpy()
-    return Finder.of(stock, settings.sources, settings.k, settings.limits, now, settings.seed)
+    items.plays[row.filter(known).to_numpy()] = plays["count"].filter(known).to_numpy()
+    return CandidateGenerator.of(
+        items,
+        settings.sources,
+        settings.k,
+        settings.constraints,
+        now,
+        settings.seed,
+        settings.ranker,
+    )
 
 
-def _write(listens: pa.Table, finder: Finder, settings: Settings, path: Path) -> None:
+def _write(
+    listens: pa.Table, generator: CandidateGenerator, settings: CandidateOptions, path: Path
+) -> None:
     """Find a shard's candidates and write them, with the report in the file's metadata."""
-    checked = check_listens(listens, finder.stock.id_texts, now=finder.now)
+    checked = check_listens(listens, generator.items.id_texts, now=generator.now)
     everyone = sorted(listens["user_id"].unique().to_pylist())
     tasteful: list[str] = []
     served = candidates = 0
     with pq.ParquetWriter(path, CANDIDATES, compression="zstd") as writer:
-        for table in finder.find(_listeners(everyone, checked.listens, finder, settings, tasteful)):
+        for table in generator.find(
+            _listeners(everyone, checked.listens, generator, settings, tasteful)
+        ):
             writer.write_table(table)
             served += len(table["user_id"].unique())
             candidates += table.num_rows
-        report = Report(
+        report = CandidateReport(
             len(everyone),
             candidates,
             len(everyone) - len(tasteful),
@@ -171,31 +188,31 @@ def _write(listens: pa.Table, finder: Finder, settings: Settings, path: Path) ->
 def _listeners(
     everyone: list[str],
     listens: pa.Table,
-    finder: Finder,
-    settings: Settings,
+    generator: CandidateGenerator,
+    settings: CandidateOptions,
     tasteful: list[str],
-) -> Iterator[Listener]:
+) -> Iterator[UserProfile]:
     """Each listener with a taste, empty for those none of whose listens count.
 
     Who has an interest is noted in `tasteful`.
     """
-    vectors = Vectors(finder.stock.ids, finder.stock.values)
+    vectors = Vectors(generator.items.ids, generator.items.values)
     half_life, options = settings.half_life_days, settings.taste
-    made = tastes(listens, vectors, now=finder.now, half_life_days=half_life, options=options)
+    made = tastes(listens, vectors, now=generator.now, half_life_days=half_life, options=options)
     known = next(made, None)
     for user_id in everyone:
         if known is None or known[0] != user_id:
-            yield Listener(user_id, TasteProfile.empty(finder.now, half_life, options))
+            yield UserProfile(user_id, TasteProfile.empty(generator.now, half_life, options))
             continue
         if known[1].interests:
             tasteful.append(user_id)
-        yield Listener(*known)
+        yield UserProfile(*known)
         known = next(made, None)
 
 
-def _report(shard: Path) -> Report:
+def _report(shard: Path) -> CandidateReport:
     with pq.ParquetFile(shard) as file:
-        return Report(**json.loads(file.metadata.metadata[_META]))
+        return CandidateReport(**json.loads(file.metadata.metadata[_META]))
 
 
 def _join(path: Path, shards: list[Path]) -> None:
@@ -221,7 +238,7 @@ def _begun(work: Path, identity: str, now: datetime | None) -> datetime:
     return began
 
 
-def _identity(catalog: Catalog, listens: ds.Dataset, settings: Settings) -> str:
+def _identity(catalog: Catalog, listens: ds.Dataset, settings: CandidateOptions) -> str:
     """A digest of all that decides what comes out, but the moment."""
     name, entry = catalog.model_entry(settings.model)
     stats = [(file, Path(file).stat()) for file in sorted(listens.files)]
@@ -232,14 +249,14 @@ def _identity(catalog: Catalog, listens: ds.Dataset, settings: Settings) -> str:
         (name, repr(entry)),
         [(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats],
         [repr(source) for source in settings.sources],
-        (settings.k, repr(_plain(settings.limits)), settings.seed),
+        (settings.k, repr(_plain(settings.constraints)), settings.seed, repr(settings.ranker)),
         None if settings.users is None else sorted(settings.users),
         (settings.half_life_days, repr(settings.taste)),
     ]
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
-def _plain(limits: Limits) -> dict[str, Any]:
-    """Limits whose sets stand in one order."""
-    values = {f.name: getattr(limits, f.name) for f in fields(limits)}
+def _plain(constraints: Constraints) -> dict[str, Any]:
+    """Constraints whose sets stand in one order."""
+    values = {f.name: getattr(constraints, f.name) for f in fields(constraints)}
     return {k: sorted(v) if isinstance(v, frozenset) else str(v) for k, v in values.items()}

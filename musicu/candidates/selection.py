@@ -1,9 +1,9 @@
-"""Taking candidates from ranked lists, so that every limit holds.
+"""Constrained selection: taking candidates from ranked lists so that every cap holds.
 
 The rule, for each listener: go through the lists in order; from each take, best first, what is
-allowed, until its quota is reached. Allowed is what the listener may be shown, is not taken yet
-and leaves every cap unbroken. Whoever then has fewer than k goes through the lists again, without
-quotas. `pick` does this for all listeners at once. Most entries can break no cap, as too few of
+allowed, until its quota is reached. Allowed is what is not taken yet and leaves every cap
+unbroken. Whoever then has fewer than k goes through the lists again, without quotas. `select`
+does this for all listeners at once. Most entries can break no cap, as too few of
 the listener's are of their kind, so that counting says which of them are taken; only the others
 are decided one after the other, a step for all listeners at a time.
 """
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.candidates.request import Ranked
-from musicu.items.joins import MANY, crowds
-from musicu.items.table import Ints
+from musicu.items.joins import MANY, items_over_cap
+from musicu.items.table import Ints, ItemTable
 from musicu.retrieval.ordering import places_in
 
 Mask = NDArray[np.bool_]
@@ -27,48 +27,51 @@ _ENDLESS = 1 << 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """What limits ask of the entries of ranked lists.
+    """What caps ask of the entries of ranked lists.
 
-    recordings, albums: int64 [entries], numbers. never: bool [entries], what its listener may not
-    be shown. artists: int64 [entries, most], filled up with -1.
+    works, albums: int64 [entries], numbers. artists: int64 [entries, most], filled up with -1.
     """
 
-    recordings: Ints
-    never: Mask
+    works: Ints
     albums: Ints
     artists: Ints
 
+    @classmethod
+    def of(cls, items: ItemTable, rows: Ints) -> Entries:
+        """The entries that some rows are."""
+        return cls(items.works[rows], items.albums[rows], items.credits.padded(rows))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picked:
+class Selected:
     """entries: int64, rising, those taken. short: bool [listeners], whose lists ended too early."""
 
     entries: Ints
     short: Mask
 
 
-def pick(
+def select(
     lists: Ranked, entries: Entries, listeners: int, k: int, per_artist: int, per_album: int
-) -> Picked:
+) -> Selected:
     """At most k entries for each of so many listeners, by the rule above.
 
-    A listener is short where a list that is not whole came to its end while more of it was
+    A listener is short where a list that is not exhausted came to its end while more of it was
     wanted: longer lists may give another answer.
     """
     owner = np.repeat(lists.listener, lists.lengths)
     caps = _Caps(owner, entries, per_artist, per_album)
     edges = np.searchsorted(lists.listener, np.arange(listeners + 1))
-    taken = _through(lists.start, lists.quota, ~entries.never, owner, caps)
+    taken = _through(lists.start, lists.quota, np.ones(len(owner), bool), owner, caps)
     taken &= _before(taken, lists.start[edges], owner) < k
     unfilled = _counts(taken, lists.start) < lists.quota
-    partial = ~lists.whole & unfilled & (_so_far(taken, lists, edges) < k)
+    partial = ~lists.exhausted & unfilled & (_so_far(taken, lists, edges) < k)
     wanted = k - np.bincount(owner[taken], minlength=listeners)
     if wanted.any():
-        more = _through(lists.start[edges], wanted, ~(entries.never | taken), owner, caps)
-        partial |= ~lists.whole & (_so_far(more, lists, edges) < wanted[lists.listener])
+        more = _through(lists.start[edges], wanted, ~taken, owner, caps)
+        partial |= ~lists.exhausted & (_so_far(more, lists, edges) < wanted[lists.listener])
         taken |= more
     short = np.bincount(lists.listener[partial], minlength=listeners) > 0
-    return Picked(np.flatnonzero(taken), short)
+    return Selected(np.flatnonzero(taken), short)
 
 
 def _through(start: Ints, quota: Ints, left: Mask, owner: Ints, caps: _Caps) -> Mask:
@@ -124,12 +127,11 @@ class _Caps:
 
     def __init__(self, owner: Ints, entries: Entries, per_artist: int, per_album: int) -> None:
         """owner: of each entry."""
-        kinds = entries.recordings[:, None], entries.albums[:, None], entries.artists
+        kinds = entries.works[:, None], entries.albums[:, None], entries.artists
         cells, left = [], [np.array([_ENDLESS])]  # the first is of all that is no crowd
         for numbers, most in zip(kinds, (1, per_album, per_artist), strict=True):
-            known = (numbers >= 0) & ~entries.never[:, None]
-            keys = np.where(known, owner[:, None] * MANY + numbers, -1)
-            cell = crowds(keys, most)
+            keys = np.where(numbers >= 0, owner[:, None] * MANY + numbers, -1)
+            cell = items_over_cap(keys, most)
             left.append(np.full(int(cell.max(initial=0)), most))
             cells.append(np.where(cell > 0, cell + sum(map(len, left[:-1])) - 1, 0))
         self._cell = np.concatenate(cells, axis=1)

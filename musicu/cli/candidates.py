@@ -34,18 +34,18 @@ from musicu.cli.output import note, print_json, print_table
 from musicu.records import counted
 from musicu.retrieval import find_track, label
 
-_SOURCES = ("new-releases", "deep-catalog", "artist-adjacent", "popular", "random")
-
 
 def _shares(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> list[tuple[str, float]]:
     """Sources, each maybe with its share: new-releases=0.7."""
+    from musicu.candidates.request import SOURCES
+
     found = []
     for value in values:
         name, _, share = value.partition("=")
-        if name not in _SOURCES:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(_SOURCES)}")
+        if name not in SOURCES.names():
+            raise click.BadParameter(f"{name!r} is none of {', '.join(SOURCES.names())}")
         if not re.fullmatch(r"(\d+(\.\d*)?|\.\d+)?", share):
             raise click.BadParameter(f"{share!r} is not a share like 0.7")
         found.append((name, float(share or 1)))
@@ -63,17 +63,24 @@ def _shares(
     callback=_shares,
     metavar="NAME[=SHARE]",
     multiple=True,
-    help=f"Where from: {', '.join(_SOURCES)}; repeat for several, with shares as "
-    "new-releases=0.7. new-releases unless told otherwise.",
+    help="A candidate source: new-releases, deep-catalog, for-you, artist-adjacent, popular, "
+    "random, or one of an installed package. Repeat for several, with shares as new-releases=0.7. "
+    "Default: new-releases.",
 )
 @click.option("--more-like", multiple=True, metavar="TRACK", help="Another source: like a track.")
+@click.option(
+    "--ranker",
+    metavar="NAME",
+    help="Ranks the candidates of all sources: taste, source, or one of an installed package. "
+    "Default: the ranker of each source.",
+)
 @click.option(
     "--window",
     callback=days,
     metavar="TIME",
     default="28d",
     show_default=True,
-    help="What is new.",
+    help="New releases: from this long ago until now.",
 )
 @click.option(
     "--popularity-below",
@@ -81,7 +88,7 @@ def _shares(
     default=50.0,
     show_default=True,
     metavar="PERCENTILE",
-    help="Deep is what is less played than most,",
+    help="Deep catalog: below this popularity percentile.",
 )
 @click.option(
     "--older-than",
@@ -89,7 +96,7 @@ def _shares(
     metavar="TIME",
     default="2y",
     show_default=True,
-    help="and out for so long.",
+    help="Deep catalog: released at least this long ago.",
 )
 @click.option(
     "-k",
@@ -107,7 +114,7 @@ def _shares(
 @NOW
 @click.option("--clean", is_flag=True, help="Leave out what is marked explicit.")
 @BLOCK_ARTIST
-@click.option("--max-per-artist", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--max-per-artist", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option("--max-per-album", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option(
     "--explore",
@@ -143,7 +150,7 @@ def candidates(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Find tracks of CATALOG for listeners: new releases, the depth of the catalog, and more.
+    """Find tracks of CATALOG for listeners: new releases, deep catalog, and more.
 
     Each comes with a score, its source and a reason. Nothing heard before is among them.
 
@@ -190,9 +197,9 @@ def _settings(
     **options: Any,
 ) -> Any:
     """The options as the library takes them."""
-    from musicu.candidates import Limits, Settings, TasteOptions
+    from musicu.candidates import CandidateOptions, Constraints, TasteOptions
 
-    limits = Limits(
+    constraints = Constraints(
         where=where,
         explicit=not options["clean"],
         blocked_artists=frozenset(options["block_artist"]),
@@ -202,10 +209,10 @@ def _settings(
         exposure_below=options["exposure_below"],
     )
     chosen = sources or ([] if more_like else [("new-releases", 1.0)])
-    return Settings(
+    return CandidateOptions(
         sources=_sources(catalog, chosen, more_like, options),
         k=k,
-        limits=limits,
+        constraints=constraints,
         now=now,
         seed=seed,
         users=None if users is None else _listed(users, catalog),
@@ -228,17 +235,15 @@ def _sources(
     options: dict[str, Any],
 ) -> list[Any]:
     from musicu.candidates import sources as known
+    from musicu.candidates.request import SOURCES
 
-    made = {
+    made: dict[str, Any] = {
         "new-releases": lambda: known.NewReleases(int(options["window"])),
         "deep-catalog": lambda: known.DeepCatalog(
             options["popularity_below"], int(options["older_than"])
         ),
-        "artist-adjacent": known.ArtistAdjacent,
-        "popular": known.Popular,
-        "random": known.Random,
     }
-    found: list[Any] = [(made[name](), share) for name, share in chosen]
+    found: list[Any] = [(made.get(n, SOURCES.load(n))(), share) for n, share in chosen]
     tracks = catalog.tracks() if more_like else None
     return found + [(known.MoreLike(find_track(tracks, words)), 1.0) for words in more_like]
 
@@ -260,10 +265,11 @@ def _for_seeds(catalog: Catalog, like: tuple[str, ...], settings: Any) -> pa.Tab
         {NEWCOMER: taste},
         settings.sources,
         k=settings.k,
-        limits=settings.limits,
+        constraints=settings.constraints,
         now=settings.now,
         seed=settings.seed,
         model=settings.model,
+        ranker=settings.ranker,
     )
 
 

@@ -67,7 +67,7 @@ INTERESTS = click.option(
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="Interests a listener has at most.",
+    help="InterestArrays a listener has at most.",
 )
 
 

@@ -56,11 +56,11 @@ def map(
     import pyarrow.parquet as pq
 
     from musicu.catalog.files import write_atomically
-    from musicu.shelves import World
+    from musicu.shelves import ShelfContext
     from musicu.shelves.map import draw_map, write_map
 
-    world = World(Catalog.open(catalog), model=model)
-    atlas = draw_map(world, where=where, count=regions, method=projection)
+    context = ShelfContext(Catalog.open(catalog), model=model)
+    atlas = draw_map(context, where=where, count=regions, method=projection)
     if as_json:
         print_json(atlas.document())
     else:
@@ -72,5 +72,5 @@ def map(
     if html is not None:
         page = html if html.suffix.lower() in (".html", ".htm") else html / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_map(atlas, world, page, title=title or catalog.resolve().name, audio=audio)
+        write_map(atlas, context, page, title=title or catalog.resolve().name, audio=audio)
         note(f"page: {page}")

@@ -12,13 +12,13 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.listeners import LISTENS, heard_by, known_as
-from musicu.cli.options import BLOCK_ARTIST, CATALOG, FILE, MODEL, PATH, filters
+from musicu.cli.options import BLOCK_ARTIST, CATALOG, EXISTING, FILE, MODEL, PATH, filters
 from musicu.cli.output import note, print_table
 from musicu.cli.playlist import gather
 from musicu.errors import QueryError
 
 if TYPE_CHECKING:
-    from musicu.shelves import Recipe, Shelf, World
+    from musicu.shelves import Recipe, Shelf, ShelfContext
 
 _USER = click.option(
     "--user", help="Whose listens, by name or id, where they are several listeners'."
@@ -30,16 +30,12 @@ _AUDIO = ["relative", "absolute", "copied"]
 
 
 def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that rules are made of."""
+    """Add the options that constraints are made of."""
     for option in (
         BLOCK_ARTIST,
         click.option("--diversity", type=click.FloatRange(0, 1), help="0: nearest, 1: varied."),
-        click.option(
-            "--max-per-album", type=click.IntRange(min=1), help="2 unless told otherwise."
-        ),
-        click.option(
-            "--max-per-artist", type=click.IntRange(min=1), help="2 unless told otherwise."
-        ),
+        click.option("--max-per-album", type=click.IntRange(min=1), help="[default: 2]"),
+        click.option("--max-per-artist", type=click.IntRange(min=1), help="[default: 4]"),
     ):
         command = option(command)
     return command
@@ -67,7 +63,7 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @LISTENS
 @_USER
 @_TODAY
-@click.option("-n", "--size", type=click.IntRange(min=1), help="20 unless told otherwise.")
+@click.option("-n", "--size", type=click.IntRange(min=1), help="[default: 20]")
 @_limits
 @click.option("--html", type=PATH, help="Write a page with players.")
 @click.option(
@@ -107,9 +103,9 @@ def shelf(
 
     if to:
         check_ending(to)  # before anything is printed
-    world = _world(catalog, model, listens, user, today)
-    recipes = _recipes(world, **options)
-    built = [shelf for recipe in recipes for shelf in recipe.shelves(world)]
+    context = _context(catalog, model, listens, user, today)
+    recipes = _recipes(context, **options)
+    built = [shelf for recipe in recipes for shelf in recipe.shelves(context)]
     _print(built, as_json)
     if html and len(built) == 1:
         for problem in built[0].to_html(html, audio=audio):
@@ -133,9 +129,20 @@ def shelf(
 @LISTENS
 @_USER
 @_TODAY
+@click.option(
+    "--candidates",
+    type=EXISTING,
+    metavar="FILE",
+    help="Show what `musicu candidates -o FILE` found: the same tracks in the same order.",
+)
 @click.option("--recipes", type=PATH, help="A TOML file of recipes, [[shelf]] each.")
 @click.option("--title", default="Shelves", show_default=True, help="The page's title.")
-@click.option("-n", "--size", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "-n",
+    "--size",
+    type=click.IntRange(min=1),
+    help="Tracks on a shelf at most. [default: 20; with --candidates all]",
+)
 @_limits
 @click.option(
     "--audio",
@@ -153,9 +160,10 @@ def shelves(
     user: str | None,
     today: str | None,
     recipes: Path | None,
+    candidates: Path | None,
     title: str,
     audio: Any,
-    size: int,
+    size: int | None,
     where: Any,
     **limits: Any,
 ) -> None:
@@ -163,21 +171,42 @@ def shelves(
 
     With --listens: daily mixes, because you listened to …, new for you, deep cuts. Without: new
     releases, and a shelf for each region of the catalog, named by what sets it apart. Or those of
-    a file of recipes. What a recipe needs and the catalog does not have is said and left out.
+    a file of recipes, or the candidates that were found before. What a recipe needs and the
+    catalog does not have is said and left out.
     """
     from musicu.shelves import load_recipes
 
-    world = _world(catalog, model, listens, user, today)
-    wanted = load_recipes(recipes) if recipes else _usual(world, size, where, _rules(**limits))
+    if candidates is not None:
+        _show(_given(candidates, catalog, user, size), out, title, audio)
+        return
+    context = _context(catalog, model, listens, user, today)
+    wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
     built: list[Shelf] = []
     for recipe in wanted:
         try:
-            built += [shelf for shelf in recipe.shelves(world) if len(shelf)]
+            built += [shelf for shelf in recipe.shelves(context) if len(shelf)]
         except QueryError as error:
             note(f"{recipe.name}: {error}")
+    _show(built, out, title, audio)
+
+
+def _show(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
+    """Print what is on the page, and write it."""
     rows = [[place + 1, shelf.title, shelf.about, len(shelf)] for place, shelf in enumerate(built)]
     print_table(["", "shelf", "", "tracks"], rows)
     _write(built, out, title, audio)
+
+
+def _given(candidates: Path, catalog: Path, user: str | None, size: int | None) -> list[Shelf]:
+    """The shelves of a table of candidates, of one listener."""
+    from musicu.ingest.table import read_table
+    from musicu.shelves import shelves_of_candidates
+
+    opened, table = Catalog.open(catalog), read_table(candidates)
+    held = set(table["user_id"].to_pylist()) if "user_id" in table.column_names else set()
+    ids = () if user is None else known_as([user], opened)
+    named = next((each for each in ids if each in held), user)
+    return shelves_of_candidates(table, opened.tracks(), user_id=named, size=size)
 
 
 def _write(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
@@ -189,12 +218,12 @@ def _write(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
     note(f"page: {out / INDEX}")
 
 
-def _world(
+def _context(
     catalog: Path, model: str | None, listens: Path | None, user: str | None, today: str | None
-) -> World:
+) -> ShelfContext:
     """The catalog, the listener and the day."""
     from musicu.candidates import TasteProfile
-    from musicu.shelves import World
+    from musicu.shelves import ShelfContext
     from musicu.tags.dates import parse_date
 
     opened = Catalog.open(catalog)
@@ -202,11 +231,11 @@ def _world(
     if today and (day is None or day.day is None):
         raise QueryError(f"--today is {today!r}: give a day, as 2026-05-21")
     now = datetime.fromisoformat(f"{day.text}T23:59:59+00:00") if day else None
-    listener = None
+    profile = None
     if listens is not None:
         own = _own(listens, opened, user, now)
-        listener = TasteProfile.from_listens(own, opened.vectors(model), now=now)
-    return World(opened, model=model, listener=listener, today=day.first_day if day else None)
+        profile = TasteProfile.from_listens(own, opened.vectors(model), now=now)
+    return ShelfContext(opened, model=model, profile=profile, today=day.first_day if day else None)
 
 
 def _own(listens: Path, catalog: Catalog, user: str | None, now: datetime | None) -> Any:
@@ -225,7 +254,7 @@ def _own(listens: Path, catalog: Catalog, user: str | None, now: datetime | None
 
 
 def _recipes(
-    world: World,
+    context: ShelfContext,
     like: str | None,
     recipe: str | None,
     playlist: Path | None,
@@ -244,19 +273,19 @@ def _recipes(
     if like is not None:
         given["track"] = like
     if playlist is not None:
-        given |= {"recipe": recipe or "fill-playlist", "tracks": _listed(playlist, world)}
+        given |= {"recipe": recipe or "fill-playlist", "tracks": _listed(playlist, context)}
     elif recipe is None and like is None:
         raise click.UsageError("give --like TRACK, --playlist FILE or --recipe NAME")
     if size is not None:
         given["size"] = size
-    return [replace(recipe_of(given), where=where, rules=_rules(**limits))]
+    return [_constrained(replace(recipe_of(given), where=where), **limits)]
 
 
-def _listed(playlist: Path, world: World) -> list[str]:
+def _listed(playlist: Path, context: ShelfContext) -> list[str]:
     """The ids of a playlist's tracks; what the catalog does not have is said."""
     from musicu.playlists import match_playlist, read_playlist
 
-    found = match_playlist(read_playlist(playlist), world.tracks)
+    found = match_playlist(read_playlist(playlist), context.tracks)
     ids = [each.row["track_id"] for each in found if each.row is not None]
     if len(ids) < len(found):
         note(f"not in the catalog: {len(found) - len(ids)} of {len(found)} tracks of {playlist}")
@@ -274,19 +303,19 @@ def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
     return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
-def _usual(world: World, size: int, where: Any, rules: Any) -> list[Recipe]:
+def _usual(context: ShelfContext, size: int, where: Any, **limits: Any) -> list[Recipe]:
     """The shelves of a start page, for a listener or for anybody."""
     from musicu.shelves import recipes
 
     kinds: list[type[Recipe]] = [recipes.NewForYou, recipes.AroundTheCatalog]
-    if world.has_listener:
+    if context.has_profile:
         kinds = [
             recipes.DailyMixes,
             recipes.BecauseYouListened,
             recipes.NewForYou,
             recipes.DeepCuts,
         ]
-    return [kind(size=size, where=where, rules=rules) for kind in kinds]
+    return [_constrained(kind(size=size, where=where), **limits) for kind in kinds]
 
 
 def _print(built: list[Shelf], as_json: bool) -> None:
@@ -303,9 +332,9 @@ def _print(built: list[Shelf], as_json: bool) -> None:
             note(text)
 
 
-def _rules(block_artist: tuple[str, ...], **limits: Any) -> Any:
-    """The rules of a shelf, with their defaults where an option was not given."""
-    from musicu.shelves import Rules
-
+def _constrained(recipe: Recipe, block_artist: tuple[str, ...], **limits: Any) -> Recipe:
+    """The recipe with the constraints that were given, and its own where an option was not."""
     given = {name: value for name, value in limits.items() if value is not None}
-    return Rules(blocked_artists=frozenset(block_artist), **given)
+    return replace(
+        recipe, rules=replace(recipe.rules, blocked_artists=frozenset(block_artist), **given)
+    )

@@ -119,13 +119,13 @@ def _refresher(
 def _write_shelves(catalog: Path, model: str, recipes: Path, shelves: Path) -> None:
     """Build the shelves of a file of recipes and write their page."""
     from musicu.catalog.catalog import Catalog
-    from musicu.shelves import World, load_recipes
+    from musicu.shelves import ShelfContext, load_recipes
     from musicu.shelves.gallery import INDEX, write_gallery
 
     opened = Catalog.open(catalog)
     name = model if model in opened.models() else None
-    world = World(opened, model=name)
-    built = [shelf for recipe in load_recipes(recipes) for shelf in recipe.shelves(world)]
+    context = ShelfContext(opened, model=name)
+    built = [shelf for recipe in load_recipes(recipes) for shelf in recipe.shelves(context)]
     write_gallery([shelf for shelf in built if len(shelf)], shelves)
     note(f"page: {shelves / INDEX}")
 

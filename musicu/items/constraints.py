@@ -1,30 +1,39 @@
-"""What may be a candidate at all, and how often."""
+"""What may be recommended at all, how often, and how varied: one set of constraints for all."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicu.catalog.identity import artist_key
 from musicu.errors import QueryError
-from musicu.items.table import Ints, Stock
+from musicu.items.table import Ints, ItemTable
 from musicu.retrieval.filters import Filter, matching_rows, where_options
+
+#: As many as no list of candidates has: for `max_per_artist` and `max_per_album`, no cap.
+NO_CAP = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The rules that every listener's candidates keep, whatever the source.
+class Constraints:
+    """The constraints that candidates and shelves keep, whatever their source.
 
     where: a filter that tracks must meet, as in `musicu.retrieval.matching_rows`.
     market: tracks must be known to be on sale there.
     explicit: False leaves out what is marked explicit; what is not marked stays.
     blocked_artists: names; no track that credits one of them, however spelled.
-    blocked_tracks: ids.
+    blocked_tracks: ids; nor the same recording in another file.
     heard: True lets through what the listener has heard; what was skipped more than played
         stays out all the same.
     max_per_artist: tracks that credit one artist, however many others they credit. max_per_album:
-        tracks of one album.
+        tracks of one album; on a shelf they stand together. Of one work there is always one.
+    min_score: the lowest score that may stand on a shelf; None lets everything in.
+    diversity: of a shelf, 0 takes the best scores, 1 only looks for what differs; None: what the
+        recipe sets.
     explore: the share, 0 to 1, of a listener's candidates that goes to artists with less
         exposure, drawn among the nearest. exposure_below: fewer listens than this, of all
         listeners, make an artist one with less exposure.
@@ -38,63 +47,67 @@ class Limits:
     blocked_artists: frozenset[str] = frozenset()
     blocked_tracks: frozenset[str] = frozenset()
     heard: bool = False
-    max_per_artist: int = 3
+    max_per_artist: int = 4
     max_per_album: int = 2
+    min_score: float | None = None
+    diversity: float | None = None
     explore: float = 0.0
     exposure_below: int = 10
 
     def __post_init__(self) -> None:
         """Accept any collection of names and ids, and refuse what makes no sense."""
-        check_limits(self)
-        if not 0 <= self.explore <= 1:
-            raise QueryError(f"explore is {self.explore}: it is a share from 0 to 1")
+        for name in ("blocked_artists", "blocked_tracks"):
+            given = getattr(self, name)
+            if isinstance(given, str):
+                raise QueryError(f"{name} is {given!r}: give a list, as [{given!r}]")
+            object.__setattr__(self, name, frozenset(given))
+        for name in ("max_per_artist", "max_per_album"):
+            if getattr(self, name) < 1:
+                raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+        for name in ("diversity", "explore"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise QueryError(f"{name} is {value}: it goes from 0 to 1")
+        if self.min_score is not None and math.isnan(self.min_score):
+            raise QueryError("min_score is not a number")
 
 
-def check_limits(limits: object) -> None:
-    """Make what is blocked a frozen set, and refuse limits below one; for frozen dataclasses.
-
-    limits: has blocked_artists, blocked_tracks, max_per_artist and max_per_album.
-    Raises QueryError for a single text where a list belongs, and for a limit below one.
-    """
-    for name in ("blocked_artists", "blocked_tracks"):
-        given = getattr(limits, name)
-        if isinstance(given, str):
-            raise QueryError(f"{name} is {given!r}: give a list, as [{given!r}]")
-        object.__setattr__(limits, name, frozenset(given))
-    for name in ("max_per_artist", "max_per_album"):
-        if getattr(limits, name) < 1:
-            raise QueryError(f"{name} is {getattr(limits, name)}: it must be 1 or more")
-
-
-def allowed_rows(stock: Stock, limits: Limits) -> Ints:
+def allowed_rows(items: ItemTable, constraints: Constraints) -> Ints:
     """The rows that may be anybody's candidate, rising: int64 [rows]."""
-    allowed = np.zeros(len(stock), bool)
-    allowed[matching_rows(stock.tracks, limits.where)] = True
-    if limits.market is not None:
-        on_sale = np.zeros(len(stock), bool)
-        on_sale[matching_rows(stock.tracks, where_options(market=limits.market))] = True
+    allowed = np.zeros(len(items), bool)
+    allowed[matching_rows(items.tracks, constraints.where)] = True
+    if constraints.market is not None:
+        on_sale = np.zeros(len(items), bool)
+        on_sale[matching_rows(items.tracks, where_options(market=constraints.market))] = True
         allowed &= on_sale
-    if not limits.explicit:
-        marked = pc.fill_null(stock.tracks["explicit"], False)
+    if not constraints.explicit:
+        marked = pc.fill_null(items.tracks["explicit"], False)
         allowed &= ~marked.to_numpy()
-    allowed[stock.credits.rows_by(sorted(limits.blocked_artists))] = False
-    blocked = pc.is_in(stock.id_texts, value_set=_texts(limits.blocked_tracks))
-    allowed &= ~blocked.to_numpy(zero_copy_only=False)
+    if constraints.blocked_artists:
+        allowed[rows_by_any(items, constraints.blocked_artists)] = False
+    if constraints.blocked_tracks:
+        ids = pa.array(sorted(constraints.blocked_tracks), pa.string())
+        blocked = pc.is_in(items.id_texts, value_set=ids).to_numpy(zero_copy_only=False)
+        allowed &= ~np.isin(items.recordings, items.recordings[blocked])
     return np.flatnonzero(allowed)
 
 
-def emerging_rows(stock: Stock, exposure_below: int) -> Ints:
+def rows_by_any(items: ItemTable, names: frozenset[str]) -> Ints:
+    """The rows whose performers or album artist are among some names, however spelled."""
+    wanted = {artist_key(name) for name in names} - {""}
+    credits = items.credits
+    among = np.append([key in wanted for key in credits.keys], [False])  # -1 is nobody
+    rows = credits.row[among[credits.artist].astype(bool)]
+    owned = np.flatnonzero(among[credits.album_artist])
+    return np.union1d(rows, owned)
+
+
+def emerging_rows(items: ItemTable, exposure_below: int) -> Ints:
     """The rows all of whose artists have fewer listens than that, rising: int64 [rows]."""
-    made = stock.credits
-    exposure = np.bincount(made.artist, stock.plays[made.row], len(made.keys))
+    made = items.credits
+    exposure = np.bincount(made.artist, items.plays[made.row], len(made.keys))
     known = exposure[made.artist] >= exposure_below
-    emerging = np.zeros(len(stock), bool)
+    emerging = np.zeros(len(items), bool)
     emerging[made.row] = True  # a track of nobody's is no artist's chance
     emerging[made.row[known]] = False
     return np.flatnonzero(emerging)
-
-
-def _texts(values: frozenset[str]) -> object:
-    import pyarrow as pa
-
-    return pa.array(sorted(values), pa.string())

@@ -20,25 +20,25 @@ _FEWEST_BITS, _MOST_BITS = 12, 22
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 over the golden ratio (Knuth, TAOCP 3, 6.4)
 
 
-def places_of(asked: Ints, known: Ints) -> Ints:
+def join_positions(asked: Ints, known: Ints) -> Ints:
     """Where each asked key stands among the known: int64 [asked], -1 where it does not.
 
     Where a key is known several times, one of its places.
     """
     found = np.full(asked.shape, -1, np.int64)
     few = known.size < asked.size // 8  # sorting those is cheaper than thinning them
-    place = np.arange(len(known)) if few else np.flatnonzero(maybe_among(known, asked))
+    place = np.arange(len(known)) if few else np.flatnonzero(may_be_among(known, asked))
     place = place[np.argsort(known[place], kind="stable")]
     if len(place):
         rest = known[place]
-        some = np.flatnonzero(maybe_among(asked.ravel(), rest))
+        some = np.flatnonzero(may_be_among(asked.ravel(), rest))
         at = np.minimum(np.searchsorted(rest, asked.flat[some]), len(rest) - 1)
         equal = rest[at] == asked.flat[some]
         found.flat[some[equal]] = place[at[equal]]
     return found
 
 
-def crowds(keys: Ints, most: int) -> Ints:
+def items_over_cap(keys: Ints, most: int) -> Ints:
     """Of keys that stand there more than `most` times the number, from 1: int64, of their shape.
 
     0 for the others, and for keys below 0, which are none.
@@ -46,10 +46,10 @@ def crowds(keys: Ints, most: int) -> Ints:
     rising = np.sort(keys, axis=None)
     repeated = rising[most:][rising[most:] == rising[:-most]]
     crowded = np.unique(repeated[repeated >= 0])
-    return places_of(keys, crowded) + 1
+    return join_positions(keys, crowded) + 1
 
 
-def maybe_among(keys: Ints, others: Ints) -> Mask:
+def may_be_among(keys: Ints, others: Ints) -> Mask:
     """Which keys may be among the others: all that are, and a few more. bool [keys]."""
     # Ten cells for each of the others, as long as the table stays in a cache.
     bits = min(max((10 * others.size).bit_length(), _FEWEST_BITS), _MOST_BITS)

@@ -1,9 +1,9 @@
-"""The tracks of a catalog with their vectors, ready to be searched for many listeners."""
+"""The one columnar view of a catalog that every stage after it reads: tracks beside vectors."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cached_property
 from threading import Lock
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from musicu.errors import QueryError
 from musicu.items.credits import Credits, album_numbers
+from musicu.items.recordings import recording_numbers, work_numbers
 from musicu.records import Vectors
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index
@@ -33,8 +34,8 @@ _NEAR_SHARE = 0.95
 _ROWS_KEPT = 0.25  # copies of rows that are kept, as a share of all rows
 
 
-class Stock:
-    """The tracks that have a vector, a row each, with what sources and limits ask of them.
+class ItemTable:
+    """The tracks that have a vector, a row each, with what sources and constraints ask of them.
 
     ids: object [rows]. values: float32 [rows, dim], unit length. tracks: the catalog's columns,
     row by row. plays: int64 [rows], listens of all listeners; all 0 where none are known.
@@ -60,10 +61,11 @@ class Stock:
         self._searched: dict[bytes, Index] = {}
         self._lock = Lock()
         self._table: tuple[NDArray[np.object_], Ints] | None = None
+        self._artists: tuple[Ints, tuple[Ints, Ints, Ints]] | None = None
 
     @classmethod
-    def of(cls, catalog: Catalog, model: str | None = None) -> Stock:
-        """The tracks of a catalog that have a vector of the model, those last added unless told."""
+    def of(cls, catalog: Catalog, model: str | None = None) -> ItemTable:
+        """The tracks of a catalog that have a vector of a model. Default: its default model."""
         tracks = catalog.tracks()
         pa.default_memory_pool().release_unused()  # reading tracks takes three times their size
         vectors = catalog.vectors(model)
@@ -97,21 +99,32 @@ class Stock:
         hits = self._index(rows).search(queries, k)
         return Hits(hits.query, rows[hits.row], hits.score)
 
-    def ranked(self, queries: Floats, k: Ints, rows: Ints) -> tuple[Hits, Callable[[Ints], Floats]]:
-        """The same with scores that are only near, and what gives the true ones of some hits."""
-        index = self._index(rows)
-        hits = index.ranked(queries, k)
+    def ranked(self, queries: Floats, k: int | Ints, rows: Ints) -> Hits:
+        """The hits of `search` in the same order, with scores that are only near the exact ones."""
+        hits = self._index(rows).ranked(queries, k)
+        return Hits(hits.query, rows[hits.row], hits.score)
 
-        def true_scores(places: Ints) -> Floats:
-            return index.scored(queries, hits.take(places)).score
+    def rows_by_artist(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """The artists of some rows, where the rows of each begin and end, and those rows.
 
-        return Hits(hits.query, rows[hits.row], hits.score), true_scores
+        rows: rising. What was found is kept for the rows last asked for.
+        """
+        with self._lock:
+            if self._artists is None or not np.array_equal(self._artists[0], rows):
+                allowed = np.zeros(len(self), bool)
+                allowed[rows] = True
+                kept = np.flatnonzero(allowed[self.credits.row])
+                kept = kept[np.argsort(self.credits.artist[kept], kind="stable")]
+                artists, first = np.unique(self.credits.artist[kept], return_index=True)
+                found = artists, np.append(first, len(kept)), self.credits.row[kept]
+                self._artists = rows, found
+            return self._artists[1]
 
     def _index(self, rows: Ints) -> Index:
         """An index of some rows, rising."""
         every = len(rows) == len(self)
-        text = b"" if every else np.ascontiguousarray(rows).tobytes()
-        key = hashlib.blake2b(text, digest_size=16).digest() if text else b""
+        text = np.ascontiguousarray(rows).tobytes()
+        key = b"" if every else hashlib.blake2b(text, digest_size=16).digest()
         with self._lock:
             if key not in self._searched:
                 kept = sum(len(index) for name, index in self._searched.items() if name)
@@ -137,11 +150,18 @@ class Stock:
 
     @cached_property
     def recordings(self) -> Ints:
-        """A number for each row, int64 [rows], equal for the files of one recording."""
-        hashes = pc.coalesce(self.tracks["content_hash"], self.tracks["track_id"])
-        encoded = hashes.combine_chunks().dictionary_encode()
-        numbers: Ints = encoded.indices.to_numpy().astype(np.int64)
-        return numbers
+        """A number for each row, int64 [rows], equal where the recording is: see `recordings`."""
+        return recording_numbers(self.tracks, self.credits, self.values)
+
+    @cached_property
+    def works(self) -> Ints:
+        """A number for each row, int64 [rows], equal for versions of one work."""
+        return work_numbers(self.tracks, self.recordings)
+
+    def take(self, rows: Ints) -> ItemTable:
+        """Some of the rows, as a table of their own."""
+        tracks = self.tracks.take(pa.array(rows))
+        return ItemTable(tracks, Vectors(self.ids[rows], self.values[rows]), self.plays[rows])
 
     @cached_property
     def artist_means(self) -> Floats:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HALF_LIFE_DAYS = 69.0
 MAX_INTERESTS = 5
 
+_TINY = np.finfo(float).tiny
 _LEAST = 0.1  # what skips leave of an interest's importance
 
 
@@ -39,13 +40,14 @@ class Interest:
     """One thing that a listener likes.
 
     medoid: the track that stands for it. importance: its share of what is played, in (0, 1];
-    those of a listener sum to 1. vector: the medoid's, float32 [dim], unit length. track_ids: the
-    tracks that make it, those that weigh most first.
+    those of a listener sum to 1. centroid: the mean of its tracks' vectors, float32 [dim], each
+    weighing log(1 + weight / mean weight); the more alike they are, the nearer to 1 is its length.
+    track_ids: the tracks that make it, those that weigh most first.
     """
 
     medoid: str
     importance: float
-    vector: NDArray[np.float32]
+    centroid: NDArray[np.float32]
     track_ids: tuple[str, ...]
 
 
@@ -73,12 +75,15 @@ class TasteProfile:
     """One listener's taste at a moment.
 
     interests: the most important first; none where nothing played has a vector.
+    mean: the direction of the mean of all their tracks, float32 [dim], unit length, each track
+        weighing log(1 + weight / mean weight); of length 0 where there are no interests.
     negatives: ids of the tracks whose skips outweigh their listens. An interest loses importance
         by them, in the measure in which they resemble it, down to a tenth.
     history: what the taste was made of, and all that `updated` needs.
     """
 
     interests: tuple[Interest, ...]
+    mean: NDArray[np.float32] = field(repr=False)
     negatives: tuple[str, ...]
     history: History = field(repr=False)
     options: TasteOptions = field(default_factory=TasteOptions)
@@ -133,7 +138,7 @@ class TasteProfile:
     ) -> TasteProfile:
         """The taste of somebody of whom nothing is known yet."""
         history = History.of(LISTENS.empty_table(), _now(now), half_life_days)
-        return cls((), (), history, options or TasteOptions())
+        return cls((), np.empty(0, np.float32), (), history, options or TasteOptions())
 
     @cached_property
     def heard(self) -> frozenset[str]:
@@ -199,7 +204,7 @@ def _taste(
     skipped = np.flatnonzero(weights < 0)
     values, loads = vectors.values[places[liked]], weights[liked]
     clusters = clusters_of(values, loads, options.max_interests, options.apart)
-    middles = values[[cluster.medoid for cluster in clusters]]  # no view, that would keep them all
+    middles = values[[cluster.medoid for cluster in clusters]]
     known = skipped[places[skipped] >= 0]
     shares = _shares(
         np.array([cluster.weight for cluster in clusters]),
@@ -208,17 +213,29 @@ def _taste(
         -weights[known],
     )
     names = history.ids[liked]
+    # A favourite counts more, and not for everything; by however much all of it has faded.
+    damped = np.log1p(loads / max(loads.mean(), _TINY)).astype(np.float32) if len(loads) else loads
     interests = tuple(
         Interest(
-            str(names[clusters[n].medoid]),
+            str(names[cluster.medoid]),
             float(shares[n]),
-            middles[n],
-            tuple(names[clusters[n].rows]),
+            np.average(values[cluster.rows], axis=0, weights=damped[cluster.rows]),
+            tuple(names[cluster.rows]),
         )
         for n in np.argsort(-shares, kind="stable")
+        for cluster in [clusters[n]]
     )
     negatives = tuple(history.ids[skipped])
-    return TasteProfile(interests, negatives, history, options)
+    return TasteProfile(
+        interests, _direction(damped.astype(np.float32) @ values), negatives, history, options
+    )
+
+
+def _direction(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vector at unit length; of length 0 where it has no direction."""
+    length = float(np.linalg.norm(vector))
+    found: NDArray[np.float32] = vector / np.float32(length) if length > 1e-6 else vector[:0]
+    return found
 
 
 def _shares(
@@ -233,7 +250,7 @@ def _shares(
         nearest = likeness.argmax(axis=1)
         lost = np.bincount(nearest, skips * likeness.max(axis=1), len(loads))
         loads = np.maximum(loads - lost, _LEAST * loads)
-    shares: NDArray[np.float64] = loads / max(loads.sum(), np.finfo(float).tiny)
+    shares: NDArray[np.float64] = loads / max(loads.sum(), _TINY)
     return shares
 
 

@@ -1,21 +1,22 @@
 """Shelves: recipes, rules, diversity, order, reasons, and ways to show them."""
 
-from musicu.shelves.build import build_shelf
+from musicu.items.constraints import Constraints
+from musicu.shelves.context import ShelfContext
+from musicu.shelves.given import build_shelf, shelves_of_candidates
 from musicu.shelves.recipes import RECIPES, Recipe, load_recipes, more_like, recipe_of
-from musicu.shelves.rules import Rules
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
-from musicu.shelves.world import World
 
 __all__ = [
     "RECIPES",
+    "Constraints",
     "Recipe",
-    "Rules",
     "Shelf",
+    "ShelfContext",
     "ShelfItem",
     "ShelfTrack",
-    "World",
     "build_shelf",
     "load_recipes",
     "more_like",
     "recipe_of",
+    "shelves_of_candidates",
 ]

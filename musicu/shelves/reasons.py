@@ -9,7 +9,7 @@ said, and what could not be told is not added.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -94,13 +94,22 @@ def affinity(likeness: Likeness | None, reasons: Sequence[Reason]) -> float:
     return cosine + sum(reason.points for reason in reasons if reason.kind != "sound")
 
 
-def sentence(reasons: Sequence[Reason], fallback: str) -> str:
+def sentence_of(reasons: Sequence[Reason], fallback: str) -> str:
     """The strongest reasons as one sentence; `fallback` where there are none."""
-    texts = [reason.text for reason in reasons[:4]]
+    texts = [reason.text for reason in reasons if reason.text][:4]
     if not texts:
         return fallback
     words = texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
     return f"{words[0].upper()}{words[1:]}."
+
+
+def parts_of(parts: Mapping[str, float]) -> tuple[Reason, ...]:
+    """The parts of a ranker's score that speak for a track, the greatest first, as reasons.
+
+    They have no text of their own: the candidate's sentence says what they are about.
+    """
+    found = [Reason(name, {}, "", points) for name, points in parts.items() if points > 0]
+    return tuple(sorted(found, key=lambda reason: -reason.points))
 
 
 def _sound(likeness: Likeness | None) -> Reason | None:

@@ -22,7 +22,7 @@ from musicu.catalog.locations import absolute, file_url
 from musicu.catalog.words import clock, one_line
 from musicu.errors import QueryError
 from musicu.shelves.covers import Cover, cover_of, data_url
-from musicu.shelves.reasons import sentence
+from musicu.shelves.reasons import sentence_of
 from musicu.shelves.shelf import ShelfItem, ShelfTrack
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def page_track(track: ShelfTrack, placing: Placing, length: int = 0) -> PageTrac
         score=f"{item.score:.2f}" if item else "",
         bar=length,
         reason=one_line(item.reason) if item else "",
-        short=one_line(sentence(item.reasons[:2], item.reason)) if item else "",
+        short=one_line(sentence_of(item.reasons[:2], item.reason)) if item else "",
     )
 
 

@@ -1,7 +1,7 @@
 """Arrangements: how the tracks of a shelf are picked from the allowed ones, and in what order.
 
 `by_score`, the plain one, stands in `build`. These are for shelves to listen through: they judge
-every transition and say so in `Choice.after`.
+every transition and say so in `ScoredItem.after`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from musicu.catalog.identity import Row
 from musicu.ranking.diversity import POOL_FACTOR
-from musicu.shelves.build import Arrange, Arranging, Choice, diverse
+from musicu.shelves.assembly import Order, ScoredItem, Sequencing, diverse
 from musicu.shelves.transitions import Transition, Transitions, smooth_order
 
 #: What a choice is worth in a place: float64 [slots, choices].
 Fits = NDArray[np.float64]
 
 
-def flowing(begin: Row | None = None) -> Arrange:
+def flowing(begin: Row | None = None) -> Order:
     """Diversified, then so ordered that each track follows well on the one before.
 
     begin: the track that was played before the first; else the best choice comes first.
     """
 
-    def arrange(allowed: Sequence[Choice], given: Arranging) -> list[Choice]:
+    def arrange(allowed: Sequence[ScoredItem], given: Sequencing) -> list[ScoredItem]:
         pool = list(allowed[: POOL_FACTOR * given.size])
         chosen = [pool[i] for i in diverse(pool, given)]
         return in_flow(chosen, given, begin)
@@ -36,7 +36,7 @@ def flowing(begin: Row | None = None) -> Arrange:
     return arrange
 
 
-def in_flow(chosen: Sequence[Choice], given: Arranging, begin: Row | None) -> list[Choice]:
+def in_flow(chosen: Sequence[ScoredItem], given: Sequencing, begin: Row | None) -> list[ScoredItem]:
     """The same choices in the order of the smoothest transitions."""
     rows = [*([begin] if begin is not None else []), *(choice.row for choice in chosen)]
     if not rows:
@@ -49,8 +49,8 @@ def in_flow(chosen: Sequence[Choice], given: Arranging, begin: Row | None) -> li
 
 
 def followed(
-    in_order: Sequence[Choice], given: Arranging, begin: Row | None = None
-) -> list[Choice]:
+    in_order: Sequence[ScoredItem], given: Sequencing, begin: Row | None = None
+) -> list[ScoredItem]:
     """Choices in their order, each told how it follows the one before it."""
     rows = [*([begin] if begin is not None else []), *(choice.row for choice in in_order)]
     judged = transitions(rows, given)
@@ -61,16 +61,16 @@ def followed(
     ]
 
 
-def transitions(rows: Sequence[Row], given: Arranging) -> Transitions:
+def transitions(rows: Sequence[Row], given: Sequencing) -> Transitions:
     """The transitions among some tracks."""
-    return Transitions(rows, given.space.rows([row["track_id"] for row in rows]))
+    return Transitions(rows, given.rows([row["track_id"] for row in rows]))
 
 
 def slotted(
-    fits: Callable[[Sequence[Choice], int], Fits],
-    tell: Callable[[Choice, int, int], Choice],
-    order: Callable[[list[Choice]], list[Choice]] | None = None,
-) -> Arrange:
+    fits: Callable[[Sequence[ScoredItem], int], Fits],
+    tell: Callable[[ScoredItem, int, int], ScoredItem],
+    order: Callable[[list[ScoredItem]], list[ScoredItem]] | None = None,
+) -> Order:
     """The best choice for each of a row of places, none twice.
 
     fits: what each choice is worth in each of so many places. tell: a choice in its place (from
@@ -79,7 +79,7 @@ def slotted(
     The assignment has the greatest sum of all (Crouse 2016, as in SciPy).
     """
 
-    def arrange(allowed: Sequence[Choice], given: Arranging) -> list[Choice]:
+    def arrange(allowed: Sequence[ScoredItem], given: Sequencing) -> list[ScoredItem]:
         from scipy.optimize import linear_sum_assignment
 
         slots = min(given.size, len(allowed))
@@ -98,9 +98,9 @@ def slotted(
 def chained(
     begin: Row,
     allow: Callable[[Transitions], NDArray[np.bool_]],
-    tell: Callable[[Choice, Row, Transition], Choice],
+    tell: Callable[[ScoredItem, Row, Transition], ScoredItem],
     width: int = 24,
-) -> Arrange:
+) -> Order:
     """A chain from one track by allowed transitions alone; shorter where it comes to an end.
 
     allow: bool [n, n], which transitions may be made. tell: a choice with the reason that lies
@@ -108,7 +108,7 @@ def chained(
     scores and transitions.
     """
 
-    def arrange(allowed: Sequence[Choice], given: Arranging) -> list[Choice]:
+    def arrange(allowed: Sequence[ScoredItem], given: Sequencing) -> list[ScoredItem]:
         pool = list(allowed[: POOL_FACTOR * given.size])
         rows = [begin, *(choice.row for choice in pool)]
         judged = transitions(rows, given)

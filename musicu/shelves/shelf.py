@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import track_file
+from musicu.items.constraints import Constraints
 from musicu.playlists.entries import Playlist
 from musicu.playlists.files import write_playlist
 from musicu.shelves.reasons import Reason
-from musicu.shelves.rules import Rules
 from musicu.shelves.transitions import Transition
 
 FORMAT_VERSION = 1
@@ -104,7 +104,7 @@ class Shelf:
 
     title: str
     items: tuple[ShelfItem, ...]
-    rules: Rules
+    rules: Constraints
     seed: ShelfTrack | None = None
     about: str = ""
     notes: tuple[str, ...] = ()

@@ -2,9 +2,18 @@
 
 from musicu.candidates.sources.artist_adjacent import ArtistAdjacent
 from musicu.candidates.sources.deep_catalog import DeepCatalog
+from musicu.candidates.sources.for_you import ForYou
 from musicu.candidates.sources.more_like import MoreLike
 from musicu.candidates.sources.new_releases import NewReleases
 from musicu.candidates.sources.popular import Popular
 from musicu.candidates.sources.random import Random
 
-__all__ = ["ArtistAdjacent", "DeepCatalog", "MoreLike", "NewReleases", "Popular", "Random"]
+__all__ = [
+    "ArtistAdjacent",
+    "DeepCatalog",
+    "ForYou",
+    "MoreLike",
+    "NewReleases",
+    "Popular",
+    "Random",
+]

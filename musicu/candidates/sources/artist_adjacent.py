@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from musicu.candidates.request import Ranked, Request, ranges
 from musicu.errors import QueryError
 from musicu.items.joins import MANY
-from musicu.items.table import Ints, Stock
+from musicu.items.table import Ints, ItemTable
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index
 
@@ -28,8 +28,9 @@ class ArtistAdjacent:
 
     tracks_each: int = 3
     name: ClassVar[str] = "artist-adjacent"
-    lead: ClassVar[str] = "By an artist"
-    toward: ClassVar[str] = "artist"
+    reason_prefix: ClassVar[str] = "By an artist"
+    anchor_kind: ClassVar[str] = "artist"
+    ranker: ClassVar[str] = "taste"
 
     def __post_init__(self) -> None:
         """Refuse to take no tracks."""
@@ -38,13 +39,13 @@ class ArtistAdjacent:
 
     def candidates(self, request: Request) -> Ranked:
         """One list an interest, in falling cosine of the artists."""
-        artists, first, tracks = _tracks_by_artist(request.stock, request.rows)
+        artists, first, tracks = _tracks_by_artist(request.items, request.rows)
         asked, queries = _medoid_artists(request)
         heard = _heard(request)
-        k = int(request.deeper * (request.quotas.max(initial=0) + 30))
+        k = int(request.fetch_factor * (request.quotas.max(initial=0) + 30))
         found = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
         if len(artists) and len(asked):
-            means = request.stock.artist_means
+            means = request.items.artist_means
             found = Index(means[artists]).search(means[queries], k)
         list_of, artist = asked[found.query], found.row
         new = ~np.isin(request.interests.listener[list_of] * MANY + artists[artist], heard)
@@ -58,38 +59,34 @@ class ArtistAdjacent:
         return _lists(request, _without_repeats(hits), unasked | (k >= len(artists)))
 
 
-def _tracks_by_artist(stock: Stock, rows: Ints) -> tuple[Ints, Ints, Ints]:
-    """The artists of some rows, where the rows of each begin and end, and those rows."""
-    allowed = np.zeros(len(stock), bool)
-    allowed[rows] = True
-    kept = np.flatnonzero(allowed[stock.credits.row])
-    kept = kept[np.argsort(stock.credits.artist[kept], kind="stable")]
-    artists, first = np.unique(stock.credits.artist[kept], return_index=True)
-    known = stock.artist_means[artists].any(axis=1)
-    counts = np.diff(np.append(first, len(kept)))[known]
-    tracks = stock.credits.row[kept][ranges(first[known], counts)]
+def _tracks_by_artist(items: ItemTable, rows: Ints) -> tuple[Ints, Ints, Ints]:
+    """The artists of some rows that have a direction, where the rows of each begin, those rows."""
+    artists, first, tracks = items.rows_by_artist(rows)
+    known = items.artist_means[artists].any(axis=1)
+    counts = np.diff(first)[known]
+    tracks = tracks[ranges(first[:-1][known], counts)]
     return artists[known], np.concatenate([[0], np.cumsum(counts)]), tracks
 
 
 def _medoid_artists(request: Request) -> tuple[Ints, Ints]:
     """The interests whose medoid has an artist, and the first artist of each."""
     rows = request.interests.medoid
-    first = np.where(rows >= 0, request.stock.credits.padded(np.maximum(rows, 0))[:, 0], -1)
+    first = np.where(rows >= 0, request.items.credits.padded(np.maximum(rows, 0))[:, 0], -1)
     known = first >= 0
-    known[known] = request.stock.artist_means[first[known]].any(axis=1)
+    known[known] = request.items.artist_means[first[known]].any(axis=1)
     return np.flatnonzero(known), first[known]
 
 
 def _heard(request: Request) -> Ints:
     """Listener and artist, as one number, for every artist heard."""
-    artists = request.stock.credits.padded(request.heard.row)
-    keys = request.heard.listener[:, None] * MANY + artists
+    artists = request.items.credits.padded(request.history.row)
+    keys = request.history.listener[:, None] * MANY + artists
     return np.unique(keys[artists >= 0])
 
 
 def _without_heard(request: Request, hits: Hits, heard: Ints) -> Hits:
     """The hits none of whose artists the listener has heard: a track may credit several."""
-    artists = request.stock.credits.padded(hits.row)
+    artists = request.items.credits.padded(hits.row)
     keys = request.interests.listener[hits.query][:, None] * MANY + artists
     new = ~(np.isin(keys, heard) & (artists >= 0)).any(axis=1)
     return Hits(hits.query[new], hits.row[new], hits.score[new])
@@ -101,8 +98,10 @@ def _without_repeats(hits: Hits) -> Hits:
     return Hits(hits.query[first], hits.row[first], hits.score[first])
 
 
-def _lists(request: Request, hits: Hits, whole: NDArray[np.bool_]) -> Ranked:
+def _lists(request: Request, hits: Hits, exhausted: NDArray[np.bool_]) -> Ranked:
     quotas = request.quotas
     start = np.searchsorted(hits.query, np.arange(len(quotas) + 1))
     numbers = request.interests.number.astype(np.int32)
-    return Ranked(request.interests.listener, numbers, quotas, whole, start, hits.row, hits.score)
+    return Ranked(
+        request.interests.listener, numbers, quotas, exhausted, start, hits.row, hits.score
+    )

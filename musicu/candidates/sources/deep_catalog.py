@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.candidates.request import Ranked, Request
-from musicu.candidates.sources.nearest import nearest_to_interests
+from musicu.candidates.sources.nearest import nearest_to_taste
 from musicu.errors import QueryError
-from musicu.items.table import Stock
+from musicu.items.table import ItemTable
 
 
 @dataclass(frozen=True, slots=True)
 class DeepCatalog:
-    """Tracks that few know, released long ago, nearest to each interest.
+    """Tracks that few know, released long ago, nearest to what a listener likes.
 
     popularity_below: a percentile, 0 to 100: a track passes when fewer than that share of the
         tracks of known popularity are less popular, or when its popularity is unknown. Popularity
@@ -29,8 +29,9 @@ class DeepCatalog:
     popularity_below: float = 50.0
     older_than_days: int | None = 730
     name: ClassVar[str] = "deep-catalog"
-    lead: ClassVar[str] = "From the depth of the catalog"
-    toward: ClassVar[str] = "track"
+    reason_prefix: ClassVar[str] = "From the depth of the catalog"
+    anchor_kind: ClassVar[str] = "track"
+    ranker: ClassVar[str] = "taste"
 
     def __post_init__(self) -> None:
         """Refuse what no track can meet."""
@@ -42,16 +43,16 @@ class DeepCatalog:
             raise QueryError(f"the age is {self.older_than_days} days: it must be 0 or more")
 
     def candidates(self, request: Request) -> Ranked:
-        """One list an interest, in falling cosine to its medoid."""
-        deep = _unpopular(request.stock, self.popularity_below)
+        """Lists as `nearest_to_taste` makes them."""
+        deep = _unpopular(request.items, self.popularity_below)
         if self.older_than_days is not None:
             before = request.now.date() - timedelta(days=self.older_than_days)
-            deep &= request.stock.released_before(before)
-        return nearest_to_interests(request, request.rows[deep[request.rows]])
+            deep &= request.items.released_before(before)
+        return nearest_to_taste(request, request.rows[deep[request.rows]])
 
 
-def _unpopular(stock: Stock, percentile: float) -> NDArray[np.bool_]:
-    popularity = stock.popularity
+def _unpopular(items: ItemTable, percentile: float) -> NDArray[np.bool_]:
+    popularity = items.popularity
     known = np.sort(popularity[~np.isnan(popularity)])
     below = np.searchsorted(known, popularity)  # NaN goes last
     passes: NDArray[np.bool_] = below < percentile / 100 * len(known)

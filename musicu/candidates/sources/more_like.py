@@ -18,20 +18,21 @@ class MoreLike:
 
     seed: str
     name: ClassVar[str] = "more-like"
-    lead: ClassVar[str] = "Like"
-    toward: ClassVar[str] = "track"
+    reason_prefix: ClassVar[str] = "Like"
+    anchor_kind: ClassVar[str] = "track"
+    ranker: ClassVar[str] = "source"
 
     def candidates(self, request: Request) -> Ranked:
         """One list a listener, in falling cosine to the seed.
 
         Raises QueryError where the seed has no vector.
         """
-        seed = int(request.stock.rows_of([self.seed])[0])
+        seed = int(request.items.rows_of([self.seed])[0])
         if seed < 0:
             raise QueryError(
                 f"the seed {self.seed!r} has no vector: give the id of a track that is embedded"
             )
         rows = request.rows[request.rows != seed]
-        k = np.array([request.deeper * (2 * request.want + 50)])
-        hits = request.stock.search(request.stock.values[seed], k, rows)
+        k = np.array([request.fetch_factor * (2 * request.want + 50)])
+        hits = request.items.search(request.items.values[seed], k, rows)
         return same_for_all(request, hits.row, hits.score, len(hits) >= len(rows))

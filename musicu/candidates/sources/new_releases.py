@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import ClassVar
 
 from musicu.candidates.request import Ranked, Request
-from musicu.candidates.sources.nearest import nearest_to_interests
+from musicu.candidates.sources.nearest import nearest_to_taste
 from musicu.errors import QueryError
 
 
 @dataclass(frozen=True, slots=True)
 class NewReleases:
-    """Tracks released within the last days, nearest to each interest.
+    """Tracks released within the last days, nearest to what a listener likes.
 
     window_days: how long ago a release may be, today included. A date that is known to the month
     or year counts as the first day of it. Tracks without a date are never new, nor are those whose
@@ -22,8 +22,9 @@ class NewReleases:
 
     window_days: int = 28
     name: ClassVar[str] = "new-releases"
-    lead: ClassVar[str] = "New"
-    toward: ClassVar[str] = "track"
+    reason_prefix: ClassVar[str] = "New"
+    anchor_kind: ClassVar[str] = "track"
+    ranker: ClassVar[str] = "taste"
 
     def __post_init__(self) -> None:
         """Refuse an empty window."""
@@ -31,8 +32,8 @@ class NewReleases:
             raise QueryError(f"the window is {self.window_days} days: it must be 1 or more")
 
     def candidates(self, request: Request) -> Ranked:
-        """One list an interest, in falling cosine to its medoid."""
+        """Lists as `nearest_to_taste` makes them."""
         today = request.now.date()
         first = today - timedelta(days=self.window_days - 1)
-        fresh = request.stock.released_within(first, today)
-        return nearest_to_interests(request, request.rows[fresh[request.rows]])
+        fresh = request.items.released_within(first, today)
+        return nearest_to_taste(request, request.rows[fresh[request.rows]])

@@ -20,14 +20,15 @@ class Popular:
     """
 
     name: ClassVar[str] = "popular"
-    lead: ClassVar[str] = "Popular"
-    toward: ClassVar[str] = "track"
+    reason_prefix: ClassVar[str] = "Popular"
+    anchor_kind: ClassVar[str] = "track"
+    ranker: ClassVar[str] = "source"
 
     def candidates(self, request: Request) -> Ranked:
         """One list a listener, in falling popularity."""
-        popularity = np.nan_to_num(request.stock.popularity[request.rows])
+        popularity = np.nan_to_num(request.items.popularity[request.rows])
         rows, popularity = request.rows[popularity > 0], popularity[popularity > 0]
-        order = np.lexsort((request.stock.order_by_id[rows], -popularity))
-        order = order[: request.deeper * (2 * request.want + 50)]
+        order = np.lexsort((request.items.order_by_id[rows], -popularity))
+        order = order[: request.fetch_factor * (2 * request.want + 50)]
         score = (popularity / popularity.max(initial=0)).astype(np.float32)
         return same_for_all(request, rows[order], score[order], len(order) == len(rows))

@@ -23,14 +23,15 @@ class Random:
 
     seed: int = 0
     name: ClassVar[str] = "random"
-    lead: ClassVar[str] = "Picked at random"
-    toward: ClassVar[str] = "track"
+    reason_prefix: ClassVar[str] = "Picked at random"
+    anchor_kind: ClassVar[str] = "track"
+    ranker: ClassVar[str] = "source"
 
     def candidates(self, request: Request) -> Ranked:
         """One list a listener."""
-        lists, rows = len(request.listeners), len(request.rows)
-        k = min(rows, request.deeper * (request.want + 20))
-        users = user_numbers(request.listeners, self.seed ^ request.seed)
+        lists, rows = len(request.profiles), len(request.rows)
+        k = min(rows, request.fetch_factor * (request.want + 20))
+        users = user_numbers(request.profiles.users, self.seed ^ request.seed)
         drawn = request.rows[_permuted(k, rows, users)] if rows else np.empty((lists, 0), np.int64)
         return Ranked(
             np.arange(lists),

@@ -1,4 +1,4 @@
-"""A track encoder, fitted on the training part alone, as a model to be measured."""
+"""A track encoder, fitted on the training part alone, and the plain scorer by the fit of a set."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from musicu.evaluation.ranking import Matrix
 from musicu.evaluation.recommendation.groups import artist_matrix
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.nearest import content_of
+from musicu.evaluation.recommendation.shipped import VectorsOf
 from musicu.evaluation.recommendation.training import Model, Scorer, Scores, Training
 from musicu.ranking.set_fit import score_set
+from musicu.records import Vectors
 
 
-class _Known(Catalog):
+class _KnownCatalog(Catalog):
     """A catalog as the training part knows it."""
 
     def __init__(self, catalog: Catalog, tracks: pa.Table) -> None:
@@ -30,22 +32,31 @@ class _Known(Catalog):
         return self._known
 
 
-def track_encoder(catalog: Catalog, config: TrackConfig | None = None) -> Model:
-    """Fit an encoder to the training part of the listens, and rank by how well tracks fit a set.
+def encoder_vectors(catalog: Catalog, config: TrackConfig | None = None) -> VectorsOf:
+    """Fit an encoder to the training part of the listens, once, and encode all tracks.
 
-    It reads what the catalog says of all tracks, new ones included, and the vectors of the audio
-    model last added, if any. Scores are those of `embeddings.tracks.scoring.score_set`.
+    It reads what the catalog says of all tracks, new ones included, and the vectors of the
+    catalog's audio model, if any.
     """
+    made: dict[int, Vectors] = {}
 
-    def fit(training: Training) -> Scorer:
-        known = _Known(catalog, training.tracks)
-        recipe = config or TrackConfig(seed=training.seed)
-        encoder = fit_tracks(known, listens=training.listens, config=recipe)
-        audio = catalog.vectors(encoder.audio_model) if encoder.audio_model else None
-        vectors = encoder.encode(training.tracks, audio)
-        return fits_history(training, content_of(vectors, training.tracks["track_id"]))
+    def encoded(training: Training) -> Vectors:
+        if id(training) not in made:
+            known = _KnownCatalog(catalog, training.tracks)
+            recipe = config or TrackConfig(seed=training.seed)
+            encoder = fit_tracks(known, listens=training.listens, config=recipe)
+            audio = catalog.vectors(encoder.audio_model) if encoder.audio_model else None
+            made[id(training)] = encoder.encode(training.tracks, audio)
+        return made[id(training)]
 
-    return fit
+    return encoded
+
+
+def set_fit_model(vectors: VectorsOf) -> Model:
+    """Every candidate by how well it fits what a listener has heard: see `fits_history`."""
+    return lambda training: fits_history(
+        training, content_of(vectors(training), training.tracks["track_id"])
+    )
 
 
 def fits_history(training: Training, vectors: Matrix) -> Scorer:

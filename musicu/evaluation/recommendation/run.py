@@ -14,7 +14,7 @@ from musicu.errors import QueryError
 from musicu.evaluation.labels import Labels
 from musicu.evaluation.recommendation import splits
 from musicu.evaluation.recommendation.baselines import BASELINES, WITH_CONTENT, baselines
-from musicu.evaluation.recommendation.encoder import track_encoder
+from musicu.evaluation.recommendation.encoder import encoder_vectors, set_fit_model
 from musicu.evaluation.recommendation.evaluator import Ruler
 from musicu.evaluation.recommendation.external_lists import offered, told_of
 from musicu.evaluation.recommendation.findings import Findings
@@ -26,9 +26,12 @@ from musicu.evaluation.recommendation.nearest import (
     number_vectors,
     tag_vectors,
 )
+from musicu.evaluation.recommendation.shipped import UNCAPPED, VectorsOf, generator_model
 from musicu.evaluation.recommendation.splits import Split
-from musicu.evaluation.recommendation.training import Model, Training
+from musicu.evaluation.recommendation.training import Model, Scorer, Training
 from musicu.ingest.playlist_tables import listeners_of
+from musicu.items.constraints import Constraints
+from musicu.records import Vectors
 
 Say = Callable[[str], None]
 
@@ -68,10 +71,15 @@ def evaluate_candidates(
     lists: Mapping[str, pa.Table] | None = None,
     encoder: bool = False,
     content: str | None = None,
+    constraints: Constraints | None = None,
     against: Sequence[str] = BASELINES,
     progress: Say | None = None,
 ) -> Findings:
     """Measure models whose vectors the catalog holds, and lists, on who heard what.
+
+    Each model is measured four times: as it is served, by the very generator, ranker and
+    constraints of `musicu candidates`; without caps; and as the plain scorers "set fit" and
+    "nearest", which rank every candidate.
 
     listens: the columns of `candidates.LISTENS`. models: names; all of the catalog's where None.
     They must not have learned from the listens asked about. lists: by name, tables in the columns
@@ -85,13 +93,14 @@ def evaluate_candidates(
     names = catalog.models() if models is None else list(models)
     tracks = catalog.tracks()
     ids = tracks["track_id"]
-    found: dict[str, Model] = {
-        name: _stored(content_of(catalog.vectors(name), ids)) for name in names
-    }
+    k = max(protocol.ks, default=1)
+    found: dict[str, Model] = {}
+    for name in names:
+        found |= _served(name, _held(catalog.vectors(name)), k, constraints)
     found |= {name: offered(name, table) for name, table in (lists or {}).items()}
     notes: list[str] = []
     if encoder:
-        found[ENCODER] = track_encoder(catalog)
+        found |= _served(ENCODER, encoder_vectors(catalog), k, constraints)
     learned = [name for name in catalog.models() if (catalog.path / "models" / name).is_dir()]
     basis = content or next((n for n in catalog.models() if n not in learned), None)
     values = None
@@ -199,8 +208,25 @@ def _told(tracks: pa.Table, asked: str | None) -> tuple[str, Content | None]:
     return TAGS, None
 
 
-def _stored(content: Content) -> Model:
-    return lambda training: nearest_heard(training, content)
+def _held(vectors: Vectors) -> VectorsOf:
+    return lambda training: vectors
+
+
+def _served(
+    name: str, vectors: VectorsOf, k: int, constraints: Constraints | None
+) -> dict[str, Model]:
+    """A model as it is served, the same without caps, and the plain scorers by its vectors."""
+
+    def nearest(training: Training) -> Scorer:
+        content = content_of(vectors(training), training.tracks["track_id"])
+        return nearest_heard(training, content)
+
+    return {
+        name: generator_model(vectors, k, constraints),
+        f"{name}, no caps": generator_model(vectors, k, UNCAPPED),
+        f"{name}, set fit": set_fit_model(vectors),
+        f"{name}, nearest": nearest,
+    }
 
 
 def _baselines(

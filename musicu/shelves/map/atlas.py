@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from musicu.errors import QueryError
 from musicu.retrieval import Filter
 from musicu.shelves.clusters import region_count, regions
+from musicu.shelves.context import ShelfContext
 from musicu.shelves.map.projection import Method, project
 from musicu.shelves.naming import Namer
 from musicu.shelves.recipes.around import NAMED_BY
-from musicu.shelves.world import World
 
 #: A row a track, in the order of the catalog.
 PLACES = pa.schema(
@@ -52,28 +52,33 @@ class Atlas:
 
 
 def draw_map(
-    world: World, *, where: Filter = None, count: int | None = None, method: Method = "tsne"
+    context: ShelfContext,
+    *,
+    where: Filter = None,
+    count: int | None = None,
+    method: Method = "tsne",
 ) -> Atlas:
     """The map of the tracks that meet a filter and have a vector.
 
     count: regions, as `region_count` says where None. Raises QueryError where there is no track
     to draw, and as `project` does.
     """
-    ids = world.matching(where)
-    if not ids:
+    own = context.matching(where)
+    if not len(own):
         raise QueryError("no track with a vector meets the conditions: there is nothing to draw")
     if count is not None and count < 1:
         raise QueryError(f"the number of regions is {count}: it must be 1 or more")
-    values = world.space.rows(ids)
+    ids = context.items.ids[own]
+    values = context.items.values if len(own) == len(context.items) else context.items.values[own]
     labels, centres = regions(values, count or region_count(len(ids)))
     flat = project(values, method)
     places = {"track_id": ids, "x": flat[:, 0], "y": flat[:, 1], "region": labels}
-    return Atlas(pa.table(places, schema=PLACES), _named(world, ids, values, labels, centres))
+    return Atlas(pa.table(places, schema=PLACES), _named(context, ids, values, labels, centres))
 
 
 def _named(
-    world: World,
-    ids: list[str],
+    context: ShelfContext,
+    ids: NDArray[np.object_],
     values: NDArray[np.float32],
     labels: NDArray[np.int64],
     centres: NDArray[np.float32],
@@ -82,8 +87,8 @@ def _named(
     for number, centre in enumerate(centres):
         members = np.flatnonzero(labels == number)
         groups.append(members[np.argsort(-(values[members] @ centre), kind="stable")])
-    rows = world.rows({ids[i] for members in groups for i in members[:NAMED_BY]})
+    rows = context.rows({ids[i] for members in groups for i in members[:NAMED_BY]})
     named_by = [[rows[ids[i]] for i in members[:NAMED_BY]] for members in groups]
-    names = Namer(world.tracks, world.character).names(named_by)
+    names = Namer(context.tracks, context.character).names(named_by)
     pairs = zip(names, groups, strict=True)
     return tuple(Region(name, len(members), ids[members[0]]) for name, members in pairs)

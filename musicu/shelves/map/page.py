@@ -22,10 +22,10 @@ from musicu.catalog.files import write_atomically
 from musicu.catalog.locations import absolute
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
+from musicu.shelves.context import ShelfContext
 from musicu.shelves.map.atlas import Atlas
 from musicu.shelves.rendering import Placing, asset, filled
 from musicu.shelves.shelf import ShelfTrack
-from musicu.shelves.world import World
 
 #: The columns that a page needs of each track.
 _NEEDED = ["title", "artists", "album_artist", "path", "path_bytes", "root", "genres"]
@@ -35,7 +35,7 @@ _HUE = 228
 
 def write_map(
     atlas: Atlas,
-    world: World,
+    context: ShelfContext,
     path: str | Path,
     *,
     title: str = "Map",
@@ -56,14 +56,14 @@ def write_map(
         title=one_line(title),
         count=atlas.places.num_rows,
         regions=[replace(region, name=one_line(region.name, 80)) for region in atlas.regions],
-        data=packed(atlas, world, placing),
+        data=packed(atlas, context, placing),
     )
     write_atomically(path, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
 
 
-def packed(atlas: Atlas, world: World, placing: Placing) -> str:
+def packed(atlas: Atlas, context: ShelfContext, placing: Placing) -> str:
     """The block of data: see the module."""
-    rows = world.tracks.select(_NEEDED)
+    rows = context.tracks.select(_NEEDED)
     places = pa.array(_index(rows["track_id"], atlas.places["track_id"]))
     tracks = [ShelfTrack(row) for row in rows.take(places).to_pylist()]
     genres = [_line((t.row["genres"] or ["", ""])[:3]) for t in tracks]

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.catalog.identity import Row
 from musicu.errors import QueryError
-from musicu.shelves.build import Ask, Choice
+from musicu.items.table import Ints
+from musicu.shelves.assembly import ScoredItem, ShelfSpec
 from musicu.shelves.character import known
+from musicu.shelves.context import Anchor, ShelfContext
 from musicu.shelves.reasons import Reason, tempo_of
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import Fits, slotted
 from musicu.shelves.shelf import Shelf, ShelfTrack
-from musicu.shelves.world import Anchor, World
 
 #: What fitting its place wholly is worth, beside a cosine that goes to 1.
 POINTS = 0.5
@@ -45,40 +46,49 @@ class Arc(Recipe):
     shape: str = "rise"
     track: str | None = None
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """One shelf; QueryError where by or shape is unknown, or no track has the number."""
         if self.by not in _UNITS or self.shape not in SHAPES:
             raise QueryError(
                 f"an arc of {self.by!r} and the shape {self.shape!r} is not known: by is one of "
                 f"{', '.join(_UNITS)}, shape one of {', '.join(SHAPES)}"
             )
-        seed = None if self.track is None else world.find(self.track)
-        pool = 50 * self.size
-        ids = world.matching(self.where) if seed is None else world.near([seed], pool, self.where)
-        rows = world.rows([*ids, *([seed] if seed else [])])
-        values = {t: v for t in ids if (v := self.value(rows[t])) is not None}
+        seed = None if self.track is None else context.find(self.track)
+        if seed is None:
+            own = context.matching(self.constraints.where)
+        else:
+            own = context.places(context.near([seed], 50 * self.size, self.constraints.where))
+        values = self._values(context, own)
         if not values:
             raise QueryError(
                 f"the {self.by} of no track is known here: run `musicu describe` on the catalog"
             )
-        seed_row = rows[seed] if seed else None
+        seed_row = context.rows([seed])[seed] if seed else None
         curve = _Curve(self, values)
         near = curve.candidates(self.size)
-        plain = [Choice(rows[t], 0.0) for t in near]
-        choices = plain if seed_row is None else world.choices(near, [Anchor(seed_row)])
+        rows = context.items_of(context.places(near))
+        plain = [ScoredItem(rows[t], 0.0) for t in near]
+        choices = plain if seed_row is None else context.likened(near, [Anchor(seed_row)])
         like = "" if seed_row is None else f" around {ShelfTrack(seed_row).title}"
-        ask = Ask(
+        ask = ShelfSpec(
             title=self.title or f"{self.by.capitalize()} {SHAPES[self.shape]}{like}",
-            choices=choices,
-            barred=[seed_row] if seed_row else [],
+            items=choices,
+            excluded=[seed_row] if seed_row else [],
             seed=seed_row,
-            arrange=slotted(curve.fits, curve.tell, curve.in_order),
+            order=slotted(curve.fits, curve.tell, curve.in_order),
         )
-        return [self.shelf(world, ask)]
+        return [self.shelf(context, ask)]
 
-    def value(self, row: Row) -> float | None:
-        """What the arc is made of."""
-        return tempo_of(row) or None if self.by == "tempo" else known(row, "energy")
+    def _values(self, context: ShelfContext, own: Ints) -> dict[str, float]:
+        """What the arc is made of, by id: tempo or energy of the tracks of which it is known."""
+        names = ["track_id", "bpm_tag", "tempo_bpm", "tempo_confidence", "energy"]
+        columns = [name for name in names if name in context.tracks.column_names]
+        rows = context.items.tracks.select(columns).take(pa.array(own)).to_pylist()
+        found = (
+            (row["track_id"], tempo_of(row) or None if self.by == "tempo" else known(row, "energy"))
+            for row in rows
+        )
+        return {track_id: value for track_id, value in found if value is not None}
 
 
 class _Curve:
@@ -119,14 +129,14 @@ class _Curve:
         fit: Fits = POINTS * np.clip(1 - apart, 0, 1)
         return fit
 
-    def fits(self, choices: Sequence[Choice], slots: int) -> Fits:
+    def fits(self, choices: Sequence[ScoredItem], slots: int) -> Fits:
         """Scores with what each place makes of them."""
         values = np.array([self._values[choice.track_id] for choice in choices])
         scores = np.array([choice.score for choice in choices])
         worth: Fits = self._fit(values, self.targets(slots)) + scores
         return worth
 
-    def in_order(self, chosen: list[Choice]) -> list[Choice]:
+    def in_order(self, chosen: list[ScoredItem]) -> list[ScoredItem]:
         """Sorted where the shape rises, and where it falls: no step goes the wrong way."""
         turn = {"rise": len(chosen), "fall": 0}.get(self._arc.shape, (len(chosen) + 1) // 2)
         first_up = self._arc.shape != "valley"
@@ -134,10 +144,10 @@ class _Curve:
         key = self._sort_key
         return [c for part, down in parts for c in sorted(part, key=key, reverse=down)]
 
-    def _sort_key(self, choice: Choice) -> tuple[float, str]:
+    def _sort_key(self, choice: ScoredItem) -> tuple[float, str]:
         return self._values[choice.track_id], choice.track_id
 
-    def tell(self, choice: Choice, slot: int, slots: int) -> Choice:
+    def tell(self, choice: ScoredItem, slot: int, slots: int) -> ScoredItem:
         """The choice in its place, with how well it fits there."""
         value, target = self._values[choice.track_id], float(self.targets(slots)[slot])
         points = float(self._fit(np.array([value]), np.array([target]))[0, 0])

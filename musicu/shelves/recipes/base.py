@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from musicu.errors import QueryError
+from musicu.items.constraints import Constraints
+from musicu.ranking.diversity import POOL_FACTOR
 from musicu.retrieval import Filter
-from musicu.shelves.build import Ask
-from musicu.shelves.rules import Rules
+from musicu.shelves.assembly import ShelfSpec
+from musicu.shelves.context import FIRST_POOL, ShelfContext
 from musicu.shelves.shelf import Shelf
-from musicu.shelves.world import FIRST_POOL, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Recipe(ABC):
     name: ClassVar[str]
     size: int = 20
     where: Filter = None
-    rules: Rules = field(default_factory=Rules)
+    rules: Constraints = field(default_factory=Constraints)
     title: str | None = None
 
     def __post_init__(self) -> None:
@@ -35,22 +36,32 @@ class Recipe(ABC):
             raise QueryError(f"the size of a shelf is {self.size}: it must be 1 or more")
 
     @abstractmethod
-    def shelves(self, world: World) -> list[Shelf]:
-        """The shelves of this recipe; QueryError where the world lacks what it needs."""
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
+        """The shelves of this recipe; QueryError where the context lacks what it needs."""
 
-    def shelf(self, world: World, ask: Ask) -> Shelf:
-        """The one shelf that is asked for, under this recipe's rules and size."""
-        return world.shelf(ask, self.rules, self.size)
+    @property
+    def constraints(self) -> Constraints:
+        """The rules, with the recipe's own filter where it has one."""
+        return self.rules if self.where is None else replace(self.rules, where=self.where)
 
-    def filled(self, world: World, ask: Callable[[int], Ask]) -> Shelf:
+    @property
+    def wanted(self) -> int:
+        """How many candidates to ask for: more where they are to be varied."""
+        return self.size * (POOL_FACTOR if self.rules.diversity else 1)
+
+    def shelf(self, context: ShelfContext, spec: ShelfSpec) -> Shelf:
+        """The one shelf that is asked for, under this recipe's constraints and size."""
+        return context.shelf(spec, self.rules, self.size)
+
+    def filled(self, context: ShelfContext, spec: Callable[[int], ShelfSpec]) -> Shelf:
         """A shelf from as large a pool of candidates as it takes to fill it.
 
-        ask: the shelf that is wanted, from a pool of that many.
+        spec: the shelf that is wanted, from a pool of that many.
         """
         pool = max(FIRST_POOL, 10 * self.size)
         while True:
-            asked = ask(pool)
-            shelf = self.shelf(world, asked)
-            if len(shelf) == self.size or len(asked.choices) < pool:
+            asked = spec(pool)
+            shelf = self.shelf(context, asked)
+            if len(shelf) == self.size or len(asked.items) < pool:
                 return shelf
             pool *= 8

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
-from musicu.shelves.build import Ask, by_score
+from musicu.shelves.assembly import ShelfSpec, by_score
+from musicu.shelves.context import Anchor, ShelfContext
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.shelf import Shelf, ShelfTrack
-from musicu.shelves.world import Anchor, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,34 +21,36 @@ class BecauseYouListened(Recipe):
     name: ClassVar[str] = "because-you-listened"
     count: int = 3
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """A shelf an interest, the most important first; no track stands on two of them."""
-        heard = world.rows(sorted(world.heard), missing_ok=True)
+        heard = context.rows(sorted(context.heard), missing_ok=True)
         shelves: list[Shelf] = []
-        for interest in world.listener.interests:
+        for interest in context.profile.interests:
             seed = heard.get(interest.medoid)
-            if seed is None or interest.medoid not in world.with_vector:
+            if seed is None or not context.has_vector(interest.medoid):
                 continue
             shown = {t for shelf in shelves for t in shelf.track_ids}
-            barred = [*heard.values(), *world.rows(sorted(shown)).values()]
-            shelf = self.filled(world, self._ask(world, seed, barred))
+            barred = [*heard.values(), *context.rows(sorted(shown)).values()]
+            shelf = self.filled(context, self._ask(context, seed, barred))
             shelves += [shelf] if len(shelf) else []
             if len(shelves) == self.count:
                 break
         return shelves
 
-    def _ask(self, world: World, seed: Row, barred: list[Row]) -> Callable[[int], Ask]:
+    def _ask(
+        self, context: ShelfContext, seed: Row, barred: list[Row]
+    ) -> Callable[[int], ShelfSpec]:
         short = one_line(ShelfTrack(seed).title, 40)
 
-        def ask(pool: int) -> Ask:
-            near = world.near([seed["track_id"]], pool, self.where)
-            return Ask(
+        def ask(pool: int) -> ShelfSpec:
+            near = context.near([seed["track_id"]], pool, self.constraints.where)
+            return ShelfSpec(
                 title=self.title or f"Because you listened to {short}",
                 about=f"by {ShelfTrack(seed).artist}",
-                choices=world.choices(near, [Anchor(seed)]),
-                barred=barred,
+                items=context.likened(near, [Anchor(seed)]),
+                excluded=barred,
                 seed=seed,
-                arrange=by_score,
+                order=by_score,
             )
 
         return ask

@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
-from musicu.shelves.build import Ask, Choice
+from musicu.shelves.assembly import ScoredItem, ShelfSpec
+from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext
 from musicu.shelves.naming import Namer
 from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.recipes.interests import anchors_in
 from musicu.shelves.sequencing import flowing
 from musicu.shelves.shelf import Shelf, ShelfTrack
-from musicu.shelves.world import FIRST_POOL, Anchor, World
 
 #: The most tracks of an interest that others are likened to.
 MAX_ANCHORS = 20
@@ -30,18 +30,22 @@ class DailyMixes(Recipe):
     name: ClassVar[str] = "daily-mixes"
     count: int = 4
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """A mix an interest, the most important first; no track is in two of them."""
-        interests = world.listener.interests[: self.count]
-        groups = [anchors for i in interests if (anchors := anchors_in(world, i, MAX_ANCHORS))]
-        namer = Namer(world.tracks, world.character)
+        interests = context.profile.interests[: self.count]
+        groups = [anchors for i in interests if (anchors := anchors_in(context, i, MAX_ANCHORS))]
+        namer = Namer(context.tracks, context.character)
         names = namer.names([[anchor.row for anchor in group] for group in groups])
         mixes: list[Shelf] = []
         for name, anchors in zip(names, groups, strict=True):
-            used = world.rows(sorted({t for mix in mixes for t in mix.track_ids})).values()
-            near = world.near([a.row["track_id"] for a in anchors], FIRST_POOL, self.where)
-            choices = [_familiar(c, world.heard) for c in world.choices_apart(near, anchors)]
-            mix = self.shelf(world, self._ask(len(mixes) + 1, name, anchors, choices, list(used)))
+            used = context.rows(sorted({t for mix in mixes for t in mix.track_ids})).values()
+            near = context.near(
+                [a.row["track_id"] for a in anchors], FIRST_POOL, self.constraints.where
+            )
+            choices = [
+                _familiar(c, context.heard) for c in context.likened(near, anchors, apart=True)
+            ]
+            mix = self.shelf(context, self._ask(len(mixes) + 1, name, anchors, choices, list(used)))
             mixes += [mix] if len(mix) else []
         return mixes
 
@@ -50,22 +54,22 @@ class DailyMixes(Recipe):
         number: int,
         name: str,
         anchors: Sequence[Anchor],
-        choices: Sequence[Choice],
+        choices: Sequence[ScoredItem],
         used: list[Row],
-    ) -> Ask:
+    ) -> ShelfSpec:
         """One mix, named by its interest; titles of one's own get a number."""
         artists = dict.fromkeys(ShelfTrack(anchor.row).artist for anchor in anchors)
         played = one_line(", ".join(list(artists)[:2]), 60)
-        return Ask(
+        return ShelfSpec(
             title=f"{self.title} {number}" if self.title else name,
             about=f"Daily mix {number}: around what you play by {played}",
-            choices=choices,
-            barred=used,
-            arrange=flowing(),
+            items=choices,
+            excluded=used,
+            order=flowing(),
         )
 
 
-def _familiar(choice: Choice, heard: frozenset[str]) -> Choice:
+def _familiar(choice: ScoredItem, heard: frozenset[str]) -> ScoredItem:
     """The choice with what it is worth that the listener knows it."""
     if choice.track_id not in heard:
         return choice

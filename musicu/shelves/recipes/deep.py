@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from musicu.catalog.identity import Row
+from musicu.candidates.sources.deep_catalog import DeepCatalog
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
+from musicu.items.constraints import NO_CAP
+from musicu.items.table import Ints
 from musicu.retrieval.where import Compare
-from musicu.shelves.build import Ask, Choice, by_score
+from musicu.shelves.assembly import ScoredItem, ShelfSpec, as_ranked, by_score
+from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext
 from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
-from musicu.shelves.recipes.interests import anchors_of
 from musicu.shelves.shelf import Shelf
-from musicu.shelves.world import Anchor, World
 
 #: What being the least popular of all is worth, beside a cosine that goes to 1.
 POINTS = 0.1
@@ -29,75 +29,97 @@ KNOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeepCuts(Recipe):
-    """The less popular half, near to the best known or to the listener's interests.
+    """The less popular half: as candidates for the listener, or near to the best known.
 
-    artist: of this artist, else genre: of this genre, else of the listener's interests. Needs
-    the column `popularity`. An artist's deep cuts may all be by that artist.
+    artist: of this artist, else genre: of this genre, else for the listener. Needs the column
+    `popularity`. An artist's deep cuts may all be by that artist.
     """
 
     name: ClassVar[str] = "deep-cuts"
     artist: str | None = None
     genre: str | None = None
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """One shelf; QueryError where no popularity is known, or artist and genre are given."""
         if self.artist is not None and self.genre is not None:
             raise QueryError("deep cuts are of an artist or of a genre: give one of them")
-        rows = self._considered(world)
-        seldom = seldom_played(rows)
         if self.artist is None and self.genre is None:
-            anchors, barred = anchors_of(world), world.rows(sorted(world.heard), missing_ok=True)
-        else:
-            known = sorted(rows, key=lambda row: (-row["popularity"], row["track_id"]))[:KNOWN]
-            anchors, barred = [Anchor(row) for row in known], {}
-        fits = set(world.matching(self.where)) - world.heard
-        ids = [t for t in seldom if t in fits]
-        choices = [_deeper(c, *seldom[c.track_id]) for c in world.choices(ids, anchors)]
-        title = f"Deep cuts: {one_line(self.artist or self.genre or 'for you')}"
-        if self.artist is None and self.genre is None:
-            title = "Deep cuts for you"
-        ask = Ask(
-            title=self.title or title,
+            return [self._for_listener(context)]
+        rows = self._considered(context)
+        known = rows[_most_popular(context, rows)]
+        anchors = [Anchor(row) for row in context.items_of(known).values()]
+        spec = ShelfSpec(
+            title=self.title or f"Deep cuts: {one_line(self.artist or self.genre or '')}",
             about="from the less played half",
-            choices=choices,
-            barred=list(barred.values()),
-            arrange=by_score,
+            items=self._seldom(context, rows, known, anchors),
+            order=by_score,
         )
-        return [self._of_one_artist().shelf(world, ask)]
+        return [self._of_one_artist().shelf(context, spec)]
 
-    def _considered(self, world: World) -> list[Row]:
-        """Tracks with a vector and a popularity."""
+    def _for_listener(self, context: ShelfContext) -> Shelf:
+        """Candidates of the source deep-catalog, whatever their age."""
+        _popularity(context, np.arange(len(context.items)))
+        sources = [DeepCatalog(100 * SELDOM_SHARE, None)]
+        spec = ShelfSpec(
+            title=self.title or "Deep cuts for you",
+            about="from the less played half",
+            items=context.candidates(sources, self.wanted, self.constraints),
+            order=as_ranked,
+            diversity=0.0,
+        )
+        return self.shelf(context, spec)
+
+    def _considered(self, context: ShelfContext) -> Ints:
+        """Rows of the artist or genre with a popularity."""
         if self.artist is not None:
-            ids = world.by_artist(self.artist)
+            places = context.places(context.by_artist(self.artist))
+            rows = np.sort(places[places >= 0])
         else:
-            where = None if self.genre is None else Compare("genres", "=", self.genre)
-            ids = world.matching(where)
-        rows = world.rows([t for t in ids if t in world.with_vector]).values()
-        known = [row for row in rows if row.get("popularity") is not None]
-        if not known:
-            raise QueryError("deep cuts need the popularity of tracks, and none is known here")
-        return known
+            rows = context.matching(Compare("genres", "=", self.genre or ""))
+        return rows[~np.isnan(_popularity(context, rows))]
+
+    def _seldom(
+        self, context: ShelfContext, rows: Ints, known: Ints, anchors: list[Anchor]
+    ) -> list[ScoredItem]:
+        """The less popular rows nearest to the best known, with what being so is worth."""
+        popularity = context.items.popularity[rows]
+        rising = np.sort(popularity)
+        above = 1 - np.searchsorted(rising, popularity, side="right") / len(rows)
+        fits = np.isin(rows, context.matching(self.constraints.where))
+        heard = context.places(sorted(context.heard))
+        seldom = np.flatnonzero((above >= SELDOM_SHARE) & fits & ~np.isin(rows, heard))
+        values = context.items.values
+        near = (values[rows[seldom]] @ values[known].T).max(axis=1, initial=-1)
+        best = seldom[np.argsort(-near, kind="stable")[: max(FIRST_POOL, 10 * self.size)]]
+        facts = {
+            str(context.items.ids[rows[n]]): (float(popularity[n]), float(above[n])) for n in best
+        }
+        return [_deeper(c, *facts[c.track_id]) for c in context.likened(list(facts), anchors)]
 
     def _of_one_artist(self) -> DeepCuts:
-        """With room for as many tracks of the artist as the shelf holds."""
+        """Without a cap on the artist, where the shelf is one artist's."""
         if self.artist is None:
             return self
-        return replace(self, rules=replace(self.rules, max_per_artist=self.size))
+        return replace(self, rules=replace(self.rules, max_per_artist=NO_CAP))
 
 
-def seldom_played(rows: Sequence[Row]) -> dict[str, tuple[float, float]]:
-    """The less popular part: by id the popularity, and the share of the others above it."""
-    popularity = np.array([row["popularity"] for row in rows], np.float64)
-    above = (popularity[None, :] > popularity[:, None]).mean(axis=1)
-    return {
-        row["track_id"]: (float(value), float(share))
-        for row, value, share in zip(rows, popularity, above, strict=True)
-        if share >= SELDOM_SHARE
-    }
+def _popularity(context: ShelfContext, rows: Ints) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The popularity of some rows; QueryError where none is known."""
+    found = context.items.popularity[rows]
+    if np.isnan(found).all():
+        raise QueryError("deep cuts need the popularity of tracks, and none is known here")
+    return found
 
 
-def _deeper(choice: Choice, popularity: float, above: float) -> Choice:
-    """The choice with what being seldom played is worth."""
+def _most_popular(context: ShelfContext, rows: Ints) -> Ints:
+    """Positions of the best known of some rows, ties by id."""
+    items = context.items
+    order: Ints = np.lexsort((items.order_by_id[rows], -items.popularity[rows]))
+    return order[:KNOWN]
+
+
+def _deeper(item: ScoredItem, popularity: float, above: float) -> ScoredItem:
+    """The item with what being seldom played is worth."""
     text = f"less played than {int(100 * above)} % of the rest"
     value = {"popularity": popularity, "less_than": round(above, 4)}
-    return choice.plus(Reason("seldom", value, text, POINTS * above), first=False)
+    return item.plus(Reason("seldom", value, text, POINTS * above), first=False)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from musicu.candidates.sources.for_you import ForYou
 from musicu.errors import QueryError
-from musicu.shelves.build import Ask
+from musicu.listening.profiles import TasteProfile
+from musicu.ranking.diversity import POOL_FACTOR
+from musicu.records import Vectors, counted
+from musicu.shelves.assembly import ShelfSpec
+from musicu.shelves.context import ShelfContext
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import flowing
 from musicu.shelves.shelf import Shelf
-from musicu.shelves.world import Anchor, World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillPlaylist(Recipe):
-    """Tracks like any of the playlist's, so ordered that they go on from its last one.
+    """Tracks that fit the playlist as a whole, so ordered that they go on from its last one.
 
     tracks: ids, paths, or "Artist - Title", in the playlist's order.
     """
@@ -23,23 +27,21 @@ class FillPlaylist(Recipe):
     name: ClassVar[str] = "fill-playlist"
     tracks: tuple[str, ...]
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """One shelf of new tracks; QueryError where the playlist has none with a vector."""
-        rows = world.rows([world.find(words) for words in self.tracks])
-        heard = [row for t, row in rows.items() if t in world.with_vector]
-        if not heard:
+        rows = context.rows([context.find(words) for words in self.tracks])
+        known = [t for t in rows if context.has_vector(t)]
+        if not known:
             raise QueryError("none of the playlist's tracks has a vector under this model")
-        anchors = [Anchor(row) for row in heard]
-        last = list(rows.values())[-1]
-
-        def ask(pool: int) -> Ask:
-            near = world.near([row["track_id"] for row in heard], pool, self.where)
-            return Ask(
-                title=self.title or "More for this playlist",
-                about=f"to follow its {len(rows)} track{'s' * (len(rows) != 1)}",
-                choices=world.choices(near, anchors),
-                barred=list(rows.values()),
-                arrange=flowing(last),
-            )
-
-        return [self.filled(world, ask)]
+        vectors = Vectors(context.items.ids, context.items.values)
+        profile = TasteProfile.from_seeds(known, vectors, now=context.now)
+        size = POOL_FACTOR * self.size
+        items = context.candidates([ForYou()], size, self.constraints, profile)
+        spec = ShelfSpec(
+            title=self.title or "More for this playlist",
+            about=f"to follow its {counted(len(rows), 'track')}",
+            items=items,
+            excluded=list(rows.values()),
+            order=flowing(list(rows.values())[-1]),
+        )
+        return [self.shelf(context, spec)]

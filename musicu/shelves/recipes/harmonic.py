@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
-from musicu.shelves.build import Ask, Choice
+from musicu.shelves.assembly import ScoredItem, ShelfSpec
+from musicu.shelves.context import Anchor, ShelfContext
 from musicu.shelves.reasons import Reason, key_of, tempo_of
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import chained
 from musicu.shelves.shelf import Shelf, ShelfTrack
 from musicu.shelves.transitions import Transition, Transitions, tempo_judged
-from musicu.shelves.world import Anchor, World
 
 #: What a seamless transition is worth, beside a cosine that goes to 1.
 POINTS = 0.5
@@ -36,25 +36,25 @@ class HarmonicMix(Recipe):
     track: str
     pitch: float = 0.08
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """One shelf; QueryError where the key or the tempo of the first track is unknown."""
-        seed = world.find(self.track)
-        row = world.rows([seed])[seed]
+        seed = context.find(self.track)
+        row = context.rows([seed])[seed]
         if key_of(row) is None or not tempo_of(row):
             raise QueryError(
                 f"the key or the tempo of {ShelfTrack(row).title!r} is not known well enough: run "
                 "`musicu describe` on the catalog, or begin with another track"
             )
-        ids = world.near([seed], 100 * self.size, self.where)
-        choices = [c for c in world.choices(ids, [Anchor(row)]) if _mixes(c.row)]
-        ask = Ask(
+        ids = context.near([seed], 100 * self.size, self.constraints.where)
+        choices = [c for c in context.likened(ids, [Anchor(row)]) if _mixes(c.row)]
+        ask = ShelfSpec(
             title=self.title or f"A harmonic mix from {ShelfTrack(row).title}",
-            choices=choices,
-            barred=[row],
+            items=choices,
+            excluded=[row],
             seed=row,
-            arrange=chained(row, self._allow, _tell),
+            order=chained(row, self._allow, _tell),
         )
-        return [self.shelf(world, ask)]
+        return [self.shelf(context, ask)]
 
     def _allow(self, judged: Transitions) -> NDArray[np.bool_]:
         tempo = judged.parts["tempo"] >= tempo_judged(1 + self.pitch) - 1e-9
@@ -67,7 +67,7 @@ def _mixes(row: Row) -> bool:
     return key_of(row) is not None and bool(tempo_of(row))
 
 
-def _tell(choice: Choice, before: Row, step: Transition) -> Choice:
+def _tell(choice: ScoredItem, before: Row, step: Transition) -> ScoredItem:
     """The choice with the transition to it."""
     keys = [key.camelot for row in (before, choice.row) if (key := key_of(row)) is not None]
     tempi = [round(bpm, 2) for row in (before, choice.row) if (bpm := tempo_of(row))]

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from musicu.catalog.identity import Row
+from musicu.listening.profiles import Interest
+from musicu.shelves.context import Anchor, ShelfContext, quoted
 from musicu.shelves.reasons import Reason
 from musicu.shelves.shelf import ShelfTrack
-from musicu.shelves.world import Anchor, Interest, World, quoted
 
 #: What an interest that is all of the listening is worth, beside a cosine that goes to 1.
 POINTS = 0.1
 
 
-def anchors_of(world: World) -> list[Anchor]:
+def anchors_of(context: ShelfContext) -> list[Anchor]:
     """The middle of each of the listener's interests, as far as the catalog has it."""
-    return [anchor for i in world.listener.interests for anchor in anchors_in(world, i, 1)]
+    return [anchor for i in context.profile.interests for anchor in anchors_in(context, i, 1)]
 
 
-def anchors_in(world: World, interest: Interest, count: int) -> list[Anchor]:
+def anchors_in(context: ShelfContext, interest: Interest, count: int) -> list[Anchor]:
     """At most `count` tracks of one interest, its middle first."""
     ids = list(dict.fromkeys([interest.medoid, *interest.track_ids]))
-    rows = world.rows([t for t in ids if t in world.with_vector][:count], missing_ok=True)
+    places = context.places(ids)
+    known = [t for t, place in zip(ids, places.tolist(), strict=True) if place >= 0]
+    rows = context.rows(known[:count])
     return [Anchor(row, _reason(row, interest)) for row in rows.values()]
 
 

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
-from musicu.retrieval import similar_to_vector
-from musicu.shelves.build import Ask, Choice
+from musicu.shelves.assembly import ScoredItem, ShelfSpec
+from musicu.shelves.context import ShelfContext, quoted
 from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import Fits, slotted
 from musicu.shelves.shelf import Shelf, ShelfTrack
-from musicu.shelves.world import World, quoted
 
 #: Nearer to one end than to the other by less than this cosine is as near to both.
 EVEN = 0.05
@@ -38,35 +37,34 @@ class Journey(Recipe):
     start: str
     end: str
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """One shelf; neither end is on it. QueryError where the ends are one track."""
-        ids = [world.find(self.start), world.find(self.end)]
+        ids = [context.find(self.start), context.find(self.end)]
         if ids[0] == ids[1]:
             raise QueryError("a journey needs two tracks, and start and end are the same one")
-        if unknown := [t for t in ids if t not in world.with_vector]:
+        if unknown := [t for t in ids if not context.has_vector(t)]:
             raise QueryError(f"track {unknown[0]!r} has no vector under this model")
-        rows = world.rows(ids)
-        way = _Way(world, rows[ids[0]], rows[ids[1]])
-        ask = Ask(
+        rows = context.rows(ids)
+        way = _Way(context, rows[ids[0]], rows[ids[1]])
+        ask = ShelfSpec(
             title=self.title or f"From {way.titles[0]} to {way.titles[1]}",
             about=f"a journey in {self.size} steps",
-            choices=self._choices(world, way),
-            barred=list(rows.values()),
+            items=self._choices(context, way),
+            excluded=list(rows.values()),
             seed=rows[ids[0]],
-            arrange=slotted(way.fits, way.tell),
+            order=slotted(way.fits, way.tell),
         )
-        return [self.shelf(world, ask)]
+        return [self.shelf(context, ask)]
 
-    def _choices(self, world: World, way: _Way) -> list[Choice]:
+    def _choices(self, context: ShelfContext, way: _Way) -> list[ScoredItem]:
         """The tracks around every step, scored at the step that each is best for."""
+        own = context.places(way.ids)
+        allowed = np.setdiff1d(context.matching(self.constraints.where), own)
         found: dict[str, None] = {}
         for weights in way.weights(self.size):
             point = weights @ way.ends
-            hits = similar_to_vector(
-                world.catalog, point, POOL_A_STEP, self.where, world.model, exclude=way.ids
-            )
-            found.update(dict.fromkeys(hits["track_id"].to_pylist()))
-        plain = [Choice(row, 0.0) for row in world.rows(found).values()]
+            found.update(dict.fromkeys(context.near_vector(point, POOL_A_STEP, allowed)))
+        plain = [ScoredItem(row, 0.0) for row in context.rows(found).values()]
         best = way.fits(plain, self.size).max(axis=0, initial=-1.0)
         return [replace(c, score=float(score)) for c, score in zip(plain, best, strict=True)]
 
@@ -74,12 +72,12 @@ class Journey(Recipe):
 class _Way:
     """The arc from one vector to another."""
 
-    def __init__(self, world: World, start: Row, end: Row) -> None:
-        self._world = world
+    def __init__(self, context: ShelfContext, start: Row, end: Row) -> None:
+        self._context = context
         self.ids = (start["track_id"], end["track_id"])
         self.titles = tuple(one_line(ShelfTrack(row).title, 40) for row in (start, end))
         self._quoted = (quoted(start), quoted(end))
-        self.ends: NDArray[np.float32] = world.space.rows(self.ids)
+        self.ends: NDArray[np.float32] = context.items.values[context.places(self.ids)]
 
     def weights(self, slots: int) -> NDArray[np.float64]:
         """How much of either end each step has, float64 [slots, 2]."""
@@ -93,14 +91,16 @@ class _Way:
 
     def _cosines(self, ids: Sequence[str]) -> NDArray[np.float64]:
         """Cosines with either end, float64 [2, ids]."""
-        cosines: NDArray[np.float32] = self.ends @ self._world.space.rows(ids).T
+        cosines: NDArray[np.float32] = (
+            self.ends @ self._context.items.values[self._context.places(ids)].T
+        )
         return cosines.astype(np.float64)
 
-    def fits(self, choices: Sequence[Choice], slots: int) -> Fits:
+    def fits(self, choices: Sequence[ScoredItem], slots: int) -> Fits:
         """Cosines of choices with steps."""
         return self.weights(slots) @ self._cosines([c.track_id for c in choices])
 
-    def tell(self, choice: Choice, slot: int, slots: int) -> Choice:
+    def tell(self, choice: ScoredItem, slot: int, slots: int) -> ScoredItem:
         """The choice in its place, with its likeness to both ends."""
         cosines = self._cosines([choice.track_id])[:, 0]
         points = float(self.weights(slots)[slot] @ cosines)

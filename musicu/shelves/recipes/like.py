@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from musicu.catalog.words import one_line
+from musicu.items.constraints import Constraints
 from musicu.retrieval.similar import Searchable
-from musicu.shelves.build import Ask, by_score
+from musicu.shelves.assembly import ShelfSpec, by_score
+from musicu.shelves.context import Anchor, ShelfContext
 from musicu.shelves.recipes.base import Recipe
-from musicu.shelves.rules import Rules
 from musicu.shelves.shelf import Shelf, ShelfTrack
-from musicu.shelves.world import Anchor, World
 
 #: The most tracks of an artist that others are likened to.
 MAX_SEEDS = 40
@@ -24,17 +24,19 @@ class MoreLikeTrack(Recipe):
     name: ClassVar[str] = "more-like-track"
     track: str
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """One shelf."""
-        seed = world.find(self.track)
-        row = world.rows([seed])[seed]
+        seed = context.find(self.track)
+        row = context.rows([seed])[seed]
         title = self.title or f"More like {ShelfTrack(row).title}"
 
-        def ask(pool: int) -> Ask:
-            choices = world.choices(world.near([seed], pool, self.where), [Anchor(row)])
-            return Ask(title=title, choices=choices, barred=[row], seed=row, arrange=by_score)
+        def ask(pool: int) -> ShelfSpec:
+            choices = context.likened(
+                context.near([seed], pool, self.constraints.where), [Anchor(row)]
+            )
+            return ShelfSpec(title=title, items=choices, excluded=[row], seed=row, order=by_score)
 
-        return [self.filled(world, ask)]
+        return [self.filled(context, ask)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,25 +46,25 @@ class MoreLikeArtist(Recipe):
     name: ClassVar[str] = "more-like-artist"
     artist: str
 
-    def shelves(self, world: World) -> list[Shelf]:
+    def shelves(self, context: ShelfContext) -> list[Shelf]:
         """One shelf."""
-        own = world.rows(world.by_artist(self.artist))
-        seeds = [row for t, row in own.items() if t in world.with_vector][:MAX_SEEDS]
+        own = context.by_artist(self.artist)
+        seeds = [row for t, row in own.items() if context.has_vector(t)][:MAX_SEEDS]
         anchors = [Anchor(row) for row in seeds]
         names = self.rules.blocked_artists | {self.artist}
         others = replace(self, rules=replace(self.rules, blocked_artists=names))
 
-        def ask(pool: int) -> Ask:
-            near = world.near([row["track_id"] for row in seeds], pool, self.where)
-            return Ask(
+        def ask(pool: int) -> ShelfSpec:
+            near = context.near([row["track_id"] for row in seeds], pool, self.constraints.where)
+            return ShelfSpec(
                 title=self.title or f"More like {one_line(self.artist)}",
                 about="by other artists",
-                choices=world.choices([t for t in near if t not in own], anchors),
-                barred=list(own.values()),
-                arrange=by_score,
+                items=context.likened([t for t in near if t not in own], anchors),
+                excluded=list(own.values()),
+                order=by_score,
             )
 
-        return [others.filled(world, ask)]
+        return [others.filled(context, ask)]
 
 
 def more_like(
@@ -72,15 +74,15 @@ def more_like(
     size: int = 20,
     where: Any = None,
     model: str | None = None,
-    rules: Rules | None = None,
+    rules: Constraints | None = None,
 ) -> Shelf:
     """A shelf of the tracks that are most like one track.
 
     size: how many tracks at most. where: a filter that candidates must meet. model: whose
-    vectors to compare; those last added unless told otherwise.
+    vectors to compare. Default: the catalog's default model.
 
     Looks at the nearest max(200, 10 * size) tracks, and further where the rules leave too few
     of them. Raises QueryError where the track, its vector or the model is missing.
     """
-    recipe = MoreLikeTrack(track=track_id, size=size, where=where, rules=rules or Rules())
-    return recipe.shelves(World(catalog, model=model))[0]
+    recipe = MoreLikeTrack(track=track_id, size=size, where=where, rules=rules or Constraints())
+    return recipe.shelves(ShelfContext(catalog, model=model))[0]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from musicu.errors import QueryError
+from musicu.items.constraints import Constraints
 from musicu.shelves.recipes.arc import Arc
 from musicu.shelves.recipes.around import AroundTheCatalog
 from musicu.shelves.recipes.base import Recipe
@@ -31,7 +32,6 @@ from musicu.shelves.recipes.harmonic import HarmonicMix
 from musicu.shelves.recipes.journey import Journey
 from musicu.shelves.recipes.like import MoreLikeArtist, MoreLikeTrack
 from musicu.shelves.recipes.new import NewForYou
-from musicu.shelves.rules import Rules
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -60,7 +60,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int,
     "float": (int, float),
     "Filter": str,
-    "Rules": dict,
+    "Constraints": dict,
     "tuple[str, ...]": list,
 }
 
@@ -131,8 +131,8 @@ def _check(kind: type[Recipe], given: Mapping[str, Any]) -> None:
             raise QueryError(f"{kind.name}: {name} is {value!r}, which is not what it takes")
 
 
-def _rules(given: Mapping[str, Any]) -> Rules:
-    own = {field.name for field in fields(Rules)}
+def _rules(given: Mapping[str, Any]) -> Constraints:
+    own = {field.name for field in fields(Constraints)}
     if unknown := sorted(set(given) - own):
         raise QueryError(f"rules have no {unknown[0]!r}, only {', '.join(sorted(own))}")
-    return Rules(**given)
+    return Constraints(**given)

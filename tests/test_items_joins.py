@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicu.items.joins import maybe_among, places_of
+from musicu.items.joins import join_positions, may_be_among
 from musicu.retrieval.names import label, labels
 from musicu.retrieval.ordering import best_first, places_in
 
@@ -17,10 +17,10 @@ numbers = st.lists(st.integers(-1, 40), max_size=60).map(lambda n: np.array(n, n
 @given(numbers, numbers)
 def test_every_key_that_is_known_is_found(asked: np.ndarray, known: np.ndarray) -> None:
     asked, known = asked << 33, known << 33
-    places = places_of(asked, known)
+    places = join_positions(asked, known)
     assert np.array_equal(places >= 0, np.isin(asked, known))
     assert np.array_equal(known[places[places >= 0]], asked[places >= 0])
-    assert maybe_among(asked, known)[np.isin(asked, known)].all()
+    assert may_be_among(asked, known)[np.isin(asked, known)].all()
 
 
 @given(

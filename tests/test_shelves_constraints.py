@@ -11,13 +11,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shelves_samples import MemoryCatalog, table, vectors
+from shelves_samples import MemoryCatalog, items_of, table, vectors
 
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
+from musicu.items.constraints import Constraints
+from musicu.items.recordings import COPY_COSINE
 from musicu.retrieval import similar
-from musicu.shelves import Rules, build_shelf, more_like
-from musicu.shelves.rules import album_numbers
+from musicu.shelves import build_shelf, more_like
 
 NAMES = ["Ann", "ANN", "Ann feat. Bo", "Bo", "Cy", "Various Artists"]
 TITLES = ["Song", "Song (Live)", "song", "Tune", None]
@@ -46,8 +47,8 @@ def catalogs(draw: st.DrawFn) -> tuple[list[dict[str, Any]], np.ndarray[Any, Any
 
 
 @st.composite
-def rule_sets(draw: st.DrawFn) -> Rules:
-    return Rules(
+def constraint_sets(draw: st.DrawFn) -> Constraints:
+    return Constraints(
         max_per_artist=draw(st.integers(1, 3)),
         max_per_album=draw(st.integers(1, 3)),
         diversity=draw(st.sampled_from([0.0, 0.4, 1.0])),
@@ -73,9 +74,9 @@ def one_recording(a: dict[str, Any], b: dict[str, Any], cosine: float, least: fl
 
 
 @settings(max_examples=40, deadline=None)
-@given(catalogs(), rule_sets(), st.integers(1, 12))
-def test_shelf_keeps_every_rule(
-    catalog: tuple[list[dict[str, Any]], np.ndarray[Any, Any]], rules: Rules, size: int
+@given(catalogs(), constraint_sets(), st.integers(1, 12))
+def test_shelf_keeps_every_constraint(
+    catalog: tuple[list[dict[str, Any]], np.ndarray[Any, Any]], rules: Constraints, size: int
 ) -> None:
     rows, values = catalog
     memory = MemoryCatalog(rows, values)
@@ -95,11 +96,11 @@ def test_shelf_keeps_every_rule(
     for i, row in enumerate(chosen):
         for other in [*chosen[:i], *barred]:
             cosine = unit[place[row["track_id"]]] @ unit[place[other["track_id"]]]
-            assert not one_recording(row, other, cosine, rules.duplicate_cosine)
+            assert not one_recording(row, other, cosine, COPY_COSINE)
         if rules.blocked_artists:
             assert not artist_keys(row) & {"bo"}
             assert "bo" not in (row["album_artist"] or "").lower()
-    runs = album_numbers(chosen)
+    runs = items_of(chosen).albums.tolist() if chosen else []
     changes = sum(a != b for a, b in pairwise(runs))
     assert changes == max(0, len(set(runs)) - 1)  # each album stands in one run
     assert max(Counter(runs).values(), default=0) <= rules.max_per_album
@@ -146,19 +147,19 @@ def test_tracks_without_an_artist_are_not_one_artist() -> None:
 def test_one_album_stands_together_behind_its_best_track() -> None:
     rows = simple(4, artists=[["A"], ["B"], ["C"], ["D"]], album=["X", None, "X", "X"])
     rows = [row | {"album_artist": "Various Artists", "path": "x/y.wav"} for row in rows]
-    shelf = build_shelf(scored(4), table(rows), flat(4), Rules(diversity=0))
+    shelf = build_shelf(scored(4), table(rows), flat(4), Constraints(diversity=0))
     assert shelf.track_ids == ["t00", "t02", "t01"]
 
 
 def test_equal_album_titles_of_two_artists_are_two_albums() -> None:
     rows = simple(2, artists=[["A"], ["B"]], album="Greatest Hits")
-    rules = Rules(max_per_album=1)
+    rules = Constraints(max_per_album=1)
     assert len(build_shelf(scored(2), table(rows), flat(2), rules)) == 2
 
 
 def test_first_item_is_the_best_allowed_one() -> None:
     rows = simple(9, artists=[["Bad"], *[[f"A{i}"] for i in range(8)]])
-    rules = Rules(diversity=1.0, blocked_artists=["BAD"])
+    rules = Constraints(diversity=1.0, blocked_artists=["BAD"])
     assert build_shelf(scored(9), table(rows), flat(9), rules, size=3).track_ids[0] == "t01"
 
 
@@ -167,8 +168,8 @@ def test_diversity_prefers_what_differs() -> None:
     ids = [f"t{i:02}" for i in range(5)]
     space = vectors(ids, values.astype(np.float32))
     rows = table(simple(5))
-    near = build_shelf(scored(5), rows, space, Rules(diversity=0), size=3)
-    wide = build_shelf(scored(5), rows, space, Rules(diversity=0.8), size=3)
+    near = build_shelf(scored(5), rows, space, Constraints(diversity=0), size=3)
+    wide = build_shelf(scored(5), rows, space, Constraints(diversity=0.8), size=3)
     assert near.track_ids == ["t00", "t01", "t02"]
     assert wide.track_ids == ["t00", "t03", "t04"]
 
@@ -203,14 +204,13 @@ def test_candidate_that_is_not_a_track_is_refused() -> None:
         ({"max_per_album": -1}, "max_per_album is -1"),
         ({"diversity": 1.5}, "diversity is 1.5"),
         ({"diversity": float("nan")}, "diversity is nan"),
-        ({"duplicate_cosine": 2.0}, "duplicate_cosine is 2.0"),
         ({"min_score": float("nan")}, "min_score"),
         ({"blocked_artists": "Bo"}, r"give a list, as \['Bo'\]"),
     ],
 )
-def test_rule_that_makes_no_sense_is_refused(setting: dict[str, Any], match: str) -> None:
+def test_constraint_that_makes_no_sense_is_refused(setting: dict[str, Any], match: str) -> None:
     with pytest.raises(QueryError, match=match):
-        Rules(**setting)
+        Constraints(**setting)
 
 
 def test_size_below_one_is_refused() -> None:

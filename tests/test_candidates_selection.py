@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicu.candidates.request import Ranked
-from musicu.candidates.selection import Entries, Picked, pick
-from musicu.items.joins import crowds
+from musicu.candidates.selection import Entries, Selected, select
+from musicu.items.joins import items_over_cap
 
 ROWS = 14
 ALBUMS = np.arange(ROWS) // 3
@@ -17,9 +17,9 @@ ARTISTS = np.stack([np.arange(ROWS) // 5, np.where(np.arange(ROWS) % 4 == 0, 5, 
 
 def plain(
     lists: Ranked, entries: Entries, listeners: int, k: int, per_artist: int, per_album: int
-) -> Picked:
-    """The rule as `pick` states it, an entry at a time."""
-    kinds = [entries.recordings[:, None], entries.albums[:, None], entries.artists]
+) -> Selected:
+    """The rule as `select` states it, an entry at a time."""
+    kinds = [entries.works[:, None], entries.albums[:, None], entries.artists]
     mosts = [1, per_album, per_artist]
     taken: list[int] = []
     short = np.zeros(listeners, bool)
@@ -36,13 +36,13 @@ def plain(
                         for numbers, most in zip(kinds, mosts, strict=True)
                         for kind in numbers[entry]
                     )
-                    if entry not in own and not entries.never[entry] and not full:
+                    if entry not in own and not full:
                         own.append(entry)
                         left -= 1
                 ended = left > 0 and len(own) < k
-                short[listener] |= bool(ended and not lists.whole[number])
+                short[listener] |= bool(ended and not lists.exhausted[number])
         taken += sorted(own)
-    return Picked(np.array(taken, np.int64), short)
+    return Selected(np.array(taken, np.int64), short)
 
 
 @settings(max_examples=150, deadline=None)
@@ -69,13 +69,13 @@ def test_what_is_picked_is_what_the_plain_loop_picks(
         np.array([listener for listener, _, _ in made], np.int64),
         np.zeros(len(made), np.int32),
         quotas,
-        np.array([whole for _, _, whole in made], bool),
+        np.array([exhausted for _, _, exhausted in made], bool),
         np.cumsum([0, *(len(found) for _, found, _ in made)]),
         rows,
         np.zeros(len(rows), np.float32),
     )
-    entries = Entries(rows, rng.random(len(rows)) < 0.2, ALBUMS[rows], ARTISTS[rows])
-    ours = pick(lists, entries, len(asked), k, per_artist, per_album)
+    entries = Entries(rows, ALBUMS[rows], ARTISTS[rows])
+    ours = select(lists, entries, len(asked), k, per_artist, per_album)
     theirs = plain(lists, entries, len(asked), k, per_artist, per_album)
     assert ours.entries.tolist() == theirs.entries.tolist()
     assert ours.short.tolist() == theirs.short.tolist()
@@ -84,6 +84,6 @@ def test_what_is_picked_is_what_the_plain_loop_picks(
 @given(st.lists(st.integers(-1, 12), max_size=60), st.integers(1, 4))
 def test_a_crowd_is_what_stands_there_too_often(values: list[int], most: int) -> None:
     keys = np.array(values, np.int64).reshape(-1, 1) << 33
-    numbers = crowds(keys, most).ravel()
+    numbers = items_over_cap(keys, most).ravel()
     crowded = sorted({v for v in values if v >= 0 and values.count(v) > most})
     assert numbers.tolist() == [crowded.index(v) + 1 if v in crowded else 0 for v in values]

@@ -1,0 +1,158 @@
+"""Shelves of candidates that were found before: by `musicu candidates`, or by anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from musicu.catalog.identity import Row
+from musicu.catalog.schema import FAILURES
+from musicu.errors import QueryError
+from musicu.items.constraints import Constraints
+from musicu.records import Vectors
+from musicu.shelves.assembly import ScoredItem, ShelfSpec, by_score
+from musicu.shelves.context import ShelfContext, rows_of
+from musicu.shelves.reasons import distance_in_words, explain
+from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
+
+#: How the shelf of a source's candidates is called.
+TITLES = {
+    "new-releases": "New for you",
+    "deep-catalog": "Deep cuts for you",
+    "for-you": "For you",
+    "artist-adjacent": "By artists close to those you play",
+    "popular": "Popular",
+    "random": "Picked at random",
+    "more-like": "More like this",
+}
+
+
+def shelves_of_candidates(
+    candidates: pa.Table, tracks: pa.Table, *, user_id: str | None = None, size: int | None = None
+) -> list[Shelf]:
+    """A shelf of each source of one listener's candidates: the same tracks in the same order.
+
+    candidates: the columns of `musicu.candidates.CANDIDATES`. size: of each shelf only so many;
+    None: all. Nothing is sorted or left out again: that is done where candidates are found.
+    Raises QueryError where the table lacks a column, is of several listeners and none is named,
+    or names tracks that are not in `tracks`.
+    """
+    for name in ("user_id", "track_id", "score", "source", "reason"):
+        if name not in candidates.column_names:
+            found = ", ".join(candidates.column_names)
+            raise QueryError(f"the candidates have no column {name!r}, only {found}")
+    users = candidates["user_id"].unique().to_pylist()
+    if user_id is None and len(users) > 1:
+        raise QueryError(f"the candidates are of {len(users):,} listeners: name one with --user")
+    if user_id is not None:
+        candidates = candidates.filter(pc.equal(candidates["user_id"], user_id))
+    if not candidates.num_rows:
+        raise QueryError(f"there are no candidates for {user_id or 'anybody'} in the table")
+    by_source: dict[str, list[Row]] = {}
+    for row in candidates.to_pylist():
+        by_source.setdefault(row["source"], []).append(row)
+    rows = rows_of(tracks, candidates["track_id"].to_pylist())
+    return [_shelf(source, given[:size], rows) for source, given in by_source.items()]
+
+
+def _shelf(source: str, given: list[Row], rows: dict[str, Row]) -> Shelf:
+    """The candidates of one source as they stand."""
+    items = tuple(
+        ShelfItem(rows[row["track_id"]], place, float(row["score"]), row["reason"], ())
+        for place, row in enumerate(given, 1)
+    )
+    title = TITLES.get(source, source.replace("-", " ").capitalize())
+    return Shelf(title, items, Constraints())
+
+
+def build_shelf(
+    candidates: pa.Table,
+    tracks: pa.Table,
+    vectors: Vectors,
+    constraints: Constraints | None = None,
+    *,
+    size: int = 20,
+    seed: str | None = None,
+    title: str | None = None,
+) -> Shelf:
+    """A shelf of at most `size` of the candidates with scores from elsewhere; touches no files.
+
+    candidates: columns track_id and score (any finite scale, the higher the better), in any
+        order; a repeated track counts with its best score. A column `reason`, where there is one,
+        is what they say.
+    tracks: the catalog's tracks; must hold every candidate.
+    vectors: of the whole catalog, since reasons compare with all of it; a candidate without
+        a vector is allowed.
+    seed: the track that the shelf is for; it and its duplicates are left out, and reasons
+        say what the others have in common with it. As the scores are from elsewhere, what the
+        reasons are worth says nothing of them.
+
+    The first item is the best candidate that the constraints allow, the others follow by score; a
+    second track of an album stands right behind its first. The same input, in whatever order,
+    gives the same shelf. Raises QueryError for scores that are not finite, for tracks
+    that are not in the table, and for a size below 1.
+    """
+    context = ShelfContext(_Tables(tracks, vectors))
+    best = _best(candidates)
+    rows = rows_of(tracks, [*best, *([seed] if seed is not None else [])])
+    seed_row = None if seed is None else rows[seed]
+    spec = ShelfSpec(
+        title=title or (f"More like {ShelfTrack(seed_row).title}" if seed_row else "Shelf"),
+        items=[
+            _scored(rows[t], score, said, seed_row, context) for t, (score, said) in best.items()
+        ],
+        excluded=[] if seed_row is None else [seed_row],
+        seed=seed_row,
+        order=by_score,
+    )
+    return context.shelf(spec, constraints or Constraints(), size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tables:
+    """What a context asks of a catalog, from tables."""
+
+    table: pa.Table
+    pairs: Vectors
+
+    def tracks(self) -> pa.Table:
+        """A row for each track."""
+        return self.table
+
+    def vectors(self, model: str | None = None) -> Vectors:
+        """The ids and vectors of the tracks that have one."""
+        return self.pairs
+
+    def failures(self) -> pa.Table:
+        """None."""
+        return FAILURES.empty_table()
+
+
+def _best(candidates: pa.Table) -> dict[str, tuple[float, str]]:
+    """Each candidate's best score and what is said of it; QueryError where one is no number."""
+    ids = candidates["track_id"].to_pylist()
+    numbers = candidates["score"].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    told = [""] * len(ids)
+    if "reason" in candidates.column_names:
+        told = [text or "" for text in candidates["reason"].to_pylist()]
+    found: dict[str, tuple[float, str]] = {}
+    for track_id, score, said in zip(ids, np.asarray(numbers), told, strict=True):
+        if not np.isfinite(score):
+            raise QueryError(f"the score of {track_id!r} is {score}: scores must be finite")
+        if track_id not in found or score > found[track_id][0]:
+            found[track_id] = float(score), said
+    return found
+
+
+def _scored(
+    row: Row, score: float, said: str, seed: Row | None, context: ShelfContext
+) -> ScoredItem:
+    """A candidate with a score from elsewhere, and what it has in common with the seed."""
+    if seed is None:
+        return ScoredItem(row, score, sentence=said)
+    likeness = context.likeness(seed["track_id"], row["track_id"])
+    fallback = "" if likeness is None else distance_in_words(likeness)
+    return ScoredItem(row, score, explain(seed, row, likeness), fallback, said)
