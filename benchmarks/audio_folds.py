@@ -22,22 +22,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from musicu.embeddings.training.finish import unit
+from musicu.embeddings.training.head import head_vectors
+from musicu.embeddings.training.train_config import Recipe, read_recipe
 from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.cards import find_model
-from musicu.embeddings.fit_stats import fit_constants, measure
 from musicu.embeddings.stats import project
 from musicu.embeddings.training import run, train
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.finish import unit
 from musicu.embeddings.training.fitting import Evidence, fit_encoder, gather_evidence
 from musicu.embeddings.training.from_catalog import tracks_of
-from musicu.embeddings.training.head import head_vectors
 from musicu.embeddings.training.pairs import Grouping
-from musicu.embeddings.training.train_config import Recipe, read_recipe
 from musicu.embeddings.training.train_data import TrainingTrack, make_pool
 from musicu.evaluation.bootstrap import Resamples, interval
+from recipes.fit_stats import fit_constants, measure
 
 Rows = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -23,22 +23,22 @@ from pathlib import Path
 
 import numpy as np
 from audio_folds import Scores, summary
+from musicu.embeddings.training.adapting import long_vectors, vectors_now
+from musicu.embeddings.training.excerpts import Excerpts, take_excerpts
+from musicu.embeddings.training.finish import Finish, unit
+from musicu.embeddings.training.head import Heard, fit_head
+from musicu.embeddings.training.train_config import Recipe, read_recipe
 from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.training import run, train
-from musicu.embeddings.training.adapting import long_vectors, vectors_now
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.excerpts import Excerpts, take_excerpts
 from musicu.embeddings.training.export import Encoder, windows_of
 from musicu.embeddings.training.fine_tuning import go_on
-from musicu.embeddings.training.finish import Finish, unit
 from musicu.embeddings.training.fitting import Evidence, fit_encoder, gather_evidence
 from musicu.embeddings.training.from_catalog import tracks_of
-from musicu.embeddings.training.head import Heard, fit_head
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pairs import Grouping
-from musicu.embeddings.training.train_config import Recipe, read_recipe
 from musicu.embeddings.training.train_data import make_pool
 
 FOLDS = 4

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 from audio_folds import FOLDS, PROTOCOLS, Rows, Scores, folds_of, labelled_tracks, summary
+from musicu.embeddings.training.head import HeadConfig, Heard, fit_head, head_vectors
 
 from musicu.audio import read_audio
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.stats import flat_statistics
-from musicu.embeddings.training.head import HeadConfig, Heard, fit_head, head_vectors
 from musicu.embeddings.training.train_data import TrainingTrack, group
 from musicu.records import Windows
 

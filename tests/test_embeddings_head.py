@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
+pytest.importorskip("onnxscript", reason="training needs onnxscript")
 
-from musicu.embeddings.fit_stats import block_sizes  # noqa: E402
 from musicu.embeddings.frontend import mel_power  # noqa: E402
 from musicu.embeddings.stats import Constants, project  # noqa: E402
 from musicu.embeddings.training import crops  # noqa: E402
+from musicu.embeddings.training.constants import block_sizes  # noqa: E402
 from musicu.embeddings.training.encode import crop_chunks  # noqa: E402
-from musicu.embeddings.training.head import (  # noqa: E402
+from musicu.embeddings.training.projection_head import (  # noqa: E402
     HeadConfig,
-    Heard,
+    HeadInput,
     fit_head,
     head_vectors,
 )
@@ -29,7 +30,7 @@ LEARNED = 8
 
 def _heard(
     rng: np.random.Generator, artists: int = 12, each: int = 4, nuisance: float = 0.0
-) -> Heard:
+) -> HeadInput:
     """Recordings whose artist decides five directions; crops differ in one other, `nuisance`."""
     sizes = sum(sum(groups) for groups in block_sizes().values())
     kin = np.repeat(np.arange(artists), each)
@@ -41,7 +42,7 @@ def _heard(
         views.append(factors @ maps + 0.5 * rng.standard_normal((len(kin), sizes)))
     learned = rng.standard_normal((len(crops.CROPS), len(kin), LEARNED)).astype(np.float32)
     learned /= np.linalg.norm(learned, axis=-1, keepdims=True)
-    return Heard(np.stack(views), learned, kin)
+    return HeadInput(np.stack(views), learned, kin)
 
 
 def test_vectors_of_a_head_are_those_that_an_embedder_gives() -> None:
@@ -93,14 +94,16 @@ def test_directions_are_kept_for_what_whole_recordings_differ_in() -> None:
     assert reach[0] < 0.02 * reach[1:].min()
 
 
-def _made(rng: np.random.Generator, direction: np.ndarray, bands: int = 10, each: int = 4) -> Heard:
+def _made(
+    rng: np.random.Generator, direction: np.ndarray, bands: int = 10, each: int = 4
+) -> HeadInput:
     """Pieces of bands that differ among themselves in one direction of the statistics."""
     kin = np.repeat(np.arange(bands), each)
     rows = 3.0 * rng.standard_normal((len(kin), 1)) * direction
     rows = rows + 0.5 * rng.standard_normal((len(kin), len(direction)))
     learned = np.zeros((1, len(kin), LEARNED), np.float32)
     learned[..., 0] = 1.0
-    return Heard(rows[None], learned, kin)
+    return HeadInput(rows[None], learned, kin)
 
 
 def test_what_made_pieces_of_a_band_differ_in_is_shortened() -> None:
@@ -139,7 +142,7 @@ def test_crops_lie_where_they_say() -> None:
 def test_a_lossy_copy_is_as_long_and_loses_what_is_high_and_soft(codec: str) -> None:
     rng = np.random.default_rng(5)
     samples = (0.3 * rng.standard_normal(4 * 22_050)).astype(np.float32)
-    heard = crops.as_heard(samples, Windows(1.0, 2))
+    heard = crops.as_read(samples, Windows(1.0, 2))
     copy = crops.as_lossy(heard, codec)
     assert (copy.edges, copy.starts) == (heard.edges, heard.starts)
     assert len(copy.samples) == len(heard.samples)

@@ -1,6 +1,6 @@
 """The recipe of the shipped tempo and key scorers.
 
-    python -m musicu.features.fit_tempo_key OUT --fit FOLDER... --held-out FOLDER
+    python -m recipes.fit_tempo_key OUT --fit FOLDER... --held-out FOLDER
         [--music MUSIC --answers TABLE [--half 0]] [--memory MEMORY]
 
 Each FOLDER holds music whose truth is known: sound files and `truth.jsonl`, one JSON object a
@@ -54,8 +54,8 @@ from musicu.features.onsets import SAMPLE_RATE, onset_bands
 from musicu.features.periodicity import candidates, rhythm_pattern
 from musicu.features.pitches import fine_pitches
 from musicu.features.scorer import Scorer, read_scorer
-from musicu.features.scorer_training import TrainingConfig, train
 from musicu.features.tuning import chroma, tuning
+from recipes.scorer_training import TrainingConfig, train
 
 NAMES = ("tempo", "key")
 TOLERANCE = 0.04  # of the tempo: what counts as right
@@ -70,7 +70,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class HeardPiece:
     """What tempo and key are judged by.
 
     onsets: strength, float32 [frames, 6]. chroma: float32 [frames, 2, 12]. speed: how much faster
@@ -87,7 +87,7 @@ class Heard:
         return periods, features.astype(np.float32)
 
 
-Known = tuple[Heard, dict[str, Any]]  # and what is known of it
+Known = tuple[HeardPiece, dict[str, Any]]  # and what is known of it
 
 
 def main() -> None:
@@ -119,14 +119,14 @@ def main() -> None:
         calibrated(scorer, judged).save(chosen.out / f"{name}.safetensors")
 
 
-def hear(sound: NDArray[np.float32], speed: float = 1.0) -> Heard:
+def hear(sound: NDArray[np.float32], speed: float = 1.0) -> HeardPiece:
     """Mono sound at 22,050 Hz as the scorers' features are made of it."""
     fine = fine_pitches(sound)
     folded = chroma(fine, tuning(fine).cents)
-    return Heard(onset_bands(sound), folded.astype(np.float32), speed)
+    return HeardPiece(onset_bands(sound), folded.astype(np.float32), speed)
 
 
-def remembered(memory: Path | None, name: str, now: Callable[[], Heard]) -> Heard:
+def remembered(memory: Path | None, name: str, now: Callable[[], HeardPiece]) -> HeardPiece:
     """What was heard under a name before; else it is heard now, and kept."""
     if memory is None:
         return now()
@@ -139,7 +139,7 @@ def remembered(memory: Path | None, name: str, now: Callable[[], Heard]) -> Hear
         save_file({"onsets": piece.onsets, "chroma": piece.chroma, "speed": speed}, new)
         new.replace(file)
     kept = load_file(file)
-    return Heard(kept["onsets"], kept["chroma"], float(kept["speed"][0]))
+    return HeardPiece(kept["onsets"], kept["chroma"], float(kept["speed"][0]))
 
 
 def answered(
@@ -181,15 +181,15 @@ def heard(folder: Path, memory: Path | None = None, *, worn: bool = False) -> It
             yield remembered(memory, f"{name}-worn", partial(_hear_worn, path, number)), truth
 
 
-def _hear_recording(path: Path) -> Heard:
+def _hear_recording(path: Path) -> HeardPiece:
     return hear(beginning(path))
 
 
-def _hear_piece(path: Path) -> Heard:
+def _hear_piece(path: Path) -> HeardPiece:
     return hear(_sound_of(path))
 
 
-def _hear_worn(path: Path, number: int) -> Heard:
+def _hear_worn(path: Path, number: int) -> HeardPiece:
     return hear(*damage(_sound_of(path), np.random.default_rng([99, number])))
 
 
@@ -248,7 +248,7 @@ def fit_key(made: list[Known]) -> Scorer:
     return train(np.stack(features), right, KEY_CONFIG)
 
 
-def answer(name: str, scorer: Scorer, piece: Heard) -> tuple[float, float]:
+def answer(name: str, scorer: Scorer, piece: HeardPiece) -> tuple[float, float]:
     """What "tempo" or "key" a scorer says (BPM, or a place among keys), and its belief."""
     if name == "tempo":
         periods, features = piece.candidates()

@@ -15,9 +15,9 @@ import soundfile as sf
 from tonal_samples import RATE, chords, drums
 
 from musicu.audio import read_audio
-from musicu.features import fit_tempo_key
-from musicu.features.fit_tempo_key import beginning, half_of, hear, heard
 from musicu.features.scorer import read_scorer
+from recipes import fit_tempo_key
+from recipes.fit_tempo_key import beginning, half_of, hear, heard
 
 
 def music(folder: Path, tempi: tuple[float, ...]) -> Path:
