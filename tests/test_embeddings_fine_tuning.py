@@ -13,6 +13,9 @@ pytest.importorskip("onnxscript", reason="training needs onnxscript")
 from training_samples import average_precisions_by_hand  # noqa: E402
 
 from musicu.embeddings.neighbours import smooth  # noqa: E402
+from musicu.embeddings.stats import LEVELS, Constants  # noqa: E402
+from musicu.embeddings.training.adaptation import QUANTILES, mix_quantiles  # noqa: E402
+from musicu.embeddings.training.export import Encoder  # noqa: E402
 from musicu.embeddings.training.fine_tuning import HARMLESS, find_labels  # noqa: E402
 from musicu.embeddings.training.from_catalog import album_folders  # noqa: E402
 from musicu.embeddings.training.gains import paired_gain, precisions  # noqa: E402
@@ -22,8 +25,10 @@ from musicu.embeddings.training.model_selection import (  # noqa: E402
     LabelGroups,
     select_adaptation,
 )
+from musicu.embeddings.training.network import AudioNetwork  # noqa: E402
 from musicu.embeddings.training.pairs import Grouping, PairWeights  # noqa: E402
-from musicu.embeddings.training.recipe import TrainingRecipe  # noqa: E402
+from musicu.embeddings.training.pooling import Whitening  # noqa: E402
+from musicu.embeddings.training.recipe import NetworkConfig, TrainingRecipe  # noqa: E402
 from musicu.embeddings.training.split_half import mutual, split_half_gain  # noqa: E402
 from musicu.embeddings.training.wccn import NEVER, wccn_projection  # noqa: E402
 
@@ -55,6 +60,20 @@ def test_a_projection_without_label_groups_changes_nothing() -> None:
         np.testing.assert_allclose(
             wccn_projection(vectors, labels, strength), np.eye(12), atol=1e-12
         )
+
+
+def test_quantiles_move_by_how_many_recordings_speak() -> None:
+    old = np.linspace(0.0, 1.0, 15, dtype=np.float32)[:, None].repeat(3, axis=1)
+    nothing = np.zeros(0, np.float32)
+    constants = Constants(old, nothing, {}, nothing, nothing)
+    network = AudioNetwork(NetworkConfig(dim=8, channels=(8, 8, 8, 8), projection=8))
+    encoder = Encoder(network, Whitening(nothing, nothing), TrainingRecipe(), constants)
+    statistics = np.random.default_rng(0).uniform(5.0, 9.0, (int(QUANTILES), 3))
+    own = np.quantile(statistics, LEVELS, axis=0)
+    mixed = mix_quantiles(encoder, statistics).constants
+    assert mixed is not None
+    np.testing.assert_allclose(mixed.quantiles, (old + own) / 2, rtol=1e-5)
+    assert (np.diff(mixed.quantiles, axis=0) > 0).all()
 
 
 def test_precisions_are_those_of_the_plain_reference() -> None:

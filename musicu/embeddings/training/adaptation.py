@@ -1,6 +1,6 @@
-"""Steps of fine-tuning that need no gradient: a refit projection and neighbour smoothing.
+"""Steps of fine-tuning that need no gradient: quantiles, projection, neighbour smoothing.
 
-Both were found to help on sources that no part of a model had heard (`benchmarks/README.md`).
+All were found to help on sources that no part of a model had heard (`benchmarks/README.md`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.embeddings.neighbours import Neighbours, smooth
+from musicu.embeddings.stats import LEVELS
 from musicu.embeddings.training.export import Encoder
 from musicu.embeddings.training.pooling import unit
 from musicu.embeddings.training.projection_head import join_blocks
 
 Rows = NDArray[np.float64]
+QUANTILES = 400.0  # recordings as which a model's own quantiles count; 100 was no better
 MOST_NEIGHBOURS = 4096  # recordings that a model keeps: 4 MB
+
+
+def mix_quantiles(encoder: Encoder, statistics: Rows) -> Encoder:
+    """The encoder with quantiles between its own and those of `statistics` [recordings, S].
+
+    The quantiles of n recordings weigh n / (n + QUANTILES), so that music beyond all that the
+    model was made from is spread out again, where its normal scores were at their bounds.
+    """
+    assert encoder.constants is not None
+    weight = len(statistics) / (len(statistics) + QUANTILES)
+    own = np.quantile(statistics, LEVELS, axis=0)
+    mixed = (1 - weight) * encoder.constants.quantiles + weight * own  # both rise: so does it
+    constants = replace(encoder.constants, quantiles=mixed.astype(np.float32))
+    return replace(encoder, constants=constants)
 
 
 def refit_projection(encoder: Encoder, projection: Rows) -> Encoder:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from musicu.embeddings.training.adaptation import (
     add_neighbours,
+    mix_quantiles,
     raw_vectors,
     refit_projection,
     smoothed,
@@ -65,18 +66,32 @@ def fine_tune(
     labels = find_labels(known, data.learns, recipe)
     if labels is None:
         return _smooth_unnamed(old, data, recipe)
-    statistics = None if data.statistics is None else data.statistics[0]
-    networks = [old.network] if network is old.network else [old.network, network]
-    encoders = [replace(old, network=each) for each in networks]
-    starts = [raw_vectors(e, data.pool(e.network, recipe)[0], statistics) for e in encoders]
-    best, gain = select_adaptation(smoothed(old, starts[0]), starts, labels, recipe.seed)
+    encoders, vectors = _starts(old, network, data, recipe)
+    best, gain = select_adaptation(smoothed(old, vectors[0]), vectors, labels, recipe.seed)
     if best == Adaptation():
         return FineTuned(old, "unchanged", gain)
-    vectors = starts[best.start]
-    projection = wccn_projection(vectors, labels.groups, best.strength)
-    tuned = refit_projection(encoders[best.start], projection)
-    tuned = add_neighbours(tuned, vectors @ projection, best.weight, recipe.seed)
-    return FineTuned(tuned, "learned" if best.start else "refitted", gain)
+    start, rows = encoders[best.start], vectors[best.start]
+    projection = wccn_projection(rows, labels.groups, best.strength)
+    tuned = refit_projection(start, projection)
+    tuned = add_neighbours(tuned, rows @ projection, best.weight, recipe.seed)
+    return FineTuned(tuned, "refitted" if start.network is old.network else "learned", gain)
+
+
+def _starts(
+    old: Encoder, network: AudioNetwork, data: FitData, recipe: TrainingRecipe
+) -> tuple[list[Encoder], list[NDArray[np.float64]]]:
+    """The old network and the new one, each with its quantiles as they are and mixed; and the
+    `raw_vectors` of each."""
+    statistics = None if data.statistics is None else data.statistics[0]
+    encoders, vectors = [], []
+    for each in [old.network] if network is old.network else [old.network, network]:
+        pooled = data.pool(each, recipe)[0]
+        plain = replace(old, network=each)
+        mixed = [] if statistics is None else [mix_quantiles(plain, statistics)]
+        for encoder in (plain, *mixed):
+            encoders.append(encoder)
+            vectors.append(raw_vectors(encoder, pooled, statistics))
+    return encoders, vectors
 
 
 def find_labels(
