@@ -29,8 +29,10 @@ def phase(hz: float, n: int, rate: int, vibrato_cents: float) -> NDArray[np.floa
     if not vibrato_cents:
         return hz * t
     depth = hz * vibrato_cents * np.log(2) / 1200 / (2 * np.pi * _VIBRATO_HZ)
-    swing: NDArray[np.float64] = np.minimum(t / 0.4, 1) * np.cos(2 * np.pi * _VIBRATO_HZ * t)
-    return hz * t - depth * swing
+    cycles: NDArray[np.float64] = hz * t - depth * np.minimum(t / 0.4, 1) * np.cos(
+        2 * np.pi * _VIBRATO_HZ * t
+    )
+    return cycles
 
 
 def stacked(
