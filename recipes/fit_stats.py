@@ -2,7 +2,7 @@
 
 FOLDER holds the music and a `tracks.csv` with the columns path, title, artist, album, license,
 source_repo, source_commit and source_path. OUT is a model folder whose `card.json` says what to
-hear; `constants.safetensors` and `credits.csv` are written into it. Nothing is random.
+read; `constants.safetensors` and `credits.csv` are written into it. Nothing is random.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_tracks(folder: Path) -> list[dict[str, str]]:
 
 
 def read_card_windows(out: Path) -> Windows:
-    """What the model's card says is to be heard; the constants need not exist yet."""
+    """The input windows of the model's card; the constants need not exist yet."""
     (out / CONSTANTS).touch()
     return read_card(out).windows
 

@@ -95,10 +95,10 @@ def _cosine_of_torch(embedder: Embedder, audio: Audio) -> float:
 
     assert isinstance(embedder, AudioEmbedder)
     encoder = load_encoder(embedder.card.folder)
-    heard = np.concatenate([embedder.hear(power) for power in spectrograms(audio)])
+    inputs = np.concatenate([embedder.hear(power) for power in spectrograms(audio)])
     with torch.no_grad():
-        chunks = encoder.network.features(torch.from_numpy(heard)).numpy()
-    return float(encoder.whitening.apply(pool_chunks(chunks)) @ embedder.learned(heard))
+        chunks = encoder.network.features(torch.from_numpy(inputs)).numpy()
+    return float(encoder.whitening.apply(pool_chunks(chunks)) @ embedder.learned(inputs))
 
 
 def test_onnx_equals_pytorch_on_made_music(embedder: Embedder) -> None:

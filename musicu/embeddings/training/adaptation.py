@@ -1,6 +1,6 @@
 """Steps of fine-tuning that need no gradient: quantiles, projection, neighbour smoothing.
 
-All were found to help on sources that no part of a model had heard (`benchmarks/README.md`).
+All were found to help on sources that no part of a model was trained with (`benchmarks/README.md`).
 """
 
 from __future__ import annotations

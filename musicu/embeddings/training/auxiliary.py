@@ -1,4 +1,4 @@
-"""Auxiliary targets: what else the network must tell of a window while it trains."""
+"""Auxiliary targets: what else the network predicts of a window while it trains."""
 
 from __future__ import annotations
 

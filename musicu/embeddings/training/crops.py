@@ -75,7 +75,7 @@ def crop_statistics(
     """Statistics float64 [crops, recordings, S], measured once and kept in `folder`.
 
     recordings: those of `cache` that could be read; `paths` are the files of all of them.
-    report: told of every fiftieth recording.
+    report: called at every fiftieth recording.
     """
     state = [FORMAT_VERSION, [repr(crop) for crop in crops], windows.seconds, windows.count]
     state += [cache.keys[recording] for recording in recordings]
