@@ -1,12 +1,13 @@
 """The recipe of the audio model on artists it has not heard: the whole of it, fold by fold.
 
-    python benchmarks/audio_folds.py CATALOG RECIPE WORK
+    python benchmarks/audio_folds.py CATALOG RECIPE WORK [--made MADE]
 
 CATALOG is a catalog of labelled music (`musicu scan`; columns `artists`, `album` and, for the
 protocol of other sources, `source`), RECIPE a TOML file as `musicu train audio` takes it, WORK a
-folder for caches and checkpoints, so that a run that was stopped goes on. Artists are cut into
-four folds. For each, the network, the finish, the head and, beside them, the constants of
-musicu-stats-v1 are made from the other three alone. Every recording of the fold is then a query.
+folder for caches and checkpoints, so that a run that was stopped goes on, MADE a folder of
+`python -m recipes.render_training_music`, for recipes that learn from made pieces. Artists are
+cut into four folds. For each, the network, the whitening, the head and, beside them, the constants
+of musicu-stats-v1 are made from the other three alone. Every recording of the fold is then a query.
 Protocols (mean average precision, cosine; intervals are 95 %, paired, and draw artists):
   artist, album    among the recordings of the fold
   one source       among the recordings of the query's own source
@@ -26,18 +27,18 @@ from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.cards import find_model
-from musicu.embeddings.fit_stats import fit_constants, measure
 from musicu.embeddings.stats import project
-from musicu.embeddings.training import run, train
+from musicu.embeddings.training import train_audio, trainer
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.finish import unit
-from musicu.embeddings.training.fitting import Evidence, fit_encoder, gather_evidence
+from musicu.embeddings.training.fitting import FitData, fit_encoder, measure_fit_data
 from musicu.embeddings.training.from_catalog import tracks_of
-from musicu.embeddings.training.head import head_vectors
 from musicu.embeddings.training.pairs import Grouping
-from musicu.embeddings.training.train_config import Recipe, read_recipe
+from musicu.embeddings.training.pooling import unit
+from musicu.embeddings.training.projection_head import head_vectors
+from musicu.embeddings.training.recipe import TrainingRecipe, read_recipe
 from musicu.embeddings.training.train_data import TrainingTrack, make_pool
 from musicu.evaluation.bootstrap import Resamples, interval
+from recipes.fit_stats import fit_constants, measure
 
 Rows = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -96,14 +97,14 @@ def folds_of(tracks: list[TrainingTrack], seed: int = 0) -> NDArray[np.int64]:
     return np.array([fold[name] for name in names])
 
 
-def vectors_of(evidence: Evidence, recipe: Recipe, work: Path) -> NDArray[np.float32]:
-    """Train on what the evidence may learn from; unit vectors of everything, [crops, n, dim]."""
-    learner = train.learn(train.new_learner(recipe), evidence.material, recipe, work, print)
-    summaries = evidence.summaries(learner.average, recipe)
-    encoder = fit_encoder(learner.average.eval(), evidence, recipe, summaries)
+def vectors_of(data: FitData, recipe: TrainingRecipe, work: Path) -> NDArray[np.float32]:
+    """Train on what the data may be fitted to; unit vectors of everything, [crops, n, dim]."""
+    learner = trainer.learn(trainer.new_learner(recipe), data.material, recipe, work, print)
+    pooled = data.pool(learner.average, recipe)
+    encoder = fit_encoder(learner.average.eval(), data, recipe, pooled)
     if encoder.constants is None:
-        return encoder.finish.apply(summaries)
-    return head_vectors(encoder.constants, evidence.heard(encoder, summaries))
+        return encoder.whitening.apply(pooled)
+    return head_vectors(encoder.constants, data.head_input(encoder, pooled))
 
 
 def statistics_baseline(tracks: list[TrainingTrack], work: Path) -> Rows:
@@ -142,20 +143,22 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("catalog", "recipe", "work"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--made", type=Path)
     options = parser.parse_args()
     tracks = labelled_tracks(Catalog.open(options.catalog))
     recipe = replace(read_recipe(options.recipe), held_out=0.0)
-    whole, _ = run.gather(tracks, recipe, options.work, run._read)
+    read = train_audio._read
+    whole, _ = train_audio.gather(tracks, recipe, options.work, read, options.made)
     known, folds = whole.real.grouping, folds_of(tracks)
     artists = np.where(known.artist >= 0, known.artist, 10**6 + np.arange(len(known)))
     rows = statistics_baseline(tracks, options.work)
     paths = [track.path for track in tracks]
-    gathered = gather_evidence(whole, recipe, options.work, paths, run._read, print)
+    gathered = measure_fit_data(whole, recipe, options.work, paths, read, print)
     if len(gathered.recordings) < len(tracks):
         raise SystemExit("some recordings cannot be read or are too short: leave them out")
     ours, base, steady = Scores.empty(len(tracks)), Scores.empty(len(tracks)), []
     for fold in range(FOLDS):
-        held, frames = folds == fold, train.long_frames(recipe)
+        held, frames = folds == fold, trainer.long_frames(recipe)
         pool = make_pool(whole.real.cache, known, ~held, frames, recipe.balance, recipe.pairs)
         material = replace(whole, real=pool, held=np.flatnonzero(held))
         (options.work / f"fold{fold}").mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ from musicu.audio import read_audio
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.stats import flat_statistics
-from musicu.embeddings.training.head import HeadConfig, Heard, fit_head, head_vectors
+from musicu.embeddings.training.projection_head import HeadConfig, HeadInput, fit_head, head_vectors
 from musicu.embeddings.training.train_data import TrainingTrack, group
 from musicu.records import Windows
 
@@ -46,7 +46,7 @@ def score(rows: Rows, tracks: list[TrainingTrack]) -> dict[str, Rows]:
     """Average precision of every recording as query, the mean of SEEDS ways of cutting folds."""
     known = group(tracks)
     nothing = np.zeros((2, len(rows), 0), np.float32)
-    heard = Heard(np.stack([rows, rows]), nothing, known.artist)  # a crop that is the whole
+    heard = HeadInput(np.stack([rows, rows]), nothing, known.artist)  # a crop that is the whole
     tried = []
     for seed in range(SEEDS):
         found, folds = Scores.empty(len(rows)), folds_of(tracks, seed)

@@ -36,7 +36,7 @@ from musicu.audio import read_audio
 from musicu.audio.encoding import RATE, write_sound
 from musicu.audit.fingerprints import Fingerprints, best_comparison
 from musicu.audit.matching import STRETCH_ERROR, Match, find_matches, judge_pair
-from musicu.datasets.synth.mixing import Sampler, master, mix
+from musicu.datasets.synth.mixing import InstrumentBank, master, mix
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.score import Plan
 from musicu.datasets.synth.styles import STYLES, Style
@@ -140,7 +140,10 @@ def other_plan(style: Style, plan: Plan, rng: np.random.Generator) -> Plan:
 
 
 def render(style: Style, plan: Plan, out: Path, seed: list[int]) -> None:
-    rng, sampler = np.random.default_rng(seed), Sampler(MADE_RATE, np.random.default_rng(seed[:2]))
+    rng, sampler = (
+        np.random.default_rng(seed),
+        InstrumentBank(MADE_RATE, np.random.default_rng(seed[:2])),
+    )
     parts = [resolved(part, plan) for part in style.compose(plan, rng)]
     length = plan.bars * plan.beats_per_bar * 60 / plan.tempo_bpm + 1.5
     stereo = mix(parts, plan, sampler, rng, length, style.room_seconds)

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from musicu.embeddings.cards import find_model
-from musicu.embeddings.fit_stats import fit_constants, measure, read_tracks
 from musicu.embeddings.stats import project
 from musicu.evaluation.bootstrap import Resamples, interval
+from recipes.fit_stats import fit_constants, measure, read_tracks
 
 Rows = NDArray[np.float64]
 Mapping = Callable[[Rows], Rows]

@@ -7,7 +7,7 @@
 another system has described; agreement with it is no accuracy, as neither is the truth. Acc1 is
 the share of tempi within 4 %, Acc2 forgives factors of 2 and 3; key is MIREX-weighted (1 right,
 0.5 a fifth off, 0.3 relative, 0.2 parallel); beats are an F-measure within 70 ms. --constants
-takes scorers from a folder, as `musicu.features.fit_tempo_key --half 0` writes them; --half 1 then
+takes scorers from a folder, as `recipes.fit_tempo_key --half 0` writes them; --half 1 then
 measures on the artists that their calibration did not see.
 """
 
@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from musicu.features import scorer
 from musicu.features.calibration import calibration_error, reliability
-from musicu.features.fit_tempo_key import beginning, half_of
 from musicu.features.key import MODES, TONICS, estimate_key
 from musicu.features.tempo import estimate_tempo
+from recipes.fit_tempo_key import beginning, half_of
 
 RATE = 22_050
 _FLATS = {"Db": "C#", "D#": "Eb", "Gb": "F#", "G#": "Ab", "A#": "Bb"}

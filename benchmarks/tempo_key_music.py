@@ -18,8 +18,10 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from tempo_key_mixing import mixed
-from tempo_key_playing import BASS, CHORD, DRUMS, LEAD, RATE, SECONDS, Note, Piece, play, seconds_of
+from tempo_key_playing import BASS, CHORD, LEAD, RATE, SECONDS, Piece, play, seconds_of
 from tempo_key_styles import MAJOR, MINOR, STYLES, Scale, Style
+
+from recipes.midi import DRUMS, SOUNDFONT, MidiNote
 
 BATCH = 8  # pieces to one run of fluidsynth, which spends most of a second on its soundfont
 _TRIADS = {"M": (0, 4, 7), "m": (0, 3, 7), "d": (0, 3, 6)}
@@ -64,7 +66,7 @@ def make_piece(number: int, seed: int, styles: list[Style], *, mix: bool = False
 
 def _band(
     style: Style, kind: str, tonic: int, minor: bool, bars: int, rng: np.random.Generator
-) -> list[Note]:
+) -> list[MidiNote]:
     turns = style.turns[minor]
     wander = rng.random() < 0.4
     sections = [_wander(minor, rng) if wander else str(rng.choice(turns)).split() for _ in "ab"]
@@ -79,7 +81,7 @@ def _band(
     drone, bassless, tune_only = (
         _happens(share, rng) for share in (style.drone, style.bassless, style.tune_only)
     )
-    notes: list[Note] = []
+    notes: list[MidiNote] = []
     for bar in range(bars):
         part = bar // 8 % 2 if slow == 1 else bar // 16 % 2
         word = sections[part][bar // slow % 4]
@@ -144,7 +146,7 @@ def _rhythm(style: Style, names: tuple[str, ...], rng: np.random.Generator) -> l
 
 def _chords(
     style: Style, steps: list[int], chord: list[int], thin: bool, bar: int, rng: np.random.Generator
-) -> list[Note]:
+) -> list[MidiNote]:
     start, velocity = bar * style.beats, int(rng.integers(60, 100))
     lowest = 43 if bar % 2 else 48
     pitches = [lowest + (p - lowest) % 12 for p in chord]
@@ -152,11 +154,11 @@ def _chords(
         pitches = [36 + chord[0] % 12, 43 + chord[0] % 12]
     if steps[0] == -1:
         climb = [*sorted(pitches), min(pitches) + 12, *sorted(pitches)[:0:-1]]
-        return [Note(CHORD, start + s / style.steps, 1.2 / style.steps, climb[i % len(climb)],
+        return [MidiNote(CHORD, start + s / style.steps, 1.2 / style.steps, climb[i % len(climb)],
                      velocity) for i, s in enumerate(steps[1:])]  # fmt: skip
     ends = [*steps[1:], style.steps * style.beats]
     return [
-        Note(CHORD, start + s / style.steps, max(0.2, (e - s) / style.steps * 0.9), p,
+        MidiNote(CHORD, start + s / style.steps, max(0.2, (e - s) / style.steps * 0.9), p,
              int(np.clip(velocity + rng.integers(-8, 9), 20, 127)))
         for s, e in zip(steps, ends, strict=True) for p in pitches
     ]  # fmt: skip
@@ -164,7 +166,7 @@ def _chords(
 
 def _bass_line(
     style: Style, steps: list[int], chord: list[int], bar: int, rng: np.random.Generator
-) -> list[Note]:
+) -> list[MidiNote]:
     ends = [*steps[1:], style.steps * style.beats]
     notes = []
     for i, (s, e) in enumerate(zip(steps, ends, strict=True)):
@@ -172,7 +174,7 @@ def _bass_line(
         step = chord[int(rng.integers(3))] if i and (walks or rng.random() < 0.12) else chord[0]
         pitch = 28 + (step - 4) % 12 + (12 if "octaves" in style.bass and i % 2 else 0)
         length = (e - s) / style.steps * float(rng.choice([0.5, 0.9]))
-        notes.append(Note(BASS, bar * style.beats + s / style.steps, max(0.15, length), pitch,
+        notes.append(MidiNote(BASS, bar * style.beats + s / style.steps, max(0.15, length), pitch,
                           int(rng.integers(80, 112))))  # fmt: skip
     return notes
 
@@ -193,7 +195,7 @@ class _Melody:
             0.9 if s % style.steps == 0 else 0.6 if s % half == 0 else 0.12)]  # fmt: skip
         self.hits = hits or [0]
 
-    def bar(self, chord: list[int], bar: int) -> list[Note]:
+    def bar(self, chord: list[int], bar: int) -> list[MidiNote]:
         n, spb = self.style.beats * self.style.steps, self.style.steps
         notes = []
         for s in self.hits:
@@ -206,7 +208,7 @@ class _Melody:
                 pitch = min((p for p in range(pitch - 6, pitch + 7) if p % 12 in
                              {c % 12 for c in chord}), key=lambda p: abs(p - pitch))  # fmt: skip
             length = float(self.rng.choice([0.5, 1.0, 1.0, 1.5]))
-            notes.append(Note(LEAD, (bar // 2 * 2 * n + s) / spb, length, pitch,
+            notes.append(MidiNote(LEAD, (bar // 2 * 2 * n + s) / spb, length, pitch,
                               int(self.rng.integers(70, 115))))  # fmt: skip
         return notes
 
@@ -228,26 +230,25 @@ def _groove(style: Style, rng: np.random.Generator) -> dict[int, str]:
 
 def _drums(
     style: Style, groove: dict[int, str], bar: int, fill: bool, rng: np.random.Generator
-) -> list[Note]:
+) -> list[MidiNote]:
     notes = []
     for drum, grid in groove.items():
         for s, digit in enumerate(grid):
             if rng.random() * 9.2 < int(digit):
                 loud = int(rng.integers(85, 120)) - (25 if s % style.steps else 0)
-                notes.append(Note(DRUMS, bar * style.beats + s / style.steps, 0.1, drum, loud))
+                notes.append(MidiNote(DRUMS, bar * style.beats + s / style.steps, 0.1, drum, loud))
     if fill and rng.random() < 0.5:
         last = (bar + 1) * style.beats - 1
-        notes += [Note(DRUMS, last + i / style.steps, 0.1, 50 - i, 100)
+        notes += [MidiNote(DRUMS, last + i / style.steps, 0.1, 50 - i, 100)
                   for i in range(style.steps)]  # fmt: skip
     return notes
 
 
-def _scattered(notes: list[Note], beats: float, rng: np.random.Generator) -> list[Note]:
+def _scattered(notes: list[MidiNote], beats: float, rng: np.random.Generator) -> list[MidiNote]:
     """A third of the notes, at any time: music without a beat."""
     kept = [n for n in notes if rng.random() < 0.3]
     stretch = float(rng.choice([1.0, 4.0]))
-    return [Note(n.channel, float(rng.uniform(0, beats)), n.length * stretch, n.pitch, n.velocity)
-            for n in kept]  # fmt: skip
+    return [n._replace(start=float(rng.uniform(0, beats)), length=n.length * stretch) for n in kept]
 
 
 def _truth(name: str, piece: Piece) -> dict[str, object]:
@@ -269,7 +270,7 @@ def main() -> None:
     which.add_argument("--held-out", action="store_true")
     which.add_argument("--mixed", action="store_true")
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--soundfont", default="/usr/share/sounds/sf2/FluidR3_GM.sf2")
+    options.add_argument("--soundfont", default=SOUNDFONT)
     chosen = options.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     styles = [s for s in STYLES if s.held_out == chosen.held_out]

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 from numpy.typing import NDArray
 from tempo_key_styles import Style
 
+from recipes.midi import DRUMS, MidiNote, midi_bytes, play_midi
+
 RATE = 22_050
 SECONDS = 24.0
-BASS, CHORD, LEAD, DRUMS = 0, 1, 2, 9  # channels
+BASS, CHORD, LEAD = 0, 1, 2  # channels
 _SLOT = 28.0
 _TICKS = 500  # a second
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """start, length in beats."""
-
-    channel: int
-    start: float
-    length: float
-    pitch: int
-    velocity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +26,7 @@ class Piece:
 
     style: Style
     kind: str
-    notes: list[Note]
+    notes: list[MidiNote]
     programs: dict[int, int]
     volumes: dict[int, int]
     bpm: float
@@ -71,15 +58,10 @@ def play(pieces: list[Piece], seed: int, soundfont: str) -> NDArray[np.float32]:
     """The pieces as sound, float32 [pieces, samples]."""
     rng = np.random.default_rng([seed, len(pieces)])
     events = [e for i, p in enumerate(pieces) for e in _events(p, i * _SLOT, rng)]
-    with tempfile.TemporaryDirectory() as scratch:
-        source, target = Path(scratch, "a.mid"), Path(scratch, "a.wav")
-        source.write_bytes(_midi(events))
-        command = ["fluidsynth", "-niq", "-o", "synth.dynamic-sample-loading=1", "-C", "0", "-g",
-                   "0.4", "-r", str(RATE), "-F", str(target), soundfont, str(source)]  # fmt: skip
-        subprocess.run(command, check=True, capture_output=True, timeout=600)
-        sound, _ = sf.read(target, dtype="float32", always_2d=True)
+    options = ("-o", "synth.dynamic-sample-loading=1", "-C", "0")
+    sound = play_midi(midi_bytes(events, _TICKS, 1_000_000), RATE, soundfont, options)
     slot, n = round(_SLOT * RATE), round(SECONDS * RATE)
-    mono = np.pad(sound.mean(axis=1), (0, len(pieces) * slot))
+    mono = np.pad(sound, (0, len(pieces) * slot))
     cut = np.stack([mono[i * slot : i * slot + n] for i in range(len(pieces))])
     loud: NDArray[np.float32] = cut * (0.7 / np.maximum(np.abs(cut).max(axis=1), 1e-6))[:, None]
     return loud
@@ -128,18 +110,3 @@ def _sung(piece: Piece, first: int) -> list[tuple[int, int, bytes]]:
         (first + round(t * _TICKS), 1, bytes([0xE0 | LEAD, *_bend(c)]))
         for t, c in zip(times, np.clip(cents, -195, 195), strict=True)
     ]
-
-
-def _midi(events: list[tuple[int, int, bytes]]) -> bytes:
-    """A Standard MIDI File of format 0 with _TICKS ticks a second."""
-    track = bytearray(b"\x00\xff\x51\x03" + (1_000_000).to_bytes(3, "big"))
-    now = 0
-    for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        wait, parts = tick - now, [(tick - now) & 127]
-        while wait := wait >> 7:
-            parts.append(wait & 127 | 128)
-        track += bytes(reversed(parts)) + message
-        now = tick
-    track += b"\x00\xff\x2f\x00"
-    header = b"MThd" + (6).to_bytes(4, "big") + bytes([0, 0, 0, 1]) + _TICKS.to_bytes(2, "big")
-    return header + b"MTrk" + len(track).to_bytes(4, "big") + bytes(track)

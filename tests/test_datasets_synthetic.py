@@ -19,14 +19,14 @@ from musicu.datasets import DEMO_TRUTH, make_demo_music
 from musicu.datasets.synth.cover import SIDE, draw_cover, png
 from musicu.datasets.synth.flac import write_flac
 from musicu.datasets.synth.held import HELD
-from musicu.datasets.synth.mixing import Sampler
+from musicu.datasets.synth.mixing import InstrumentBank
 from musicu.datasets.synth.names import artist_name, title
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.percussion import PERCUSSION
 from musicu.datasets.synth.score import Plan
 from musicu.datasets.synth.struck import RINGING
 from musicu.datasets.synth.styles import STYLES
-from musicu.datasets.synth.theory import TONIC_NAMES, Chord, Key, progression
+from musicu.datasets.synth.theory import TONIC_NAMES, Chord, Tonality, progression
 from musicu.errors import MusicuError
 from musicu.features.mel import mel_filterbank, power_spectrogram
 
@@ -222,7 +222,7 @@ def test_impossible_sizes_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("instrument", [*RINGING, *HELD])
 def test_instruments_sound_the_pitch_that_is_asked(instrument: str) -> None:
-    sampler = Sampler(32_000, np.random.default_rng(0))
+    sampler = InstrumentBank(32_000, np.random.default_rng(0))
     for pitch in (45, 57, 69, 81):
         hz = 440 * 2 ** ((pitch - 69) / 12)
         sound = sampler.sound(instrument, pitch, 2.0)
@@ -259,10 +259,10 @@ def test_progressions_follow_the_moves_and_lead_home() -> None:
 
 
 def test_chords_are_spelled_in_their_key() -> None:
-    a_minor = Key(9, "minor")
+    a_minor = Tonality(9, "minor")
     assert [p % 12 for p in Chord(4).pitches(a_minor)] == [4, 7, 11]  # E G B
     assert [p % 12 for p in Chord(4, raised=True).pitches(a_minor)] == [4, 8, 11]  # E G# B
-    assert Chord(0).voiced(Key(0, "major"), 55) == [55, 60, 64]
+    assert Chord(0).voiced(Tonality(0, "major"), 55) == [55, 60, 64]
     assert Plan(a_minor, 100.0, 4, [Chord(0)] * 8).bar_at(0.3) == 2
 
 

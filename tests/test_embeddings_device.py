@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
+pytest.importorskip("onnxscript", reason="training needs onnxscript")
 pytest.importorskip("torchaudio", reason="training needs torchaudio")
 
 from training_samples import TINY, made_sound, made_tracks, unnamed  # noqa: E402
 
-from musicu.embeddings.training import run as training  # noqa: E402
-from musicu.embeddings.training import train  # noqa: E402
+from musicu.embeddings.training import train_audio as training  # noqa: E402
+from musicu.embeddings.training import trainer  # noqa: E402
 from musicu.embeddings.training.checkpoint import save_checkpoint  # noqa: E402
 from musicu.embeddings.training.precision import compute_type, scaler_for  # noqa: E402
 from musicu.embeddings.training.sound_cache import SoundCache, as_logs, open_cache  # noqa: E402
@@ -99,12 +100,12 @@ def test_mixed_precision_computes_less_exactly_and_goes_on_alike(
     for kind in ("float32", precision):
         recipe = dataclasses.replace(SMALL, precision=kind)
         material, _ = training.gather(tracks, recipe, tmp_path / kind, _noisy)
-        learner = train.new_learner(recipe)
+        learner = trainer.new_learner(recipe)
         types: list[torch.dtype] = []
         hook = learner.network.embed.register_forward_hook(
             lambda _m, _i, out, types=types: types.append(out.dtype)
         )
-        learner = train.learn(learner, material, recipe, tmp_path / kind, lambda _: None)
+        learner = trainer.learn(learner, material, recipe, tmp_path / kind, lambda _: None)
         hook.remove()
         assert set(types) == {getattr(torch, kind)}
         scaled = learner.scaler.state_dict()
@@ -114,9 +115,9 @@ def test_mixed_precision_computes_less_exactly_and_goes_on_alike(
     assert 0 < max(apart) < 0.2
 
     half = dataclasses.replace(recipe, stop_at=2)
-    learner = train.learn(train.new_learner(half), material, half, tmp_path, lambda _: None)
-    save_checkpoint(tmp_path, learner, train._mark(recipe, material))
-    learner = train.learn(train.new_learner(recipe), material, recipe, tmp_path, lambda _: None)
+    learner = trainer.learn(trainer.new_learner(half), material, half, tmp_path, lambda _: None)
+    save_checkpoint(tmp_path, learner, trainer._mark(recipe, material))
+    learner = trainer.learn(trainer.new_learner(recipe), material, recipe, tmp_path, lambda _: None)
     for one, other in zip(learner.network.parameters(), seen[precision], strict=True):
         assert torch.equal(one, other)
     assert learner.scaler.state_dict() == scaled

@@ -1,4 +1,4 @@
-"""The last map and what it is told: crops, kin, and where crops lie."""
+"""The projection head, what it is fitted to, and where crops lie."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
+pytest.importorskip("onnxscript", reason="training needs onnxscript")
 
-from musicu.embeddings.fit_stats import block_sizes  # noqa: E402
 from musicu.embeddings.frontend import mel_power  # noqa: E402
 from musicu.embeddings.stats import Constants, project  # noqa: E402
 from musicu.embeddings.training import crops  # noqa: E402
+from musicu.embeddings.training.constants import block_sizes  # noqa: E402
 from musicu.embeddings.training.encode import crop_chunks  # noqa: E402
-from musicu.embeddings.training.head import (  # noqa: E402
+from musicu.embeddings.training.projection_head import (  # noqa: E402
     HeadConfig,
-    Heard,
+    HeadInput,
     fit_head,
     head_vectors,
 )
@@ -27,39 +28,39 @@ CONFIG = HeadConfig(dim=24, numbers=12)
 LEARNED = 8
 
 
-def _heard(
+def _inputs(
     rng: np.random.Generator, artists: int = 12, each: int = 4, nuisance: float = 0.0
-) -> Heard:
+) -> HeadInput:
     """Recordings whose artist decides five directions; crops differ in one other, `nuisance`."""
     sizes = sum(sum(groups) for groups in block_sizes().values())
-    kin = np.repeat(np.arange(artists), each)
+    groups = np.repeat(np.arange(artists), each)
     maps = rng.standard_normal((6, sizes))
-    taste = rng.standard_normal((artists, 5))[kin] + 0.3 * rng.standard_normal((len(kin), 5))
+    taste = rng.standard_normal((artists, 5))[groups] + 0.3 * rng.standard_normal((len(groups), 5))
     views = []
     for _ in crops.CROPS:
-        factors = np.column_stack([taste, nuisance * rng.standard_normal(len(kin))])
-        views.append(factors @ maps + 0.5 * rng.standard_normal((len(kin), sizes)))
-    learned = rng.standard_normal((len(crops.CROPS), len(kin), LEARNED)).astype(np.float32)
+        factors = np.column_stack([taste, nuisance * rng.standard_normal(len(groups))])
+        views.append(factors @ maps + 0.5 * rng.standard_normal((len(groups), sizes)))
+    learned = rng.standard_normal((len(crops.CROPS), len(groups), LEARNED)).astype(np.float32)
     learned /= np.linalg.norm(learned, axis=-1, keepdims=True)
-    return Heard(np.stack(views), learned, kin)
+    return HeadInput(np.stack(views), learned, groups)
 
 
 def test_vectors_of_a_head_are_those_that_an_embedder_gives() -> None:
-    heard = _heard(np.random.default_rng(0))
-    constants = fit_head(heard, CONFIG)
-    vectors = head_vectors(constants, heard)
+    inputs = _inputs(np.random.default_rng(0))
+    constants = fit_head(inputs, CONFIG)
+    vectors = head_vectors(constants, inputs)
     assert vectors.shape == (len(crops.CROPS), 48, CONFIG.dim)
-    again = project(heard.statistics[0, 3], constants, heard.learned[0, 3])
+    again = project(inputs.statistics[0, 3], constants, inputs.learned[0, 3])
     np.testing.assert_allclose(vectors[0, 3], again, atol=1e-5)
 
 
 def test_what_only_crops_differ_in_is_told_to_be_nothing() -> None:
-    heard = _heard(np.random.default_rng(1), nuisance=4.0)
-    deaf = fit_head(heard, dataclasses.replace(CONFIG, crops=4.0, shrinkage=0.5))
-    keen = fit_head(heard, dataclasses.replace(CONFIG, crops=0.0, shrinkage=0.5))
+    inputs = _inputs(np.random.default_rng(1), nuisance=4.0)
+    deaf = fit_head(inputs, dataclasses.replace(CONFIG, crops=4.0, shrinkage=0.5))
+    keen = fit_head(inputs, dataclasses.replace(CONFIG, crops=0.0, shrinkage=0.5))
 
     def steadiness(constants: object) -> float:
-        vectors = head_vectors(constants, heard)
+        vectors = head_vectors(constants, inputs)
         return float(np.einsum("nd,nd->n", vectors[0], vectors[1]).mean())
 
     assert steadiness(deaf) > steadiness(keen) + 0.02
@@ -67,15 +68,16 @@ def test_what_only_crops_differ_in_is_told_to_be_nothing() -> None:
 
 def test_what_only_lossy_copies_differ_in_is_shortened_by_its_own_weight() -> None:
     rng = np.random.default_rng(6)
-    heard = _heard(rng)
-    copies = heard.statistics.copy()
+    inputs = _inputs(rng)
+    copies = inputs.statistics.copy()
     copies[1:] = copies[0]
     copies[-2:] += 3.0 * rng.standard_normal((48, 1)) * rng.standard_normal(copies.shape[-1])
-    heard = dataclasses.replace(heard, statistics=copies)
-    heard.learned[:] = heard.learned[0]
+    inputs = dataclasses.replace(inputs, statistics=copies)
+    inputs.learned[:] = inputs.learned[0]
     deaf, keen, parts = (
         head_vectors(
-            fit_head(heard, dataclasses.replace(CONFIG, crops=c, lossy=lossy, shrinkage=0.5)), heard
+            fit_head(inputs, dataclasses.replace(CONFIG, crops=c, lossy=lossy, shrinkage=0.5)),
+            inputs,
         )
         for c, lossy in ((1.0, 4.0), (1.0, 0.0), (0.0, 0.0))
     )
@@ -85,45 +87,47 @@ def test_what_only_lossy_copies_differ_in_is_shortened_by_its_own_weight() -> No
 
 
 def test_directions_are_kept_for_what_whole_recordings_differ_in() -> None:
-    heard = _heard(np.random.default_rng(2))
-    heard.learned[:, :, 0] = 0.0
-    heard.learned[1:, ::2, 0], heard.learned[1:, 1::2, 0] = 40.0, -40.0  # in crops alone
-    constants = fit_head(heard, dataclasses.replace(CONFIG, crops=0.01, shrinkage=0.5))
+    inputs = _inputs(np.random.default_rng(2))
+    inputs.learned[:, :, 0] = 0.0
+    inputs.learned[1:, ::2, 0], inputs.learned[1:, 1::2, 0] = 40.0, -40.0  # in crops alone
+    constants = fit_head(inputs, dataclasses.replace(CONFIG, crops=0.01, shrinkage=0.5))
     reach = np.linalg.norm(constants.final, axis=1)[-LEARNED:]
     assert reach[0] < 0.02 * reach[1:].min()
 
 
-def _made(rng: np.random.Generator, direction: np.ndarray, bands: int = 10, each: int = 4) -> Heard:
+def _made(
+    rng: np.random.Generator, direction: np.ndarray, bands: int = 10, each: int = 4
+) -> HeadInput:
     """Pieces of bands that differ among themselves in one direction of the statistics."""
-    kin = np.repeat(np.arange(bands), each)
-    rows = 3.0 * rng.standard_normal((len(kin), 1)) * direction
-    rows = rows + 0.5 * rng.standard_normal((len(kin), len(direction)))
-    learned = np.zeros((1, len(kin), LEARNED), np.float32)
+    groups = np.repeat(np.arange(bands), each)
+    rows = 3.0 * rng.standard_normal((len(groups), 1)) * direction
+    rows = rows + 0.5 * rng.standard_normal((len(groups), len(direction)))
+    learned = np.zeros((1, len(groups), LEARNED), np.float32)
     learned[..., 0] = 1.0
-    return Heard(rows[None], learned, kin)
+    return HeadInput(rows[None], learned, groups)
 
 
 def test_what_made_pieces_of_a_band_differ_in_is_shortened() -> None:
     rng = np.random.default_rng(4)
-    heard = _heard(rng, nuisance=1.0)
-    direction = rng.standard_normal(heard.statistics.shape[-1])
+    inputs = _inputs(rng, nuisance=1.0)
+    direction = rng.standard_normal(inputs.statistics.shape[-1])
     config = dataclasses.replace(CONFIG, crops=0.1, shrinkage=0.5)
-    told = fit_head(heard, dataclasses.replace(config, made=0.5), _made(rng, direction))
-    plain = fit_head(heard, config, _made(rng, direction))
-    assert np.array_equal(plain.final, fit_head(heard, config).final)
+    fitted = fit_head(inputs, dataclasses.replace(config, made=0.5), _made(rng, direction))
+    plain = fit_head(inputs, config, _made(rng, direction))
+    assert np.array_equal(plain.final, fit_head(inputs, config).final)
 
     def moved(constants: Constants) -> float:
         """How far a vector goes for a step in that direction."""
-        before = heard.statistics[0, :1]
+        before = inputs.statistics[0, :1]
         after = before + direction
         both = dataclasses.replace(
-            heard, statistics=np.stack([before, after]), learned=heard.learned[:2, :1]
+            inputs, statistics=np.stack([before, after]), learned=inputs.learned[:2, :1]
         )
         both.learned[1] = both.learned[0]
         first, second = head_vectors(constants, both)[:, 0]
         return float(np.linalg.norm(first - second))
 
-    assert moved(told) < 0.9 * moved(plain)
+    assert moved(fitted) < 0.9 * moved(plain)
 
 
 def test_crops_lie_where_they_say() -> None:
@@ -139,12 +143,12 @@ def test_crops_lie_where_they_say() -> None:
 def test_a_lossy_copy_is_as_long_and_loses_what_is_high_and_soft(codec: str) -> None:
     rng = np.random.default_rng(5)
     samples = (0.3 * rng.standard_normal(4 * 22_050)).astype(np.float32)
-    heard = crops.as_heard(samples, Windows(1.0, 2))
-    copy = crops.as_lossy(heard, codec)
-    assert (copy.edges, copy.starts) == (heard.edges, heard.starts)
-    assert len(copy.samples) == len(heard.samples)
-    lost = np.abs(np.fft.rfft(copy.samples - heard.samples)) ** 2
-    whole = np.abs(np.fft.rfft(heard.samples)) ** 2
+    inputs = crops.as_read(samples, Windows(1.0, 2))
+    copy = crops.as_lossy(inputs, codec)
+    assert (copy.edges, copy.starts) == (inputs.edges, inputs.starts)
+    assert len(copy.samples) == len(inputs.samples)
+    lost = np.abs(np.fft.rfft(copy.samples - inputs.samples)) ** 2
+    whole = np.abs(np.fft.rfft(inputs.samples)) ** 2
     tenth = len(whole) // 10
     assert lost[:tenth].sum() < 0.1 * whole[:tenth].sum()
     assert lost.sum() > 1e-4 * whole.sum()

@@ -87,18 +87,18 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
 
 
 def _cosine_of_torch(embedder: Embedder, audio: Audio) -> float:
-    """The same chunks through PyTorch and the finish in NumPy."""
+    """The same chunks through PyTorch and the whitening in NumPy."""
     torch = pytest.importorskip("torch", reason="needs torch to compare with")
     from musicu.embeddings.onnx_embedder import AudioEmbedder
     from musicu.embeddings.training.export import load_encoder
-    from musicu.embeddings.training.finish import summarise
+    from musicu.embeddings.training.pooling import pool_chunks
 
     assert isinstance(embedder, AudioEmbedder)
     encoder = load_encoder(embedder.card.folder)
-    heard = np.concatenate([embedder.hear(power) for power in spectrograms(audio)])
+    inputs = np.concatenate([embedder.hear(power) for power in spectrograms(audio)])
     with torch.no_grad():
-        chunks = encoder.network.features(torch.from_numpy(heard)).numpy()
-    return float(encoder.finish.apply(summarise(chunks)) @ embedder.learned(heard))
+        chunks = encoder.network.features(torch.from_numpy(inputs)).numpy()
+    return float(encoder.whitening.apply(pool_chunks(chunks)) @ embedder.learned(inputs))
 
 
 def test_onnx_equals_pytorch_on_made_music(embedder: Embedder) -> None:
@@ -109,3 +109,26 @@ def test_onnx_equals_pytorch_on_real_music(embedder: Embedder, shared_music: Pat
     for path in sorted(shared_music.glob("*/*/*.opus"))[::140]:
         audio = read_audio(path, RATE, embedder.windows)
         assert _cosine_of_torch(embedder, audio) > 0.9999
+
+
+def test_a_network_exported_anew_gives_the_shipped_vectors_and_names_no_files(
+    embedder: Embedder, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxscript", reason="exporting needs torch and onnxscript")
+    import onnxruntime
+
+    from musicu.embeddings.training.export import load_encoder
+    from musicu.embeddings.training.onnx_export import build_graph
+
+    encoder = load_encoder(embedder.card.folder)
+    frames = encoder.recipe.frames
+    graph = build_graph(encoder.network, encoder.whitening, frames, frames // 2)
+    content = graph.SerializeToString(deterministic=True)
+    assert str(Path(__file__).parent.parent).encode() not in content
+    anew = onnxruntime.InferenceSession(content)
+    for chunks in (1, 16, 41):
+        rng = np.random.default_rng(chunks)
+        logs = rng.standard_normal((chunks, frames, 80)).astype(np.float32)
+        np.testing.assert_allclose(
+            anew.run(["vector"], {"logs": logs})[0], embedder.learned(logs), atol=1e-6
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musicu.embeddings.training.finish import fit_finish, settle_kin, summarise
-from musicu.embeddings.training.heldout import hold_out, mean_average_precision, score
+from musicu.embeddings.training.gains import average_precisions, precisions
+from musicu.embeddings.training.heldout import hold_out, score
 from musicu.embeddings.training.pairs import (
     Grouping,
     PairWeights,
@@ -16,6 +16,8 @@ from musicu.embeddings.training.pairs import (
     pair_matrices,
     sampling_weights,
 )
+from musicu.embeddings.training.pooling import fit_whitening, pool_chunks
+from musicu.embeddings.training.wccn import inverse_root, within_class_covariance
 
 
 def _grouping(artists: list[str | None], albums: list[str | None] | None = None) -> Grouping:
@@ -103,15 +105,10 @@ def test_held_out_artists_are_held_out_whole() -> None:
         assert len(set(rows)) == 1
 
 
-def test_mean_average_precision_by_hand() -> None:
-    scores = np.array([[0.9, 0.8, 0.7, 0.6]], dtype=np.float32)
-    wanted = np.array([[True, False, True, False]])
-    everyone = np.ones_like(wanted)
-    found, queries = mean_average_precision(scores, wanted, everyone)
-    assert found == pytest.approx((1 / 1 + 2 / 3) / 2)
-    assert queries == 1
-    without_second = np.array([[True, False, True, True]])
-    assert mean_average_precision(scores, wanted, without_second)[0] == pytest.approx(1.0)
+def test_average_precision_by_hand() -> None:
+    likeness = np.array([[0.9, 0.8, 0.7, 0.6], [0.9, -np.inf, 0.7, 0.6]])
+    right = np.array([[True, False, True, False]] * 2)
+    np.testing.assert_allclose(average_precisions(likeness, right), [(1 + 2 / 3) / 2, 1.0])
 
 
 def test_score_finds_perfect_halves_and_nothing_where_nothing_is_known() -> None:
@@ -122,43 +119,50 @@ def test_score_finds_perfect_halves_and_nothing_where_nothing_is_known() -> None
     assert found.as_dict()["artist"] is None
 
 
-def test_finish_centres_and_whitens() -> None:
+def test_whitening_centres_and_whitens() -> None:
     rng = np.random.default_rng(0)
     vectors = (rng.standard_normal((4000, 3)) * [10.0, 1.0, 0.1] + 5.0).astype(np.float32)
-    finish = fit_finish(vectors, np.ones(4000), 0.0, 3)
-    placed = (vectors - finish.centre) @ finish.matrix
+    whitening = fit_whitening(vectors, np.ones(4000), 0.0, 3)
+    placed = (vectors - whitening.centre) @ whitening.matrix
     np.testing.assert_allclose(placed.mean(axis=0), 0.0, atol=1e-3)
     np.testing.assert_allclose(np.cov(placed.T), np.eye(3), atol=1e-2)
-    only_centred = fit_finish(vectors, np.ones(4000), 1e6, 3)
+    only_centred = fit_whitening(vectors, np.ones(4000), 1e6, 3)
     scales = np.linalg.norm(only_centred.matrix, axis=0)
     np.testing.assert_allclose(scales / scales[0], 1.0, atol=1e-3)
 
 
 def test_few_recordings_leave_the_rest_of_the_vector_empty() -> None:
     vectors = np.random.default_rng(0).standard_normal((3, 10)).astype(np.float32)
-    placed = fit_finish(vectors, np.ones(3), 1.0, 5).apply(vectors)
+    placed = fit_whitening(vectors, np.ones(3), 1.0, 5).apply(vectors)
     assert placed.shape == (3, 5)
     assert np.abs(placed[:, 3:]).max() == 0.0
 
 
-def test_kin_come_closer_where_they_differ_among_themselves() -> None:
+def test_groups_come_closer_where_they_differ_among_themselves() -> None:
     rng = np.random.default_rng(2)
     artist = np.repeat(np.arange(20), 5)
     own, other = rng.standard_normal((20, 4))[artist], rng.standard_normal((100, 4))
-    vectors = np.concatenate([own, other], axis=1).astype(np.float32)  # kin share the first half
-    blind = fit_finish(vectors, np.ones(100), 1.0, 8)
-    told = settle_kin(blind, vectors, artist, 0.1)
-    kin = (artist[:, None] == artist) & ~np.eye(100, dtype=bool)
-    everyone = ~np.eye(100, dtype=bool)
+    vectors = np.concatenate([own, other], axis=1)  # an artist's share the first half
+    covariance, freedom = within_class_covariance(vectors, artist)
+    assert freedom == 80
+    everyone = np.ones(100, dtype=bool)
     scores = [
-        mean_average_precision(v @ v.T, kin, everyone)[0]
-        for v in (blind.apply(vectors), told.apply(vectors))
+        np.mean(precisions(rows, artist, everyone))
+        for rows in (vectors, vectors @ inverse_root(covariance, 0.1))
     ]
     assert scores[1] > scores[0] + 0.05
-    unknown = settle_kin(blind, vectors, np.full(100, -1), 0.1)
-    assert np.array_equal(unknown.matrix, blind.matrix)
+    nothing, freedom = within_class_covariance(vectors, np.full(100, -1))
+    assert freedom == 0
+    assert np.array_equal(inverse_root(nothing, 0.1), np.eye(8))
 
 
-def test_summaries_hold_mean_and_deviation() -> None:
+def test_a_large_group_counts_as_eight() -> None:
+    rows = np.random.default_rng(3).standard_normal((40, 2))
+    many, freedom = within_class_covariance(rows, np.zeros(40, np.int64))
+    assert freedom == pytest.approx(8 / 40 * 39)
+    np.testing.assert_allclose(many, np.cov(rows.T))
+
+
+def test_pooled_features_hold_mean_and_deviation() -> None:
     chunks = np.array([[[1.0, 5.0], [3.0, 5.0]]], dtype=np.float32)
-    np.testing.assert_allclose(summarise(chunks), [[2.0, 5.0, 1.0, 0.0]])
+    np.testing.assert_allclose(pool_chunks(chunks), [[2.0, 5.0, 1.0, 0.0]])

@@ -12,10 +12,10 @@ from safetensors.numpy import load_file, save_file
 
 from musicu.embeddings.cards import SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
-from musicu.embeddings.fit_stats import fit_constants, measure, read_tracks
 from musicu.embeddings.stats import LEVELS, normal_scores, project
 from musicu.errors import ModelError, SourceError
 from musicu.records import Audio
+from recipes.fit_stats import fit_constants, measure, read_tracks
 
 RATE = 22050
 SHIPPED_STATS = SHIPPED / "musicu-stats-v1"

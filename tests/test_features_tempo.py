@@ -13,8 +13,8 @@ from musicu.features.calibration import calibration_error, fit_calibration, reli
 from musicu.features.onsets import ONSET_RATE, OnsetStream, onset_bands
 from musicu.features.periodicity import candidates, rhythm_pattern
 from musicu.features.scorer import Scorer, load_scorer, shares
-from musicu.features.scorer_training import TrainingConfig, train
 from musicu.features.tempo import Tempo, beliefs, estimate_tempo, rank, relation, tempo_of_onsets
+from recipes.scorer_training import TrainingConfig, train
 
 
 def answers(tempo: Tempo) -> list[float]:

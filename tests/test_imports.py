@@ -70,6 +70,12 @@ def test_torch_is_imported_only_among_the_embeddings(path: Path) -> None:
         assert not names & {"torch", "torchaudio", "librosa"}
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_the_package_needs_none_of_its_recipes(path: Path) -> None:
+    names = imported(ast.parse(path.read_text("utf-8")))
+    assert "recipes" not in {name.split(".")[0] for name in names}
+
+
 def loaded_after(code: str) -> set[str]:
     command = [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from musicu.embeddings.training.augment_config import AugmentConfig
-from musicu.embeddings.training.train_config import NetworkConfig, Recipe
+from musicu.embeddings.training.recipe import NetworkConfig, TrainingRecipe
 from musicu.embeddings.training.train_data import TrainingTrack
 
 RATE = 22_050
-TINY = Recipe(
+TINY = TrainingRecipe(
     name="tiny",
     steps=6,
     tracks=6,
@@ -53,3 +53,17 @@ def made_tracks(folder: Path, artists: int = 6, each: int = 3) -> list[TrainingT
 def unnamed(tracks: Sequence[TrainingTrack]) -> list[TrainingTrack]:
     """The same tracks where nobody says who plays them."""
     return [dataclasses.replace(track, artist=None, album=None) for track in tracks]
+
+
+def average_precisions_by_hand(
+    scores: np.ndarray, relevant: np.ndarray, allowed: np.ndarray
+) -> list[float]:
+    """The plain way: of each query that has an answer among what is allowed, one by one."""
+    found = []
+    for row, wanted, open_to in zip(scores, relevant & allowed, allowed, strict=True):
+        if wanted.any():
+            items = np.flatnonzero(open_to)
+            hits = wanted[items[np.argsort(-row[items], kind="stable")]]
+            ranks = np.flatnonzero(hits) + 1
+            found.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
+    return found

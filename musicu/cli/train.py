@@ -42,12 +42,18 @@ train.add_command(tracks)
     type=EXISTING,
     help="The recipe, a TOML file; what it leaves out keeps its default.",
 )
-@click.option("--init", help="Go on from this model, a name or a folder.")
+@click.option("--init", help="Fine-tune this model, a name or a folder.")
+@click.option(
+    "--made",
+    type=FOLDER,
+    help="A folder of made pieces, for recipes that learn from some "
+    "(`python -m recipes.render_training_music` in the source repository makes it).",
+)
 @click.option(
     "--listens",
     type=EXISTING,
-    help="A table of user_id and track_id: tracks with the same listeners are drawn together, "
-    "as strongly as `listens` under [pairs] in the recipe says (1 where it says nothing).",
+    help="A table of user_id and track_id: tracks that share listeners are positive pairs, "
+    "weighted by `listens` under [pairs] in the recipe (default: 1).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def audio(
@@ -55,37 +61,38 @@ def audio(
     out: Path,
     config: Path | None,
     init: str | None,
+    made: Path | None,
     listens: Path | None,
     as_json: bool,
 ) -> None:
     """Train an audio encoder on the recordings of CATALOG (needs the extra `train`).
 
-    A run that was stopped goes on where it was when the same command is given again. With --init
-    the network learns on from that model, and what follows it is told of these recordings, of
-    their artists or albums where tags name them or folders look like albums. What comes of it is
-    kept only where it is clearly ahead by artists (or albums) whose names it was not told. Where
-    none are known, the model keeps your recordings as neighbours, towards which it draws what it
-    hears, unless halves of recordings say that it harms; a network without statistics learns on,
-    and is judged by degraded excerpts of recordings held out. Else the model stays as it was, and
-    OUT/model is a copy. Use the result with `musicu embed --model OUT/model`.
+    A run that was stopped resumes when the same command is given again. With --init the model is
+    fine-tuned: its network learns on, its projection is refit by artists or albums, where tags
+    name them or folders look like albums, and its vectors are smoothed with their nearest
+    neighbours. A change is kept only where it is clearly ahead on artists (or albums) that it was
+    not fitted to. Where none are known, the network is frozen, and neighbour smoothing alone is
+    kept unless halves of recordings say that it harms. Else OUT/model is a copy. Use the result
+    with `musicu embed --model OUT/model`.
 
     For several GPUs, give the same command to `torchrun --nproc-per-node N -m musicu`.
     """
     try:
         from musicu.embeddings.training.from_catalog import tracks_of
-        from musicu.embeddings.training.run import train_audio
+        from musicu.embeddings.training.train_audio import train_audio
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchaudio", "onnx"):
+        if error.name not in ("torch", "torchaudio", "onnx", "onnxscript"):
             raise
         raise MissingExtraError("training", "train") from None
-    from musicu.embeddings.training.train_config import Recipe, read_recipe
+    from musicu.embeddings.training.recipe import TrainingRecipe, read_recipe
 
-    usual = Recipe.going_on() if init else Recipe()
+    usual = TrainingRecipe.fine_tuning() if init else TrainingRecipe()
     recipe = read_recipe(config) if config else usual
     if listens is not None and recipe.pairs.listens == 0:
         recipe = replace(recipe, pairs=replace(recipe.pairs, listens=1.0))
     tracks = tracks_of(Catalog.open(catalog), _listeners(listens))
-    result = train_audio(tracks, recipe, out, init=init, report=print_json if as_json else _tell)
+    report = print_json if as_json else _tell
+    result = train_audio(tracks, recipe, out, init=init, made=made, report=report)
     if os.environ.get("RANK", "0") != "0":
         return  # of several processes one speaks
     for path, reason in result.failures.items():
@@ -98,20 +105,17 @@ def audio(
 
 
 def _said(kept: str, gain: Gain) -> str:
-    """What going on from a model gained, for people."""
+    """What fine-tuning gained, for people."""
     if gain.queries == 0:
-        return (
-            "too few recordings share an artist or an album: nothing could be judged, so the "
-            "model stays as it was"
-        )
+        return "too few recordings to judge a change by, so the model stays as it was"
     if kept == "unchanged":
         return f"nothing was clearly gained, so the model stays as it was; at best {gain.words()}"
     if not gain.real:
         return (
-            "your recordings are its neighbours now, towards which it draws what it hears; names "
-            f"to measure a gain by are missing, but no harm was seen: {gain.words()}"
+            "vectors are smoothed with those of your recordings; names to measure a gain by are "
+            f"missing, but no harm was seen: {gain.words()}"
         )
-    what = "its last steps were told of your recordings" if kept == "refitted" else "it learned on"
+    what = "the projection was refit" if kept == "refitted" else "the network learned on"
     return f"gained: {what}; {gain.words()} (95 % interval)"
 
 

@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from musicu.datasets.synth.flac import write_flac
-from musicu.datasets.synth.mixing import Sampler, master, mix
+from musicu.datasets.synth.mixing import InstrumentBank, master, mix
 from musicu.datasets.synth.names import artist_name
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.releases import Release, discography
@@ -78,7 +78,7 @@ def make_demo_music(
         style = STYLES[number % len(STYLES)]
         words, notes, sounds = (np.random.default_rng([seed, number, use]) for use in range(3))
         artist = artist_name(words, style.name, taken)
-        sampler = Sampler(SAMPLE_RATE, sounds)
+        sampler = InstrumentBank(SAMPLE_RATE, sounds)
         for release in discography(words, artist, number, style, tracks_per_artist, taken):
             row, samples = _record(Path(folder), release, style, notes, sampler, seconds)
             rows.append(row)
@@ -92,7 +92,7 @@ def _record(
     release: Release,
     style: Style,
     rng: np.random.Generator,
-    sampler: Sampler,
+    sampler: InstrumentBank,
     seconds: float,
 ) -> tuple[dict[str, object], NDArray[np.float32]]:
     """Compose, play and write one track; the truth about it, and its samples [frames, 2]."""
@@ -112,15 +112,9 @@ def _remaster(
     """Write a recording again under another release: a little softer, at another rate."""
     softer = soxr.resample(samples, SAMPLE_RATE, _REMASTER_RATE) * np.float32(0.89)
     _write(folder, release, softer, _REMASTER_RATE, [])
-    return {
-        **original,
-        "path": release.path,
-        "album": release.album,
-        "track_number": release.track_number,
-        "date": release.date,
-        "duration_seconds": len(softer) / _REMASTER_RATE,
-        "duplicate_of": original["path"],
-    }
+    changed = {name: getattr(release, name) for name in ("path", "album", "track_number", "date")}
+    changed |= {"duration_seconds": len(softer) / _REMASTER_RATE, "duplicate_of": original["path"]}
+    return original | changed
 
 
 def _write(
@@ -146,17 +140,10 @@ def _truth(
     release: Release, style: Style, plan: Plan, parts: list[Part], seconds: float
 ) -> dict[str, object]:
     """One row of `DEMO_TRUTH`."""
+    listed = ("path", "title", "artist", "album", "track_number", "label", "date", "isrc")
     return {
-        "path": release.path,
-        "title": release.title,
-        "artist": release.artist,
-        "album": release.album,
-        "track_number": release.track_number,
+        **{name: getattr(release, name) for name in (*listed, "popularity")},
         "genres": list(release.genres),
-        "label": release.label,
-        "date": release.date,
-        "isrc": release.isrc,
-        "popularity": release.popularity,
         "style": style.name,
         "tempo_bpm": plan.tempo_bpm,
         "pulse": style.pulse,

@@ -1,10 +1,8 @@
-"""A model that knows a catalog: vectors drawn a little towards the nearest recordings in it.
+"""Neighbour smoothing: a model keeps a catalog's vectors and averages new ones with the nearest.
 
-What a recording and those nearest to it have in common says more of what it is than it alone,
-as image retrieval found: features of a database are joined with those of their neighbours
-(Turcot and Lowe, ICCV Workshops 2009; Arandjelovic and Zisserman, CVPR 2012, section 4), queries
-with what they find (Radenovic, Tolias and Chum, TPAMI 2019, equation 7). Here both are one: the
-recordings of a catalog stay in the model, and whatever it hears is drawn towards them.
+Image retrieval joins the features of a database with those of their neighbours (Turcot and Lowe,
+ICCV Workshops 2009; Arandjelovic and Zisserman, CVPR 2012, section 4), and queries with what they
+find (Radenovic, Tolias and Chum, TPAMI 2019, equation 7). Here both are one.
 """
 
 from __future__ import annotations
@@ -28,26 +26,26 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """What a model remembers of a catalog.
+    """The vectors that a model keeps of a catalog.
 
-    vectors: float32 [recordings, dim], of unit length, as the model gave them before. weight:
-    what the mean of the nearest counts beside a vector itself, above 0.
+    vectors: float32 [recordings, dim], of unit length, unsmoothed. weight: of the mean of the
+    nearest beside a vector itself, above 0.
     """
 
     vectors: NDArray[np.float32]
     weight: float
 
-    def draw(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A unit vector float32 [dim] drawn towards its nearest, of unit length again."""
+    def smooth(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A unit vector float32 [dim] averaged with its nearest, of unit length again."""
         # einsum and not BLAS: the same bits whatever the number of threads
         likeness = np.einsum("nd,d->n", self.vectors.astype(np.float64), vector)
-        rows = _drawn(vector[None].astype(np.float64), likeness[None], self.vectors, self.weight)
-        drawn: NDArray[np.float32] = rows[0].astype(np.float32)
-        return drawn
+        rows = _smoothed(vector[None].astype(np.float64), likeness[None], self.vectors, self.weight)
+        smoothed: NDArray[np.float32] = rows[0].astype(np.float32)
+        return smoothed
 
 
-def draw_near(vectors: Floats, others: Floats, weight: float) -> Floats:
-    """Each vector at unit length and drawn towards its nearest among `others`, as `draw` does.
+def smooth(vectors: Floats, others: Floats, weight: float) -> Floats:
+    """Each vector at unit length, averaged with its nearest among `others`.
 
     vectors: float64 [n, dim] and others: float64 [m, dim], of any length. Result: float64
     [n, dim], of unit length.
@@ -55,10 +53,10 @@ def draw_near(vectors: Floats, others: Floats, weight: float) -> Floats:
     vectors, others = _unit(vectors), _unit(others)
     if weight == 0.0:
         return vectors
-    return _drawn(vectors, vectors @ others.T, others, weight)
+    return _smoothed(vectors, vectors @ others.T, others, weight)
 
 
-def _drawn(
+def _smoothed(
     vectors: Floats, likeness: Floats, others: NDArray[np.floating[Any]], weight: float
 ) -> Floats:
     """x + weight * (sum of cos_i y_i over the nearest) / (sum of cos_i), at unit length."""

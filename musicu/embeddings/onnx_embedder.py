@@ -26,8 +26,8 @@ class AudioEmbedder(Embedder):
 
     Where the card names constants of statistics too, the network's vector stands as one block
     beside those of the statistics (which know what little training music cannot teach), and one
-    map leads from all blocks to the vector. Where it names neighbours, that vector is drawn
-    towards them. Every recording goes through by itself and on one thread, so that its vector is
+    map leads from all blocks to the vector. Where it names neighbours, that vector is smoothed
+    with them. Every recording goes through by itself and on one thread, so that its vector is
     the same to the last bit whatever comes with it.
     """
 
@@ -58,7 +58,7 @@ class AudioEmbedder(Embedder):
         self.check(audios)
         vectors = [self._one(audio) for audio in audios]
         if self._neighbours is not None:
-            vectors = [self._neighbours.draw(vector) for vector in vectors]
+            vectors = [self._neighbours.smooth(vector) for vector in vectors]
         return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dim)
 
     def _one(self, audio: Audio) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ _NORM_FLOOR = 1e-3  # keeps a block that says almost nothing from being blown up
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constants:
-    """What `fit_stats` learns; S statistics, B blocks, D numbers out of all blocks together.
+    """The fitted numbers; S statistics, B blocks, D numbers out of all blocks together.
 
     quantiles: float32 [15, S], each statistic's quantiles over the music of the fit.
     mean: float32 [S], of the statistics as normal scores.

@@ -37,7 +37,7 @@ def fit_calibration(belief: NDArray[np.float64], right: NDArray[np.float64]) -> 
     """Isotonic regression (Zadrozny and Elkan, 2002) of answers float64 [n], float64 [n].
 
     right: 1 for a right answer and 0 for a wrong one; other values where only a discounted
-    opinion of it is known (see `musicu.features.fit_tempo_key`).
+    opinion of it is known (see `recipes.fit_tempo_key`).
 
     Smoothed: knots are the means of equally many answers, made to rise, and each is drawn to
     the mean of all by one right and one wrong answer, so that no confidence is exactly 0 or 1.

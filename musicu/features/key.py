@@ -2,7 +2,7 @@
 
 A small network scores each of the 24 keys by chroma, chords and bass as read from its tonic
 upwards (see `musicu.features.harmony`), so that a transposed recording gives the transposed
-key. It was fitted on music made by rules, whose key is known (`musicu.features.fit_tempo_key`).
+key. It was fitted on music made by rules, whose key is known (`recipes.fit_tempo_key`).
 Music made by people follows more rules than those: the scores are tempered, and weighed with how
 well the pitch classes fit profiles counted in scores.
 """

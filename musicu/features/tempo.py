@@ -2,7 +2,7 @@
 
 A small network scores each tempo from 30 to 300 BPM by the recording's periodicities at that
 period and its multiples (see `musicu.features.periodicity`); it was fitted on music made by
-rules, whose tempo is known (`musicu.features.fit_tempo_key`). As rules make no two octaves alike,
+rules, whose tempo is known (`recipes.fit_tempo_key`). As rules make no two octaves alike,
 it knows one from the other too well: its scores are tempered, and weighed with where people tap,
 around two beats a second (van Noorden and Moelants, "Resonance in the perception of musical
 pulse", 1999). Belief is spread over the candidates and "no beat", and calibrated.

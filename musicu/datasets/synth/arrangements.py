@@ -35,7 +35,7 @@ def drone(plan: Plan, rng: np.random.Generator) -> list[Part]:
         Part("drone", still, 0.5, 0, 0.4),
         Part("drone", fifth, 0.25, -0.3, 0.6),
         Part("pad", chords(plan, "x", beats * 1.5, 55, 0.2), 0.12, 0.4, 0.7),
-        Part("surf", drums(plan, ["x..."], 0, 1)[::3], 0.25, 0.2, 0.4),
+        Part("surf", drums(plan, ["x..."])[::3], 0.25, 0.2, 0.4),
         Part("bell", bells, 0.12, 0.5, 1.0),
     ]
 

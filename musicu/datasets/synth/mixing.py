@@ -18,7 +18,7 @@ _REPEATS = 4
 _PEAK = 0.89  # -1 dBFS
 
 
-class Sampler:
+class InstrumentBank:
     """Renders every sound once and keeps it: the instruments of one artist."""
 
     def __init__(self, rate: int, rng: np.random.Generator) -> None:
@@ -61,7 +61,7 @@ def _damped(ringing: Samples, n: int, release: int) -> Samples:
 def mix(
     parts: list[Part],
     plan: Plan,
-    sampler: Sampler,
+    sampler: InstrumentBank,
     rng: np.random.Generator,
     seconds: float,
     room_seconds: float,
@@ -84,7 +84,9 @@ def mix(
     return recording
 
 
-def _play(part: Part, sampler: Sampler, rng: np.random.Generator, n: int, beat: float) -> Samples:
+def _play(
+    part: Part, sampler: InstrumentBank, rng: np.random.Generator, n: int, beat: float
+) -> Samples:
     """One part's notes summed into mono float32 [n]."""
     track = np.zeros(n, dtype=np.float32)
     late = rng.normal(0, part.loose_seconds, len(part.notes))
@@ -94,7 +96,7 @@ def _play(part: Part, sampler: Sampler, rng: np.random.Generator, n: int, beat: 
 
 
 def _add(
-    track: Samples, note: Note, part: Part, sampler: Sampler, beat: float, stray: float
+    track: Samples, note: Note, part: Part, sampler: InstrumentBank, beat: float, stray: float
 ) -> None:
     """Add one note to a track where it belongs, cut at the track's end."""
     sound = sampler.sound(part.instrument, note.pitch, note.beats * beat)

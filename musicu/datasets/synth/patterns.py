@@ -25,19 +25,17 @@ def grid(pattern: str, beats: int, swing: float = 0.0) -> list[tuple[float, str]
     return [(i * step + late[i], sign) for i, sign in enumerate(pattern) if sign != "."]
 
 
-def _bars(plan: Plan, first: float, last: float) -> Iterator[tuple[int, float]]:
-    """(bar, its first beat) of the bars between two shares of the piece."""
-    for bar in range(plan.bar_at(first), plan.bars if last >= 1 else plan.bar_at(last)):
+def _bars(plan: Plan, first: float) -> Iterator[tuple[int, float]]:
+    """(bar, its first beat) of the bars from a share of the piece on."""
+    for bar in range(plan.bar_at(first), plan.bars):
         yield bar, float(bar * plan.beats_per_bar)
 
 
-def drums(
-    plan: Plan, patterns: Sequence[str], first: float = 0, last: float = 1, swing: float = 0.0
-) -> list[Note]:
+def drums(plan: Plan, patterns: Sequence[str], first: float = 0, swing: float = 0.0) -> list[Note]:
     """Hits from drum grids, one grid a bar in turn."""
     return [
         Note(start + beat, 0.5, 0, _LOUDNESS[sign])
-        for bar, start in _bars(plan, first, last)
+        for bar, start in _bars(plan, first)
         for beat, sign in grid(patterns[bar % len(patterns)], plan.beats_per_bar, swing)
     ]
 
@@ -48,24 +46,21 @@ def chords(
     beats: float,
     low: int,
     first: float = 0,
-    last: float = 1,
     swing: float = 0.0,
 ) -> list[Note]:
     """The bar's chord, closely voiced above MIDI pitch `low`, at every step of a grid."""
     return [
         Note(start + beat, beats, pitch, _LOUDNESS[sign])
-        for bar, start in _bars(plan, first, last)
+        for bar, start in _bars(plan, first)
         for beat, sign in grid(pattern, plan.beats_per_bar, swing)
         for pitch in plan.chords[bar].voiced(plan.key, low)
     ]
 
 
-def bass(
-    plan: Plan, pattern: str, beats: float, low: int, first: float = 0, last: float = 1
-) -> list[Note]:
+def bass(plan: Plan, pattern: str, beats: float, low: int, first: float = 0) -> list[Note]:
     """Chord tones below: signs "1", "3", "5" name the tone, "8" the root an octave up."""
     notes = []
-    for bar, start in _bars(plan, first, last):
+    for bar, start in _bars(plan, first):
         chord = plan.chords[bar]
         root, third, fifth = chord.pitches(plan.key)[:3]
         root_low = low + (root - low) % 12
@@ -76,12 +71,10 @@ def bass(
     return notes
 
 
-def arpeggio(
-    plan: Plan, pattern: str, beats: float, low: int, first: float = 0, last: float = 1
-) -> list[Note]:
+def arpeggio(plan: Plan, pattern: str, beats: float, low: int, first: float = 0) -> list[Note]:
     """Single chord tones, upward from MIDI pitch `low`: signs "0" to "9" count the tones."""
     notes = []
-    for bar, start in _bars(plan, first, last):
+    for bar, start in _bars(plan, first):
         tones = plan.chords[bar].voiced(plan.key, low)
         for beat, sign in grid(pattern, plan.beats_per_bar):
             octave, which = divmod(int(sign), len(tones))
@@ -93,7 +86,7 @@ def arpeggio(
 def walking_bass(plan: Plan, rng: np.random.Generator, low: int, first: float = 0) -> list[Note]:
     """A jazz bass: the root on one, chord tones between, a semitone into the next root."""
     notes = []
-    for bar, start in _bars(plan, first, 1):
+    for bar, start in _bars(plan, first):
         here = [low + (p - low) % 12 for p in plan.chords[bar].pitches(plan.key)]
         following = plan.chords[(bar + 1) % plan.bars].pitches(plan.key)[0]
         target = low + (following - low) % 12
@@ -110,7 +103,6 @@ def melody(
     rhythms: Sequence[str],
     low: int,
     first: float = 0,
-    last: float = 1,
     swing: float = 0.0,
     rest: float = 0.0,
 ) -> list[Note]:
@@ -121,7 +113,7 @@ def melody(
     """
     motifs = [_motif(rng, rhythms, plan, swing) for _ in range(2)]
     notes = []
-    for bar, start in _bars(plan, first, last):
+    for bar, start in _bars(plan, first):
         motif = motifs[(0, 0, 1, 0)[bar // 2 % 4]][bar % 2]
         if bar == plan.bars - 1:
             tonic = plan.key.pitch(0) + _octaves(plan, low)

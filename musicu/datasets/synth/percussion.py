@@ -75,16 +75,14 @@ def rim(rate: int, rng: np.random.Generator) -> Samples:
     return (0.7 * click * _fall(len(click), rate, 0.016)).astype(np.float32)
 
 
-def hat(rate: int, rng: np.random.Generator) -> Samples:
-    """A closed hi-hat."""
-    hiss = _hiss(rate, 0.09, 6500, 15000, rng)
-    return (0.8 * hiss * _fall(len(hiss), rate, 0.022)).astype(np.float32)
+def _cymbal(gain: float, seconds: float, low: float, high: float, life: float) -> Hit:
+    """A hiss between two frequencies that dies away."""
 
+    def hit(rate: int, rng: np.random.Generator) -> Samples:
+        hiss = _hiss(rate, seconds, low, high, rng)
+        return (gain * hiss * _fall(len(hiss), rate, life)).astype(np.float32)
 
-def open_hat(rate: int, rng: np.random.Generator) -> Samples:
-    """An open hi-hat."""
-    hiss = _hiss(rate, 0.3, 6000, 15000, rng)
-    return (0.7 * hiss * _fall(len(hiss), rate, 0.09)).astype(np.float32)
+    return hit
 
 
 def ride(rate: int, rng: np.random.Generator) -> Samples:
@@ -135,8 +133,8 @@ PERCUSSION: dict[str, Hit] = {
     "snare": snare,
     "clap": clap,
     "rim": rim,
-    "hat": hat,
-    "open hat": open_hat,
+    "hat": _cymbal(0.8, 0.09, 6500, 15000, 0.022),
+    "open hat": _cymbal(0.7, 0.3, 6000, 15000, 0.09),
     "ride": ride,
     "shaker": shaker,
     "noise drum": noise_drum,

@@ -40,18 +40,11 @@ class Release:
 
     def tags(self) -> list[tuple[str, str]]:
         """Vorbis comments under their usual names."""
+        one = {"TITLE": self.title, "ARTIST": self.artist, "ALBUM": self.album}
+        one |= {"ALBUMARTIST": self.artist, "TRACKNUMBER": str(self.track_number)}
         genres = [("GENRE", genre) for genre in self.genres]
-        return [
-            ("TITLE", self.title),
-            ("ARTIST", self.artist),
-            ("ALBUM", self.album),
-            ("ALBUMARTIST", self.artist),
-            ("TRACKNUMBER", str(self.track_number)),
-            ("DATE", self.date),
-            *genres,
-            ("LABEL", self.label),
-            ("ISRC", self.isrc),
-        ]
+        return [*one.items(), ("DATE", self.date), *genres, ("LABEL", self.label),
+                ("ISRC", self.isrc)]  # fmt: skip
 
     def on_best_of(self, rng: np.random.Generator) -> Release:
         """The same recording on a later collection by the same artist."""
@@ -78,19 +71,9 @@ def discography(
         for place in range(1, size + 1):
             isrc = f"ZZDEM{day:%y}{number % 1000:03d}{len(releases) + 1:02d}"
             releases.append(
-                Release(
-                    artist,
-                    album,
-                    title(rng, taken),
-                    place,
-                    style.genres,
-                    label,
-                    known,
-                    isrc,
-                    _popularity(rng, day),
-                    cover,
-                )
-            )
+                Release(artist, album, title(rng, taken), place, style.genres, label, known, isrc,
+                        _popularity(rng, day), cover)
+            )  # fmt: skip
     return releases
 
 

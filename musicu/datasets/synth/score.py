@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from musicu.datasets.synth.theory import Chord, Key
+from musicu.datasets.synth.theory import Chord, Tonality
 
 
 class Note(NamedTuple):
@@ -42,7 +42,7 @@ class Part:
 class Plan:
     """The frame of a piece: key, tempo, metre, and one chord for each bar."""
 
-    key: Key
+    key: Tonality
     tempo_bpm: float
     beats_per_bar: int
     chords: list[Chord] = field(default_factory=list)

@@ -15,7 +15,7 @@ Moves = Mapping[int, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class Tonality:
     """A tonic (0 is C) and a mode, "major" or "minor"."""
 
     tonic: int
@@ -49,11 +49,11 @@ class Chord:
         """Scale steps of its tones, root first."""
         return [self.degree + 2 * i for i in range(self.size)]
 
-    def pitches(self, key: Key) -> list[int]:
+    def pitches(self, key: Tonality) -> list[int]:
         """MIDI pitches of its tones in root position."""
         return [key.pitch(step, self.raised) for step in self.steps()]
 
-    def voiced(self, key: Key, low: int) -> list[int]:
+    def voiced(self, key: Tonality, low: int) -> list[int]:
         """Its tones within the octave from MIDI pitch `low` up: inversions that lie close."""
         return sorted({low + (pitch - low) % 12 for pitch in self.pitches(key)})
 

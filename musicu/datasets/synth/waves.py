@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 _TABLE = 4096  # samples in one period
+_VIBRATO_HZ = 5.3
 
 
 def read_wave(
@@ -22,16 +23,14 @@ def read_wave(
     return wave
 
 
-def phase(
-    hz: float, n: int, rate: int, vibrato_cents: float = 0.0, vibrato_hz: float = 5.3
-) -> NDArray[np.float64]:
+def phase(hz: float, n: int, rate: int, vibrato_cents: float) -> NDArray[np.float64]:
     """Phase in cycles of a tone with a vibrato that grows over its first 0.4 seconds."""
     t = np.arange(n) / rate
     if not vibrato_cents:
         return hz * t
-    depth = hz * vibrato_cents * np.log(2) / 1200 / (2 * np.pi * vibrato_hz)
+    depth = hz * vibrato_cents * np.log(2) / 1200 / (2 * np.pi * _VIBRATO_HZ)
     cycles: NDArray[np.float64] = hz * t - depth * np.minimum(t / 0.4, 1) * np.cos(
-        2 * np.pi * vibrato_hz * t
+        2 * np.pi * _VIBRATO_HZ * t
     )
     return cycles
 

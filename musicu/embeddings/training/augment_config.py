@@ -1,4 +1,4 @@
-"""How far the training changes what it hears."""
+"""How far training changes its inputs."""
 
 from __future__ import annotations
 

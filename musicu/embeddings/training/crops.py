@@ -1,4 +1,4 @@
-"""Parts and speeds of recordings that should be told as the same as the whole of each."""
+"""Crops: parts, speeds and lossy copies of a recording, which should have its vector."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Crop:
         return Span((length - size) // 2, (length - size) // 2 + size)
 
     def windows(self, windows: Windows) -> Windows:
-        """What is heard of it: of a part or at another speed half as many windows."""
+        """What is read of it: of a part or at another speed half as many windows."""
         whole = replace(self, codec=None) == CROPS[0]
         return windows if whole else Windows(windows.seconds, max(1, windows.count // 2))
 
@@ -75,7 +75,7 @@ def crop_statistics(
     """Statistics float64 [crops, recordings, S], measured once and kept in `folder`.
 
     recordings: those of `cache` that could be read; `paths` are the files of all of them.
-    report: told of every fiftieth recording.
+    report: called at every fiftieth recording.
     """
     state = [FORMAT_VERSION, [repr(crop) for crop in crops], windows.seconds, windows.count]
     state += [cache.keys[recording] for recording in recordings]
@@ -97,29 +97,29 @@ def crop_statistics(
 
 
 def _measure(samples: Samples, windows: Windows, crops: Sequence[Crop]) -> NDArray[np.float64]:
-    """Statistics of every crop as a model with these windows hears it, float64 [crops, S]."""
+    """Statistics of every crop as a model with these windows reads it, float64 [crops, S]."""
     rows = []
     for crop in crops:
         start, stop = crop.span(len(samples), SAMPLE_RATE)
         part = samples[start:stop]
         if crop.speed != 1.0:
             part = soxr.resample(part, SAMPLE_RATE * crop.speed, SAMPLE_RATE)
-        heard = as_heard(part, crop.windows(windows))
-        rows.append(flat_statistics(as_lossy(heard, crop.codec) if crop.codec else heard))
+        audio = as_read(part, crop.windows(windows))
+        rows.append(flat_statistics(as_lossy(audio, crop.codec) if crop.codec else audio))
     return np.stack(rows)
 
 
-def as_heard(samples: Samples, windows: Windows) -> Audio:
+def as_read(samples: Samples, windows: Windows) -> Audio:
     """What `read_audio` gives of a recording of these samples at 22,050 Hz."""
     spans = place_windows(len(samples), SAMPLE_RATE, windows)
     edges = np.cumsum([0] + [stop - start for start, stop in spans]).tolist()
     starts = tuple(start / SAMPLE_RATE for start, _ in spans)
-    heard = np.concatenate([samples[start:stop] for start, stop in spans])
-    return Audio(heard, SAMPLE_RATE, tuple(edges), starts, len(samples) / SAMPLE_RATE)
+    read = np.concatenate([samples[start:stop] for start, stop in spans])
+    return Audio(read, SAMPLE_RATE, tuple(edges), starts, len(samples) / SAMPLE_RATE)
 
 
 def as_lossy(audio: Audio, codec: str) -> Audio:
-    """What is heard of it, as it comes back from a file of a lossy codec."""
+    """The same windows as they come back from a file of a lossy codec."""
     fine = soxr.resample(audio.samples, SAMPLE_RATE, RATE)
     coded = soxr.resample(heard_back(fine, CODECS[codec]), RATE, SAMPLE_RATE)
     length = len(audio.samples)  # which no resampling promises to the sample

@@ -12,8 +12,8 @@ from musicu.audio import place_windows
 from musicu.embeddings.frontend import HOP, SAMPLE_RATE, cut_chunks, level_free_log
 from musicu.embeddings.training.augment import move
 from musicu.embeddings.training.crops import CROPS, Crop
-from musicu.embeddings.training.finish import summarise
 from musicu.embeddings.training.network import AudioNetwork
+from musicu.embeddings.training.pooling import pool_chunks
 from musicu.embeddings.training.windows_cache import LOG_FLOOR, WindowsCache
 from musicu.records import Windows
 
@@ -27,7 +27,7 @@ def encode_crops(
     device: str = "cpu",
     crops: Sequence[Crop] = CROPS,
 ) -> NDArray[np.float32]:
-    """Summaries of every crop of recordings, float32 [crops, recordings, summary]."""
+    """Pooled features of every crop of recordings, float32 [crops, recordings, pooled]."""
     network.eval()
     found = []
     with torch.no_grad():
@@ -37,19 +37,19 @@ def encode_crops(
             features = network.features(torch.from_numpy(np.concatenate(chunks)).to(device))
             ends = np.cumsum([len(c) for c in chunks])[:-1]
             split = np.split(features.float().cpu().numpy(), ends)
-            found.append(np.stack([summarise(part) for part in split]))
+            found.append(np.stack([pool_chunks(part) for part in split]))
     return np.stack(found, axis=1)
 
 
 def crop_chunks(
     power: NDArray[np.float32], crop: Crop, frames: int, count: int
 ) -> NDArray[np.float32]:
-    """What a model of `count` windows hears of a crop, level-free [chunks, frames, bands]."""
+    """What a model of `count` windows reads of a crop, level-free [chunks, frames, bands]."""
     start, stop = crop.span(len(power), SAMPLE_RATE / HOP)
     long = frames if crop.speed == 1.0 else int(np.ceil(frames * crop.speed)) + 1
     part = power[start:stop]
-    heard = crop.windows(Windows(float(long), count))  # a frame is the unit
-    spans = place_windows(len(part), 1, heard)
+    windows = crop.windows(Windows(float(long), count))  # a frame is the unit
+    spans = place_windows(len(part), 1, windows)
     cuts = [cut_chunks(part[a:b], long, max(1, long // 2)) for a, b in spans]
     chunks = np.concatenate(cuts)
     if crop.speed != 1.0:

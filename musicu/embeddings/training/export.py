@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import load_file, save
 
 from musicu.embeddings.cards import FORMAT_VERSION, read_card
-from musicu.embeddings.fit_stats import save_constants
 from musicu.embeddings.frontend import HOP, SAMPLE_RATE
 from musicu.embeddings.neighbours import (
     NEIGHBOURS,
@@ -24,10 +23,11 @@ from musicu.embeddings.neighbours import (
     read_neighbours,
 )
 from musicu.embeddings.stats import CONSTANTS, Constants, read_constants
-from musicu.embeddings.training.finish import Finish
+from musicu.embeddings.training.constants import save_constants
 from musicu.embeddings.training.network import AudioNetwork
-from musicu.embeddings.training.onnx_graph import build_graph
-from musicu.embeddings.training.train_config import Recipe, read_recipe
+from musicu.embeddings.training.onnx_export import build_graph
+from musicu.embeddings.training.pooling import Whitening
+from musicu.embeddings.training.recipe import TrainingRecipe, read_recipe
 from musicu.errors import ModelError
 from musicu.records import Windows
 
@@ -36,21 +36,21 @@ CREDITS = ("track_id", "title", "artist", "album", "licence", "source", "commit"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoder:
-    """A network with its finish, and the recipe that says how it listens.
+    """A network with its whitening, and the recipe that says what it reads.
 
-    constants: of the statistics that stand beside the network, where some do. neighbours: what
-    vectors are drawn towards, where the model knows a catalog.
+    constants: of the statistics that stand beside the network, where some do. neighbours: the
+    vectors for smoothing, where the model keeps a catalog's.
     """
 
     network: AudioNetwork
-    finish: Finish
-    recipe: Recipe
+    whitening: Whitening
+    recipe: TrainingRecipe
     constants: Constants | None = None
     neighbours: Neighbours | None = None
 
 
-def windows_of(recipe: Recipe) -> Windows:
-    """Where a model of this recipe listens: windows of one chunk each."""
+def windows_of(recipe: TrainingRecipe) -> Windows:
+    """The input windows of a model of this recipe, one chunk each."""
     # the chunk's frames lie wholly inside, with a little for what rounding takes away
     seconds = round((recipe.frames + 1) * HOP / SAMPLE_RATE + 0.01, 2)
     return Windows(seconds, recipe.window_count)
@@ -68,8 +68,8 @@ def export_model(
     """
     recipe = encoder.recipe
     folder.mkdir(parents=True, exist_ok=True)
-    # Windows are one chunk each; what is heard whole is cut into chunks that overlap by half.
-    graph = build_graph(encoder.network, encoder.finish, recipe.frames, recipe.frames // 2)
+    # Windows are one chunk each; a whole recording is cut into chunks that overlap by half.
+    graph = build_graph(encoder.network, encoder.whitening, recipe.frames, recipe.frames // 2)
     (folder / "model.onnx").write_bytes(graph.SerializeToString(deterministic=True))
     _save_weights(folder / "weights.safetensors", encoder)
     (folder / "recipe.toml").write_text(as_toml(recipe), encoding="utf-8")
@@ -80,7 +80,7 @@ def export_model(
     windows = windows_of(recipe)
     card: dict[str, Any] = {"format": FORMAT_VERSION, "name": recipe.name, "kind": "audio"}
     card["windows"] = {"seconds": windows.seconds, "count": windows.count}
-    card |= {"dim": encoder.finish.matrix.shape[1], "sample_rate": SAMPLE_RATE}
+    card |= {"dim": encoder.whitening.matrix.shape[1], "sample_rate": SAMPLE_RATE}
     card["files"] = ["model.onnx"]
     if encoder.constants is not None:
         save_constants(encoder.constants, folder)
@@ -98,31 +98,33 @@ def export_model(
 
 def _save_weights(path: Path, encoder: Encoder) -> None:
     tensors = {f"network.{k}": v.cpu() for k, v in encoder.network.state_dict().items()}
-    tensors["finish.centre"] = torch.from_numpy(encoder.finish.centre)
-    tensors["finish.matrix"] = torch.from_numpy(encoder.finish.matrix)
+    tensors["finish.centre"] = torch.from_numpy(encoder.whitening.centre)
+    tensors["finish.matrix"] = torch.from_numpy(encoder.whitening.matrix)
     path.write_bytes(save({k: v.contiguous().clone() for k, v in tensors.items()}))
 
 
 def load_encoder(folder: Path) -> Encoder:
-    """The network, ready to learn on, of a model folder of kind "audio"."""
+    """The encoder of a model folder of kind "audio", for fine-tuning."""
     card = read_card(folder)
     if card.kind != "audio":
-        raise ModelError(f"{card.name} is of kind {card.kind!r}: only audio models can learn on")
+        raise ModelError(
+            f"{card.name} is of kind {card.kind!r}: only audio models can be fine-tuned"
+        )
     path = folder / "weights.safetensors"
     if not path.is_file():
-        raise ModelError(f"{folder} has no weights.safetensors, which training goes on from")
+        raise ModelError(f"{folder} has no weights.safetensors, which fine-tuning starts from")
     recipe = read_recipe(folder / "recipe.toml")
     tensors = load_file(path)
     network = AudioNetwork(recipe.network)
     network.load_state_dict(
         {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     )
-    finish = Finish(tensors["finish.centre"].numpy(), tensors["finish.matrix"].numpy())
+    whitening = Whitening(tensors["finish.centre"].numpy(), tensors["finish.matrix"].numpy())
     constants = None
     if CONSTANTS in card.files:
-        constants = read_constants(card, finish.matrix.shape[1])
+        constants = read_constants(card, whitening.matrix.shape[1])
     neighbours = read_neighbours(card) if NEIGHBOURS in card.files else None
-    return Encoder(network.eval(), finish, recipe, constants, neighbours)
+    return Encoder(network.eval(), whitening, recipe, constants, neighbours)
 
 
 def copy_model(source: Path, folder: Path, name: str) -> Path:
@@ -137,7 +139,7 @@ def copy_model(source: Path, folder: Path, name: str) -> Path:
     return folder
 
 
-def as_toml(recipe: Recipe) -> str:
+def as_toml(recipe: TrainingRecipe) -> str:
     """A recipe as TOML that `read_recipe` reads back to an equal recipe."""
     plain, tables = [], []
     for field in dataclasses.fields(recipe):

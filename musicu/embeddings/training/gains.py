@@ -12,7 +12,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DRAWS = 4000
-SOFTNESS = 0.1
 LEVEL = 0.95  # of intervals; with fewer than about 20 groups they are somewhat too narrow
 
 
@@ -84,20 +83,19 @@ def _interval(differences: Floats, groups: Ints, outside: float) -> tuple[float,
     return float(low), float(high)
 
 
-def precisions(vectors: Floats, kin: Ints, queries: NDArray[np.bool_]) -> Floats:
+def precisions(vectors: Floats, groups: Ints, queries: NDArray[np.bool_]) -> Floats:
     """Average precision of each query among all other recordings, float64 [recordings].
 
-    vectors: float64 [recordings, dim], of any length; likeness is their cosine. kin: int64
-    [recordings], equal for what belongs together, -1 where unknown. NaN where a recording is no
-    query or has no kin.
+    vectors: float64 [recordings, dim], of any length; likeness is their cosine. groups:
+    int64 [recordings], -1 where unknown. NaN where a recording is no query or alone in its group.
     """
     found = np.full(len(vectors), np.nan)
-    rows = np.flatnonzero(queries & (kin >= 0))
+    rows = np.flatnonzero(queries & (groups >= 0))
     if len(rows) == 0:
         return found
     units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     likeness = units[rows] @ units.T
-    right = kin == kin[rows][:, None]
+    right = groups == groups[rows][:, None]
     right[np.arange(len(rows)), rows] = False
     likeness[np.arange(len(rows)), rows] = -np.inf
     found[rows] = average_precisions(likeness, right)
@@ -115,18 +113,3 @@ def average_precisions(likeness: Floats, right: NDArray[np.bool_]) -> Floats:
     with np.errstate(invalid="ignore"):
         precisions: Floats = (share * hits).sum(axis=1) / hits.sum(axis=1)
     return precisions
-
-
-def found_soon(queries: Floats, answers: Floats, right: Ints) -> tuple[Floats, Floats]:
-    """How soon, and how clearly, each query finds its one answer among all, float64 [q] twice.
-
-    queries: float64 [q, dim]. answers: float64 [n, dim]. right: int64 [q], the row of `answers`
-    that is sought. The first is 1 / rank, where what ties with the answer comes before it. The
-    second tells models apart that ranks do not: the answer's share of a softmax over
-    cosines / 0.1.
-    """
-    units = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (queries, answers)]
-    likeness = units[0] @ units[1].T / SOFTNESS
-    own = likeness[np.arange(len(queries)), right]
-    ranks = (likeness >= own[:, None]).sum(axis=1)
-    return 1.0 / ranks, 1.0 / np.exp(likeness - own[:, None]).sum(axis=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.embeddings.training.gains import average_precisions, precisions
 from musicu.embeddings.training.pairs import Grouping
 
 
@@ -55,12 +56,6 @@ class HeldOutScore:
             found += f", recordings by one artist {self.artist:.3f} ({self.queries} queries)"
         return found
 
-    def better_than(self, other: HeldOutScore) -> bool:
-        """By artist where 20 recordings or more have an answer, by track otherwise."""
-        if self.queries >= 20:
-            return self.artist > other.artist
-        return self.track > other.track
-
 
 def score(
     halves: NDArray[np.float32], whole: NDArray[np.float32], artist: NDArray[np.int64]
@@ -71,25 +66,8 @@ def score(
     [recordings, dim]. artist: int64 [recordings], -1 where unknown.
     """
     same = np.eye(len(halves), dtype=np.bool_)
-    everyone = np.ones_like(same)
-    track, _ = mean_average_precision(halves[:, 0] @ halves[:, 1].T, same, everyone)
-    kin = (artist[:, None] == artist[None, :]) & (artist >= 0)[:, None]
-    found, queries = mean_average_precision(whole @ whole.T, kin & ~same, everyone & ~same)
-    return HeldOutScore(track, found, queries)
-
-
-def mean_average_precision(
-    scores: NDArray[np.float32], relevant: NDArray[np.bool_], allowed: NDArray[np.bool_]
-) -> tuple[float, int]:
-    """Mean over queries with an answer, and their number; all three are [queries, items].
-
-    Items not `allowed` are left out of a query's ranking; ties keep the items' order.
-    """
-    precisions = []
-    for row, wanted, open_to in zip(scores, relevant & allowed, allowed, strict=True):
-        if wanted.any():
-            items = np.flatnonzero(open_to)
-            hits = wanted[items[np.argsort(-row[items], kind="stable")]]
-            ranks = np.flatnonzero(hits) + 1
-            precisions.append(float(np.mean(np.arange(1, len(ranks) + 1) / ranks)))
-    return (float(np.mean(precisions)) if precisions else float("nan")), len(precisions)
+    track = average_precisions(halves[:, 0].astype(float) @ halves[:, 1].T, same)
+    found = precisions(whole.astype(float), artist, np.ones(len(whole), dtype=np.bool_))
+    found = found[np.isfinite(found)]
+    of_artists = float(found.mean()) if len(found) else float("nan")
+    return HeldOutScore(float(track.mean()), of_artists, len(found))

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from musicu.embeddings.frontend import N_MELS
-from musicu.embeddings.training.train_config import NetworkConfig
+from musicu.embeddings.training.recipe import NetworkConfig
 
 SPREAD_FLOOR = 1e-4  # of a variance: keeps the slope of its root finite
 

@@ -61,7 +61,7 @@ def as_members(bags: Sequence[Sequence[str]], common: float = 1.0) -> csr_matrix
 
 @dataclass(frozen=True, slots=True)
 class PairWeights:
-    """How strongly each kinship draws together, 0 to leave alone.
+    """Weights of positive pairs by what two recordings share, 0 to leave alone.
 
     tags, listens: the weight of two recordings with the same tags or listeners; others that share
     some weigh the share of what either has (Jaccard).
@@ -104,8 +104,8 @@ def pair_matrices(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Positives float32 [n, n] and negatives bool [n, n] of windows drawn from `tracks`.
 
-    tracks: int64 [n], the recording of each window. Two windows of kin that a weight of 0
-    leaves alone (same artist, same album) are neither: false negatives are not pushed apart. So
+    tracks: int64 [n], the recording of each window. Two windows of one artist or album
+    that a weight of 0 leaves alone are neither: false negatives are not pushed apart. So
     are those that share at least half of their tags or listeners, where these have a weight.
     """
     rows = grouping.take(tracks)

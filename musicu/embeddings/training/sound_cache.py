@@ -85,9 +85,9 @@ def _hops(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     return hops
 
 
-def as_logs(heard: NDArray[np.float32], device: str) -> torch.Tensor:
+def as_logs(inputs: NDArray[np.float32], device: str) -> torch.Tensor:
     """log10 mel power float32 [n, frames, bands] on the device, of what a cache has cut."""
-    given = torch.from_numpy(heard).to(device)
+    given = torch.from_numpy(inputs).to(device)
     if given.ndim == 3:
         return given
     return torch.log10(_mel_power(device)(given) + LOG_FLOOR)

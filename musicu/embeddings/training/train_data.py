@@ -1,4 +1,4 @@
-"""What a training run hears: real recordings and rendered pieces, in batches drawn by step."""
+"""What a training run learns from: recordings and made pieces, in batches drawn by step."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.embeddings import frontend
+from musicu.embeddings.training.made import N_FAMILIES
 from musicu.embeddings.training.pairs import (
     COMMON,
     Grouping,
@@ -20,7 +21,6 @@ from musicu.embeddings.training.pairs import (
     pair_matrices,
     sampling_weights,
 )
-from musicu.embeddings.training.rendered import N_FAMILIES, Rendered
 from musicu.embeddings.training.windows_cache import WindowsCache
 from musicu.errors import ModelError
 
@@ -56,30 +56,16 @@ def group(tracks: Sequence[TrainingTrack]) -> Grouping:
     )
 
 
-def group_rendered(pieces: Sequence[Rendered]) -> Grouping:
-    """A piece's band is its artist and its style is a kinship that is never pushed apart."""
-    band = np.array([p.band for p in pieces], dtype=np.int64)
-    return Grouping(band, np.full(len(pieces), -1, np.int64), np.array([p.style for p in pieces]))
-
-
-def families(pieces: Sequence[Rendered]) -> NDArray[np.float32]:
-    """Which instrument families sound in each piece, 0 or 1, float32 [pieces, families]."""
-    known = np.zeros((len(pieces), N_FAMILIES), dtype=np.float32)
-    for row, piece in enumerate(pieces):
-        known[row, list(piece.families)] = 1.0
-    return known
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class TrainingBatch:
     """Windows of one step.
 
-    heard: log10 mel power float32 [n, frames, bands], or sound float32 [n, samples], as the
+    inputs: log10 mel power float32 [n, frames, bands], or sound float32 [n, samples], as the
     cache has it. positives, negatives: [n, n], see `pairs.pair_matrices`. families: float32
     [n, families], NaN rows where they are not known.
     """
 
-    heard: NDArray[np.float32]
+    inputs: NDArray[np.float32]
     positives: NDArray[np.float32]
     negatives: NDArray[np.bool_]
     families: NDArray[np.float32]
@@ -95,21 +81,20 @@ class Pool:
     pairs: PairWeights
     families: NDArray[np.float32] | None = None
 
-    def draw(self, count: int, frames: int, rng: np.random.Generator) -> Batch:
+    def draw(self, count: int, frames: int, rng: np.random.Generator) -> TrainingBatch:
         """Two windows of `frames` frames of each of `count` recordings."""
         drawn = draw_tracks(self.chances, count, rng)
         tracks = np.concatenate([drawn, drawn])
         room = self.cache.lengths()[tracks] - frames
         starts = self.cache.offsets[tracks] + (rng.random(len(tracks)) * (room + 1)).astype(int)
-        heard = self.cache.cut(starts, frames)
+        inputs = self.cache.cut(starts, frames)
         positives, negatives = pair_matrices(tracks, self.grouping, self.pairs)
         if self.families is None:
-            return Batch(
-                heard, positives, negatives, np.full((len(tracks), N_FAMILIES), np.nan, "f")
-            )
+            unknown = np.full((len(tracks), N_FAMILIES), np.nan, "f")
+            return TrainingBatch(inputs, positives, negatives, unknown)
         source = self.grouping.source[tracks]
         negatives &= source[:, None] != source[None, :]  # of one style: neither
-        return Batch(heard, positives, negatives, self.families[tracks])
+        return TrainingBatch(inputs, positives, negatives, self.families[tracks])
 
 
 def make_pool(
@@ -136,15 +121,15 @@ def make_pool(
     return Pool(cache, grouping, chances / chances.sum(), pairs, known_families)
 
 
-def join(real: Batch, made: Batch) -> Batch:
+def join(real: TrainingBatch, made: TrainingBatch) -> TrainingBatch:
     """One batch of two kinds, each pushed apart from the other."""
-    n, m = len(real.heard), len(made.heard)
+    n, m = len(real.inputs), len(made.inputs)
     positives = np.zeros((n + m, n + m), dtype=np.float32)
     positives[:n, :n], positives[n:, n:] = real.positives, made.positives
     negatives = np.ones((n + m, n + m), dtype=np.bool_)
     negatives[:n, :n], negatives[n:, n:] = real.negatives, made.negatives
-    return Batch(
-        np.concatenate([real.heard, made.heard]),
+    return TrainingBatch(
+        np.concatenate([real.inputs, made.inputs]),
         positives,
         negatives,
         np.concatenate([real.families, made.families]),

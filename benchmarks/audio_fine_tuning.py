@@ -1,18 +1,18 @@
-"""What `--init` gains on sources that no part of a model has heard.
+"""What fine-tuning (`--init`) gains on sources that no part of a model was trained with.
 
-    python benchmarks/audio_going_on.py CATALOG RECIPE WORK [--networks]
+    python benchmarks/audio_fine_tuning.py CATALOG RECIPE WORK [--networks] [--made MADE]
 
-CATALOG, RECIPE and WORK are as for `audio_folds.py`. Sources (the column `source`) are dealt to
-four folds of about equal size. For each, a model is made from the recordings of other sources by
-other artists; then the fold is somebody's catalog, and the model goes on there three times: with
-its artists, with its albums alone, and with nothing named. Without --networks the model is its
-statistics and map, and only these go on; with it, the recipe's network stands beside them, is
-trained first, and then learns on for the steps of a run with --init where names are known.
---folds chooses some of the four.
+CATALOG, RECIPE, WORK and MADE are as for `audio_folds.py`. Sources (the column `source`) are dealt
+to four folds of about equal size. For each, a model is made from the recordings of other sources
+by other artists; then the fold is somebody's catalog, and the model is fine-tuned there three
+times: with its artists, with its albums alone, and with nothing named. Without --networks the
+model is its statistics and projection head, and only these are fine-tuned; with it, the recipe's
+network stands beside them, is trained first, and then learns on for the steps of a run with
+--init where names are known. --folds chooses some of the four.
 
-First what the command itself says: its gain on groups of the fold whose names it was not told,
-with the 95 % interval that decides. Then, for what came out when nothing was named, mean average
-precision by the true labels, before and after, with 95 % intervals over artists.
+First what the command itself says: its gain on label groups of the fold that it was not fitted
+to, with the 95 % interval that decides. Then, for what came out when nothing was named, mean
+average precision by the true labels, before and after, with 95 % intervals over artists.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ from audio_folds import Scores, summary
 from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
-from musicu.embeddings.training import run, train
-from musicu.embeddings.training.adapting import long_vectors, vectors_now
+from musicu.embeddings.training import train_audio, trainer
+from musicu.embeddings.training.adaptation import raw_vectors, smoothed
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.excerpts import Excerpts, take_excerpts
-from musicu.embeddings.training.export import Encoder, windows_of
-from musicu.embeddings.training.fine_tuning import go_on
-from musicu.embeddings.training.finish import Finish, unit
-from musicu.embeddings.training.fitting import Evidence, fit_encoder, gather_evidence
+from musicu.embeddings.training.export import Encoder
+from musicu.embeddings.training.fine_tuning import fine_tune
+from musicu.embeddings.training.fitting import FitData, fit_encoder, measure_fit_data
 from musicu.embeddings.training.from_catalog import tracks_of
-from musicu.embeddings.training.head import Heard, fit_head
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pairs import Grouping
-from musicu.embeddings.training.train_config import Recipe, read_recipe
+from musicu.embeddings.training.pooling import Whitening, unit
+from musicu.embeddings.training.projection_head import HeadInput, fit_head
+from musicu.embeddings.training.recipe import TrainingRecipe, read_recipe
 from musicu.embeddings.training.train_data import make_pool
 
 FOLDS = 4
@@ -46,10 +45,10 @@ HELD_OUT = 0.15
 PROTOCOLS = ("artist", "album", "other albums", "one source")
 
 
-class Silent(Evidence):
-    """Evidence for models without a network."""
+class StatisticsAlone(FitData):
+    """Fit data for models without a network."""
 
-    def summaries(self, network: AudioNetwork, recipe: Recipe) -> NDArray[np.float32]:
+    def pool(self, network: AudioNetwork, recipe: TrainingRecipe) -> NDArray[np.float32]:
         size = 2 * network.embed.in_features
         return np.zeros((len(self.crops), len(self.recordings), size), np.float32)
 
@@ -64,19 +63,19 @@ def source_folds(known: Grouping) -> NDArray[np.int64]:
     return fold[codes]
 
 
-def model_of(evidence: Evidence, recipe: Recipe, work: Path | None) -> Encoder:
-    """A model of what the evidence may learn from; without `work` of its statistics alone."""
+def model_of(data: FitData, recipe: TrainingRecipe, work: Path | None) -> Encoder:
+    """A model of what the data may be fitted to; without `work` of its statistics alone."""
     if work is not None:
-        learner = train.learn(train.new_learner(recipe), evidence.material, recipe, work, print)
-        return fit_encoder(learner.average.eval(), evidence, recipe)
-    assert evidence.statistics is not None
-    learns = evidence.learns
+        learner = trainer.learn(trainer.new_learner(recipe), data.material, recipe, work, print)
+        return fit_encoder(learner.average.eval(), data, recipe)
+    assert data.statistics is not None
+    learns = data.learns
     silent = np.zeros((len(CROPS), int(learns.sum()), 0), np.float32)
-    heard = Heard(evidence.statistics[:, learns], silent, evidence.artists[learns])
+    inputs = HeadInput(data.statistics[:, learns], silent, data.artists[learns])
     network = AudioNetwork(recipe.network)
     size = 2 * network.embed.in_features
-    nothing = Finish(np.zeros(size, np.float32), np.zeros((size, 0), np.float32))
-    return Encoder(network.eval(), nothing, recipe, fit_head(heard, recipe.head))
+    nothing = Whitening(np.zeros(size, np.float32), np.zeros((size, 0), np.float32))
+    return Encoder(network.eval(), nothing, recipe, fit_head(inputs, recipe.head))
 
 
 def named(known: Grouping, labels: str) -> Grouping:
@@ -94,57 +93,52 @@ def main() -> None:
     for name in ("catalog", "recipe", "work"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--networks", action="store_true")
+    parser.add_argument("--made", type=Path)
     parser.add_argument("--folds", nargs="+", type=int, default=list(range(FOLDS)))
     options = parser.parse_args()
     tracks = tracks_of(Catalog.open(options.catalog))
     recipe = replace(read_recipe(options.recipe), held_out=0.0)
     if not options.networks:
-        recipe = replace(recipe, rendered_share=0.0)
-    whole, _ = run.gather(tracks, recipe, options.work, run._read)
+        recipe = replace(recipe, rendered_share=0.0, head=replace(recipe.head, made=0.0))
+    read = train_audio._read
+    whole, _ = train_audio.gather(tracks, recipe, options.work, read, options.made)
     known, paths = whole.real.grouping, [track.path for track in tracks]
-    gathered = gather_evidence(whole, recipe, options.work, paths, run._read, print)
-    folds, frames = source_folds(known), train.long_frames(recipe)
+    gathered = measure_fit_data(whole, recipe, options.work, paths, read, print)
+    folds, frames = source_folds(known), trainer.long_frames(recipe)
     before, after = Scores.empty(len(tracks)), Scores.empty(len(tracks))
     for fold in options.folds:
         mine = folds == fold
         artists = np.unique(known.artist[mine & (known.artist >= 0)])
         others = ~mine & ~np.isin(known.artist, artists)
         pool = make_pool(whole.real.cache, known, others, frames, recipe.balance, recipe.pairs)
-        material = train.Material(pool, whole.made, np.flatnonzero(~others))
+        material = trainer.Material(pool, whole.made, np.flatnonzero(~others))
         work = options.work / f"sources{fold}" if options.networks else None
         if work is not None:
             work.mkdir(exist_ok=True)
         old = model_of(replace(gathered, material=material), recipe, work)
         for labels in ("artists", "albums", "nothing"):
-            usual = Recipe.going_on()
+            kept = ("network", "frames", "window_count", "vector_dim")
             own = replace(
-                usual, **{n: getattr(recipe, n) for n in ("network", "frames", "window_count")}
+                TrainingRecipe.fine_tuning(), **{name: getattr(recipe, name) for name in kept}
             )
-            own = replace(own, vector_dim=recipe.vector_dim, statistics=True)
-            evidence = catalog_of(gathered, known, mine, labels, own)
+            own = replace(own, statistics=True)
+            data = catalog_of(gathered, known, mine, labels, own)
             if work is None:
-                evidence = Silent(
-                    evidence.material, evidence.recordings, evidence.statistics, evidence.crops
-                )
+                data = StatisticsAlone(data.material, data.recordings, data.statistics, data.crops)
             network = old.network
             if work is not None and labels != "nothing":
-                learner = train.new_learner(own, old.network.state_dict())
+                learner = trainer.new_learner(own, old.network.state_dict())
                 place = work / labels
                 place.mkdir(exist_ok=True)
-                learned = train.learn(learner, evidence.material, own, place, print)
+                learned = trainer.learn(learner, data.material, own, place, print)
                 network = learned.average.eval()
-
-            def take(rows: NDArray[np.int64], evidence: Evidence = evidence) -> Excerpts:
-                files = [paths[recording] for recording in evidence.recordings[rows]]
-                return take_excerpts(rows, files, run._read, windows_of(recipe), 1)
-
-            outcome = go_on(old, network, evidence, own, take)
+            outcome = fine_tune(old, network, data, own)
             print(
                 f"fold {fold}, {labels} named: {outcome.kept}; {outcome.gain.words()}", flush=True
             )
             if labels == "nothing":
                 for encoder, scores in ((old, before), (outcome.encoder, after)):
-                    add(scores, encoder, evidence, known, mine)
+                    add(scores, encoder, data, known, mine)
     groups = np.where(known.artist >= 0, known.artist, 10**6 + np.arange(len(known)))
     for name in PROTOCOLS:
         values = before.values[name], after.values[name]
@@ -153,28 +147,28 @@ def main() -> None:
 
 
 def catalog_of(
-    gathered: Evidence, known: Grouping, mine: NDArray[np.bool_], labels: str, recipe: Recipe
-) -> Evidence:
+    gathered: FitData, known: Grouping, mine: NDArray[np.bool_], labels: str, recipe: TrainingRecipe
+) -> FitData:
     """A fold as somebody's catalog: whole recordings, a part of them held out."""
     rows = np.flatnonzero(mine)
     hold = np.zeros(len(known), dtype=np.bool_)
     hold[np.random.default_rng(1).permutation(rows)[: round(HELD_OUT * len(rows))]] = True
     grouping, cache = named(known, labels), gathered.material.real.cache
-    frames = train.long_frames(recipe)
+    frames = trainer.long_frames(recipe)
     pool = make_pool(cache, grouping, mine & ~hold, frames, recipe.balance, recipe.pairs)
-    material = train.Material(pool, None, np.flatnonzero(hold))
+    material = trainer.Material(pool, None, np.flatnonzero(hold))
     assert gathered.statistics is not None
     crops = 3 if labels == "nothing" else 1
-    return Evidence(material, rows, gathered.statistics[:crops, mine], CROPS[:crops])
+    return FitData(material, rows, gathered.statistics[:crops, mine], CROPS[:crops])
 
 
 def add(
-    scores: Scores, encoder: Encoder, evidence: Evidence, known: Grouping, mine: NDArray[np.bool_]
+    scores: Scores, encoder: Encoder, data: FitData, known: Grouping, mine: NDArray[np.bool_]
 ) -> None:
     """Score an encoder by the true labels of a fold."""
-    assert evidence.statistics is not None
-    summaries = evidence.summaries(encoder.network, encoder.recipe)[0]
-    vectors = vectors_now(encoder, long_vectors(encoder, summaries, evidence.statistics[0]))
+    assert data.statistics is not None
+    pooled = data.pool(encoder.network, encoder.recipe)[0]
+    vectors = smoothed(encoder, raw_vectors(encoder, pooled, data.statistics[0]))
     everywhere = np.zeros((len(known), vectors.shape[1]), np.float32)
     everywhere[mine] = unit(vectors)
     own = Scores.empty(len(known))

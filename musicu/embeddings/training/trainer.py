@@ -16,29 +16,29 @@ from numpy.typing import NDArray
 
 from musicu.embeddings.training import heldout
 from musicu.embeddings.training.augment import Draws, augment, warp
+from musicu.embeddings.training.auxiliary import AuxiliaryHeads, rhythm_of
 from musicu.embeddings.training.checkpoint import Learner, load_checkpoint, save_checkpoint
 from musicu.embeddings.training.encode import encode_crops
-from musicu.embeddings.training.finish import fit_finish
-from musicu.embeddings.training.heads import Heads, rhythm_of
 from musicu.embeddings.training.losses import contrastive_loss
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.parallel import Workers
+from musicu.embeddings.training.pooling import fit_whitening
 from musicu.embeddings.training.precision import casting, scaler_for
+from musicu.embeddings.training.recipe import TrainingRecipe
 from musicu.embeddings.training.sound_cache import as_logs
-from musicu.embeddings.training.train_config import Recipe
-from musicu.embeddings.training.train_data import Batch, Pool, join
+from musicu.embeddings.training.train_data import Pool, TrainingBatch, join
 
 VALIDATION_CHUNKS = 8  # of each recording: four of each half
 
 # settings that the network's learning does not see
-_AFTERWARDS = ("device", "threads", "window_count", "kin_shrinkage", "statistics", "head")
+_AFTERWARDS = ("device", "threads", "window_count", "statistics", "head")
 
 Report = Callable[[dict[str, Any]], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What a run hears.
+    """What a run learns from.
 
     held: int64, recordings of `real.cache` that validate. pieces: the files of `made`.
     """
@@ -48,7 +48,9 @@ class Material:
     held: NDArray[np.int64]
     pieces: tuple[Path, ...] = ()
 
-    def batch(self, recipe: Recipe, step: int, rank: int) -> tuple[Batch, np.random.Generator]:
+    def batch(
+        self, recipe: TrainingRecipe, step: int, rank: int
+    ) -> tuple[TrainingBatch, np.random.Generator]:
         """The batch of a step, and the generator for what is done to it."""
         rng = np.random.default_rng([recipe.seed, step, rank])
         frames = long_frames(recipe)
@@ -59,16 +61,16 @@ class Material:
         return join(real, self.made.draw(count, frames, rng)), rng
 
 
-def long_frames(recipe: Recipe) -> int:
+def long_frames(recipe: TrainingRecipe) -> int:
     """Frames to cut for a window that a faster tempo may read further into."""
     return int(np.ceil(recipe.frames * (1 + recipe.augment.tempo))) + 1
 
 
-def new_learner(recipe: Recipe, start: dict[str, torch.Tensor] | None = None) -> Learner:
-    """A learner at step 0, from the recipe's seed or from weights to go on from."""
+def new_learner(recipe: TrainingRecipe, start: dict[str, torch.Tensor] | None = None) -> Learner:
+    """A learner at step 0, from the recipe's seed or from weights to start from."""
     torch.manual_seed(recipe.seed)
     network, average = AudioNetwork(recipe.network), AudioNetwork(recipe.network)
-    heads = Heads(recipe.network.dim)
+    heads = AuxiliaryHeads(recipe.network.dim)
     if start is not None:
         network.load_state_dict(start)
     average.load_state_dict(network.state_dict())
@@ -82,9 +84,9 @@ def new_learner(recipe: Recipe, start: dict[str, torch.Tensor] | None = None) ->
 
 
 def learn(
-    learner: Learner, material: Material, recipe: Recipe, out: Path, report: Report
+    learner: Learner, material: Material, recipe: TrainingRecipe, out: Path, report: Report
 ) -> Learner:
-    """Run the recipe's steps, going on from a checkpoint in `out` where there is one."""
+    """Run the recipe's steps, resuming from a checkpoint in `out` where there is one."""
     torch.set_num_threads(recipe.threads)
     mark = _mark(recipe, material)
     workers = Workers.join(recipe.device)
@@ -109,9 +111,12 @@ def learn(
     return learner
 
 
-def _mark(recipe: Recipe, material: Material) -> str:
-    """What a checkpoint must share to be gone on from: all that learning depends on."""
-    known = hashlib.sha256("".join(material.real.cache.keys).encode()).hexdigest()[:16]
+def _mark(recipe: TrainingRecipe, material: Material) -> str:
+    """What a checkpoint must share to be resumed from: all that learning depends on."""
+    keys = material.real.cache.keys
+    if material.made is not None and recipe.rendered_share > 0:
+        keys += material.made.cache.keys
+    known = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
     plain = json.loads(recipe.as_json())
     for name in _AFTERWARDS:
         del plain[name]
@@ -119,7 +124,7 @@ def _mark(recipe: Recipe, material: Material) -> str:
 
 
 def _step(
-    learner: Learner, material: Material, recipe: Recipe, workers: Workers
+    learner: Learner, material: Material, recipe: TrainingRecipe, workers: Workers
 ) -> dict[str, float]:
     batch, rng = material.batch(recipe, learner.step, workers.rank)
     logs, rhythms = _prepare(batch, recipe, rng)
@@ -156,26 +161,25 @@ def _step(
 
 
 def _prepare(
-    batch: Batch, recipe: Recipe, rng: np.random.Generator
+    batch: TrainingBatch, recipe: TrainingRecipe, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Augmented level-free windows, and the rhythm of the same windows before most of it."""
     with torch.no_grad():
-        draws = Draws(rng, len(batch.heard), recipe.device)
-        heard = as_logs(batch.heard, recipe.device)
-        moved = warp(heard, recipe.frames, draws, recipe.augment)
+        draws = Draws(rng, len(batch.inputs), recipe.device)
+        moved = warp(as_logs(batch.inputs, recipe.device), recipe.frames, draws, recipe.augment)
         rhythms = rhythm_of(moved)
         logs = augment(moved, draws, recipe.augment)
     return logs, rhythms
 
 
-def schedule(step: int, recipe: Recipe) -> float:
+def schedule(step: int, recipe: TrainingRecipe) -> float:
     """Share of the learning rate: a linear start, then half a cosine down to 2 %."""
     start = min(1.0, (step + 1) / max(1, recipe.warmup))
     fall = 0.5 * (1 + float(np.cos(np.pi * step / recipe.steps)))
     return start * (0.02 + 0.98 * fall)
 
 
-def _follow(learner: Learner, recipe: Recipe) -> None:
+def _follow(learner: Learner, recipe: TrainingRecipe) -> None:
     """Move the running average of the weights towards the network's."""
     keep = min(recipe.average, (learner.step + 1) / (learner.step + 10))
     now = learner.network.state_dict()
@@ -187,19 +191,21 @@ def _follow(learner: Learner, recipe: Recipe) -> None:
                 value.copy_(now[key])
 
 
-def validate(network: AudioNetwork, material: Material, recipe: Recipe) -> heldout.HeldOutScore:
+def validate(
+    network: AudioNetwork, material: Material, recipe: TrainingRecipe
+) -> heldout.HeldOutScore:
     """How well held-out recordings find each other by the network alone.
 
-    The finish is the held-out recordings' own: quick, and good enough to see learning by.
+    The whitening is the held-out recordings' own: quick, and good enough to see learning by.
     """
     if len(material.held) == 0:
         return heldout.HeldOutScore(float("nan"), float("nan"), 0)
     cache, grouping = material.real.cache, material.real.grouping
-    summaries = encode_crops(
+    pooled = encode_crops(
         network, cache, material.held, recipe.frames, VALIDATION_CHUNKS, recipe.device
     )
-    whole = summaries[0]
-    finish = fit_finish(whole, np.ones(len(whole)), recipe.shrinkage, recipe.vector_dim)
-    vectors = finish.apply(summaries)
+    weights = np.ones(pooled.shape[1])
+    whitening = fit_whitening(pooled[0], weights, recipe.shrinkage, recipe.vector_dim)
+    vectors = whitening.apply(pooled)
     halves = np.stack([vectors[1], vectors[2]], axis=1)
     return heldout.score(halves, vectors[0], grouping.artist[material.held])

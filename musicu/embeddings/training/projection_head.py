@@ -1,8 +1,7 @@
-"""The last map: statistics and the network's vector side by side, told what belongs together.
+"""The projection head: statistics and the network's vector side by side, under one linear map.
 
 Crops of one recording should be the same, and recordings by one artist nearly so: directions in
-which they differ among themselves are shortened (within-class covariance normalisation; Hatch,
-Kajarekar and Stolcke, Interspeech 2006).
+which they differ among themselves are shortened (`wccn`).
 """
 
 from __future__ import annotations
@@ -12,25 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.embeddings.fit_stats import block_weights, fit_blocks
 from musicu.embeddings.stats import Constants, side_by_side
+from musicu.embeddings.training.constants import block_weights, fit_blocks
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.finish import kin_spread, unit
+from musicu.embeddings.training.pooling import unit
+from musicu.embeddings.training.wccn import inverse_root, within_class_covariance
 
 Rows = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class HeadConfig:
-    """How the last map is fitted.
+    """How the projection head is fitted.
 
     dim: numbers of a vector. numbers: of each block of statistics. learned: weight of the
-    network's block, where a block of statistics has about 1. crops, lossy, kin: how much
+    network's block, where a block of statistics has about 1. crops, lossy, artists: how much
     differences among crops of a recording, between it and its lossy copies, and among an artist's
-    recordings, shorten a direction; kin = 0 asks no labels. made: the share of the latter that
-    pieces made for one band stand for, where there are such pieces: they keep their instruments
-    and their mix while keys, tempi and tunes change. shrinkage: added to every direction's
-    spread, in mean spreads.
+    recordings, shorten a direction; artists = 0 needs no labels. made: the share of the latter
+    that made pieces of one band stand for, where there are such pieces: they keep instruments and
+    mix while keys, tempi and melodies change. shrinkage: added to the variance of every
+    direction, in mean variances.
     """
 
     dim: int = 256
@@ -38,47 +38,47 @@ class HeadConfig:
     learned: float = 1.0
     crops: float = 1.0
     lossy: float = 0.0
-    kin: float = 1.0
+    artists: float = 1.0
     made: float = 0.0
     shrinkage: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """Recordings before the last map; crops in the order of `crops.CROPS`, the whole first.
+class HeadInput:
+    """Recordings before the projection head; crops in the order of `crops.CROPS`, the whole first.
 
     statistics: float64 [crops, recordings, S]. learned: the network's unit vectors, float32
-    [crops, recordings, L]. kin: int64 [recordings], equal for one artist, -1 where unknown.
+    [crops, recordings, L]. groups: int64 [recordings], equal for one artist, -1 where unknown.
     """
 
     statistics: Rows
     learned: NDArray[np.float32]
-    kin: NDArray[np.int64]
+    groups: NDArray[np.int64]
 
-    def take(self, rows: NDArray[np.bool_]) -> Heard:
+    def take(self, rows: NDArray[np.bool_]) -> HeadInput:
         """Some of the recordings."""
-        return Heard(self.statistics[:, rows], self.learned[:, rows], self.kin[rows])
+        return HeadInput(self.statistics[:, rows], self.learned[:, rows], self.groups[rows])
 
 
-def fit_head(heard: Heard, config: HeadConfig, made: Heard | None = None) -> Constants:
+def fit_head(inputs: HeadInput, config: HeadConfig, made: HeadInput | None = None) -> Constants:
     """Constants for a network's vector beside statistics, from nothing but these recordings.
 
-    made: pieces made by rules, one crop each, kin by their band; only the last map hears them.
+    made: made pieces, one crop each, grouped by band; only the covariance sees them.
     """
-    quantiles, mean, projections = fit_blocks(heard.statistics[0], config.numbers)
+    quantiles, mean, projections = fit_blocks(inputs.statistics[0], config.numbers)
     nothing = np.zeros(0, np.float32)
     unfinished = Constants(quantiles, mean, projections, nothing, nothing)
-    blocks = _placed(heard, unfinished)
-    learned = np.full(heard.learned.shape[-1], config.learned)
+    blocks = _blocks(inputs, unfinished)
+    learned = np.full(inputs.learned.shape[-1], config.learned)
     weights = np.concatenate([block_weights(projections), learned])
     centre = blocks[0].mean(axis=0)
     weighted = (blocks - centre) * weights
-    alike = kin_spread(weighted[0], heard.kin)
+    within, _ = within_class_covariance(weighted[0], inputs.groups)
     if made is not None and config.made > 0:
-        pieces = (_placed(made, unfinished)[0] - centre) * weights
-        alike = _joined(alike, kin_spread(pieces, made.kin), config.made)
-    spread = config.kin * alike + _crop_spread(weighted, config)
-    root = _shortened(spread, config.shrinkage)
+        pieces = (_blocks(made, unfinished)[0] - centre) * weights
+        within = _joined(within, within_class_covariance(pieces, made.groups)[0], config.made)
+    covariance = config.artists * within + _crop_covariance(weighted, config)
+    root = inverse_root(covariance, config.shrinkage)
     whole = weighted[0] @ root  # with the crops, directions would be kept for what they differ in
     _, axes = np.linalg.eigh(whole.T @ whole)
     final = weights[:, None] * root @ axes[:, ::-1][:, : config.dim]
@@ -87,12 +87,12 @@ def fit_head(heard: Heard, config: HeadConfig, made: Heard | None = None) -> Con
     )
 
 
-def head_vectors(constants: Constants, heard: Heard) -> NDArray[np.float32]:
+def head_vectors(constants: Constants, inputs: HeadInput) -> NDArray[np.float32]:
     """Unit vectors float32 [crops, recordings, dim]."""
-    return unit((_placed(heard, constants) - constants.centre) @ constants.final)
+    return unit((_blocks(inputs, constants) - constants.centre) @ constants.final)
 
 
-def placed(statistics: Rows, learned: NDArray[np.float32], constants: Constants) -> Rows:
+def join_blocks(statistics: Rows, learned: NDArray[np.float32], constants: Constants) -> Rows:
     """Blocks side by side, float64 [recordings, D].
 
     statistics: float64 [recordings, S]. learned: float32 [recordings, L].
@@ -101,13 +101,13 @@ def placed(statistics: Rows, learned: NDArray[np.float32], constants: Constants)
     return np.stack([side_by_side(row, constants, vector) for row, vector in pairs])
 
 
-def _placed(heard: Heard, constants: Constants) -> Rows:
+def _blocks(inputs: HeadInput, constants: Constants) -> Rows:
     """Blocks side by side of every crop, float64 [crops, recordings, D]."""
-    crops = zip(heard.statistics, heard.learned, strict=True)
-    return np.stack([placed(statistics, learned, constants) for statistics, learned in crops])
+    crops = zip(inputs.statistics, inputs.learned, strict=True)
+    return np.stack([join_blocks(statistics, learned, constants) for statistics, learned in crops])
 
 
-def _crop_spread(rows: Rows, config: HeadConfig) -> Rows:
+def _crop_covariance(rows: Rows, config: HeadConfig) -> Rows:
     """Covariances of crops about the whole, as much of each kind as the recipe says.
 
     rows: float64 [crops, recordings, D]. The result: float64 [D, D].
@@ -122,7 +122,7 @@ def _crop_spread(rows: Rows, config: HeadConfig) -> Rows:
 
 
 def _joined(named: Rows, made: Rows, share: float) -> Rows:
-    """The spread within artists, of which made bands give a share, brought to the same size.
+    """The covariance within artists, of which made bands give a share, scaled to the same size.
 
     Made pieces lie closer together than recordings; without artists they say too little (measured).
     """
@@ -131,12 +131,3 @@ def _joined(named: Rows, made: Rows, share: float) -> Rows:
         (1 - share) * named + share * np.trace(named) / size * made if size > 0 else named
     )
     return joined
-
-
-def _shortened(spread: Rows, shrinkage: float) -> Rows:
-    """The inverse root of a spread, float64 [D, D], to be shrunk by its mean."""
-    values, axes = np.linalg.eigh(spread)
-    if values.mean() <= 0:
-        return np.eye(len(values))
-    root: Rows = axes / np.sqrt(np.maximum(values, 0.0) + shrinkage * values.mean()) @ axes.T
-    return root

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-torch = pytest.importorskip("torch", reason="training needs torch")
-
-from training_samples import TINY, made_sound, made_tracks  # noqa: E402
-
-from musicu.embeddings.embedder import Embedder  # noqa: E402
-from musicu.embeddings.training import run as training  # noqa: E402
-from musicu.embeddings.training.head import HeadConfig  # noqa: E402
-from musicu.embeddings.training.rendered import RenderConfig, Rendered, render_set  # noqa: E402
-from musicu.embeddings.training.rendered_midi import (  # noqa: E402
-    DRUMS,
-    Channel,
-    Note,
-    _variable_length,
-    midi_file,
-)
-from musicu.embeddings.training.rendered_rules import (  # noqa: E402
-    MODES,
-    STYLES,
-    compose,
-    form_band,
-)
-from musicu.embeddings.training.rendered_voice import Singer, sing  # noqa: E402
-from musicu.errors import ModelError  # noqa: E402
+from musicu.embeddings.training.made import INDEX, MadePiece, read_made
+from musicu.errors import ModelError, MusicuError
+from recipes.bands import MODES, STYLES, compose, form_band
+from recipes.midi import DRUMS, Channel, MidiNote, _variable_length, midi_file
+from recipes.render_training_music import RenderConfig, render_set
+from recipes.singing import Singer, sing
 
 RATE = 22_050
 SMALL = RenderConfig(bands=2, pieces=2, seconds=8.0, seed=3)
@@ -50,7 +35,11 @@ def test_numbers_of_a_midi_file_are_as_the_standard_writes_them() -> None:
 
 
 def test_a_midi_file_holds_its_notes_in_time() -> None:
-    notes = [Note(0, 0.0, 1.0, 60, 90), Note(0, 1.0, 0.5, 60, 80), Note(DRUMS, 0.5, 0.1, 38, 100)]
+    notes = [
+        MidiNote(0, 0.0, 1.0, 60, 90),
+        MidiNote(0, 1.0, 0.5, 60, 80),
+        MidiNote(DRUMS, 0.5, 0.1, 38, 100),
+    ]
     data = midi_file(notes, [Channel(0, 40, 100, 64, 20)], 120.0)
     assert data[:14].hex() == "4d546864000000060000000101e0"
     assert int.from_bytes(data[18:22], "big") == len(data) - 22
@@ -95,7 +84,7 @@ def test_pieces_of_a_band_share_its_manner_and_keep_to_their_keys(style: int) ->
 
 def test_a_sung_note_has_its_pitch() -> None:
     singer = Singer(1.0, 0, 0.0, 5.0, 0.01, 9.0, 0.0)
-    notes = [Note(4, 0.0, 2.0, 57, 100)]  # A3, 220 Hz
+    notes = [MidiNote(4, 0.0, 2.0, 57, 100)]  # A3, 220 Hz
     sound = sing(notes, singer, 60.0, 2 * RATE, RATE, np.random.default_rng(0))
     middle = sound[RATE // 2 : RATE // 2 + 8192].astype(np.float64)
     likeness = np.correlate(middle, middle, "full")[8191:]
@@ -104,42 +93,83 @@ def test_a_sung_note_has_its_pitch() -> None:
     assert RATE / period == pytest.approx(220.0, rel=0.02)
 
 
-def _in_key(piece: Rendered) -> float:
+def _in_key(piece: dict[str, Any], path: Path) -> float:
     """Share of the sound between 200 and 2,000 Hz that lies on notes of the piece's scale."""
-    sound, rate = sf.read(piece.path)
+    sound, rate = sf.read(path)
     power = np.abs(np.fft.rfft(sound)) ** 2
     hz = np.fft.rfftfreq(len(sound), 1 / rate)
     heard = (hz > 200) & (hz < 2000)
     notes = np.round(69 + 12 * np.log2(hz[heard] / 440.0)).astype(int)
-    scale = [(piece.key + step) % 12 for step in MODES[piece.mode]]
+    scale = [(piece["key"] + step) % 12 for step in MODES[piece["mode"]]]
     return float(power[heard][np.isin(notes % 12, scale)].sum() / power[heard].sum())
 
 
 @with_synthesiser
 def test_what_sounds_is_what_is_known_of_it(tmp_path: Path) -> None:
-    pieces = render_set(tmp_path, SMALL)
+    render_set(tmp_path / "a", SMALL)
+    pieces = read_made(tmp_path / "a")
     assert [piece.band for piece in pieces] == [0, 0, 1, 1]
-    for piece in pieces:
+    rows = json.loads((tmp_path / "a" / INDEX).read_text(encoding="utf-8"))["pieces"]
+    for piece, row in zip(pieces, rows, strict=True):
         sound, rate = sf.read(piece.path)
         assert rate == RATE
         assert 6.0 < len(sound) / rate < 16.0
         assert np.abs(sound).max() == pytest.approx(0.7, abs=0.01)
-        assert _in_key(piece) > 0.8
+        assert _in_key(row, piece.path) > 0.8
     states = [piece.path.stat().st_mtime_ns for piece in pieces]
-    again = render_set(tmp_path, SMALL)
-    assert again == pieces
-    assert [piece.path.stat().st_mtime_ns for piece in again] == states
-    other = render_set(tmp_path, dataclasses.replace(SMALL, seed=4, bands=1, pieces=1))
-    assert other[0].path.read_bytes() != pieces[0].path.read_bytes()
+    render_set(tmp_path / "a", SMALL)
+    assert read_made(tmp_path / "a") == pieces
+    assert [piece.path.stat().st_mtime_ns for piece in pieces] == states
+    other = dataclasses.replace(SMALL, seed=4, bands=1, pieces=1)
+    with pytest.raises(MusicuError, match="music of other options"):
+        render_set(tmp_path / "a", other)
+    render_set(tmp_path / "b", other)
+    assert (tmp_path / "b/0000-0.flac").read_bytes() != pieces[0].path.read_bytes()
 
 
 def test_a_missing_soundfont_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"nothing\.sf2"):
+    with pytest.raises(MusicuError, match=r"nothing\.sf2"):
         render_set(tmp_path, dataclasses.replace(SMALL, soundfont=str(tmp_path / "nothing.sf2")))
 
 
+def _index(folder: Path, **changed: Any) -> Path:
+    folder.mkdir()
+    piece = {"file": "a.flac", "band": 3, "style": "jazz", "families": [0, 17]} | changed
+    (folder / INDEX).write_text(json.dumps({"format": 1, "pieces": [piece]}), encoding="utf-8")
+    return folder
+
+
+def test_a_folder_of_made_pieces_is_read_or_refused_by_name(tmp_path: Path) -> None:
+    good = _index(tmp_path / "good")
+    assert read_made(good) == [MadePiece(good / "a.flac", 3, "jazz", (0, 17))]
+    for number, wrong in enumerate(({"families": [18]}, {"band": None}, {"families": 3})):
+        with pytest.raises(ModelError, match="no index of made pieces"):
+            read_made(_index(tmp_path / str(number), **wrong))
+    with pytest.raises(ModelError, match="render_training_music"):
+        read_made(tmp_path / "nowhere")
+
+
+def test_a_recipe_with_made_pieces_asks_for_their_folder(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="training needs torch and onnxscript")
+    from training_samples import TINY, made_sound, made_tracks
+
+    from musicu.embeddings.training.train_audio import train_audio
+
+    recipe = dataclasses.replace(TINY, rendered_share=0.34)
+    with pytest.raises(ModelError, match=r"rendered_share 0\.34.*--made"):
+        train_audio(made_tracks(tmp_path), recipe, tmp_path / "run", read=made_sound)
+
+
 @with_synthesiser
-def test_made_pieces_are_learned_from_and_told_to_the_map(tmp_path: Path) -> None:
+def test_made_pieces_are_learned_from_and_the_head_is_fitted_to_them(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="training needs torch and onnxscript")
+    from training_samples import TINY, made_sound, made_tracks
+
+    from musicu.embeddings.embedder import Embedder
+    from musicu.embeddings.training.projection_head import HeadConfig
+    from musicu.embeddings.training.train_audio import train_audio
+
+    render_set(tmp_path / "made", SMALL)
     tracks = made_tracks(tmp_path)
 
     def read(path: Path) -> np.ndarray:
@@ -149,16 +179,14 @@ def test_made_pieces_are_learned_from_and_told_to_the_map(tmp_path: Path) -> Non
         return made_sound(path)
 
     recipe = dataclasses.replace(
-        TINY, statistics=True, rendered_share=0.34, render=SMALL, head=HeadConfig(12, 6, made=0.5)
+        TINY, statistics=True, rendered_share=0.34, head=HeadConfig(12, 6, made=0.5)
     )
     deaf = dataclasses.replace(recipe, head=HeadConfig(12, 6))
-    told, plain = (
-        Embedder.load(training.train_audio(tracks, r, tmp_path / name, read=read).model)
-        for name, r in (("told", recipe), ("plain", deaf))
-    )
-    weights = [(model.card.folder / "weights.safetensors").read_bytes() for model in (told, plain)]
-    assert weights[0] == weights[1]
-    constants = [
-        (model.card.folder / "constants.safetensors").read_bytes() for model in (told, plain)
+    folders = [
+        train_audio(tracks, r, tmp_path / name, made=tmp_path / "made", read=read).model
+        for name, r in (("with", recipe), ("without", deaf))
     ]
-    assert constants[0] != constants[1]
+    assert Embedder.load(folders[0]).dim == 12
+    for file, alike in (("weights.safetensors", True), ("constants.safetensors", False)):
+        one, other = ((folder / file).read_bytes() for folder in folders)
+        assert (one == other) == alike

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from musicu.embeddings.training.augment_config import AugmentConfig
-from musicu.embeddings.training.head import HeadConfig
 from musicu.embeddings.training.pairs import PairWeights
-from musicu.embeddings.training.rendered import RenderConfig
+from musicu.embeddings.training.projection_head import HeadConfig
 from musicu.errors import ModelError
 
 if sys.version_info >= (3, 11):
@@ -33,16 +32,16 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TrainingRecipe:
     """A training run; the same recipe, data and machine give the same model.
 
-    steps: optimiser steps; with --init, 0 leaves the network as it is. tracks: recordings in a
+    steps: optimiser steps; with --init, 0 freezes the network. tracks: recordings in a
     batch, two windows of each. frames: of a training window, 46 ms each. balance: 0 draws
     recordings alike, 1 artists and sources alike. held_out: share of the artists kept for
-    validation. rendered_share: pieces made by rules, as a share of `tracks`. stop_at: end at this
+    validation. rendered_share: made pieces (`made`), as a share of `tracks`. stop_at: end at this
     step of the schedule, 0 for its end. vector_dim: numbers of the network's vector. statistics:
-    whether those of `features` stand beside it, under a `head`. rhythm, families: weights of the
-    auxiliary targets. precision, front_end: see `precision` and `sound_cache`.
+    whether those of `features` stand beside it, under a projection `head`. rhythm, families:
+    weights of the auxiliary targets. precision, front_end: see `precision` and `sound_cache`.
     """
 
     name: str = "my-audio-model"
@@ -62,8 +61,7 @@ class Recipe:
     rendered_share: float = 0.0
     rhythm: float = 0.0
     families: float = 0.0
-    kin_shrinkage: float = 0.0  # of what sets apart one artist's recordings; 0 asks no labels
-    shrinkage: float = 1.0  # of the finishing map: 0 whitens wholly, large only centres
+    shrinkage: float = 1.0  # of the whitening: 0 whitens wholly, large only centres
     threads: int = 1
     device: str = "cpu"
     precision: str = "auto"  # or float32, bfloat16, float16
@@ -76,11 +74,10 @@ class Recipe:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     pairs: PairWeights = field(default_factory=PairWeights)
     head: HeadConfig = field(default_factory=HeadConfig)
-    render: RenderConfig = field(default_factory=lambda: RenderConfig(bands=0))
 
     @classmethod
-    def going_on(cls) -> Recipe:
-        """For going on from a trained model: few, careful steps."""
+    def fine_tuning(cls) -> TrainingRecipe:
+        """For fine-tuning a trained model: few steps at a low rate."""
         return cls(steps=300, learning_rate=5e-4, warmup=20, average=0.98, tracks=80)
 
     def as_json(self) -> str:
@@ -88,7 +85,7 @@ class Recipe:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path) -> TrainingRecipe:
     """The recipe in a TOML file; what it leaves out keeps its default.
 
     Raises ModelError where the file is missing, or names a setting that does not exist.
@@ -102,7 +99,7 @@ def read_recipe(path: Path) -> Recipe:
     return recipe_from(table, str(path))
 
 
-def recipe_from(table: dict[str, Any], where: str) -> Recipe:
+def recipe_from(table: dict[str, Any], where: str) -> TrainingRecipe:
     """A recipe from nested tables, checked against the settings that exist."""
     table = dict(table)
     parts = {
@@ -110,12 +107,11 @@ def recipe_from(table: dict[str, Any], where: str) -> Recipe:
         "augment": AugmentConfig,
         "pairs": PairWeights,
         "head": HeadConfig,
-        "render": RenderConfig,
     }
     for name, kind in parts.items():
         if name in table:
             table[name] = _filled(kind, table[name], f"{where} [{name}]")
-    return _filled(Recipe, table, where)
+    return _filled(TrainingRecipe, table, where)
 
 
 def _filled(kind: type[_T], values: dict[str, Any], where: str) -> _T:

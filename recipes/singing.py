@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.embeddings.training.rendered_midi import Note
+from recipes.midi import MidiNote
 
 # First three formants of five vowels in Hz (Peterson and Barney 1952, men, rounded).
 _VOWELS = np.array(
@@ -45,8 +45,13 @@ def form_singer(rng: np.random.Generator) -> Singer:
 
 
 def sing(
-    notes: Sequence[Note], singer: Singer, bpm: float, n: int, rate: int, rng: np.random.Generator
-) -> NDArray[np.float32]:
+    notes: Sequence[MidiNote],
+    singer: Singer,
+    bpm: float,
+    n: int,
+    rate: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:  # fmt: skip
     """The notes sung to random vowels, float32 [n] at `rate` Hz, peaks near 1."""
     sound = np.zeros(n, dtype=np.float32)
     before = 0.0

@@ -1,10 +1,9 @@
-"""What a change does where nothing is named: both halves of a recording should agree.
+"""Whether neighbour smoothing harms where nothing is named: halves of a recording should agree.
 
-What lies nearest to a recording by its one half should be found by its other half too. The two
-hear different sound, so a change that only moves vectors about, or draws together what has
-nothing in common, is found out. What is nearest is said by the model as it was, so that no change
-can make its own truth; for the same reason what a good change gains is mostly not seen here, and
-halves serve to refuse what does harm.
+The nearest recordings by one half should be found by the other half, which is different sound. So
+a change that only moves vectors about, or joins what has nothing in common, is found out. What is
+nearest is said by the model as it was, so that no change can make its own truth; for the same
+reason most of a good change's gain is not seen here, and halves serve to refuse what harms.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.embeddings.neighbours import draw_near
+from musicu.embeddings.neighbours import smooth
 from musicu.embeddings.training.gains import Gain, average_precisions, paired_gain
 
 Floats = NDArray[np.float64]
@@ -21,22 +20,20 @@ SIZES = (1, 2, 3, 5)  # of a recording's neighbourhood
 MOST = 1500  # recordings that are compared, all with all
 
 
-def judge_halves(halves: Floats, weight: float, seed: int) -> Gain:
-    """How much better, or worse, halves find each other's neighbours when drawn near.
+def split_half_gain(halves: Floats, weight: float, seed: int) -> Gain:
+    """How much better, or worse, halves find each other's neighbours when smoothed.
 
     halves: float64 [2, recordings, dim], vectors of both by the model as it was, of any length.
     weight: of the neighbours, which are halves too: a whole would give the answer away.
     """
-    count = halves.shape[1]
-    some = np.sort(np.random.default_rng(seed).permutation(count)[:MOST])
-    halves = np.stack([draw_near(half, half, 0.0) for half in halves[:, some]])
-    drawn = np.stack([draw_near(half, half, weight) for half in halves])
+    some = np.sort(np.random.default_rng(seed).permutation(halves.shape[1])[:MOST])
     before, after = [], []
-    for told, asked in ((0, 1), (1, 0)):
+    plain, smoothed = ([smooth(h, h, w) for h in halves[:, some]] for w in (0.0, weight))
+    for one, other in ((0, 1), (1, 0)):
         for size in SIZES:
-            right = mutual(halves[told] @ halves[told].T, size)
-            before.append(average_precisions(_apart(halves[asked]), right))
-            after.append(average_precisions(_apart(drawn[asked]), right))
+            right = mutual(plain[one] @ plain[one].T, size)
+            before.append(average_precisions(_apart(plain[other]), right))
+            after.append(average_precisions(_apart(smoothed[other]), right))
     of = "what is near one half of a recording is found by its other half"
     return paired_gain(of, _mean(before), _mean(after), some)
 
@@ -54,7 +51,7 @@ def mutual(likeness: Floats, size: int) -> NDArray[np.bool_]:
 
 
 def _apart(units: Floats) -> Floats:
-    """Likeness of each to all others, float64 [n, n]; to itself -inf."""
+    """Cosine of each with all others, float64 [n, n]; with itself -inf."""
     likeness: Floats = units @ units.T
     np.fill_diagonal(likeness, -np.inf)
     return likeness

@@ -1,16 +1,16 @@
 """The recipe of the shipped tempo and key scorers.
 
-    python -m musicu.features.fit_tempo_key OUT --fit FOLDER... --held-out FOLDER
+    python -m recipes.fit_tempo_key OUT --fit FOLDER... --held-out FOLDER
         [--music MUSIC --answers TABLE [--half 0]] [--memory MEMORY]
 
 Each FOLDER holds music whose truth is known: sound files and `truth.jsonl`, one JSON object a
 line with file, style, bpm, tonic (0 is C), mode and cents; bpm or tonic is null where there is
 none. `benchmarks/tempo_key_music.py` makes such folders. OUT receives tempo.safetensors and
-key.safetensors. Each piece to fit on is heard as it is and once more damaged: other speed,
+key.safetensors. Each piece to fit on is used as it is and once more damaged: other speed,
 equalised, driven, in noise, through a low-rate codec. With --networks CONSTANTS in place of --fit
 the networks of that folder stay and only the calibration is fitted.
 
-The calibration is fitted on answers to the held-out folder, whose styles no network has heard.
+The calibration is fitted on answers to the held-out folder, whose styles no network was fitted on.
 Made music is easier than recorded music: with --music and --answers, answers to recordings join
 them. TABLE (Parquet: path in MUSIC, bpm, key such as "A minor") holds what another program says
 of their first minute. It is wrong at times too: where we are right it agrees in a share
@@ -19,7 +19,7 @@ of their first minute. It is wrong at times too: where we are right it agrees in
 from TABLE. --half keeps to one half of the artists (the first folder of a path), so that the
 other half can say how honest the confidence is.
 
-What is heard of each piece and recording is kept in MEMORY, where it is named, so that a run that
+The features of each piece and recording are kept in MEMORY, where it is named, so that a run that
 was stopped goes on; empty it when pieces change.
 
 All draws come from fixed seeds. The same folders, recordings and versions of NumPy and SciPy give
@@ -54,8 +54,8 @@ from musicu.features.onsets import SAMPLE_RATE, onset_bands
 from musicu.features.periodicity import candidates, rhythm_pattern
 from musicu.features.pitches import fine_pitches
 from musicu.features.scorer import Scorer, read_scorer
-from musicu.features.scorer_training import TrainingConfig, train
 from musicu.features.tuning import chroma, tuning
+from recipes.scorer_training import TrainingConfig, train
 
 NAMES = ("tempo", "key")
 TOLERANCE = 0.04  # of the tempo: what counts as right
@@ -70,7 +70,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class TonalPiece:
     """What tempo and key are judged by.
 
     onsets: strength, float32 [frames, 6]. chroma: float32 [frames, 2, 12]. speed: how much faster
@@ -87,7 +87,7 @@ class Heard:
         return periods, features.astype(np.float32)
 
 
-Known = tuple[Heard, dict[str, Any]]  # and what is known of it
+Known = tuple[TonalPiece, dict[str, Any]]  # and what is known of it
 
 
 def main() -> None:
@@ -105,11 +105,11 @@ def main() -> None:
     chosen = options.parse_args()
     memory = chosen.memory
     if chosen.fit:
-        made = [one for folder in chosen.fit for one in heard(folder, memory, worn=True)]
+        made = [one for folder in chosen.fit for one in read_pieces(folder, memory, worn=True)]
         networks = {"tempo": fit_tempo(made), "key": fit_key(made)}
     else:
         networks = {name: read_scorer(chosen.networks / f"{name}.safetensors") for name in NAMES}
-    away = list(heard(chosen.held_out, memory))
+    away = list(read_pieces(chosen.held_out, memory))
     recorded: list[Known] = []
     if chosen.answers:
         recorded = list(answered(chosen.music, chosen.answers, chosen.half, memory))
@@ -119,15 +119,15 @@ def main() -> None:
         calibrated(scorer, judged).save(chosen.out / f"{name}.safetensors")
 
 
-def hear(sound: NDArray[np.float32], speed: float = 1.0) -> Heard:
+def analyse(sound: NDArray[np.float32], speed: float = 1.0) -> TonalPiece:
     """Mono sound at 22,050 Hz as the scorers' features are made of it."""
     fine = fine_pitches(sound)
     folded = chroma(fine, tuning(fine).cents)
-    return Heard(onset_bands(sound), folded.astype(np.float32), speed)
+    return TonalPiece(onset_bands(sound), folded.astype(np.float32), speed)
 
 
-def remembered(memory: Path | None, name: str, now: Callable[[], Heard]) -> Heard:
-    """What was heard under a name before; else it is heard now, and kept."""
+def remembered(memory: Path | None, name: str, now: Callable[[], TonalPiece]) -> TonalPiece:
+    """The features kept under a name; else they are computed now, and kept."""
     if memory is None:
         return now()
     file = memory / f"{name}.safetensors"
@@ -139,7 +139,7 @@ def remembered(memory: Path | None, name: str, now: Callable[[], Heard]) -> Hear
         save_file({"onsets": piece.onsets, "chroma": piece.chroma, "speed": speed}, new)
         new.replace(file)
     kept = load_file(file)
-    return Heard(kept["onsets"], kept["chroma"], float(kept["speed"][0]))
+    return TonalPiece(kept["onsets"], kept["chroma"], float(kept["speed"][0]))
 
 
 def answered(
@@ -154,7 +154,7 @@ def answered(
             continue
         path = music / row["path"]
         name = "recording-" + hashlib.blake2b(row["path"].encode(), digest_size=8).hexdigest()
-        yield remembered(memory, name, partial(_hear_recording, path)), row
+        yield remembered(memory, name, partial(_analyse_recording, path)), row
 
 
 def beginning(path: Path) -> NDArray[np.float32]:
@@ -168,7 +168,7 @@ def beginning(path: Path) -> NDArray[np.float32]:
     return np.concatenate(parts)[:wanted]
 
 
-def heard(folder: Path, memory: Path | None = None, *, worn: bool = False) -> Iterator[Known]:
+def read_pieces(folder: Path, memory: Path | None = None, *, worn: bool = False) -> Iterator[Known]:
     """Each piece of a folder and what is known of it; with `worn` once more as a bad copy has it.
 
     memory: as `remembered` has it.
@@ -176,21 +176,21 @@ def heard(folder: Path, memory: Path | None = None, *, worn: bool = False) -> It
     for number, line in enumerate((folder / "truth.jsonl").read_text().splitlines()):
         truth = json.loads(line)
         path, name = folder / truth["file"], f"{folder.name}-{number:05d}"
-        yield remembered(memory, name, partial(_hear_piece, path)), truth
+        yield remembered(memory, name, partial(_analyse_piece, path)), truth
         if worn:
-            yield remembered(memory, f"{name}-worn", partial(_hear_worn, path, number)), truth
+            yield remembered(memory, f"{name}-worn", partial(_analyse_worn, path, number)), truth
 
 
-def _hear_recording(path: Path) -> Heard:
-    return hear(beginning(path))
+def _analyse_recording(path: Path) -> TonalPiece:
+    return analyse(beginning(path))
 
 
-def _hear_piece(path: Path) -> Heard:
-    return hear(_sound_of(path))
+def _analyse_piece(path: Path) -> TonalPiece:
+    return analyse(_sound_of(path))
 
 
-def _hear_worn(path: Path, number: int) -> Heard:
-    return hear(*damage(_sound_of(path), np.random.default_rng([99, number])))
+def _analyse_worn(path: Path, number: int) -> TonalPiece:
+    return analyse(*damage(_sound_of(path), np.random.default_rng([99, number])))
 
 
 def _sound_of(path: Path) -> NDArray[np.float32]:
@@ -230,7 +230,7 @@ def fit_tempo(made: list[Known]) -> Scorer:
 
 
 def fit_key(made: list[Known]) -> Scorer:
-    """The networks of the key scorer; each piece is heard in a few variations of its chroma."""
+    """The networks of the key scorer; each piece in a few variations of its chroma."""
     rng = np.random.default_rng(0)
     features: list[NDArray[np.float32]] = []
     truths: list[tuple[int | None, int]] = []
@@ -248,7 +248,7 @@ def fit_key(made: list[Known]) -> Scorer:
     return train(np.stack(features), right, KEY_CONFIG)
 
 
-def answer(name: str, scorer: Scorer, piece: Heard) -> tuple[float, float]:
+def answer(name: str, scorer: Scorer, piece: TonalPiece) -> tuple[float, float]:
     """What "tempo" or "key" a scorer says (BPM, or a place among keys), and its belief."""
     if name == "tempo":
         periods, features = piece.candidates()
@@ -292,7 +292,7 @@ def calibrated(scorer: Scorer, judged: list[tuple[float, float]]) -> Scorer:
 
 
 def _tonic(truth: dict[str, Any], speed: float) -> int | None:
-    """The tonic that is heard where the tuning or the speed moves it by semitones."""
+    """The tonic that sounds where the tuning or the speed moves it by semitones."""
     if truth["tonic"] is None:
         return None
     cents = truth["cents"] + 1200 * np.log2(speed)

@@ -1,17 +1,17 @@
-"""Auxiliary targets: what else the network must tell of a window while it trains."""
+"""Auxiliary targets: what else the network predicts of a window while it trains."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from musicu.embeddings.training.rendered import N_FAMILIES
+from musicu.embeddings.training.made import N_FAMILIES
 
 SHORTEST_LAG, LONGEST_LAG = 4, 44  # frames of 46 ms: 323 to 30 onsets a minute
 
 
-class Heads(nn.Module):
-    """Rhythm (self-made, of any sound) and instrument families (of rendered pieces)."""
+class AuxiliaryHeads(nn.Module):
+    """Rhythm (self-made, of any sound) and instrument families (of made pieces)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -42,8 +42,8 @@ def rhythm_of(logs: torch.Tensor) -> torch.Tensor:
     logs: log10 mel power float [n, frames, bands] with more than LONGEST_LAG frames. Onset
     strength is the mean rise over the bands, spectral flux of the log spectrum.
     """
-    heard = logs.clamp_min(logs.amax(dim=(1, 2), keepdim=True) - 6.0)
-    flux = (heard[:, 1:] - heard[:, :-1]).clamp_min(0.0).mean(dim=2)
+    audible = logs.clamp_min(logs.amax(dim=(1, 2), keepdim=True) - 6.0)
+    flux = (audible[:, 1:] - audible[:, :-1]).clamp_min(0.0).mean(dim=2)
     flux = flux - flux.mean(dim=1, keepdim=True)
     size = 2 * flux.shape[1]
     power = torch.fft.rfft(flux, n=size, dim=1).abs().square()

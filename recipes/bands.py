@@ -10,16 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from musicu.embeddings.training.rendered_midi import DRUMS, Channel, Note
+from musicu.datasets.synth.theory import SCALES
+from recipes.midi import DRUMS, Channel, MidiNote
 
-MAJOR, MINOR, DORIAN = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10)
-MODES = {"major": MAJOR, "minor": MINOR, "dorian": DORIAN}
+MODES = {**SCALES, "dorian": (0, 2, 3, 5, 7, 9, 10)}
 _CHORDS = ((0, 4, 5, 3), (0, 3, 4, 0), (0, 5, 3, 4), (1, 4, 0, 5), (0, 6, 5, 4), (0, 0, 3, 3))
 _LEAD, _CHORD, _BASS, _PAD, _VOICE = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class BandStyle:
     """What a kind of music may use: General MIDI programs, patterns and tempi (BPM)."""
 
     name: str
@@ -37,45 +37,45 @@ class Style:
 
 
 STYLES = (
-    Style("rock", (29, 30, 27), (29, 30, 27, 28), (33, 34), (18, 48), ("rock", "half"), 16,
+    BandStyle("rock", (29, 30, 27), (29, 30, 27, 28), (33, 34), (18, 48), ("rock", "half"), 16,
           (85, 165), ("power", "pulse"), ("eighths", "whole"), voice=0.6),
-    Style("metal", (30, 29), (30,), (34, 33), (48,), ("double", "rock"), 16,
+    BandStyle("metal", (30, 29), (30,), (34, 33), (48,), ("double", "rock"), 16,
           (110, 190), ("power", "gallop"), ("eighths", "gallop"), ("minor",), voice=0.4),
-    Style("pop", (0, 4, 25, 81), (0, 25, 4, 5), (33, 38, 39), (48, 89, 52), ("rock", "four"), 0,
+    BandStyle("pop", (0, 4, 25, 81), (0, 25, 4, 5), (33, 38, 39), (48, 89, 52), ("rock", "four"), 0,
           (80, 130), ("pulse", "sustain", "arpeggio"), ("eighths", "whole"), voice=0.8),
-    Style("jazz", (65, 66, 56, 26, 0, 11), (0, 26, 4), (32,), (), ("swing",), 32,
+    BandStyle("jazz", (65, 66, 56, 26, 0, 11), (0, 26, 4), (32,), (), ("swing",), 32,
           (90, 220), ("stab", "sustain"), ("walking",), ("major", "dorian"), voice=0.2),
-    Style("funk", (66, 61, 7), (7, 27, 16), (36, 37, 33), (61,), ("break", "rock"), 8,
+    BandStyle("funk", (66, 61, 7), (7, 27, 16), (36, 37, 33), (61,), ("break", "rock"), 8,
           (88, 120), ("stab", "offbeat"), ("syncopated",), ("dorian", "minor"), voice=0.3),
-    Style("house", (81, 87, 4), (4, 90, 16), (38, 39), (89, 94), ("four",), 25,
+    BandStyle("house", (81, 87, 4), (4, 90, 16), (38, 39), (89, 94), ("four",), 25,
           (115, 132), ("offbeat", "stab"), ("octave", "eighths"), ("minor", "dorian"), voice=0.3),
-    Style("techno", (81, 84, 87), (81, 90), (38, 87), (94, 95), ("four", "double"), 24,
+    BandStyle("techno", (81, 84, 87), (81, 90), (38, 87), (94, 95), ("four", "double"), 24,
           (125, 150), ("arpeggio", "stab"), ("eighths",), ("minor",)),
-    Style("hip hop", (4, 11, 108), (4, 0, 5), (38, 33, 35), (50, 89), ("trap", "break"), 25,
+    BandStyle("hip hop", (4, 11, 108), (4, 0, 5), (38, 33, 35), (50, 89), ("trap", "break"), 25,
           (66, 98), ("sustain", "stab"), ("syncopated", "whole"), ("minor", "dorian"), voice=0.6),
-    Style("chiptune", (80, 81), (80, 81), (80, 38), (), ("break", "four", ""), 24,
+    BandStyle("chiptune", (80, 81), (80, 81), (80, 38), (), ("break", "four", ""), 24,
           (110, 190), ("arpeggio", "pulse"), ("octave", "eighths")),
-    Style("ambient", (88, 91, 98, 14), (89, 95), (39,), (89, 91, 92, 94, 95), ("",), 0,
+    BandStyle("ambient", (88, 91, 98, 14), (89, 95), (39,), (89, 91, 92, 94, 95), ("",), 0,
           (50, 80), ("sustain",), ("whole",)),
-    Style("orchestra", (40, 68, 71, 73, 60, 56), (48, 49, 60), (43, 42), (48, 61, 52),
+    BandStyle("orchestra", (40, 68, 71, 73, 60, 56), (48, 49, 60), (43, 42), (48, 61, 52),
           ("", "timpani"), 48, (60, 140), ("sustain", "pulse", "arpeggio"), ("whole", "eighths")),
-    Style("march", (56, 73, 72), (60, 61), (58, 57), (61,), ("march",), 48,
+    BandStyle("march", (56, 73, 72), (60, 61), (58, 57), (61,), ("march",), 48,
           (104, 126), ("offbeat",), ("oompah",), ("major",)),
-    Style("piano", (0, 1), (0, 1), (0,), (), ("",), 0,
+    BandStyle("piano", (0, 1), (0, 1), (0,), (), ("",), 0,
           (55, 140), ("arpeggio", "sustain", "pulse"), ("whole", "walking")),
-    Style("guitar", (24, 25), (24, 25), (24, 32), (), ("", "shaker"), 0,
+    BandStyle("guitar", (24, 25), (24, 25), (24, 32), (), ("", "shaker"), 0,
           (70, 130), ("arpeggio", "strum"), ("whole",), voice=0.6),
-    Style("folk", (110, 73, 21, 22, 105), (25, 21, 24, 15), (32, 43), (), ("", "shaker"), 0,
+    BandStyle("folk", (110, 73, 21, 22, 105), (25, 21, 24, 15), (32, 43), (), ("", "shaker"), 0,
           (90, 150), ("strum", "offbeat"), ("oompah", "whole"), voice=0.4),
-    Style("latin", (56, 24, 66, 73), (0, 24), (32, 33), (48,), ("latin",), 0,
+    BandStyle("latin", (56, 24, 66, 73), (0, 24), (32, 33), (48,), ("latin",), 0,
           (85, 130), ("montuno", "offbeat"), ("syncopated",), voice=0.4),
-    Style("reggae", (16, 66, 56), (27, 16), (33, 35), (16,), ("onedrop",), 0,
+    BandStyle("reggae", (16, 66, 56), (27, 16), (33, 35), (16,), ("onedrop",), 0,
           (64, 90), ("offbeat",), ("syncopated",), voice=0.5),
-    Style("blues", (22, 27, 29, 65), (27, 0, 16), (33, 32), (16,), ("shuffle",), 0,
+    BandStyle("blues", (22, 27, 29, 65), (27, 0, 16), (33, 32), (16,), ("shuffle",), 0,
           (60, 130), ("stab", "pulse"), ("walking",), ("dorian",), voice=0.5),
-    Style("choir", (52, 53, 54), (52, 53, 19), (19, 43), (52, 19), ("",), 0,
+    BandStyle("choir", (52, 53, 54), (52, 53, 19), (19, 43), (52, 19), ("",), 0,
           (50, 90), ("sustain",), ("whole",), voice=0.5),
-    Style("world", (104, 107, 75, 77, 109), (104, 46, 15, 108), (32, 43), (109, 48),
+    BandStyle("world", (104, 107, 75, 77, 109), (104, 46, 15, 108), (32, 43), (109, 48),
           ("shaker", "latin", ""), 0, (60, 120), ("arpeggio", "strum"), ("whole",)),
 )  # fmt: skip
 
@@ -115,7 +115,7 @@ RHYTHMS: dict[str, tuple[tuple[float, float], ...]] = {  # (start, length) in a 
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class StyledBand:
     """A manner of playing, drawn once and kept for all the band's pieces."""
 
     style: int
@@ -130,17 +130,17 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class RenderedPiece:
     """Notes for a synthesiser, notes to sing, and what is known of them. key: 0 is C."""
 
-    notes: tuple[Note, ...]
-    sung: tuple[Note, ...]
+    notes: tuple[MidiNote, ...]
+    sung: tuple[MidiNote, ...]
     bpm: float
     key: int
     mode: str
 
 
-def form_band(rng: np.random.Generator, style_number: int) -> Band:
+def form_band(rng: np.random.Generator, style_number: int) -> StyledBand:
     """A band of a style, with instruments, tempo and patterns of its own."""
     style = STYLES[style_number]
     channels = []
@@ -152,7 +152,7 @@ def form_band(rng: np.random.Generator, style_number: int) -> Band:
     drums = str(rng.choice(style.drums))
     if drums:
         channels.append(Channel(DRUMS, style.kit, int(rng.integers(70, 120)), 64, 20))
-    return Band(
+    return StyledBand(
         style=style_number,
         channels=tuple(channels),
         patterns=(
@@ -167,7 +167,7 @@ def form_band(rng: np.random.Generator, style_number: int) -> Band:
     )  # fmt: skip
 
 
-def compose(band: Band, seconds: float, rng: np.random.Generator) -> Piece:
+def compose(band: StyledBand, seconds: float, rng: np.random.Generator) -> RenderedPiece:
     """A piece of about `seconds` that the band plays: two sections by turns, in 4/4."""
     bpm = band.bpm * float(rng.uniform(0.93, 1.07))
     key = int(rng.integers(12))
@@ -175,8 +175,8 @@ def compose(band: Band, seconds: float, rng: np.random.Generator) -> Piece:
     bars = max(4, round(seconds * bpm / 240))
     sections = [rng.choice(len(_CHORDS)) for _ in range(2)]
     motifs = [_motif(band.density, rng) for _ in range(2)]
-    notes: list[Note] = []
-    sung: list[Note] = []
+    notes: list[MidiNote] = []
+    sung: list[MidiNote] = []
     present = {c.number for c in band.channels}
     place = int(rng.integers(7))
     for bar in range(bars):
@@ -191,7 +191,7 @@ def compose(band: Band, seconds: float, rng: np.random.Generator) -> Piece:
             sung += [n._replace(pitch=n.pitch - 12) for n in tune]
         elif _LEAD in present and not quiet:
             notes += tune
-    return Piece(tuple(_swung(notes, band.swing)), tuple(sung), bpm, key, band.mode)
+    return RenderedPiece(tuple(_swung(notes, band.swing)), tuple(sung), bpm, key, band.mode)
 
 
 def _pitch(scale: tuple[int, ...], degree: int) -> int:
@@ -212,8 +212,8 @@ def _motif(density: float, rng: np.random.Generator) -> list[tuple[float, float]
 
 def _melody(
     scale: tuple[int, ...], key: int, motif: list[tuple[float, float]], bar: int, place: int,
-    band: Band, rng: np.random.Generator,
-) -> tuple[list[Note], int]:  # fmt: skip
+    band: StyledBand, rng: np.random.Generator,
+) -> tuple[list[MidiNote], int]:  # fmt: skip
     """One bar of a walk along the scale in the motif's rhythm, and where the walk stands."""
     tune = []
     for start, length in motif:
@@ -221,15 +221,22 @@ def _melody(
             continue
         place = int(np.clip(place + rng.choice([-3, -2, -1, -1, 0, 1, 1, 2, 3]), -3, 10))
         pitch = 65 + band.register + key % 12 - 5 + _pitch(scale, place)
-        tune.append(Note(_LEAD, bar // 2 * 8 + start, length, pitch, int(rng.integers(70, 115))))
+        tune.append(
+            MidiNote(_LEAD, bar // 2 * 8 + start, length, pitch, int(rng.integers(70, 115)))
+        )
     return tune, place
 
 
 def _accompany(
-    band: Band, chord: list[int], bar: int, present: set[int], quiet: bool, rng: np.random.Generator
-) -> list[Note]:
+    band: StyledBand,
+    chord: list[int],
+    bar: int,
+    present: set[int],
+    quiet: bool,
+    rng: np.random.Generator,
+) -> list[MidiNote]:
     """One bar of chords, bass, pad and drums."""
-    notes: list[Note] = []
+    notes: list[MidiNote] = []
     chords, bass, drums = band.patterns
     if _CHORD in present:
         notes += _play_chords(chords, [48 + p for p in chord], bar * 4.0, rng)
@@ -237,9 +244,13 @@ def _accompany(
         for i, (start, length) in enumerate(RHYTHMS[bass]):
             step = chord[int(rng.integers(3))] if bass == "walking" and i else chord[0]
             pitch = 36 + step % 12 + (12 if bass == "octave" and i % 2 else 0)
-            notes.append(Note(_BASS, bar * 4 + start, length, pitch, int(rng.integers(80, 110))))
+            notes.append(
+                MidiNote(_BASS, bar * 4 + start, length, pitch, int(rng.integers(80, 110)))
+            )
     if _PAD in present:
-        notes += [Note(_PAD, bar * 4.0, 4.0, 60 + p % 12, int(rng.integers(45, 75))) for p in chord]
+        notes += [
+            MidiNote(_PAD, bar * 4.0, 4.0, 60 + p % 12, int(rng.integers(45, 75))) for p in chord
+        ]
     if DRUMS in present:
         notes += _play_drums(drums, bar, rng)
     return notes
@@ -247,32 +258,34 @@ def _accompany(
 
 def _play_chords(
     pattern: str, pitches: list[int], start: float, rng: np.random.Generator
-) -> list[Note]:
+) -> list[MidiNote]:
     velocity = int(rng.integers(60, 100))
     if pattern == "arpeggio":
         climb = [*pitches, pitches[0] + 12, *pitches[:0:-1], pitches[1]]
-        return [Note(_CHORD, start + i / 2, 0.6, climb[i % len(climb)], velocity) for i in range(8)]
+        return [
+            MidiNote(_CHORD, start + i / 2, 0.6, climb[i % len(climb)], velocity) for i in range(8)
+        ]
     if pattern in ("power", "gallop"):
         pitches = [pitches[0] - 12, pitches[0] - 5, pitches[0]]
     return [
-        Note(_CHORD, start + s, length, p, int(np.clip(velocity + rng.integers(-8, 9), 1, 127)))
+        MidiNote(_CHORD, start + s, length, p, int(np.clip(velocity + rng.integers(-8, 9), 1, 127)))
         for s, length in RHYTHMS[pattern]
         for p in pitches
     ]
 
 
-def _play_drums(pattern: str, bar: int, rng: np.random.Generator) -> list[Note]:
+def _play_drums(pattern: str, bar: int, rng: np.random.Generator) -> list[MidiNote]:
     notes = []
     for drum, starts in DRUM_PATTERNS[pattern]:
         for start in starts:
             if rng.random() < 0.95:
                 loud = int(rng.integers(75, 120))
-                notes.append(Note(DRUMS, bar * 4 + start, 0.1, drum, loud))
+                notes.append(MidiNote(DRUMS, bar * 4 + start, 0.1, drum, loud))
     if bar % 4 == 3 and rng.random() < 0.6:  # a fill into the next four bars
-        notes += [Note(DRUMS, bar * 4 + 3 + i / 4, 0.1, 45 + i, 100) for i in range(4)]
+        notes += [MidiNote(DRUMS, bar * 4 + 3 + i / 4, 0.1, 45 + i, 100) for i in range(4)]
     return notes
 
 
-def _swung(notes: list[Note], swing: float) -> list[Note]:
+def _swung(notes: list[MidiNote], swing: float) -> list[MidiNote]:
     """Off-beat eighths come later by `swing` beats."""
     return [n._replace(start=n.start + swing) if n.start % 1 == 0.5 else n for n in notes]

@@ -1,4 +1,4 @@
-"""How the scorers of tempo and key are fitted: what is heard, kept and learned."""
+"""How the scorers of tempo and key are fitted: what is read, kept and learned."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import soundfile as sf
 from tonal_samples import RATE, chords, drums
 
 from musicu.audio import read_audio
-from musicu.features import fit_tempo_key
-from musicu.features.fit_tempo_key import beginning, half_of, hear, heard
 from musicu.features.scorer import read_scorer
+from recipes import fit_tempo_key
+from recipes.fit_tempo_key import analyse, beginning, half_of, read_pieces
 
 
 def music(folder: Path, tempi: tuple[float, ...]) -> Path:
@@ -37,10 +37,10 @@ def music(folder: Path, tempi: tuple[float, ...]) -> Path:
 
 def test_what_is_remembered_is_what_was_heard(tmp_path: Path) -> None:
     folder = music(tmp_path / "made", (100.0,))
-    now = list(heard(folder, worn=True))
-    first = list(heard(folder, tmp_path / "memory", worn=True))
+    now = list(read_pieces(folder, worn=True))
+    first = list(read_pieces(folder, tmp_path / "memory", worn=True))
     (folder / "0.flac").unlink()  # the second time nothing is read
-    again = list(heard(folder, tmp_path / "memory", worn=True))
+    again = list(read_pieces(folder, tmp_path / "memory", worn=True))
     assert len(now) == len(first) == len(again) == 2
     for (a, _), (b, _), (c, truth) in zip(now, first, again, strict=True):
         assert truth["bpm"] == 100.0
@@ -64,7 +64,7 @@ def test_an_artist_belongs_to_one_half() -> None:
 
 def test_a_worn_copy_is_known_by_how_much_faster_it_is_played(tmp_path: Path) -> None:
     folder = music(tmp_path / "made", (90.0, 100.0, 110.0, 120.0))
-    speeds = [piece.speed for piece, _ in heard(folder, worn=True)]
+    speeds = [piece.speed for piece, _ in read_pieces(folder, worn=True)]
     assert speeds[::2] == [1.0] * 4
     assert any(speed != 1.0 for speed in speeds[1::2])
     assert all(0.96 <= speed <= 1.04 for speed in speeds)
@@ -85,7 +85,7 @@ def test_the_recipe_writes_scorers_that_know_what_they_were_told(
     monkeypatch.setattr(sys, "argv", [str(o) for o in ("fit", tmp_path / "out", *options[1:])])
     fit_tempo_key.main()
     tempo, key = (read_scorer(tmp_path / "out" / f"{n}.safetensors") for n in ("tempo", "key"))
-    piece = hear(read_audio(folder / "4.flac", RATE).samples)
+    piece = analyse(read_audio(folder / "4.flac", RATE).samples)
     assert tempo.scores(piece.candidates()[1]).shape == (len(piece.candidates()[0]), 1)
     assert fit_tempo_key.answer("key", key, piece)[0] == 8.0  # E major
     assert (np.diff(key.calibration.right) >= 0).all()

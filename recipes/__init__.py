@@ -1,0 +1,1 @@
+"""Programs that made what the package ships: constants, scorers and training music."""
