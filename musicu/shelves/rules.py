@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from musicu.catalog.identity import Row, album_keys, artist_key, artist_keys
+from musicu.catalog.identity import Row, album_keys, artist_keys, is_credited
 from musicu.errors import QueryError
 from musicu.items.constraints import check_limits
 
@@ -50,9 +50,7 @@ class Rules:
 
 def blocked(track: Row, rules: Rules) -> bool:
     """Whether a track's own artists or id are blocked."""
-    names = frozenset(artist_key(name) for name in rules.blocked_artists) - {""}
-    credited = artist_keys(track) | {artist_key(track.get("album_artist"))}
-    return track["track_id"] in rules.blocked_tracks or bool(names & credited)
+    return track["track_id"] in rules.blocked_tracks or is_credited(track, rules.blocked_artists)
 
 
 def album_numbers(tracks: Sequence[Row]) -> list[int]:
