@@ -126,11 +126,13 @@ def test_titles_that_signs_or_vowels_tell_apart_stay_apart() -> None:
     assert fold("Help") != fold("Help!")
 
 
-@given(st.text(max_size=12))
+LETTERS = st.characters(exclude_categories=("Cn", "Cs", "Co"), max_codepoint=0xFFFF)
+
+
+@given(st.text(LETTERS, max_size=12) | st.text("aÉß'- ſςΣΟдйが゛दिกีகி்أً!♥️1½İ", max_size=12))
 def test_loose_spelling_of_one_and_of_many_is_the_same(text: str) -> None:
     both = loose_texts(pa.array([text, None, "Ann", text], pa.string())).to_pylist()
     assert both == [loose(text), "", "ann", loose(text)]
-    assert loose(fold(text)) == loose(loose(text)) or not fold(text).isascii()
 
 
 def test_featured_performers_are_among_those_of_a_track() -> None:

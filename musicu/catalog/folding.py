@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +26,8 @@ _PLAIN = str.maketrans(
 )
 #: Blocks of combining marks for Latin, Greek and Cyrillic; other scripts have theirs elsewhere.
 _ACCENTS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_DROPPED = re.compile(f"[{_IGNORED}{_ACCENTS}]+")
+_APOSTROPHES = re.compile("['’‘ʼ`]+")
 
 
 def exact(text: str | None) -> str:
@@ -42,10 +43,14 @@ def fold(text: str | None) -> str:
     return " ".join(unicodedata.normalize("NFKC", _IGNORABLE.sub("", plain)).split())
 
 
-@lru_cache(1 << 16)
 def loose(text: str | None) -> str:
     """One text as `loose_texts` makes it."""
-    return str(loose_texts(pa.array([text], pa.string()))[0].as_py())
+    raw = (text or "").lower()
+    if not raw.isascii():
+        raw = _DROPPED.sub("", unicodedata.normalize("NFKD", raw).lower())
+    plain = _APOSTROPHES.sub("", raw).replace("ß", "ss").replace("ς", "σ")
+    kept = [c if c.isalnum() or unicodedata.category(c)[0] in "LMN" else " " for c in plain]
+    return " ".join("".join(kept).split()) or raw.strip()
 
 
 def loose_texts(values: pa.Array) -> pa.Array:
@@ -55,8 +60,8 @@ def loose_texts(values: pa.Array) -> pa.Array:
     """
     encoded = pc.fill_null(values, "").dictionary_encode()  # names repeat: read each once
     raw = pc.utf8_lower(pc.utf8_normalize(encoded.dictionary, form="NFKD"))
-    raw = pc.replace_substring_regex(raw, f"[{_IGNORED}{_ACCENTS}]+", "")
-    text = pc.replace_substring_regex(raw, "['’‘ʼ`]+", "")
+    raw = pc.replace_substring_regex(raw, _DROPPED.pattern, "")
+    text = pc.replace_substring_regex(raw, _APOSTROPHES.pattern, "")
     for letter, plain in (("ß", "ss"), ("ς", "σ")):
         text = pc.replace_substring(text, letter, plain)
     text = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, r"[^\p{L}\p{M}\p{N}]+", " "))
