@@ -112,10 +112,8 @@ class TrackMatcher:
     def _by_name(self, said: NamedTrack) -> TrackMatch:
         if not said.title or not said.artists:
             return TrackMatch()
-        rows = self._titles.rows(title_key(said.title))
-        rows += self._bare_titles.rows(bare_key(said.title))
         fits: dict[int, list[int]] = {}
-        for row in dict.fromkeys(rows):
+        for row in self._rows_named_like(said):
             spelling = said.spelled_like(self.name(row))
             if spelling is not None and said.may_last(self.name(row)):
                 fits.setdefault(spelling, []).append(row)
@@ -123,6 +121,13 @@ class TrackMatcher:
             return TrackMatch()
         row, ambiguous = self._best(fits[min(fits)], said)
         return TrackMatch(row, "loose name" if min(fits) == LOOSE else "name", ambiguous)
+
+    def _rows_named_like(self, said: NamedTrack) -> Iterable[int]:
+        """The rows of a loosely equal title, whole or bare, and artist, each once."""
+        title, bare, artists = title_key(said.title), bare_key(said.title), said.loose_artists
+        found = [row for artist in artists for row in self._titles.rows(f"{artist}\n{title}")]
+        found += [row for artist in artists for row in self._bare_titles.rows(f"{artist}\n{bare}")]
+        return dict.fromkeys(found)
 
     def _best(self, rows: Sequence[int], said: NamedTrack) -> tuple[int, bool]:
         """The one of some rows that fits best, and whether others fit as well."""
@@ -209,24 +214,38 @@ class TrackMatcher:
 
     @cached_property
     def _titles(self) -> KeyRows:
-        return KeyRows(self._title_keys)
+        return self._by_artist(self._title_keys)
 
     @cached_property
     def _bare_titles(self) -> KeyRows:
         titles = self._texts["title"].to_pylist()
         pairs = zip(titles, self._title_keys, strict=True)
-        return KeyRows([bare_key(t) if t and has_brackets(t) else f"{key}|" for t, key in pairs])
+        return self._by_artist(
+            [bare_key(t) if t and has_brackets(t) else f"{key}|" for t, key in pairs]
+        )
+
+    def _by_artist(self, titles: Sequence[str]) -> KeyRows:
+        """Rows by each of their artists and what they are called."""
+        owners = self._texts["album_artist"].to_pylist()
+        keys, rows = [], []
+        for row, names in enumerate(self._artists.to_pylist()):
+            artists = (*(names or ()), owners[row]) if owners[row] else tuple(names or ())
+            for artist in NamedTrack(None, artists).loose_artists:
+                keys.append(f"{artist}\n{titles[row]}")
+                rows.append(row)
+        return KeyRows(keys, np.array(rows, np.int64))
 
 
 class KeyRows:
     """Rows by a text, 16 bytes a row: hashes, sorted."""
 
-    def __init__(self, keys: Sequence[str | None]) -> None:
+    def __init__(self, keys: Sequence[str | None], rows: Ints | None = None) -> None:
+        """Index keys, "" and None left out; rows: of each key, its place where None."""
         hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
         known = np.flatnonzero(np.fromiter(map(bool, keys), bool, len(keys)))
         order = np.argsort(hashes[known], kind="stable")
         self._hashes = hashes[known][order]
-        self._rows: Ints = known[order]
+        self._rows: Ints = known[order] if rows is None else rows[known[order]]
 
     def rows(self, key: str) -> list[int]:
         """The rows of a text, rising; others, for two texts of one hash, once in 2 ** 64."""

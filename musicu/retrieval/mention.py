@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import PurePath
+from typing import NamedTuple
 
 from musicu.catalog.crediting import artist_key, credited, without_guests
 from musicu.catalog.folding import exact, fold, loose
@@ -55,12 +56,18 @@ class NamedTrack:
         self.seconds = seconds
 
     @cached_property
-    def _names(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        """The artists as written, the keys of whole credits, and of their parts too."""
-        written = {*self.artists, ", ".join(self.artists)}
-        whole = frozenset(map(artist_key, written)) - {""}
-        parts = {key for name in self.artists for key in credited(name, lambda p, w: True)}
-        return frozenset(map(exact, written)), whole, whole | parts
+    def _written(self) -> frozenset[str]:
+        return frozenset(map(exact, self.artists))
+
+    @cached_property
+    def _credits(self) -> list[_CreditKeys]:
+        joined = [", ".join(self.artists)] if len(self.artists) > 1 else []
+        return [_keys_of(name) for name in (*self.artists, *joined)]
+
+    @property
+    def loose_artists(self) -> frozenset[str]:
+        """The artists and the parts of joined credits, loosely spelled."""
+        return frozenset().union(*(credit.loose_parts for credit in self._credits))
 
     def spelled_like(self, other: NamedTrack) -> int | None:
         """How alike titles and artists are spelled, at worst; None where they are others."""
@@ -69,14 +76,13 @@ class NamedTrack:
 
     def performed_like(self, other: NamedTrack) -> int | None:
         """How alike the artists are spelled; None where they are others."""
-        (written, whole, parts), (written_too, whole_too, parts_too) = self._names, other._names
-        if written & written_too - {""}:
+        if not self._written.isdisjoint(other._written):
             return EXACT
-        if whole & parts_too or parts & whole_too:
+        pairs = [(a, b) for a in self._credits for b in other._credits]
+        if any(a.key in b.parts or b.key in a.parts for a, b in pairs):
             return FOLDED
-        plain, plain_too = ({loose(key) for key in keys} for keys in (parts, parts_too))
-        whole, whole_too = (frozenset(map(loose, keys)) for keys in (whole, whole_too))
-        return LOOSE if whole & plain_too or plain & whole_too else None
+        is_loose = any(a.loose in b.loose_parts or b.loose in a.loose_parts for a, b in pairs)
+        return LOOSE if is_loose else None
 
     def agrees(self, other: NamedTrack) -> bool | None:
         """Whether tags or length say that two are one recording; None where they say nothing."""
@@ -99,6 +105,22 @@ class NamedTrack:
     def may_last(self, other: NamedTrack) -> bool:
         """Whether the lengths can be those of one recording."""
         return (self.apart(other) or 0.0) <= _APART_SECONDS
+
+
+class _CreditKeys(NamedTuple):
+    """The keys of a credit as a whole, and with its parts; none is ""."""
+
+    key: str
+    parts: frozenset[str]
+    loose: str
+    loose_parts: frozenset[str]
+
+
+@lru_cache(1 << 16)
+def _keys_of(name: str) -> _CreditKeys:
+    key = artist_key(name)
+    parts = frozenset([key, *credited(name, lambda part, whole: True)]) - {""}
+    return _CreditKeys(key or "\0", parts, loose(key) or "\0", frozenset(map(loose, parts)))
 
 
 def bare_key(title: str | None) -> str:
