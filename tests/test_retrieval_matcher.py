@@ -189,7 +189,7 @@ def test_a_playlist_is_read_in_any_encoding_by_all_who_read_one(
     assert second == Entry(file=tmp_path / "two.flac")
     (rows,) = read_listens(tmp_path / "x.m3u")
     assert rows["title"].to_pylist() == ["“Été”, Part 2", None]
-    assert rows["path"].to_pylist() == [lines[2], "two.flac"]
+    assert rows["path"].to_pylist() == [str(first.file), str(second.file)]
 
 
 def test_a_list_that_is_of_no_encoding_is_read_line_by_line() -> None:
@@ -214,7 +214,7 @@ def test_a_place_leads_to_the_file_that_is_there(
     if written.startswith("file") or escaped:
         text = quote(text)
     text = written.format(text)
-    assert Path(absolute(text, tmp_path)) == file
+    assert Path(absolute(text, tmp_path)) == Path(absolute(Path(text), tmp_path)) == file
     (tmp_path / "x.m3u").write_text(text, encoding="utf-8")
     assert read_playlist(tmp_path / "x.m3u").entries[0].file == file
 
@@ -222,6 +222,13 @@ def test_a_place_leads_to_the_file_that_is_there(
 @pytest.mark.parametrize("words", ["Home.flac", "home", "Ann/Home.flac", "/music/Ann/HOME.flac"])
 def test_who_types_a_file_means_it(words: str) -> None:
     assert find_track(FILES, words) == "t1"
+
+
+@pytest.mark.parametrize("words", ["\udcff.mp3", "a/\ud800%FF", "file:%FF%00/\udcff", "%", "\0/x"])
+def test_words_that_are_no_text_are_refused_in_words(words: str) -> None:
+    with pytest.raises(QueryError, match="no track is like"):
+        find_track(FILES, words)
+    assert TrackMatcher(FILES).find(Mention(file=words, title=words, artists=(words,))).row == -1
 
 
 def test_who_types_a_path_of_another_file_gets_no_namesake() -> None:

@@ -22,7 +22,7 @@ from musicu.ingest.source_file import (
 )
 from musicu.records import Failure
 
-_FILE = re.compile(r"(?P<scheme>file:)(?://[^/]*(?=/))?", re.IGNORECASE)
+_FILE = re.compile(r"(?P<scheme>file:)(?P<host>//[^/]*(?=/))?", re.IGNORECASE)
 _KINDS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 
@@ -77,16 +77,26 @@ def path_forms(text: str) -> list[str]:
     """
     address = _FILE.match(text)
     if address and os.name == "nt":
-        text = url2pathname(text[address.end("scheme") :])
-    elif address:  # by bytes: not every name is UTF-8
-        text = os.fsdecode(unquote_to_bytes(text[address.end() :]))
-    forms = [text]
-    if not address and "%" in text:
-        forms.append(os.fsdecode(unquote_to_bytes(text)))
+        forms = [url2pathname(text[address.end("scheme") :])]
+    elif address:
+        rest = text[address.end() :]
+        forms = [_unescaped(rest)]
+        if not address["host"]:  # `Path` makes "file:/host/x" of "file://host/x"
+            forms.append("/" + _unescaped(rest).lstrip("/").partition("/")[2])
+    else:
+        forms = [text, _unescaped(text)] if "%" in text else [text]
     if os.sep == "/":  # a list or table that was written on Windows
         forms += [form.replace("\\", "/") for form in forms if "\\" in form]
     forms += [unicodedata.normalize(kind, f) for f in forms if not f.isascii() for kind in _KINDS]
     return list(dict.fromkeys(forms))
+
+
+def _unescaped(text: str) -> str:
+    """Text without a URL's escapes; by bytes, as not every name is UTF-8."""
+    try:
+        return os.fsdecode(unquote_to_bytes(os.fsencode(text)))
+    except UnicodeEncodeError:  # half of a letter
+        return text
 
 
 def _at_home(text: str) -> str:

@@ -18,7 +18,7 @@ _CODES = {"isrc": "code", "musicbrainz": "code"}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EntryMatch:
     """An entry, the track that it means (None: not in the catalog), and what told so.
 
     by: "path", "id", "code" (ISRC or MusicBrainz), "moved" (the end of the path), "name" or
@@ -30,7 +30,7 @@ class Found:
     by: str | None
 
 
-def match_playlist(playlist: Playlist, tracks: pa.Table) -> list[Found]:
+def match_playlist(playlist: Playlist, tracks: pa.Table) -> list[EntryMatch]:
     """The catalog's track for each entry, in order: see `retrieval.matcher`.
 
     Warns with LooseMatchWarning of what is only spelled alike.
@@ -40,9 +40,9 @@ def match_playlist(playlist: Playlist, tracks: pa.Table) -> list[Found]:
     rows = pa.array([match.row for match in matches if match.row >= 0], pa.int64())
     tracks_of = iter(tracks.take(rows).to_pylist())
     found = [
-        Found(entry, next(tracks_of), _CODES.get(match.by, match.by))
+        EntryMatch(entry, next(tracks_of), _CODES.get(match.by, match.by))
         if match.row >= 0
-        else Found(entry, None, None)
+        else EntryMatch(entry, None, None)
         for entry, match in zip(playlist.entries, matches, strict=True)
     ]
     for one in found:

@@ -71,5 +71,5 @@ def read_place(text: str, folder: Path, *, is_uri: bool = False) -> tuple[Path |
     if local is None and _SCHEME.match(text):
         return None, text
     if is_uri and local is None:  # by bytes: not every name is UTF-8
-        text = os.fsdecode(unquote_to_bytes(text))
+        text = os.fsdecode(unquote_to_bytes(os.fsencode(text)))
     return Path(listed_file(text, folder)), None

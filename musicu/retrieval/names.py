@@ -63,6 +63,7 @@ def find_track(tracks: pa.Table, words: str) -> str:
         raise QueryError("no track is named: give its id, its file or 'Artist - Title'")
     if not tracks.num_rows:
         raise QueryError(f"no track is like {words!r}: the catalog has no tracks")
+    words = words.encode("utf-8", "backslashreplace").decode()  # a shell passes any bytes
     row = pc.index(tracks["track_id"], words).as_py()
     if row >= 0:
         return words
@@ -185,7 +186,8 @@ def _by_file(tracks: pa.Table, words: str) -> NDArray[np.int64]:
     """Rows of the tracks whose path, or else file name, is `words`."""
     forms = path_forms(words)
     holds = np.zeros(tracks.num_rows, bool)
-    for name in {form.replace("\\", "/").rsplit("/", 1)[-1] for form in forms}:
+    spelled = (form.encode("utf-8", "replace").decode() for form in forms)
+    for name in {form.replace("\\", "/").rsplit("/", 1)[-1] for form in spelled}:
         found = pc.match_substring(tracks["path"], name, ignore_case=True)
         holds |= pc.fill_null(found, False).to_numpy()
     rows: NDArray[np.int64] = np.flatnonzero(holds)

@@ -23,12 +23,13 @@ _RECORDING = re.compile(r"musicbrainz\.org/recording/([0-9a-f-]{36})", re.I)
 _EXTENSION = "https://musicbrainz.org/doc/jspf#track"
 
 
-def playlist_rows(name: str, content: bytes) -> Iterator[Row]:
+def playlist_rows(name: str, content: bytes, folder: Path) -> Iterator[Row]:
     """Rows of RAW for the tracks of an M3U or XSPF playlist in a file of that name.
 
+    folder: where it lies; `Path()` where that is not known, as in an archive.
     Raises SourceError where it is none.
     """
-    found = parse_playlist(content, PurePath(name), Path())
+    found = parse_playlist(content, PurePath(name), folder)
     for entry in found.entries:
         yield {
             "context": PLAYLIST + (found.title or ""),

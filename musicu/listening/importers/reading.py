@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.catalog.locations import absolute
 from musicu.errors import SourceError
 from musicu.ingest.delimited import UTF_16, plain_suffix
 from musicu.listening.importers import lastfm, listenbrainz, playlists, spotify
@@ -136,7 +137,8 @@ def _text_file(name: str, content: bytes, where: str) -> Iterator[pa.Table]:
 
 def _playlist_rows(name: str, content: bytes, where: str) -> list[Mapping[str, Any]]:
     try:
-        return list(playlists.playlist_rows(name, content))
+        folder = absolute(Path(where)).parent if Path(where).is_file() else Path()
+        return list(playlists.playlist_rows(name, content, folder))
     except SourceError as error:
         raise SourceError(f"{where}: {error}") from error
 
