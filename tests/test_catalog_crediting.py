@@ -26,7 +26,15 @@ BANDS = [
     *("Earth, Wind & Fire", "Earth Wind and Fire", "Simon & Garfunkel", "Tyler, The Creator"),
     *("AC/DC", "Crosby, Stills, Nash & Young", "Florence + The Machine", "10,000 Maniacs"),
     *("Nick Cave & The Bad Seeds", "Mumford & Sons", "Emerson, Lake & Palmer", "Little Feat"),
-    *("Kool & the Gang", "Nobody & Sons", "Peter, Paul and Mary", "+44", "Hall & Oates"),
+    *(
+        "Bruce Springsteen & The E Street Band",
+        "The X Factor",
+        "Kool & the Gang",
+        "Nobody & Sons",
+        "Peter, Paul and Mary",
+        "+44",
+        "Hall & Oates",
+    ),
 ]
 
 

@@ -32,6 +32,7 @@ _NUMBER = re.compile(
     r"forty|fifty|hundred|thousand|square|sq)"
 )
 _BAND = re.compile(r"(?:&|\+|and|y|und|et|e)\s+(?:the|los|las|les|die|os|tha|thee|da)\s")
+_ENDING_ARTICLE = re.compile(r"(?:^|\s)(?:the|los|las|les|die|os)$")
 _COMPANY = re.compile(r"(?:friends|(?:his|her|their)\s.*)$")
 _KIN = re.compile(
     r"(?:sons?|co\.?|company|jr\.?|sr\.?|ii|iii|iv|inc\.?|ltd\.?|brothers|sisters|daughters?)$"
@@ -144,8 +145,9 @@ def _segments(text: str) -> list[str]:
 
 
 def _joints(text: str) -> list[re.Match[str]]:
-    """Where a credit may be joined: neither "+44" nor "A+" is."""
-    return [m for m in _JOINT.finditer(text) if m.start() and m.end() < len(text)]
+    """Where a credit may be joined: neither "+44" is, nor "The E Street Band"."""
+    found = [m for m in _JOINT.finditer(text) if m.start() and m.end() < len(text)]
+    return [m for m in found if not _ENDING_ARTICLE.search(text, 0, m.start())]
 
 
 def _parted(text: str, stands: Stands) -> list[str]:
