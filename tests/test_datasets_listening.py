@@ -227,9 +227,10 @@ def test_playlists(tmp_path: Path) -> None:
     assert (first["artist"], first["title"], first["path"]) == (
         "Band",
         "Song - Live",
-        "x/01.flac",
+        (tmp_path / "x" / "01.flac").as_posix(),
     )
-    assert (first["context"], second["path"]) == ("playlist:Evening", "plain.mp3")
+    assert first["context"] == "playlist:Evening"
+    assert second["path"] == (tmp_path / "plain.mp3").as_posix()
     identifier = "https://musicbrainz.org/recording/8f3471b5-7e6a-48da-86a9-c1c07a0f47ae"
     added = {"https://musicbrainz.org/doc/jspf#track": {"added_at": "2016-05-31T20:46:00+00:00"}}
     track = {"identifier": [identifier], "title": "Song", "creator": "Band", "extension": added}

@@ -242,3 +242,25 @@ def test_question_without_an_answer_is_refused(
 def test_rows_that_are_not_unit_float32_are_refused(values: Floats, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         Index(values)
+
+
+def test_product_that_ships_is_the_one_that_onnx_writes() -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra of training")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["a", "b", "z"], ["y"])],
+        "product",
+        [helper.make_tensor_value_info("a", kinds.UINT8, ["n", "dim"])],
+        [helper.make_tensor_value_info("y", kinds.INT32, ["n", "rows"])],
+        [helper.make_tensor("z", kinds.UINT8, [], [64])],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    assert (Path(int8_module.__file__).parent / "int8_product.onnx").read_bytes() == (
+        model.SerializeToString()
+    )
+    weights = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
+    whole = onnx.load_from_string(int8_module._product_of(weights))
+    onnx.checker.check_model(whole, full_check=True)
+    held = {t.name: onnx.numpy_helper.to_array(t) for t in whole.graph.initializer}
+    np.testing.assert_array_equal(held["b"], weights)

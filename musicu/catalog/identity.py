@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
+
+from musicu.catalog.crediting import any_of, credited, guests_in, without_guests
+from musicu.catalog.crediting import artist_key as artist_key
+from musicu.catalog.folding import fold as fold
+from musicu.catalog.folding import loose
 
 Row = Mapping[str, Any]
 
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_FEATURED = re.compile(r"\s+[\(\[]?(?:feat|ft|featuring)\b\.?\s.*$")
-_NOBODY = {"", "various artists", "various", "va", "v.a.", "unknown", "unknown artist", "[unknown]"}
-
 #: Words in a title which say that the recording is another one, by what they mean.
 _VERSIONS = {
     "live": r"live|concert|unplugged|on stage",
@@ -31,21 +32,23 @@ _VERSIONS = {
 _BRACKETED = re.compile(r"[\(\[\{]([^\)\]\}]*)[\)\]\}]|\s[-–—~:]\s(.*)$")
 
 
-def fold(text: str | None) -> str:
-    """Text without case, width and surplus blanks (NFKC, casefold): equal for one name."""
-    return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())
+def artist_keys(track: Row, known: Collection[str] = ()) -> frozenset[str]:
+    """The performers of a track; of its album where the track names none; maybe none at all.
+
+    Those whom the artists or the title say to be featured are among them. known: `artist_key`s;
+    a name that looks joined ("Ann & Bo") is parted where a part of it is one of them.
+    """
+    names = [*(track.get("artists") or ()), guests_in(track.get("title"))]
+    keys = {key for name in names for key in credited(name, lambda part, _: part in known)}
+    if not any(map(artist_key, names[:-1])):
+        keys.update(credited(track.get("album_artist"), lambda part, _: part in known))
+    return frozenset(keys)
 
 
-def artist_key(name: str | None) -> str:
-    """A performer's name folded, without those featured; "" where it names nobody."""
-    key = _FEATURED.sub("", fold(name)).strip()
-    return "" if key in _NOBODY else key
-
-
-def artist_keys(track: Row) -> frozenset[str]:
-    """The performers of a track; of its album where the track names none; maybe none at all."""
-    keys = frozenset(artist_key(name) for name in track.get("artists") or ()) - {""}
-    return keys or frozenset({artist_key(track.get("album_artist"))}) - {""}
+def is_credited(track: Row, names: Iterable[str]) -> bool:
+    """Whether a track or its album names any of these artists, alone or with others."""
+    credits = [*(track.get("artists") or ()), track.get("album_artist")]
+    return any(map(any_of(names), [*credits, guests_in(track.get("title"))]))
 
 
 def album_keys(track: Row) -> frozenset[tuple[str, ...]]:
@@ -68,9 +71,11 @@ def album_keys(track: Row) -> frozenset[tuple[str, ...]]:
 
 
 def title_key(title: str | None) -> str:
-    """A title folded to letters and digits, without a featured performer."""
-    bare = re.sub(r"[\(\[]\s*(?:feat|ft|featuring)\b[^\)\]]*[\)\]]", "", fold(title))
-    return "".join(c for c in _FEATURED.sub("", bare) if c.isalnum())
+    """A title loosely spelled, without a featured performer: one thing only beside other evidence.
+
+    "Help" and "Help!" share it, "15" and "1.5" do not.
+    """
+    return loose(without_guests(fold(title)))
 
 
 def version_of(title: str | None) -> frozenset[str]:

@@ -11,11 +11,14 @@ def main() -> None:
 
     Whatever goes wrong is told in one line; the traceback shows with MUSICU_TRACEBACK=1.
     """
+    import warnings
+
     import click
 
     from musicu.cli.app import app
     from musicu.errors import MusicuError
 
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
         sys.exit(app.main(prog_name="musicu", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:

@@ -38,7 +38,8 @@ def playlist(
     """Read a PLAYLIST, find its tracks in a catalog, write it anew or gather its files.
 
     Reads and writes M3U, M3U8, XSPF, JSPF and CSV. With --catalog, an entry is found by its file,
-    id, ISRC, by the end of its path, or by artist and title, and what is not found is left out.
+    id, ISRC, by the end of its path beside tags or length that agree, or by artist and title, and
+    what is not found is left out. A file's name alone finds nothing.
     """
     from musicu.playlists import check_ending, read_playlist, write_playlist
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Literal
+from urllib.parse import unquote_to_bytes
 from urllib.request import url2pathname
 
 from musicu.errors import SourceError
@@ -19,6 +21,9 @@ from musicu.ingest.source_file import (
     shown,
 )
 from musicu.records import Failure
+
+_FILE = re.compile(r"(?P<scheme>file:)(?P<host>//[^/]*(?=/))?", re.IGNORECASE)
+_KINDS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 
 def split_paths(data: bytes) -> list[Path]:
@@ -47,15 +52,56 @@ def listed(paths: Iterable[str | Path], root: Path | None) -> Iterator[SourceFil
 
 
 def absolute(path: str | Path, base: Path) -> str:
-    """A path or file:// address as an absolute path without "..", links left as they are."""
-    text = str(path)
-    if text.startswith("file://"):
-        text = url2pathname(urlsplit(text).path) if os.name == "nt" else unquote(text[7:])
-    if text == "~" or text.startswith(("~/", f"~{os.sep}")):
-        text = str(Path(text).expanduser())
-    if os.sep == "/" and "\\" in text and not _exists(base / text):
-        text = text.replace("\\", "/")  # a list or table that was written on Windows
-    return os.path.normpath(base / text)
+    """A path or file:// address as an absolute path without "..", links left as they are.
+
+    Where nothing lies there as it is written, what other systems make of a name is tried: escapes
+    of a URL, backslashes, accents stored apart or together; the first that is there, else the
+    first of all.
+    """
+    forms = path_forms(str(path))
+    whole = [os.path.normpath(base / _at_home(form)) for form in forms]
+    if len(whole) == 1:
+        return whole[0]
+    there = (one for one in whole if _exists(Path(one)))
+    shown = whole[0]
+    if os.sep == "/" and "\\" in shown:
+        shown = os.path.normpath(base / _at_home(forms[0].replace("\\", "/")))
+    return next(there, shown)
+
+
+def path_forms(text: str) -> list[str]:
+    """What a path may mean, as it is written first: see `absolute`.
+
+    The host of a file:// address goes (RFC 8089), as programs write that of their own machine;
+    on Windows it stays, as a network's share.
+    """
+    address = _FILE.match(text)
+    if address and os.name == "nt":
+        forms = [url2pathname(text[address.end("scheme") :])]
+    elif address:
+        rest = text[address.end() :]
+        forms = [_unescaped(rest)]
+        if not address["host"]:  # `Path` makes "file:/host/x" of "file://host/x"
+            forms.append("/" + _unescaped(rest).lstrip("/").partition("/")[2])
+    else:
+        forms = [text, _unescaped(text)] if "%" in text else [text]
+    if os.sep == "/":  # a list or table that was written on Windows
+        forms += [form.replace("\\", "/") for form in forms if "\\" in form]
+    forms += [unicodedata.normalize(kind, f) for f in forms if not f.isascii() for kind in _KINDS]
+    return list(dict.fromkeys(forms))
+
+
+def _unescaped(text: str) -> str:
+    """Text without a URL's escapes; by bytes, as not every name is UTF-8."""
+    try:
+        return os.fsdecode(unquote_to_bytes(os.fsencode(text)))
+    except UnicodeEncodeError:  # half of a letter
+        return text
+
+
+def _at_home(text: str) -> str:
+    known = text == "~" or text.startswith(("~/", f"~{os.sep}"))
+    return str(Path(text).expanduser()) if known else text
 
 
 def _exists(file: Path) -> bool:

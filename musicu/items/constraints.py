@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicu.catalog.identity import artist_key
 from musicu.errors import QueryError
 from musicu.items.table import Ints, ItemTable
 from musicu.retrieval.filters import Filter, matching_rows, where_options
@@ -84,22 +83,12 @@ def allowed_rows(items: ItemTable, constraints: Constraints) -> Ints:
         marked = pc.fill_null(items.tracks["explicit"], False)
         allowed &= ~marked.to_numpy()
     if constraints.blocked_artists:
-        allowed[rows_by_any(items, constraints.blocked_artists)] = False
+        allowed[items.credits.rows_by(sorted(constraints.blocked_artists))] = False
     if constraints.blocked_tracks:
         ids = pa.array(sorted(constraints.blocked_tracks), pa.string())
         blocked = pc.is_in(items.id_texts, value_set=ids).to_numpy(zero_copy_only=False)
         allowed &= ~np.isin(items.recordings, items.recordings[blocked])
     return np.flatnonzero(allowed)
-
-
-def rows_by_any(items: ItemTable, names: frozenset[str]) -> Ints:
-    """The rows whose performers or album artist are among some names, however spelled."""
-    wanted = {artist_key(name) for name in names} - {""}
-    credits = items.credits
-    among = np.append([key in wanted for key in credits.keys], [False])  # -1 is nobody
-    rows = credits.row[among[credits.artist].astype(bool)]
-    owned = np.flatnonzero(among[credits.album_artist])
-    return np.union1d(rows, owned)
 
 
 def emerging_rows(items: ItemTable, exposure_below: int) -> Ints:

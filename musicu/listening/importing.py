@@ -44,6 +44,7 @@ class Imported:
     undated: int = 0
     ambiguous: int = 0
     matched: dict[str, int] = field(default_factory=dict)
+    taken: Counter[tuple[str, str]] = field(default_factory=Counter)
     unmatched: Counter[_Unmatched] = field(default_factory=Counter)
     listeners: int = 0
 
@@ -55,6 +56,9 @@ class Imported:
         strangers = counted(len(self.unmatched), "track")
         parts = [f"{self.listens:,} of {read} by {listeners}"]
         parts += [ways] if ways else []
+        if self.taken:
+            (said, name), _ = self.taken.most_common(1)[0]
+            parts.append(f"spelled otherwise, such as {said!r} for {name!r}")
         parts += [f"{missing:,} unmatched ({strangers})"] if missing else []
         parts += [f"{self.ambiguous:,} fit several recordings"] if self.ambiguous else []
         parts += [f"{self.weightless:,} without weight left out"] if self.weightless else []
@@ -97,7 +101,7 @@ def import_listens(
                     part = _matched(raw, matcher, key, user or ME, done)
                     users.update(part["user_id"].unique().to_pylist())
                     writer.write_table(part)
-        done.listeners = len(users)
+        done.listeners, done.taken = len(users), matcher.taken
 
     write_atomically(out, write)
     return done

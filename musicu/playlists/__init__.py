@@ -3,12 +3,12 @@
 from musicu.playlists.entries import Entry, Playlist
 from musicu.playlists.files import SUFFIXES, check_ending, read_playlist, write_playlist
 from musicu.playlists.folder import place_tracks
-from musicu.playlists.matching import Found, match_playlist
+from musicu.playlists.matching import EntryMatch, match_playlist
 
 __all__ = [
     "SUFFIXES",
     "Entry",
-    "Found",
+    "EntryMatch",
     "Playlist",
     "check_ending",
     "match_playlist",

@@ -8,25 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from musicu.catalog.rows import track_file
+from musicu.retrieval.mention import Mention
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One track as a playlist names it; what it does not say is None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Mention):
+    """One track as a playlist names it: a mention whose file is on this disk.
 
-    file: where it lies on the disk. url: where else, as it is written. artists: as they are
-    written, one text or several. track_id: the catalog's, in formats that have room for it.
+    url: where else it lies, as it is written.
     """
 
     file: Path | None = None
     url: str | None = None
-    title: str | None = None
-    artists: tuple[str, ...] = ()
-    album: str | None = None
-    duration_seconds: float | None = None
-    isrc: str | None = None
-    musicbrainz_recording_id: str | None = None
-    track_id: str | None = None
 
     @property
     def artist(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 from musicu.catalog.files import write_atomically
@@ -55,17 +55,25 @@ def read_playlist(path: str | Path) -> Playlist:
     unknown ending.
     """
     path = Path(path)
-    read = _by_ending(path, _READERS)
+    _by_ending(path, _READERS)
     try:
-        found = read(path.read_bytes(), absolute(path).parent)
+        return parse_playlist(path.read_bytes(), path, absolute(path).parent)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from error
-    return Playlist(found.title or path.stem, found.entries)
 
 
-def _by_ending(path: Path, known: Mapping[str, T]) -> T:
+def parse_playlist(data: bytes, name: PurePath, folder: Path) -> Playlist:
+    """A playlist out of the content of a file of that name, which lies in `folder`.
+
+    Raises SourceError where it is no such playlist, QueryError for an unknown ending.
+    """
+    found = _by_ending(name, _READERS)(data, folder)
+    return Playlist(found.title or name.stem, found.entries)
+
+
+def _by_ending(path: PurePath, known: Mapping[str, T]) -> T:
     found = known.get(path.suffix.lower())
     if found is None:
         raise QueryError(f"{path.name!r} is no playlist: name a file in {' '.join(SUFFIXES)}")

@@ -3,8 +3,8 @@
 Written as UTF-8 with `#EXTM3U`, and two lines a track: `#EXTINF:<seconds>,<artist> - <title>` and
 where the file lies. A line cannot hold every name that a disk can: control characters in titles
 become blanks, and a file whose name has line breaks, blanks at its ends or bytes that are not
-UTF-8 is written as a `file://` URL, percent-encoded, which players understand. Read as UTF-8, or
-as Windows-1252 where it is not that.
+UTF-8 is written as a `file://` URL, percent-encoded, which players understand. Read in whatever
+encoding it is: see `ingest.playlist_text`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from musicu.catalog.words import one_line
+from musicu.ingest.playlist_text import text_lines
 from musicu.playlists.entries import Entry, Playlist
 from musicu.playlists.places import Placing, read_place
 
-_EXTINF = re.compile(r"#EXTINF:\s*(-?\d+(?:\.\d+)?)?([^,\"]*(?:\"[^\"]*\"[^,\"]*)*),(.*)")
+#: Seconds, attributes as name="value", and what is shown; commas in quotes part nothing.
+_EXTINF = re.compile(r'\s*(-?\d+(?:\.\d+)?)?[^,"]*(?:"[^"]*"[^,"]*)*,(.*)')
 
 
 def write(playlist: Playlist, placing: Placing) -> str:
@@ -40,14 +42,18 @@ def read(data: bytes, folder: Path) -> Playlist:
     """A playlist that lies in `folder`."""
     title, entries = None, []
     said: dict[str, Any] = {}
-    for line in _decoded(data).splitlines():
-        line = line.strip("\ufeff \t\r")
-        if line.startswith("#PLAYLIST:"):
-            title = line.removeprefix("#PLAYLIST:").strip() or None
-        elif line.startswith("#EXTALB:"):
-            said["album"] = line.removeprefix("#EXTALB:").strip() or None
-        elif line.startswith("#EXTINF:"):
-            said |= _told(line)
+    for line in text_lines(data):
+        line = line.strip(" \t")
+        directive, _, rest = line.partition(":")
+        kind, rest = directive.upper(), rest.strip()
+        if kind == "#PLAYLIST":
+            title = rest or None
+        elif kind == "#EXTALB":
+            said["album"] = rest or None
+        elif kind == "#EXTART":
+            said["artists"] = (rest,) if rest else ()
+        elif kind == "#EXTINF":
+            said = _told(rest) | said
         elif line and not line.startswith("#"):
             file, url = read_place(line, folder)
             entries.append(Entry(file=file, url=url, **said))
@@ -55,13 +61,13 @@ def read(data: bytes, folder: Path) -> Playlist:
     return Playlist(title, tuple(entries))
 
 
-def _told(line: str) -> dict[str, Any]:
-    """Length, performer and title of an `#EXTINF` line."""
-    match = _EXTINF.match(line)
+def _told(text: str) -> dict[str, Any]:
+    """Length, performer and title, as an `#EXTINF` has them."""
+    match = _EXTINF.match(text)
     if match is None:
         return {}
-    seconds = float(match[1]) if match[1] else -1.0
-    artist, dash, title = match[3].strip().partition(" - ")
+    seconds = float(match[1] or -1)
+    artist, dash, title = match[2].strip().partition(" - ")
     if not dash:
         artist, title = "", artist
     return {
@@ -69,10 +75,3 @@ def _told(line: str) -> dict[str, Any]:
         "artists": (artist,) if artist and artist != "Unknown artist" else (),
         "title": title.strip() or None,
     }
-
-
-def _decoded(data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")

@@ -16,7 +16,7 @@ from musicu.playlists.entries import Entry
 
 Paths = Literal["relative", "absolute"]
 
-_FILE = re.compile(r"file:(?://(?:localhost)?(?=/))?", re.IGNORECASE)
+_FILE = re.compile(r"file:", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: "C:" is a drive
 
 
@@ -70,8 +70,6 @@ def read_place(text: str, folder: Path, *, is_uri: bool = False) -> tuple[Path |
     local = _FILE.match(text)
     if local is None and _SCHEME.match(text):
         return None, text
-    if os.name == "nt" and local:
-        return Path(listed_file(text, folder)), None
-    if local or is_uri:  # by bytes: not every name is UTF-8
-        text = os.fsdecode(unquote_to_bytes(text[local.end() :] if local else text))
+    if is_uri and local is None:  # by bytes: not every name is UTF-8
+        text = os.fsdecode(unquote_to_bytes(os.fsencode(text)))
     return Path(listed_file(text, folder)), None

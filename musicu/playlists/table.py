@@ -8,6 +8,7 @@ from pathlib import Path
 
 from musicu.errors import SourceError
 from musicu.ingest.columns import ID_NAMES, PATH_NAMES, find_column, metadata_columns
+from musicu.ingest.playlist_text import text_lines
 from musicu.playlists.entries import Entry, Playlist
 from musicu.playlists.places import Placing, read_place
 
@@ -36,7 +37,7 @@ def read(data: bytes, folder: Path) -> Playlist:
 
     Raises SourceError where there is neither a path nor a title nor an id.
     """
-    text = data.decode("utf-8-sig", "replace")
+    text = "\n".join(text_lines(data))
     rows = list(csv.DictReader(io.StringIO(text)))
     names = list(rows[0]) if rows else text.splitlines()[:1] and next(csv.reader([text]))
     names = [name for name in names if name]

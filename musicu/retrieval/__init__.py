@@ -3,7 +3,9 @@
 from musicu.retrieval.filters import Filter, matching_rows, where_options
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index
-from musicu.retrieval.names import find_track, label
+from musicu.retrieval.matcher import TrackMatch, TrackMatcher
+from musicu.retrieval.mention import Mention
+from musicu.retrieval.names import LooseMatchWarning, find_track, label
 from musicu.retrieval.parsing import parse_where
 from musicu.retrieval.similar import similar, similar_to_vector
 from musicu.retrieval.where import Where
@@ -12,6 +14,10 @@ __all__ = [
     "Filter",
     "Hits",
     "Index",
+    "LooseMatchWarning",
+    "Mention",
+    "TrackMatch",
+    "TrackMatcher",
     "Where",
     "find_track",
     "label",

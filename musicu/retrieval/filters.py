@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from musicu.errors import QueryError
 from musicu.retrieval.parsing import parse_where
-from musicu.retrieval.where import Compare, Either, Where, days_of
+from musicu.retrieval.where import Compare, Where, days_of
 
 #: What a filter may be: an Arrow expression, text for `parse_where`, or conditions.
 Filter: TypeAlias = pc.Expression | str | Where | None
@@ -80,7 +79,7 @@ def where_options(
     ]
     if where is not None:
         parts.append(parse_where(where))
-    return reduce(lambda left, right: left & right, parts) if parts else None
+    return Where("and", tuple(parts)) if parts else None
 
 
 def _dates(op: str, value: str | None) -> list[Where]:
@@ -94,7 +93,7 @@ def _dates(op: str, value: str | None) -> list[Where]:
 def _words(column: str, values: str | Sequence[str]) -> list[Where]:
     values = [values] if isinstance(values, str) else values
     parts: list[Where] = [Compare(column, "=", value) for value in values]
-    return [reduce(Either, parts)] if parts else []
+    return [Where("or", tuple(parts))] if parts else []
 
 
 def _number(column: str, op: str, value: float | None) -> list[Where]:

@@ -12,6 +12,8 @@ multiplies (MatMulInteger), on blocks of rows that it packs once.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ Floats = NDArray[np.float32]
 #: A row's length may differ from 1 by this much: what float16 storage costs.
 UNIT_TOLERANCE = 1e-3
 
+_PRODUCT = Path(__file__).with_name("int8_product.onnx")
 BLOCK_ROWS = 65_536
 _PACKED_AT_ONCE = 2048  # rows; small enough for a cache
 MAX_DIM = 4096  # up to here 64·h·b + l·b, summed, fits in 32 bits
@@ -68,7 +71,7 @@ class _Block:
             columns[:, part] = whole.T
         self._lost = lost + np.float32(_SLACK)
         self._longest = 1 + UNIT_TOLERANCE + float(lost.max())
-        model = _product_model(columns)
+        model = _product_of(columns)
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1  # bound by memory, and callers may be many
         options.inter_op_num_threads = 1
@@ -96,41 +99,21 @@ def _rounded(values: Floats) -> tuple[NDArray[np.int8], Floats, Floats]:
     return whole.astype(np.int8), scales, np.sqrt(np.einsum("ij,ij->i", left, left))
 
 
-def _product_model(weights: NDArray[np.int8]) -> bytes:
-    """ONNX of y[n, rows] = (a[n, dim] − 64) · weights[dim, rows], in the format's own bytes.
+def _product_of(weights: NDArray[np.int8]) -> bytes:
+    """ONNX of y[n, rows] = (a[n, dim] − 64) · weights[dim, rows].
 
-    Written by hand (onnx.proto, field numbers below) so that the base install needs no onnx.
+    `int8_product.onnx` is that product without its weights. Messages of protobuf merge when they
+    are joined (protobuf.dev, Encoding), so one that holds nothing but the weights completes it.
     """
-    uint8, int8, int32 = 2, 3, 6  # TensorProto.DataType
-    node = b"".join(_field(1, name) for name in (b"a", b"b", b"z")) + _field(2, b"y")
-    node += _field(4, b"MatMulInteger")
-    dims = b"".join(_number(1, size) for size in weights.shape)
-    tensor = dims + _number(2, int8) + _field(8, b"b") + _field(9, weights.tobytes())
-    zero = _number(2, uint8) + _field(8, b"z") + _field(9, bytes([_LOW]))
-    graph = _field(1, node) + _field(2, b"product") + _field(5, tensor) + _field(5, zero)
-    graph += _field(11, _value(b"a", uint8, [None, weights.shape[0]]))
-    graph += _field(12, _value(b"y", int32, [None, weights.shape[1]]))
-    return _number(1, 8) + _field(7, graph) + _field(8, _number(2, 13))  # IR 8, opset 13
-
-
-def _value(name: bytes, kind: int, shape: list[int | None]) -> bytes:
-    """A ValueInfoProto of a tensor; None is a size not known before."""
-    sizes = [_field(2, b"n") if size is None else _number(1, size) for size in shape]
-    tensor = _number(1, kind) + _field(2, b"".join(_field(1, size) for size in sizes))
-    return _field(1, name) + _field(2, _field(1, tensor))
+    sizes = b"".join(b"\x08" + _varint(size) for size in weights.shape)
+    tensor = sizes + b"\x10\x03" + _field(8, b"b") + _field(9, weights.tobytes())  # 3: INT8
+    return _PRODUCT.read_bytes() + _field(7, _field(5, tensor))
 
 
 def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _number(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
 
 
 def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
+    low = [value >> shift & 127 | 128 for shift in range(0, max(1, value.bit_length()), 7)]
+    return bytes([*low[:-1], low[-1] & 127])

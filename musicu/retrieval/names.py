@@ -1,14 +1,19 @@
 """A track from words: its id, its file, "Artist - Title", or something near.
 
-Names compare without case, accents and punctuation. What is merely near is scored in [0, 1] by
-`_likeness`, over the tracks that share most letter triples with the words.
+Names fit as they are spelled, else folded, else by their letters and digits alone (see
+`catalog.folding`); what fits by no more than that is said in a LooseMatchWarning that names both.
+What is merely near is scored in [0, 1] by `_likeness`, over the tracks that share most letter
+triples with the words.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.folding import exact, fold, loose, loose_texts
 from musicu.errors import AmbiguousTrackError, QueryError
+from musicu.ingest.path_list import absolute, path_forms
+from musicu.retrieval.matcher import TrackMatcher, stems
+from musicu.retrieval.mention import Mention, stem
 
 _SHORTLIST = 60  # tracks scored closely
 _LONGEST = 100  # letters of the words that are looked for
@@ -24,34 +33,49 @@ _LISTED = 10  # candidates named in an error
 _NEAR = 0.6  # likeness below it is not worth proposing
 _CLEAR = 0.8  # likeness from which a lone winner is taken
 _LEAD = 0.08  # by how much it must lead
+_BETWEEN = re.compile(r"\s+-\s+|:\s+|,\s+|\s\(|\)$")
+
+
+class LooseMatchWarning(UserWarning):
+    """A track was taken for what was named, whose name is spelled otherwise."""
+
+
+def warn_of(said: str, track: Mapping[str, Any]) -> None:
+    """Warn that a track was taken for what was said, which is spelled otherwise."""
+    name = f"{label(track)!r} ({track['track_id']})"
+    text = f"{said!r} is taken for {name}, which is spelled otherwise"
+    warnings.warn(text, LooseMatchWarning, stacklevel=3)
 
 
 def find_track(tracks: pa.Table, words: str) -> str:
     """The id of the one track that `words` name.
 
-    Tried in turn: the id; the path, or the file's name with or without its suffix; artist, title
-    and album as `label` shows them; artist and title; title alone; artist alone; then what is
-    near, if one is clearly nearest. Copies of one recording (equal content_hash) count as one,
-    the first by id.
+    Tried in turn: the id; the path, as playlists name one, or the file's name with or without its
+    suffix; artist, title and album as `label` shows them; artist and title; title alone; artist
+    alone; then what is near, if one is clearly nearest. Copies of one recording (equal
+    content_hash) count as one, the first by id.
 
     Raises AmbiguousTrackError with at most 10 candidates, best first, where several fit or the
     nearest is too far to be taken unasked, and QueryError with the nearest three where nothing
-    fits.
+    fits. Warns with LooseMatchWarning where only a looser spelling fits.
     """
     if not words.strip():
         raise QueryError("no track is named: give its id, its file or 'Artist - Title'")
     if not tracks.num_rows:
         raise QueryError(f"no track is like {words!r}: the catalog has no tracks")
+    words = words.encode("utf-8", "backslashreplace").decode()  # a shell passes any bytes
     row = pc.index(tracks["track_id"], words).as_py()
     if row >= 0:
         return words
     rows = _by_file(tracks, words)
-    names = _Names(tracks)
-    if not len(rows):
-        rows = names.equal_to(words)
     if len(rows):
         return _only(tracks, rows, words)
-    return _nearest(tracks, names, words)
+    names = _Names(tracks)
+    rows, is_loose = _spelled_best(tracks, names.equal_to(words), words)
+    found = _only(tracks, rows, words) if len(rows) else _nearest(tracks, names, words)
+    if is_loose or not len(rows):
+        warn_of(words, tracks.slice(pc.index(tracks["track_id"], found).as_py(), 1).to_pylist()[0])
+    return found
 
 
 def label(track: Mapping[str, Any]) -> str:
@@ -59,7 +83,7 @@ def label(track: Mapping[str, Any]) -> str:
 
     Characters that a terminal would obey rather than show become spaces.
     """
-    title = track.get("title") or _stem(track.get("path") or track["track_id"])
+    title = track.get("title") or stem(track.get("path") or track["track_id"])
     artists = ", ".join(name for name in track.get("artists") or () if name)
     album = f" ({track['album']})" if track.get("album") else ""
     text = (f"{artists} – {title}" if artists else title) + album
@@ -102,15 +126,15 @@ def _blank(texts: pa.Array) -> pa.Array:
 
 
 class _Names:
-    """Every track's title, artists and album, simplified."""
+    """Every track's title, artists and album, loosely spelled."""
 
     def __init__(self, tracks: pa.Table) -> None:
         first, everyone = _artists(_whole(tracks["artists"]))
         title = _whole(tracks["title"])
         if title.null_count:
-            title = pc.coalesce(title, _stems(_whole(tracks["path"])))
+            title = pc.coalesce(title, stems(_whole(tracks["path"])))
         columns = [title, everyone, first, _whole(tracks["album_artist"]), _whole(tracks["album"])]
-        simple = simplified(pa.concat_arrays([column.cast(pa.string()) for column in columns]))
+        simple = loose_texts(pa.concat_arrays([column.cast(pa.string()) for column in columns]))
         count = tracks.num_rows
         parts = [simple.slice(n * count, count) for n in range(len(columns))]
         self.title, self.all_artists, self.artist, self.album_artist, self.album = parts
@@ -118,7 +142,7 @@ class _Names:
     def equal_to(self, words: str) -> NDArray[np.int64]:
         """Rows of the tracks of this artist, title and album, as `label` shows them; else of this
         artist and title; else of this title; else of this artist."""
-        wanted = _simple(words)
+        wanted = loose(words)
         labels = pc.binary_join_element_wise(self.all_artists, self.title, self.album, " ")
         fits = pc.equal(pc.utf8_trim_whitespace(labels), wanted).to_numpy(zero_copy_only=False)
         if fits.any():
@@ -133,7 +157,7 @@ class _Names:
 
     def near(self, words: str) -> list[tuple[float, int]]:
         """Likeness and row of the tracks nearest to the words, best first."""
-        wanted = _simple(words)
+        wanted = loose(words)
         texts = pc.binary_join_element_wise(self.all_artists, self.title, " ")
         found = []
         wanted = wanted[:_LONGEST]
@@ -141,21 +165,6 @@ class _Names:
             artist, title = self.all_artists[row].as_py(), self.title[row].as_py()
             found.append((_likeness(wanted, artist, title), int(row)))
         return sorted(found, key=lambda pair: (-pair[0], pair[1]))
-
-
-def simplified(values: pa.Array) -> pa.Array:
-    """Text without case, accents and punctuation, words apart by one space; null becomes ""."""
-    encoded = pc.fill_null(values, "").dictionary_encode()  # names repeat: read each once
-    raw = pc.utf8_lower(encoded.dictionary)
-    plain = pc.replace_substring_regex(pc.utf8_normalize(raw, form="NFKD"), r"\p{Mn}+|['’`]", "")
-    plain = pc.replace_substring(pc.utf8_lower(plain), "ß", "ss")
-    plain = pc.utf8_trim_whitespace(pc.replace_substring_regex(plain, r"[^\p{L}\p{N}]+", " "))
-    plain = pc.if_else(pc.equal(plain, ""), pc.utf8_trim_whitespace(raw), plain)  # "!!!" is a name
-    return plain.take(encoded.indices)
-
-
-def _simple(words: str) -> str:
-    return str(simplified(pa.array([words], pa.string()))[0].as_py())
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
@@ -173,28 +182,59 @@ def _artists(lists: pa.Array) -> tuple[pa.Array, pa.Array]:
     return first, pc.coalesce(pc.binary_join(lists, " "), first)  # null where an element is
 
 
-def _stems(paths: pa.Array) -> pa.Array:
-    files = pc.replace_substring_regex(paths, r"(?s)^.*/", "")
-    return pc.replace_substring_regex(files, r"(?s)^(.+)\.[^.]*$", r"\1")
-
-
 def _by_file(tracks: pa.Table, words: str) -> NDArray[np.int64]:
     """Rows of the tracks whose path, or else file name, is `words`."""
-    asked = words.replace(os.sep, "/")
-    whole = {asked, os.path.abspath(words).replace(os.sep, "/")}  # noqa: PTH100 - follows no link
-    holds = pc.match_substring(tracks["path"], asked.rsplit("/", 1)[-1])
-    rows = np.flatnonzero(pc.fill_null(holds, False).to_numpy())
-    part = tracks.select(["root", "path"]).take(pa.array(rows)).to_pylist()
-    fits = [
-        track["path"] == asked
-        or f"{(track['root'] or '').replace(os.sep, '/').rstrip('/')}/{track['path']}" in whole
-        for track in part
-    ]
+    forms = path_forms(words)
+    holds = np.zeros(tracks.num_rows, bool)
+    spelled = (form.encode("utf-8", "replace").decode() for form in forms)
+    for name in {form.replace("\\", "/").rsplit("/", 1)[-1] for form in spelled}:
+        found = pc.match_substring(tracks["path"], name, ignore_case=True)
+        holds |= pc.fill_null(found, False).to_numpy()
+    rows: NDArray[np.int64] = np.flatnonzero(holds)
+    if not len(rows):
+        return rows
+    if len(forms) > 1 or "/" in words or os.sep in words:
+        matcher = TrackMatcher(tracks)
+        for file in (words, absolute(words, Path.cwd())):
+            match = matcher.find(Mention(file=file))
+            if match.row >= 0:
+                return np.array([match.row])
+    asked = set(map(fold, forms))
+    files = tracks["path"].take(pa.array(rows)).to_pylist()
+    fits = [fold(file) in asked for file in files]
     if not any(fits):
-        files = [track["path"].rsplit("/", 1)[-1] for track in part]
-        fits = [asked in (file, _stem(file)) for file in files]
-    found: NDArray[np.int64] = rows[np.array(fits, bool)]
-    return found
+        fits = [fold(file.rsplit("/", 1)[-1]) in asked for file in files]
+        fits = [fit or fold(stem(file)) in asked for fit, file in zip(fits, files, strict=True)]
+    fitting: NDArray[np.int64] = rows[np.array(fits, bool)]
+    return fitting
+
+
+def _spelled_best(
+    tracks: pa.Table, rows: NDArray[np.int64], words: str
+) -> tuple[NDArray[np.int64], bool]:
+    """Of rows whose names fit loosely those that fit best, and whether no name fits better."""
+    for spelled in (exact, _plain):
+        asked = spelled(words)
+        part = tracks.take(pa.array(rows)).to_pylist() if len(rows) else []
+        fits = [any(spelled(name) == asked for name in _names_of(track)) for track in part]
+        if any(fits):
+            return rows[np.array(fits, bool)], False
+    return rows, True
+
+
+def _plain(text: str) -> str:
+    """A name folded, with blanks for what stands between artist, title and album."""
+    return " ".join(_BETWEEN.sub(" ", fold(text)).split())
+
+
+def _names_of(track: Mapping[str, Any]) -> Iterator[str]:
+    """All that words may call a track."""
+    title = track.get("title") or stem(track.get("path") or "")
+    artists = [name for name in track.get("artists") or () if name]
+    yield title
+    for artist in (", ".join(artists), " ".join(artists), *artists, track.get("album_artist")):
+        if artist:
+            yield from (artist, f"{artist} - {title}", f"{artist} - {title} ({track.get('album')})")
 
 
 def _only(tracks: pa.Table, rows: NDArray[np.int64], words: str) -> str:
@@ -291,8 +331,3 @@ def _words_found(wanted: Sequence[str], there: Sequence[str]) -> float:
         for word in wanted
     ]
     return float(np.average(best, weights=[len(word) for word in wanted]))
-
-
-def _stem(path: str) -> str:
-    file = path.rsplit("/", 1)[-1]
-    return file.rsplit(".", 1)[0] or file

@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import reduce
 from typing import NamedTuple
 
 from musicu.errors import QueryError
-from musicu.retrieval.where import Both, Compare, Either, Missing, Not, Where
+from musicu.retrieval.where import Compare, Where
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -33,7 +32,6 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _COMPARISONS = ("=", "==", "!=", "<", "<=", ">", ">=")
-_KEYWORDS = ("and", "or")
 _DEEPEST = 100  # brackets and nots inside each other
 
 
@@ -48,77 +46,73 @@ def parse_where(text: str) -> Where:
 
     Raises QueryError with the place where the text cannot be read.
     """
-    return _Parser(text).parse()
+    reader = _Reader(text)
+    if not reader.tokens:
+        raise QueryError("the filter is empty: write one like 'popularity <= 0.3'")
+    found = reader.any_of()
+    if reader.tokens[reader.next :]:
+        raise reader.wrong('"and", "or" or the end')
+    return found
 
 
-class _Parser:
+class _Reader:
+    """A filter's tokens, and how far they are read."""
+
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens = _tokens(text)
         self.next = 0
         self.depth = 0
 
-    def parse(self) -> Where:
-        if not self.tokens:
-            raise QueryError("the filter is empty: write one like 'popularity <= 0.3'")
-        found = self._any()
-        if self.next < len(self.tokens):
-            raise self._wrong('"and", "or" or the end')
-        return found
+    def any_of(self) -> Where:
+        return self._joined("or", lambda: self._joined("and", self._part))
 
-    def _any(self) -> Where:
-        return self._chain(self._all, "or", Either)
-
-    def _all(self) -> Where:
-        return self._chain(self._part, "and", Both)
-
-    def _chain(
-        self, part: Callable[[], Where], word: str, join: Callable[[Where, Where], Where]
-    ) -> Where:
+    def _joined(self, word: str, part: Callable[[], Where]) -> Where:
         parts = [part()]
         while self._take(word):
             parts.append(part())
-        return _balanced(parts, join)
+        return parts[0] if len(parts) == 1 else Where(word, tuple(parts))
 
     def _part(self) -> Where:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise QueryError(f"the filter nests deeper than {_DEEPEST}: simplify it")
-        found = self._nested()
+        if self._take("not"):
+            found = ~self._part()
+        elif self._take("("):
+            found = self.any_of()
+            self._need(")")
+        else:
+            found = self._test(self._read("a column", ("word", "quoted")).text)
         self.depth -= 1
         return found
 
-    def _nested(self) -> Where:
-        if self._is("not"):
-            self.next += 1
-            return Not(self._part())
-        if self._take("("):
-            found = self._any()
-            self._need(")")
-            return found
-        return self._test(self._column())
-
-    def _column(self) -> str:
-        if self.next < len(self.tokens) and self._now().kind in ("word", "quoted"):
-            self.next += 1
-            return self.tokens[self.next - 1].text
-        raise self._wrong("a column")
-
     def _test(self, column: str) -> Where:
         if self._take("is"):
-            return self._missing(column)
-        negated = self._take("not")
-        found = self._word_test(column)
-        if found is None and not negated:
-            return self._comparison(column)
-        if found is None:
-            raise self._wrong('"in", "between", "contains" or "starts with"')
-        return Not(found) if negated else found
+            opposite = self._take("not")
+            if self._take("present"):
+                opposite = not opposite
+            else:
+                self._need("missing")
+            found: Where = Compare(column, "missing")
+            return ~found if opposite else found
+        if self._take("not"):
+            return ~self._worded(column, '"in", "between", "contains" or "starts with"')
+        for op in _COMPARISONS:
+            if self._take(op):
+                found = Compare(column, "=" if op in ("==", "!=") else op, self._value())
+                return ~found if op == "!=" else found
+        return self._worded(column, 'an operator like "<=", "in" or "contains"')
 
-    def _word_test(self, column: str) -> Where | None:
+    def _worded(self, column: str, wanted: str) -> Where:
+        """A test that begins with a word, which may stand under "not"."""
         if self._take("in"):
-            values = self._values()
-            return _balanced([Compare(column, "=", value) for value in values], Either)
+            self._need("(")
+            values = [self._value()]
+            while self._take(","):
+                values.append(self._value())
+            self._need(")")
+            return Where("or", tuple(Compare(column, "=", value) for value in values))
         if self._take("between"):
             low = self._value()
             self._need("and")
@@ -128,85 +122,46 @@ class _Parser:
         if self._take("starts"):
             self._need("with")
             return Compare(column, "starts with", self._value())
-        return None
-
-    def _comparison(self, column: str) -> Where:
-        for op in _COMPARISONS:
-            if self._take(op):
-                value = self._value()
-                if op == "!=":
-                    return Not(Compare(column, "=", value))
-                return Compare(column, "=" if op == "==" else op, value)
-        raise self._wrong('an operator like "<=", "in" or "contains"')
-
-    def _missing(self, column: str) -> Where:
-        negated = self._take("not")
-        present = self._take("present")
-        if not present:
-            self._need("missing")
-        found = Missing(column)
-        return Not(found) if present != negated else found
-
-    def _values(self) -> list[str]:
-        self._need("(")
-        values = [self._value()]
-        while self._take(","):
-            values.append(self._value())
-        self._need(")")
-        return values
+        raise self.wrong(wanted)
 
     def _value(self) -> str:
         """A quoted text, or the words up to the next symbol, "and" or "or"."""
-        if self.next < len(self.tokens) and self._now().kind == "quoted":
-            self.next += 1
-            return self.tokens[self.next - 1].text
-        first = self.next
-        while self._is_plain():
-            self.next += 1
-        if self.next == first:
-            raise self._wrong("a value")
-        return " ".join(token.text for token in self.tokens[first : self.next])
+        first = self._read("a value", ("word", "quoted"), but=("and", "or"))
+        words = [first.text]
+        while first.kind == "word" and self._is("word", but=("and", "or")):
+            words.append(self._read("a value", ("word",)).text)
+        return " ".join(words)
 
-    def _is_plain(self) -> bool:
-        return (
-            self.next < len(self.tokens)
-            and self._now().kind == "word"
-            and self._now().text.lower() not in _KEYWORDS
-        )
-
-    def _now(self) -> _Token:
-        return self.tokens[self.next]
-
-    def _is(self, word: str) -> bool:
-        if self.next == len(self.tokens) or self._now().kind == "quoted":
+    def _is(self, *kinds: str, but: tuple[str, ...] = ()) -> bool:
+        """Whether the next token is of these kinds, and none of these words."""
+        if self.next == len(self.tokens) or self.tokens[self.next].kind not in kinds:
             return False
-        return self._now().text.lower() == word
+        token = self.tokens[self.next]
+        return token.kind == "quoted" or token.text.lower() not in but
+
+    def _read(self, wanted: str, kinds: tuple[str, ...], but: tuple[str, ...] = ()) -> _Token:
+        if not self._is(*kinds, but=but):
+            raise self.wrong(wanted)
+        self.next += 1
+        return self.tokens[self.next - 1]
 
     def _take(self, word: str) -> bool:
-        found = self._is(word)
+        found = self._is("word", "symbol") and self.tokens[self.next].text.lower() == word
         self.next += found
         return found
 
     def _need(self, word: str) -> None:
         if not self._take(word):
-            raise self._wrong(f'"{word}"')
+            raise self.wrong(f'"{word}"')
 
-    def _wrong(self, wanted: str) -> QueryError:
+    def wrong(self, wanted: str) -> QueryError:
         if self.next == len(self.tokens):
             return QueryError(f"the filter {self.text!r} ends where {wanted} should follow")
-        found = self._now()
+        found = self.tokens[self.next]
         return QueryError(
             f"the filter {self.text!r} has {found.text!r} at character {found.at + 1}, where "
             f'{wanted} should stand; text with "and", brackets or signs goes in quotes'
         )
-
-
-def _balanced(parts: list[Where], join: Callable[[Where, Where], Where]) -> Where:
-    """The parts joined as a shallow tree, so that a thousand of them do not nest."""
-    while len(parts) > 1:
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [reduce(join, pair) for pair in pairs]
-    return parts[0]
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -1,4 +1,4 @@
-"""Conditions on tracks, and which tracks meet them.
+"""Conditions on tracks, answered by Arrow's compute functions.
 
 Conventions. Text compares without regard to case. A list (artists, genres, markets) meets a
 condition if any of its elements does; it meets `!=` and `not in` if none equals the value. A
@@ -11,151 +11,112 @@ from __future__ import annotations
 
 import difflib
 import re
-from abc import ABC, abstractmethod
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from musicu.errors import QueryError
 
 #: Text columns that hold dates of any precision; compared by the first day that they cover.
 PARTIAL_DATES = ("date", "original_date")
 
-_KERNELS: dict[str, Callable[[Any, Any], Any]] = {
+_ORDERED: dict[str, Callable[[Any, Any], Any]] = {
     "=": pc.equal,
     "<": pc.less,
     "<=": pc.less_equal,
     ">": pc.greater,
     ">=": pc.greater_equal,
 }
+_TEXTUAL = {**_ORDERED, "contains": pc.match_substring, "starts with": pc.starts_with}
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_DATE = re.compile(r"\s*(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?\s*", re.ASCII)
 
 
-class Where(ABC):
-    """A condition on tracks; `&`, `|` and `~` combine conditions."""
+@dataclass(frozen=True)
+class Where:
+    """Conditions joined by "and" or "or", or one under "not"; `&`, `|` and `~` join them too."""
 
-    @abstractmethod
+    join: str
+    parts: tuple[Where, ...]
+
     def mask(self, table: pa.Table) -> pa.BooleanArray:
         """True, false or null (nothing is known) for each row of the table."""
+        masks = [part.mask(table) for part in self.parts]
+        if self.join == "not":
+            return pc.invert(masks[0])
+        return reduce(pc.and_kleene if self.join == "and" else pc.or_kleene, masks)
 
     def __and__(self, other: Where) -> Where:
-        return Both(self, other)
+        return Where("and", (self, other))
 
     def __or__(self, other: Where) -> Where:
-        return Either(self, other)
+        return Where("or", (self, other))
 
     def __invert__(self) -> Where:
-        return Not(self)
+        return Where("not", (self,))
 
 
-@dataclass(frozen=True, slots=True)
-class Both(Where):
-    """Both conditions hold."""
-
-    left: Where
-    right: Where
-
-    def mask(self, table: pa.Table) -> pa.BooleanArray:  # noqa: D102
-        return pc.and_kleene(self.left.mask(table), self.right.mask(table))
-
-
-@dataclass(frozen=True, slots=True)
-class Either(Where):
-    """At least one of the conditions holds."""
-
-    left: Where
-    right: Where
-
-    def mask(self, table: pa.Table) -> pa.BooleanArray:  # noqa: D102
-        return pc.or_kleene(self.left.mask(table), self.right.mask(table))
-
-
-@dataclass(frozen=True, slots=True)
-class Not(Where):
-    """The condition is known not to hold."""
-
-    part: Where
-
-    def mask(self, table: pa.Table) -> pa.BooleanArray:  # noqa: D102
-        return pc.invert(self.part.mask(table))
-
-
-@dataclass(frozen=True, slots=True)
-class Missing(Where):
-    """The column has no value: null, NaN or an empty list."""
-
-    column: str
-
-    def mask(self, table: pa.Table) -> pa.BooleanArray:  # noqa: D102
-        values, parents = _elements(table, self.column)
-        known = pc.is_valid(values).to_numpy(zero_copy_only=False)
-        return pa.array(~_any(known, parents, table.num_rows))
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class Compare(Where):
-    """The column stands in a relation to a value, given as text.
+    """A column in a relation to a value, given as text.
 
-    op: "=", "<", "<=", ">", ">=", "contains" or "starts with".
+    op: "=", "<", "<=", ">", ">=", "contains", "starts with", or "missing", which takes no value.
     """
 
     column: str
     op: str
     value: str
 
+    def __init__(self, column: str, op: str, value: str = "") -> None:
+        for name, given in (("column", column), ("op", op), ("value", value)):
+            object.__setattr__(self, name, given)
+
     def mask(self, table: pa.Table) -> pa.BooleanArray:  # noqa: D102
-        values, parents = _elements(table, self.column)
-        met = self._met(values)
-        known = pc.is_valid(met).to_numpy(zero_copy_only=False)
-        yes = pc.fill_null(met, False).to_numpy(zero_copy_only=False)
-        rows = table.num_rows
-        return pa.array(_any(yes, parents, rows), mask=~_any(known, parents, rows))
+        values, lists = _elements(column_of(table, self.column))
+        met = pc.is_valid(values) if self.op == "missing" else self._met(values)
+        if lists is not None:
+            met = _any_of(met, lists)
+        return pc.invert(pc.fill_null(met, False)) if self.op == "missing" else met
 
     def _met(self, values: pa.Array) -> pa.Array:
         kind = values.type
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        dated = is_text and self.column in PARTIAL_DATES and self.op in _ORDERED
         if pa.types.is_null(kind):
             return pa.nulls(len(values), pa.bool_())
-        if self.column in PARTIAL_DATES and self.op in _KERNELS and _is_text(kind):
-            return self._met_dates(_first_days(values))
-        if _is_text(kind):
-            return self._met_text(values)
-        if self.op not in _KERNELS:
+        if is_text and not dated:
+            return _TEXTUAL[self.op](_folded(values), _folded(pa.array([self.value]))[0].as_py())
+        if self.op not in _ORDERED:
             raise QueryError(f"{self.op!r} is for text, {self.column!r} holds {_plain(kind)}")
-        if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            return self._met_dates(values.cast(pa.date32(), safe=False))
+        if dated or pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+            return self._met_dates(_first_days(values) if dated else values)
         if pa.types.is_boolean(kind):
             return self._met_flag(values)
         return self._met_number(values.cast(pa.float64()) if pa.types.is_decimal(kind) else values)
 
-    def _met_text(self, values: pa.Array) -> pa.Array:
-        values, value = _folded(values), _folded(pa.array([self.value]))[0]
-        if self.op == "contains":
-            return pc.match_substring(values, value.as_py())
-        if self.op == "starts with":
-            return pc.starts_with(values, value.as_py())
-        return _KERNELS[self.op](values, value)
-
-    def _met_dates(self, days: pa.Array) -> pa.Array:
+    def _met_dates(self, values: pa.Array) -> pa.Array:
         span = days_of(self.value)
         if span is None:
             raise self._wrong("a date like 2024, 2024-05 or 2024-05-21")
         first, last = (pa.scalar(day, pa.date32()) for day in span)
+        days = values.cast(pa.date32(), safe=False)
         if self.op == "=":
             return pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))
-        return _KERNELS[self.op](days, last if self.op in ("<=", ">") else first)
+        return _ORDERED[self.op](days, last if self.op in ("<=", ">") else first)
 
     def _met_flag(self, values: pa.Array) -> pa.Array:
-        word = self.value.lower()
-        if word not in ("true", "yes", "1", "false", "no", "0"):
+        if self.value.lower() not in _FLAGS:
             raise self._wrong("true or false")
         if self.op != "=":
             raise QueryError(f"{self.column!r} is true or false: compare it with = or !=")
-        return pc.equal(values, word in ("true", "yes", "1"))
+        return pc.equal(values, _FLAGS[self.value.lower()])
 
     def _met_number(self, values: pa.Array) -> pa.Array:
         kind = values.type
@@ -166,10 +127,10 @@ class Compare(Where):
         except ValueError:
             raise self._wrong("a number") from None
         if pa.types.is_floating(kind):  # as it would be stored there: 0.3 is 0.3 in float32 too
-            return _KERNELS[self.op](values, pa.scalar(number, kind))
+            return _ORDERED[self.op](values, pa.scalar(number, kind))
         if re.fullmatch(r"\s*[+-]?\d{1,18}\s*", self.value):
-            return _KERNELS[self.op](values.cast(pa.int64(), safe=False), int(self.value))
-        return _KERNELS[self.op](values.cast(pa.float64(), safe=False), number)
+            return _ORDERED[self.op](values.cast(pa.int64(), safe=False), int(self.value))
+        return _ORDERED[self.op](values.cast(pa.float64(), safe=False), number)
 
     def _wrong(self, wanted: str) -> QueryError:
         return QueryError(f"{self.column!r} compares with {wanted}, not {self.value!r}")
@@ -177,58 +138,49 @@ class Compare(Where):
 
 def days_of(text: str) -> tuple[date, date] | None:
     """The first and last day of a date of any precision; None where it is not one."""
-    parts = text.strip().split("-")
-    if not 1 <= len(parts) <= 3 or not all(part.isascii() and part.isdigit() for part in parts):
+    match = _DATE.fullmatch(text)
+    if match is None:
         return None
-    if len(parts[0]) != 4 or any(len(part) > 2 for part in parts[1:]):
-        return None
-    year, month, day = (*map(int, parts), 0, 0)[:3]
+    year, month, day = (int(part or 0) for part in match.groups())
     try:
         first = date(year, month or 1, day or 1)
-        return first, _last_day(first, len(parts))
+        return first, date(year, month or 12, day or monthrange(year, month or 12)[1])
     except ValueError:
         return None
 
 
-def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
+def column_of(table: pa.Table, name: str) -> pa.Array:
     """A table's column; raises QueryError with the nearest name where there is none."""
     names = table.column_names
-    if names.count(name) == 1:
-        return table[name]
-    near = difflib.get_close_matches(name, names, 1, cutoff=0.6)
-    meant = f"; did you mean {near[0]!r}?" if near else "."
-    raise QueryError(f"no column {name!r}{meant} There are: {', '.join(names)}")
+    if names.count(name) != 1:
+        near = difflib.get_close_matches(name, names, 1, cutoff=0.6)
+        meant = f"; did you mean {near[0]!r}?" if near else "."
+        raise QueryError(f"no column {name!r}{meant} There are: {', '.join(names)}")
+    column = table[name]
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def _last_day(first: date, parts: int) -> date:
-    if parts == 3:
-        return first
-    if parts == 1 or first.month == 12:
-        return date(first.year, 12, 31)
-    return date(first.year, first.month + 1, 1) - timedelta(days=1)
-
-
-def _elements(table: pa.Table, name: str) -> tuple[pa.Array, NDArray[np.int64]]:
-    """A column's plain values (NaN as null), and the row that each belongs to."""
-    column = column_of(table, name)
-    values = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    parents = np.arange(len(values))
+def _elements(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    """Plain values, NaN as null, and the lists that they are the elements of."""
+    lists = None
     if pa.types.is_fixed_size_list(values.type):
         values = values.cast(pa.list_(values.type.value_type))
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-        parents = pc.list_parent_indices(values).to_numpy().astype(np.int64)
-        values = pc.list_flatten(values)
+        lists, values = values, pc.list_flatten(values)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-    return values, parents
+    return values, lists
 
 
-def _any(flags: NDArray[np.bool_], parents: NDArray[np.int64], rows: int) -> NDArray[np.bool_]:
-    found = np.zeros(rows, bool)
-    found[parents[flags]] = True
-    return found
+def _any_of(met: pa.Array, lists: pa.Array) -> pa.Array:
+    """Whether any element of each list met something; null where of none anything is known."""
+    rows = pc.list_parent_indices(lists).to_numpy()
+    found, known = np.zeros((2, len(lists)), bool)
+    found[rows[pc.fill_null(met, False).to_numpy(zero_copy_only=False)]] = True
+    known[rows[pc.is_valid(met).to_numpy(zero_copy_only=False)]] = True
+    return pa.array(found, mask=~known)
 
 
 def _folded(values: pa.Array) -> pa.Array:
@@ -239,12 +191,7 @@ def _first_days(values: pa.Array) -> pa.Array:
     """The first day of each partial date, null where it is none; each spelling read once."""
     encoded = values.cast(pa.string()).dictionary_encode()
     spans = [days_of(text) for text in encoded.dictionary.to_pylist()]
-    days = pa.array([span and span[0] for span in spans], pa.date32())
-    return days.take(encoded.indices)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return pa.array([span and span[0] for span in spans], pa.date32()).take(encoded.indices)
 
 
 def _plain(kind: pa.DataType) -> str:

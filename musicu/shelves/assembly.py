@@ -14,7 +14,7 @@ from musicu.candidates.request import Ranked
 from musicu.candidates.selection import Entries, select
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
-from musicu.items.constraints import Constraints, rows_by_any
+from musicu.items.constraints import Constraints
 from musicu.items.table import Floats, Ints, ItemTable
 from musicu.ranking.diversity import POOL_FACTOR, diversify
 from musicu.records import Vectors
@@ -155,7 +155,7 @@ def _allowed(
     small = _table_of([*excluded, *(item.track_id for item in ranked)], tracks, items)
     gone = small.rows_of(sorted(excluded))
     blocked = np.isin(small.works, small.works[gone[gone >= 0]])
-    blocked[rows_by_any(small, constraints.blocked_artists)] = True
+    blocked[small.credits.rows_by(sorted(constraints.blocked_artists))] = True
     rows = small.rows_of([item.track_id for item in ranked])
     left = np.flatnonzero(~blocked[rows])
     taken = left[_selected(small, rows[left], constraints)]

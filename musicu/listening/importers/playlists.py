@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
-from urllib.parse import unquote, urlparse
 
+from musicu.ingest.path_list import path_forms
 from musicu.ingest.playlist_tables import PLAYLIST
 from musicu.listening.importers.raw import moment
-from musicu.playlists.xspf import read_xspf
+from musicu.playlists.files import parse_playlist
 
 Row = dict[str, Any]
 
@@ -23,32 +23,16 @@ _RECORDING = re.compile(r"musicbrainz\.org/recording/([0-9a-f-]{36})", re.I)
 _EXTENSION = "https://musicbrainz.org/doc/jspf#track"
 
 
-def m3u_rows(text: str, name: str) -> Iterator[Row]:
-    """Rows of RAW for the tracks of an M3U playlist, which is called `name` unless it says so."""
-    said = ""
-    for line in text.lstrip("\ufeff").splitlines():
-        line = line.strip()
-        if line.upper().startswith("#PLAYLIST:"):
-            name = line.partition(":")[2].strip() or name
-        elif line.upper().startswith("#EXTINF:"):
-            said = line.partition(",")[2].strip()
-        elif line and not line.startswith("#"):
-            artist, _, title = said.partition(" - ")
-            yield {
-                "context": PLAYLIST + name,
-                "path": _plain_path(line),
-                "artist": artist.strip() if title else None,
-                "title": (title or said).strip(),
-            }
-            said = ""
+def playlist_rows(name: str, content: bytes, folder: Path) -> Iterator[Row]:
+    """Rows of RAW for the tracks of an M3U or XSPF playlist in a file of that name.
 
-
-def xspf_rows(content: bytes, name: str) -> Iterator[Row]:
-    """Rows of RAW for the tracks of an XSPF playlist; raises SourceError where it is none."""
-    found = read_xspf(content, Path())
+    folder: where it lies; `Path()` where that is not known, as in an archive.
+    Raises SourceError where it is none.
+    """
+    found = parse_playlist(content, PurePath(name), folder)
     for entry in found.entries:
         yield {
-            "context": PLAYLIST + (found.title or name),
+            "context": PLAYLIST + (found.title or ""),
             "track_id": entry.track_id,
             "isrc": entry.isrc,
             "recording_mbid": entry.musicbrainz_recording_id,
@@ -80,16 +64,9 @@ def _jspf_row(track: Row, playlist: str, creator: str | None) -> Row:
         "artist": track.get("creator"),
         "title": track.get("title"),
         "album": track.get("album"),
-        "path": _plain_path(paths[0]) if paths else None,
+        "path": path_forms(paths[0])[0].replace("\\", "/") if paths else None,
     }
 
 
 def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())
-
-
-def _plain_path(location: str) -> str:
-    """A path with forward slashes, out of a path or a file's address."""
-    if location.startswith("file:"):
-        location = unquote(urlparse(location).path)
-    return location.replace("\\", "/")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.catalog.locations import absolute
 from musicu.errors import SourceError
 from musicu.ingest.delimited import UTF_16, plain_suffix
 from musicu.listening.importers import lastfm, listenbrainz, playlists, spotify
@@ -119,13 +120,11 @@ def _table(path: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
 
 
 def _text_file(name: str, content: bytes, where: str) -> Iterator[pa.Table]:
-    if name.lower().endswith(".xspf"):
-        yield from _in_tables(_xspf_rows(content, PurePath(name).stem, where))
+    if name.lower().endswith(_PLAYLISTS):
+        yield from _in_tables(_playlist_rows(name, content, where))
         return
     text = _decoded(content, where)
-    if name.lower().endswith(_PLAYLISTS):
-        yield from _in_tables(playlists.m3u_rows(text, PurePath(name).stem))
-    elif name.lower().endswith((".jsonl", ".ndjson", ".listens")):
+    if name.lower().endswith((".jsonl", ".ndjson", ".listens")):
         yield from _in_tables(listenbrainz.listen_rows(_lines(text, where)))
     elif name.lower().endswith(_JSON):
         yield from _in_tables(_document_rows(text, PurePath(name).stem, where))
@@ -136,9 +135,10 @@ def _text_file(name: str, content: bytes, where: str) -> Iterator[pa.Table]:
         )
 
 
-def _xspf_rows(content: bytes, name: str, where: str) -> list[Mapping[str, Any]]:
+def _playlist_rows(name: str, content: bytes, where: str) -> list[Mapping[str, Any]]:
     try:
-        return list(playlists.xspf_rows(content, name))
+        folder = absolute(Path(where)).parent if Path(where).is_file() else Path()
+        return list(playlists.playlist_rows(name, content, folder))
     except SourceError as error:
         raise SourceError(f"{where}: {error}") from error
 
@@ -188,6 +188,4 @@ def _decoded(content: bytes, where: str) -> str:
     try:
         return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
-        if where.lower().endswith(".m3u"):
-            return content.decode("latin-1")  # what .m3u without an 8 has always been
         raise SourceError(f"{where} is not UTF-8 text: save it as UTF-8") from None
