@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from shelves_samples import table, vectors
 from musicu.audit import Audit, audit, same_recording
 from musicu.audit.clean import clean_table
 from musicu.audit.fingerprints import Fingerprints
-from musicu.audit.genres import genre_findings
+from musicu.audit.genres import FEWEST, genre_findings
 from musicu.audit.matching import find_matches
 from musicu.audit.pairs import sharing_codes, sounding_alike
 from musicu.audit.recordings import read_fingerprints
@@ -34,6 +35,7 @@ from musicu.features.fingerprint import FingerprintMeter
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions
 from musicu.pipeline.run import EmbedOptions, embed
+from musicu.records import Vectors
 from musicu.shelves.duplicates import recording_numbers
 
 TODAY = date(2026, 11, 21)
@@ -300,6 +302,61 @@ def test_a_swapped_genre_is_found_among_clear_ones() -> None:
     space = vectors([r["track_id"] for r in rows], np.array(values, np.float32))
     (finding,) = genre_findings(tracks, space)
     assert (finding.track_ids, finding.values["guess"]) == (("t6",), "jazz")
+
+
+def genre_catalog(count: int) -> tuple[list[dict[str, Any]], Vectors]:
+    """Tracks of four genres that lie apart, some mislabelled, some by one artist."""
+    rng = np.random.default_rng(1)
+    centres, genre = rng.standard_normal((4, 8)), rng.integers(4, size=count)
+    values = (centres[genre] + 0.8 * rng.standard_normal((count, 8))).astype(np.float32)
+    said = np.where(rng.random(count) < 0.1, rng.integers(4, size=count), genre)
+    rows = [
+        {"track_id": f"t{i}", "artists": [f"A{i // 5}"], "genres": [f"G{said[i]}"]}
+        for i in range(count)
+    ]
+    return table(rows).to_pylist(), vectors([r["track_id"] for r in rows], values)
+
+
+def plain_genre_findings(
+    tracks: list[dict[str, Any]], space: Vectors
+) -> dict[str, tuple[str, int]]:
+    """Each track compared with each other one, one after the other."""
+    found = {}
+    for i, track in enumerate(tracks):
+        others = [t for t in tracks if t["artists"] != track["artists"]]
+        if sum(t["genres"] == track["genres"] for t in others) < FEWEST:
+            continue
+        order = np.argsort(-(space.values @ space.values[i]), kind="stable")[:61].tolist()
+        near = [tracks[j]["genres"][0] for j in order if tracks[j] in others][:10]
+        genre, agreeing = Counter(near).most_common(1)[0]
+        if track["genres"][0] not in near and agreeing >= 7:
+            found[track["track_id"]] = (genre.lower(), agreeing)
+    return found
+
+
+@pytest.mark.parametrize("block", [1, 1000, 1 << 22])
+def test_genre_findings_are_those_of_a_plain_loop(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("musicu.audit.genres._BLOCK_SCORES", block)
+    tracks, space = genre_catalog(300)
+    found = {
+        f.track_ids[0]: (f.values["guess"], f.values["agreeing"])
+        for f in genre_findings(tracks, space)
+    }
+    assert found == plain_genre_findings(tracks, space)
+    assert len(found) > 5
+
+
+def test_of_many_labelled_tracks_only_some_are_compared_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tracks, space = genre_catalog(600)
+    exact = {f.track_ids[0] for f in genre_findings(tracks, space)}
+    monkeypatch.setattr("musicu.audit.genres._MOST_COMPARED", 300)
+    some = {f.track_ids[0] for f in genre_findings(tracks, space)}
+    assert some != exact
+    assert len(some & exact) > len(exact) / 2
 
 
 def test_two_copies_share_one_fingerprint(made: Path, tmp_path: Path) -> None:

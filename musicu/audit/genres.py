@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musicu.audit.findings import Finding
 from musicu.catalog.identity import artist_keys, fold
@@ -19,69 +20,100 @@ NEIGHBOURS = 10
 AGREEING = 7
 #: A genre with fewer tracks than this, by other artists, could not be met often enough.
 FEWEST = 20
+#: Neighbours that are looked at for those by other artists.
 _POOL = 60
+#: Tracks that others are compared with; of more, as many are taken evenly from the catalog, so
+#: that the time grows with the number of tracks and not with its square.
+_MOST_COMPARED = 32_768
+_BLOCK_SCORES = 1 << 22  # similarities held at once: 16 MB
 
 
 def genre_findings(tracks: Sequence[Row], vectors: Vectors) -> Iterator[Finding]:
     """Guesses at mislabelled tracks, from the genres of the ten nearest by other artists.
 
-    What a genre is cannot be heard for certain: `benchmarks/README.md` says how often the guess
+    No genre can be told from sound for certain: `benchmarks/README.md` says how often the guess
     is right where labels were swapped on purpose.
     """
     by_id = {track["track_id"]: track for track in tracks}
-    labels = {i: _labels(by_id[i]) for i in vectors.ids if i in by_id and _labels(by_id[i])}
-    known = _Known(labels, by_id)
-    places = [place for place, track_id in enumerate(vectors.ids) if track_id in labels]
-    values, ids = vectors.values[places], [str(vectors.ids[place]) for place in places]
-    for row, track_id in enumerate(ids):
-        if known.others(track_id) < FEWEST:
-            continue
-        scores = values @ values[row]
-        pool = np.argpartition(-scores, min(_POOL, len(ids) - 1))[: _POOL + 1]
-        near = [ids[i] for i in pool[np.argsort(-scores[pool], kind="stable")].tolist()]
-        finding = _judged(track_id, near, by_id, labels)
+    genres = {i: _genres(by_id[i]) for i in vectors.ids if i in by_id and _genres(by_id[i])}
+    rows = [row for row, track_id in enumerate(vectors.ids) if track_id in genres]
+    ids = [str(vectors.ids[row]) for row in rows]
+    labelled = [_Labelled(i, genres[i], artist_keys(by_id[i])) for i in ids]
+    count = min(len(labelled), _MOST_COMPARED)
+    compared = np.arange(count) * len(labelled) // max(1, count)
+    others = [labelled[row] for row in compared.tolist()]
+    counts = _GenreCounts(others)
+    asked = [row for row, track in enumerate(labelled) if counts.by_others(track) >= FEWEST]
+    values = vectors.values[rows]
+    for row, near in zip(asked, _nearest(values, asked, compared), strict=True):
+        finding = _judged(labelled[row], [others[place] for place in near])
         if finding is not None:
             yield finding
 
 
-class _Known:
+class _Labelled:
+    """A track with genres."""
+
+    __slots__ = ("artists", "genres", "track_id")
+
+    def __init__(self, track_id: str, genres: Set[str], artists: Set[str]) -> None:
+        self.track_id, self.genres, self.artists = track_id, genres, artists
+
+
+class _GenreCounts:
     """How many tracks bear a genre, by whom."""
 
-    def __init__(self, labels: Mapping[str, set[str]], by_id: Mapping[str, Row]) -> None:
-        self._labels = labels
-        self._artists = {i: artist_keys(by_id[i]) for i in labels}
-        self._tracks: Counter[str] = Counter()
-        self._by_artist: Counter[tuple[str, str]] = Counter()
-        for track_id, found in labels.items():
-            for label in found:
-                self._tracks[label] += 1
-                self._by_artist.update((label, artist) for artist in self._artists[track_id])
+    def __init__(self, tracks: Sequence[_Labelled]) -> None:
+        self._tracks = Counter(genre for track in tracks for genre in track.genres)
+        self._by_artist = Counter(
+            (genre, artist)
+            for track in tracks
+            for genre in track.genres
+            for artist in track.artists
+        )
 
-    def others(self, track_id: str) -> int:
+    def by_others(self, track: _Labelled) -> int:
         """Tracks by other artists that bear a genre of a track, the most of any of its genres."""
-        artists = self._artists[track_id]
         return max(
-            self._tracks[label] - sum(self._by_artist[label, artist] for artist in artists)
-            for label in self._labels[track_id]
+            self._tracks[genre] - sum(self._by_artist[genre, artist] for artist in track.artists)
+            for genre in track.genres
         )
 
 
-def _judged(
-    track_id: str, near: Sequence[str], by_id: Mapping[str, Row], labels: Mapping[str, set[str]]
-) -> Finding | None:
+def _nearest(
+    values: NDArray[np.float32], asked: Sequence[int], compared: NDArray[np.int64]
+) -> Iterator[list[int]]:
+    """For each asked row the places of the nearest compared rows, by cosine, nearest first."""
+    others = np.ascontiguousarray(values[compared])
+    step = max(1, _BLOCK_SCORES // max(1, len(others)))
+    for start in range(0, len(asked), step):
+        scores = values[asked[start : start + step]] @ others.T
+        if len(others) - 1 > _POOL:
+            pool = np.argpartition(-scores, _POOL, axis=1)[:, : _POOL + 1]
+            pool.sort(axis=1)  # so that ties go by row
+        else:
+            pool = np.broadcast_to(np.arange(len(others)), scores.shape)
+        order = np.argsort(-np.take_along_axis(scores, pool, axis=1), axis=1, kind="stable")
+        yield from np.take_along_axis(pool, order, axis=1).tolist()
+
+
+def _judged(track: _Labelled, near: Sequence[_Labelled]) -> Finding | None:
     """The finding on one track, where its neighbours agree on something else."""
-    artists = artist_keys(by_id[track_id])
-    others = [i for i in near if i != track_id and not artists & artist_keys(by_id[i])]
-    votes = Counter(label for i in others[:NEIGHBOURS] for label in labels[i])
-    if not votes or any(votes[label] for label in labels[track_id]):
+    others = [
+        other
+        for other in near
+        if other.track_id != track.track_id and track.artists.isdisjoint(other.artists)
+    ]
+    votes = Counter(genre for other in others[:NEIGHBOURS] for genre in other.genres)
+    if not votes or any(votes[genre] for genre in track.genres):
         return None
     genre, agreeing = votes.most_common(1)[0]
     if agreeing < AGREEING:
         return None
-    own = ", ".join(sorted(labels[track_id]))
+    own = ", ".join(sorted(track.genres))
     why = f"tagged {own}, but {agreeing} of its {NEIGHBOURS} nearest are {genre}"
-    return Finding("genres", (track_id,), why, {"guess": genre, "agreeing": agreeing})
+    return Finding("genres", (track.track_id,), why, {"guess": genre, "agreeing": agreeing})
 
 
-def _labels(track: Row) -> set[str]:
+def _genres(track: Row) -> set[str]:
     return {fold(genre) for genre in track["genres"] or () if genre}
