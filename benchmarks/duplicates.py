@@ -34,8 +34,8 @@ from scipy import fft
 
 from musicu.audio import read_audio
 from musicu.audio.encoding import RATE, write_sound
-from musicu.audit.fingerprints import Fingerprints, best_comparison
-from musicu.audit.matching import STRETCH_ERROR, Match, find_matches, judge_pair
+from musicu.audit.fingerprint_comparison import Fingerprints, best_comparison
+from musicu.audit.recording_matches import STRETCH_ERROR, Match, find_matches, judge_pair
 from musicu.datasets.synth.mixing import Sampler, master, mix
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.score import Plan

@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from musicu.audio import read_audio
-from musicu.audio.mpeg import find_frame, open_stream, parse_frame, tags_end
+from musicu.audio.mp3_stream import find_frame, open_stream, parse_frame, tags_end
 from musicu.records import Windows
 
 RATE = 44100

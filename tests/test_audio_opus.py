@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicu.audio import read_audio
-from musicu.audio.ogg import page_checksum, read_pages
+from musicu.audio.ogg_repair import page_checksum, read_pages
 from musicu.audio.opus import opus_packet_samples, repair_opus
 from musicu.audio.splice import Splice
 from musicu.records import Windows

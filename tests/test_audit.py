@@ -22,16 +22,16 @@ from shelves_samples import table, vectors
 
 from musicu.audit import Audit, audit, same_recording
 from musicu.audit.clean import clean_table
-from musicu.audit.fingerprints import Fingerprints
-from musicu.audit.genres import FEWEST, genre_findings
-from musicu.audit.matching import find_matches
-from musicu.audit.pairs import sharing_codes, sounding_alike
-from musicu.audit.recordings import read_fingerprints
-from musicu.audit.tagging import tag_findings
+from musicu.audit.comparison_pairs import sharing_codes, sounding_alike
+from musicu.audit.fingerprint_comparison import Fingerprints
+from musicu.audit.genre_checks import FEWEST, genre_findings
+from musicu.audit.recording_groups import read_fingerprints
+from musicu.audit.recording_matches import find_matches
+from musicu.audit.tag_checks import tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
-from musicu.features.fingerprint import FingerprintMeter
+from musicu.features.fingerprint_codes import FingerprintMeter
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions
 from musicu.pipeline.run import EmbedOptions, embed
@@ -338,7 +338,7 @@ def plain_genre_findings(
 def test_genre_findings_are_those_of_a_plain_loop(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("musicu.audit.genres._BLOCK_SCORES", block)
+    monkeypatch.setattr("musicu.audit.genre_checks._BLOCK_SCORES", block)
     tracks, space = genre_catalog(300)
     found = {
         f.track_ids[0]: (f.values["guess"], f.values["agreeing"])
@@ -353,7 +353,7 @@ def test_of_many_labelled_tracks_only_some_are_compared_with(
 ) -> None:
     tracks, space = genre_catalog(600)
     exact = {f.track_ids[0] for f in genre_findings(tracks, space)}
-    monkeypatch.setattr("musicu.audit.genres._MOST_COMPARED", 300)
+    monkeypatch.setattr("musicu.audit.genre_checks._MOST_COMPARED", 300)
     some = {f.track_ids[0] for f in genre_findings(tracks, space)}
     assert some != exact
     assert len(some & exact) > len(exact) / 2

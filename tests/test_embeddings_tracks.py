@@ -18,9 +18,9 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.encoder import TrackEncoder
 from musicu.embeddings.tracks.fit import fit_tracks
 from musicu.embeddings.tracks.refresh import add_track_model, refresh_track_vectors
+from musicu.embeddings.tracks.track_encoder import TrackEncoder
 from musicu.errors import CatalogError, ModelError, QueryError
 from musicu.ingest.table_import import import_vectors
 from musicu.pipeline.run import EmbedOptions, run, scan

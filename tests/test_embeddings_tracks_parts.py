@@ -11,20 +11,20 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
-from musicu.embeddings.tracks import groups as grouping
+from musicu.embeddings.tracks import track_groups as grouping
 from musicu.embeddings.tracks.als import fit_als, solve_rows
-from musicu.embeddings.tracks.artists import KEY_DIM, Discography
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.features import (
+from musicu.embeddings.tracks.contrastive_training import contrast
+from musicu.embeddings.tracks.discography import KEY_DIM, Discography
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.track_features import (
     Features,
     FeatureSpace,
     numbers_of,
     pieces_of,
     words_of,
 )
-from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.network import RowGradient, backward, encoded, forward, initial
-from musicu.embeddings.tracks.training import contrast
+from musicu.embeddings.tracks.track_network import RowGradient, backward, encoded, forward, initial
 from musicu.errors import QueryError
 from musicu.ranking.set_fit import ARTIST_BONUS, ARTIST_SHARE, MEAN, score_set
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musicu.evaluation.ranking import unit_rows
+from musicu.evaluation.similarity_ranking import unit_rows
 from musicu.evaluation.vectors.hubness import k_occurrence, powers, skewness
 
 

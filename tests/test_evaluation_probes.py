@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from musicu.errors import MissingExtraError, QueryError
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import Labels
-from musicu.evaluation.ranking import unit_rows
+from musicu.evaluation.similarity_ranking import unit_rows
 from musicu.evaluation.vectors.clustering import measure_clustering
 from musicu.evaluation.vectors.measurement import Trial
 from musicu.evaluation.vectors.probes import PREDICTORS, _folds, _regress, measure_probe

@@ -6,7 +6,7 @@ import pytest
 
 from musicu.errors import QueryError
 from musicu.evaluation.labels import Labels, classes
-from musicu.evaluation.ranking import nearest, neighbours, rankings, ranks_of, unit_rows
+from musicu.evaluation.similarity_ranking import nearest, neighbours, rankings, ranks_of, unit_rows
 from musicu.evaluation.vectors.metrics import average_precision
 from musicu.evaluation.vectors.protocols import RETRIEVAL, Question, score_queries
 
@@ -95,7 +95,7 @@ def slow_average_precision(vectors: np.ndarray, question: Question, row: int) ->
 
 @pytest.mark.parametrize("name", list(PROTOCOLS))
 def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("musicu.evaluation.ranking.BLOCK_CELLS", 80 * 7)
+    monkeypatch.setattr("musicu.evaluation.similarity_ranking.BLOCK_CELLS", 80 * 7)
     rng = np.random.default_rng(4)
     table = pa.table(
         {
@@ -159,7 +159,7 @@ def test_rankings_are_a_stable_sort_by_falling_similarity(monkeypatch: pytest.Mo
     table = np.concatenate([few, rng.integers(-2, 3, size=(90, 7))]).astype(np.float32)
     expected = np.argsort(-table, axis=1, kind="stable")
     monkeypatch.setattr(
-        "musicu.evaluation.ranking.similarity_blocks", lambda vectors: [(0, vectors)]
+        "musicu.evaluation.similarity_ranking.similarity_blocks", lambda vectors: [(0, vectors)]
     )
     assert np.array_equal(np.array(list(rankings(table))), expected)
     for k in (1, 3, 7):

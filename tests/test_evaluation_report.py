@@ -10,7 +10,7 @@ import pytest
 
 from musicu.evaluation import evaluate_vectors
 from musicu.evaluation.charts import axis_end, number
-from musicu.evaluation.vectors.evaluation import Evaluation
+from musicu.evaluation.vectors.evaluation_result import Evaluation
 from musicu.evaluation.vectors.picture import _principal, draw_map
 
 HOSTILE = '"><script>alert(1)</script>'

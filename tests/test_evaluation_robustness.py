@@ -14,7 +14,7 @@ from musicu.audio.encoding import RATE
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.evaluation.labels import Labels
-from musicu.evaluation.ranking import unit_rows
+from musicu.evaluation.similarity_ranking import unit_rows
 from musicu.evaluation.vectors.measurement import Trial
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
 from musicu.evaluation.vectors.robustness import (

@@ -12,7 +12,7 @@ import pytest
 from musicu.errors import QueryError
 from musicu.evaluation import PROTOCOLS, evaluate, evaluate_vectors
 from musicu.evaluation.vectors.measurement import TABLE
-from musicu.evaluation.vectors.run import OF_VECTORS, random_vectors
+from musicu.evaluation.vectors.vector_evaluation import OF_VECTORS, random_vectors
 from musicu.records import Vectors
 
 ARTIST = np.repeat(np.arange(30), 4)

@@ -11,10 +11,10 @@ from music import RATE, piece, tune
 from numpy.typing import NDArray
 
 from musicu.audio.encoding import CODECS, write_sound
-from musicu.audit.fingerprints import best_comparison
+from musicu.audit.fingerprint_comparison import best_comparison
 from musicu.errors import AudioError
 from musicu.features.faults import FaultMeter, Faults
-from musicu.features.fingerprint import HOP, Fingerprint, FingerprintMeter
+from musicu.features.fingerprint_codes import HOP, Fingerprint, FingerprintMeter
 from musicu.features.fingerprinting import fingerprint, fingerprints_schema
 
 Samples = NDArray[np.float32]

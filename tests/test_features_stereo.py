@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from musicu.features.edges import Edges, fade_out, find_edges
 from musicu.features.loudness import LoudnessMeter
+from musicu.features.silence import Edges, fade_out, find_edges
 from musicu.features.stereo import UNKNOWN, Stereo, StereoMeter
 
 RATE = 22_050

@@ -1,8 +1,8 @@
 """Recordings in, mono sound out: formats, seeking, resampling, windows."""
 
+from musicu.audio.decoding import MIN_SECONDS, read_audio, read_stretches, stream_blocks
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
-from musicu.audio.reading import MIN_SECONDS, read_audio, read_stretches, stream_blocks
 from musicu.audio.source import Source
 
 __all__ = [

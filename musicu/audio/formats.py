@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO
 
-from musicu.audio.mpeg import tags_end
+from musicu.audio.mp3_stream import tags_end
 
 #: Formats that need PyAV, by the bytes at an offset.
 _WITH_AV: tuple[tuple[int, bytes, str], ...] = (

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import soundfile as sf
 
-from musicu.audio import formats, mpeg, ogg, opus
+from musicu.audio import formats, mp3_stream, ogg_repair, opus
 from musicu.audio.av_source import AvSource, has_av
 from musicu.audio.sndfile_source import SndfileSource
 from musicu.audio.source import Source
@@ -78,7 +78,7 @@ def _choose(file: BinaryIO, size: int) -> Source:
         return AvSource(file, name)
     if what := formats.not_audio(head):
         raise AudioError(f"not audio: the file is {what}")
-    stream = mpeg.open_stream(file, size)
+    stream = mp3_stream.open_stream(file, size)
     if stream is not None:
         return _open_mpeg(stream)
     return _open_unknown(file, size, head)
@@ -116,13 +116,13 @@ def _open_sndfile(file: BinaryIO, size: int, begin: int, name: str) -> Source:
         repair = opus.repair_opus(file, size)
         return SndfileSource(repair.file or plain, cut=not repair.whole)
     if name == "Ogg FLAC":
-        repair = ogg.unwrap_flac(file)
+        repair = ogg_repair.unwrap_flac(file)
         return SndfileSource(repair.file or plain, cut=not repair.whole)
-    ends = not name.startswith("Ogg") or ogg.ends_marked(file, size)
+    ends = not name.startswith("Ogg") or ogg_repair.ends_marked(file, size)
     return SndfileSource(plain, cut=not ends)
 
 
-def _open_mpeg(stream: mpeg.Stream) -> Source:
+def _open_mpeg(stream: mp3_stream.Stream) -> Source:
     try:
         return SndfileSource(stream.file, promised=stream.exact, cut=stream.cut)
     except sf.SoundFileError as error:

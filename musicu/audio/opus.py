@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import BinaryIO
 
-from musicu.audio.ogg import Page, Repair, page_checksum, read_pages
+from musicu.audio.ogg_repair import Page, Repair, page_checksum, read_pages
 from musicu.audio.splice import Splice
 
 _LONGEST_PACKET = 5760  # samples at 48 kHz, 120 ms

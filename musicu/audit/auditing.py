@@ -13,11 +13,11 @@ from typing import Any
 import pyarrow as pa
 
 from musicu.audit.findings import KINDS, Finding
-from musicu.audit.genres import genre_findings
-from musicu.audit.matching import Match
-from musicu.audit.recordings import find_recordings, save_recordings
-from musicu.audit.signal import signal_findings
-from musicu.audit.tagging import code_findings, tag_findings
+from musicu.audit.genre_checks import genre_findings
+from musicu.audit.recording_groups import find_recordings, save_recordings
+from musicu.audit.recording_matches import Match
+from musicu.audit.signal_checks import signal_findings
+from musicu.audit.tag_checks import code_findings, tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
 from musicu.catalog.store import Store

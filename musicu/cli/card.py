@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from musicu.cli.output import duration, safe
 from musicu.features.descriptors import Descriptors
-from musicu.features.facts import facts
+from musicu.features.formatting import facts
 
 _WIDTH = 12
 

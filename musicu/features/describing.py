@@ -13,13 +13,13 @@ from musicu.audio import MIN_SECONDS
 from musicu.errors import AudioError
 from musicu.features import activity
 from musicu.features.descriptors import Descriptors
-from musicu.features.edges import Edges, find_edges
-from musicu.features.hearing import Hearing, Recording, hearing
 from musicu.features.key import Key, key_of_pitches
 from musicu.features.loudness import LoudnessMeter, measure
 from musicu.features.mono import SAMPLE_RATE, MonoMixer
 from musicu.features.onsets import OnsetStream
 from musicu.features.pitches import N_FINE, PitchStream
+from musicu.features.recording_stream import Hearing, Recording, hearing
+from musicu.features.silence import Edges, find_edges
 from musicu.features.spectrum import SpectrumMeter
 from musicu.features.stereo import MONO, UNKNOWN, StereoMeter
 from musicu.features.tempo import Tempo, tempo_of_onsets

@@ -7,12 +7,12 @@ in Hz, which samples need. All raise AudioError where a file cannot be read or i
 
 from __future__ import annotations
 
-from musicu.features.edges import Edges, find_edges
-from musicu.features.hearing import Recording, hearing
 from musicu.features.key import Key, key_of_pitches
 from musicu.features.loudness import Loudness, LoudnessMeter
 from musicu.features.onsets import OnsetStream
 from musicu.features.pitches import PitchStream
+from musicu.features.recording_stream import Recording, hearing
+from musicu.features.silence import Edges, find_edges
 from musicu.features.spectrum import Spectrum, SpectrumMeter
 from musicu.features.stereo import MONO, UNKNOWN, Stereo, StereoMeter
 from musicu.features.tempo import Tempo, tempo_of_onsets

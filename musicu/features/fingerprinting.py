@@ -11,9 +11,9 @@ import pyarrow as pa
 from musicu.audio import MIN_SECONDS
 from musicu.errors import AudioError
 from musicu.features.faults import FaultMeter
-from musicu.features.fingerprint import FingerprintMeter
-from musicu.features.hearing import hearing_file
+from musicu.features.fingerprint_codes import FingerprintMeter
 from musicu.features.mono import MonoMixer
+from musicu.features.recording_stream import hearing_file
 
 
 def fingerprints_schema() -> pa.Schema:

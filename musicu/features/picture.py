@@ -12,10 +12,10 @@ from scipy import ndimage, sparse
 from musicu.features.blocks import PowerBlocks
 from musicu.features.describing import Listener, listen
 from musicu.features.descriptors import Descriptors
-from musicu.features.hearing import Recording, hearing
 from musicu.features.loudness import STEPS_PER_SECOND, lufs, sliding_powers
 from musicu.features.mel import mel_filterbank
 from musicu.features.mono import SAMPLE_RATE
+from musicu.features.recording_stream import Recording, hearing
 from musicu.features.tuning import chroma
 
 COLUMNS = 2400  # at most, to a curve or a picture

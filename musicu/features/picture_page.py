@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicu.catalog.words import clock, one_line
-from musicu.features.facts import facts
+from musicu.features.formatting import facts
 from musicu.features.key import TONICS
 from musicu.features.mel import hz_to_mel
 from musicu.features.picture import MEL_LIMITS_HZ, Picture

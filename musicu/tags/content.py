@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from musicu.errors import AudioError
 from musicu.tags.formats import asf, chunks, flac, mp4, mpeg, ogg
-from musicu.tags.formats.edges import Edges, find_edges
-from musicu.tags.formats.kinds import kind_of
-from musicu.tags.formats.raw import at, size_of
+from musicu.tags.formats.container import kind_of
+from musicu.tags.formats.extent import Edges, find_edges
+from musicu.tags.formats.raw_tags import at, size_of
 
 _BLOCK = 1 << 20
 

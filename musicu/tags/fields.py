@@ -18,14 +18,14 @@ from musicu.tags.dates import parse_date
 from musicu.tags.formats.ape import read_ape
 from musicu.tags.formats.asf import read_asf
 from musicu.tags.formats.chunks import read_chunks
-from musicu.tags.formats.edges import Edges, find_edges
+from musicu.tags.formats.container import kind_of
+from musicu.tags.formats.extent import Edges, find_edges
 from musicu.tags.formats.flac import read_flac
 from musicu.tags.formats.id3 import read_id3v1, read_id3v2
-from musicu.tags.formats.kinds import kind_of
 from musicu.tags.formats.mp4 import read_mp4
 from musicu.tags.formats.mpeg import read_adts, read_mpeg
 from musicu.tags.formats.ogg import read_ogg
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, plain
+from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here, plain
 
 _R128_TO_REPLAYGAIN_DB = 5.0  # RFC 7845 refers to -23 LUFS, ReplayGain 2 to -18 LUFS
 _MARKS = {

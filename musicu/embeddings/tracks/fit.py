@@ -14,32 +14,32 @@ from scipy.sparse import csr_matrix, vstack
 
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.tracks.als import fit_als, solve_rows
-from musicu.embeddings.tracks.artists import (
+from musicu.embeddings.tracks.config import TrackConfig
+from musicu.embeddings.tracks.contrastive_training import steps_for, train
+from musicu.embeddings.tracks.discography import (
     Discography,
     artists_of,
     key_projections,
     keys_of,
     with_listening,
 )
-from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.encoder import TrackEncoder, audio_rows
-from musicu.embeddings.tracks.features import Features, FeatureSpace, Floats
-from musicu.embeddings.tracks.groups import (
-    Groups,
-    from_listens,
-    from_metadata,
-    from_pairs,
-    from_playlists,
-)
-from musicu.embeddings.tracks.heldout import (
+from musicu.embeddings.tracks.heldout_tracks import (
     HeldOut,
     choose_heldout,
     heldout_trial,
     simpler_ways,
 )
 from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.network import Networks, Parameters, encoded
-from musicu.embeddings.tracks.training import steps_for, train
+from musicu.embeddings.tracks.track_encoder import TrackEncoder, audio_rows
+from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
+from musicu.embeddings.tracks.track_groups import (
+    Groups,
+    from_listens,
+    from_metadata,
+    from_pairs,
+    from_playlists,
+)
+from musicu.embeddings.tracks.track_network import Networks, Parameters, encoded
 from musicu.errors import QueryError
 from musicu.records import Vectors
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
-from musicu.embeddings.tracks.features import Floats, numbers_of
+from musicu.embeddings.tracks.track_features import Floats, numbers_of
 
 Wide = NDArray[np.float64]
 

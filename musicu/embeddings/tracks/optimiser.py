@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from musicu.embeddings.tracks.network import Gradients, Parameters, RowGradient
+from musicu.embeddings.tracks.track_network import Gradients, Parameters, RowGradient
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.99, 1e-8
 

@@ -11,7 +11,7 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import ModelCard, read_card
-from musicu.embeddings.tracks.encoder import TrackEncoder
+from musicu.embeddings.tracks.track_encoder import TrackEncoder
 from musicu.errors import CatalogError
 from musicu.ingest.table_import import put_vectors
 

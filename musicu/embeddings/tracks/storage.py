@@ -20,10 +20,10 @@ from safetensors.numpy import load_file, save_file
 
 from musicu.catalog.rows import vector_column
 from musicu.embeddings.cards import FORMAT_VERSION
-from musicu.embeddings.tracks.artists import Discography
-from musicu.embeddings.tracks.features import FeatureSpace, Floats, Vocabulary
+from musicu.embeddings.tracks.discography import Discography
 from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.network import Networks, Parameters
+from musicu.embeddings.tracks.track_features import FeatureSpace, Floats, Vocabulary
+from musicu.embeddings.tracks.track_network import Networks, Parameters
 
 KIND = "track"
 NETWORK, VOCABULARY, DISCOGRAPHY = "network.safetensors", "vocabulary.json", "discography.parquet"

@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import diags
 
-from musicu.embeddings.tracks.artists import Discography
-from musicu.evaluation.ranking import unit_rows
+from musicu.embeddings.tracks.discography import Discography
 from musicu.evaluation.recommendation.groups import artist_matrix, listeners_of
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.nearest import Content, nearest_heard
 from musicu.evaluation.recommendation.training import Model, Scorer, Scores, Training
+from musicu.evaluation.similarity_ranking import unit_rows
 
 CONTENT_FREE = ("random", "popularity", "artist", "artist-mean", "als")
 WITH_CONTENT = ("artist-attention", "content-knn", "artist+content")

@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 from musicu.errors import QueryError
 from musicu.evaluation.bootstrap import Resamples
 from musicu.evaluation.labels import Groups
-from musicu.evaluation.ranking import nearest
 from musicu.evaluation.recommendation import beyond_accuracy as beyond
 from musicu.evaluation.recommendation.accuracy import Floats, Mask, accuracy, recall
 from musicu.evaluation.recommendation.groups import (
@@ -26,6 +25,7 @@ from musicu.evaluation.recommendation.groups import (
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.splits import Split
 from musicu.evaluation.recommendation.training import Scorer, Scores
+from musicu.evaluation.similarity_ranking import nearest
 
 BLOCK_CELLS = 8_000_000  # scores held at once: 32 MB of float32
 

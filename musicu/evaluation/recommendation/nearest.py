@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from musicu.embeddings.tracks.features import numbers_of
+from musicu.embeddings.tracks.track_features import numbers_of
 from musicu.errors import QueryError
-from musicu.evaluation.ranking import Matrix, unit_rows
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.training import Scorer, Scores, Training
+from musicu.evaluation.similarity_ranking import Matrix, unit_rows
 from musicu.records import Vectors
 
 #: Unit rows, one a track, zeros where nothing is known: float32 [tracks, dim], dense or sparse.

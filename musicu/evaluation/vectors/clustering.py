@@ -15,7 +15,7 @@ import numpy as np
 from musicu.evaluation.bootstrap import Floats, half_samples
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import classes
-from musicu.evaluation.ranking import Mask, Matrix, Rows
+from musicu.evaluation.similarity_ranking import Mask, Matrix, Rows
 from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
 
 LEAST_TRACKS = 5

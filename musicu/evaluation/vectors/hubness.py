@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.evaluation.ranking import Matrix, neighbours
+from musicu.evaluation.similarity_ranking import Matrix, neighbours
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from musicu.evaluation.bootstrap import Floats, Resamples, interval
 from musicu.evaluation.labels import Labels
-from musicu.evaluation.ranking import Matrix, Rows
+from musicu.evaluation.similarity_ranking import Matrix, Rows
 
 TABLE = pa.schema(
     [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from musicu.errors import MissingExtraError
 from musicu.evaluation.extras import sklearn
-from musicu.evaluation.ranking import Matrix
+from musicu.evaluation.similarity_ranking import Matrix
 from musicu.evaluation.vectors.measurement import Trial
 
 Floats = NDArray[np.float64]

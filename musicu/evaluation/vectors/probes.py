@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import classes
-from musicu.evaluation.ranking import Matrix, Rows, nearest
+from musicu.evaluation.similarity_ranking import Matrix, Rows, nearest
 from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
 
 FOLDS = 5

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.evaluation.labels import Labels, Mask, Rows
-from musicu.evaluation.ranking import Matrix, rankings, ranks_of
+from musicu.evaluation.similarity_ranking import Matrix, rankings, ranks_of
 from musicu.evaluation.vectors.metrics import (
     Ranks,
     average_precision,

@@ -12,7 +12,7 @@ from musicu.evaluation.vectors.picture import draw_map
 from musicu.evaluation.vectors.protocols import RETRIEVAL
 
 if TYPE_CHECKING:
-    from musicu.evaluation.vectors.evaluation import Evaluation
+    from musicu.evaluation.vectors.evaluation_result import Evaluation
 
 FEW_ARTISTS = 20  # below this, percentile intervals of artists are too narrow
 #: Of the map's kinds: told apart on light and dark ground; the last is for all others.

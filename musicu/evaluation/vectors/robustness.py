@@ -21,7 +21,7 @@ from musicu.audio import read_audio
 from musicu.audio.encoding import RATE, Samples
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import AudioError
-from musicu.evaluation.ranking import Matrix, Rows, nearest
+from musicu.evaluation.similarity_ranking import Matrix, Rows, nearest
 from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from musicu.tags.formats.raw import Raw, at, damage_ends_here
+from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here
 
 _MOST_TEXT = 1 << 16
 _FIELDS = {"year": "date", "track": "tracknumber", "disc": "discnumber", "publisher": "label"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here, size_of
 
 
 def _guid(text: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from musicu.tags.formats.id3 import read_id3v2
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here, size_of
 
 _MOST_TEXT = 1 << 20
 _WAV_CODECS = {1: "pcm", 3: "float", 6: "alaw", 7: "mulaw", 0x50: "mp2", 0x55: "mp3"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
-from musicu.tags.formats.edges import Edges
-from musicu.tags.formats.raw import Raw, at
+from musicu.tags.formats.extent import Edges
+from musicu.tags.formats.raw_tags import Raw, at
 from musicu.tags.formats.vorbis import read_comments
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import BinaryIO
 
-from musicu.tags.formats.edges import id3v2_bytes, synchsafe
-from musicu.tags.formats.genres import GENRES
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.extent import id3v2_bytes, synchsafe
+from musicu.tags.formats.id3_genres import GENRES
+from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here, size_of
 
 _MOST_TEXT = 1 << 20
 _CODECS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
-from musicu.tags.formats.genres import GENRES
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.id3_genres import GENRES
+from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here, size_of
 
 _MOST_TEXT = 1 << 16
 _FIELDS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
-from musicu.tags.formats.edges import Edges
-from musicu.tags.formats.raw import Raw, at
+from musicu.tags.formats.extent import Edges
+from musicu.tags.formats.raw_tags import Raw, at
 
 _KBPS = {  # (MPEG 1, layer) → kbit/s by index
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from musicu.tags.formats.flac import parse_streaminfo, set_format
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here, size_of
 from musicu.tags.formats.vorbis import read_comments
 
 _TAIL = 1 << 17

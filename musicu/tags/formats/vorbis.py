@@ -6,7 +6,7 @@ import struct
 from io import RawIOBase
 from typing import BinaryIO
 
-from musicu.tags.formats.raw import Raw, damage_ends_here
+from musicu.tags.formats.raw_tags import Raw, damage_ends_here
 
 _MOST_TEXT = 1 << 16
 

@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 
 from musicu.embeddings.cards import ModelCard, read_card
 from musicu.embeddings.tracks import storage
-from musicu.embeddings.tracks.artists import Discography, with_listening
-from musicu.embeddings.tracks.features import Features, FeatureSpace, Floats
+from musicu.embeddings.tracks.discography import Discography, with_listening
 from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.network import Networks, encoded
+from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
+from musicu.embeddings.tracks.track_network import Networks, encoded
 from musicu.errors import ModelError, QueryError
 from musicu.records import Vectors
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.audit.fingerprints import Fingerprints, count_bits
-from musicu.features.fingerprint import Codes
+from musicu.audit.fingerprint_comparison import Fingerprints, count_bits
+from musicu.features.fingerprint_codes import Codes
 
 #: A key that stands in more places than this says too little; most stand in one.
 _MOST_PLACES = 24

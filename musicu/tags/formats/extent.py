@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from musicu.tags.formats.raw import at, size_of
+from musicu.tags.formats.raw_tags import at, size_of
 
 _LYRICS3_V1_BYTES = 5100 + 11 + 9
 _MOST_TAGS = 64  # a file with more is made to waste time

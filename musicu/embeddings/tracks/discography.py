@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from musicu.embeddings.tracks.features import Features, Floats, Known, fold
+from musicu.embeddings.tracks.track_features import Features, Floats, Known, fold
 
 KEY_DIM = 32
 MOST_TRACKS = 64  # of one artist that are looked at: the latest

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.features.fingerprint import FRAMES_PER_SECOND, Codes, Fingerprint
+from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, Codes, Fingerprint
 
 _COUNTS = np.array([bin(n).count("1") for n in range(1 << 16)], np.uint8)
 _STRETCH = round(4 * FRAMES_PER_SECOND)  # frames that are judged together

@@ -6,7 +6,7 @@
     spelling      pieces of three to five letters of the words of title and album
     numbers       descriptors, dates, popularity and every column of numbers
     audio         the vector of an audio model
-    past          where the artist's other tracks lie in the collaborative space (`artists.py`)
+    past          where the artist's other tracks lie in the collaborative space (`discography.py`)
     collaborative where the track itself lies there
 
 The first six are content, known of a track that nobody has played. What was not seen while

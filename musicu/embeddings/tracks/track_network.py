@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
-from musicu.embeddings.tracks.features import Features, Floats, Known
+from musicu.embeddings.tracks.track_features import Features, Floats, Known
 
 Parameters: TypeAlias = dict[str, Floats]
 Networks: TypeAlias = tuple[Parameters, ...]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.audit.fingerprints import Comparison, Fingerprints, best_comparison
-from musicu.audit.pairs import sharing_codes, sounding_alike
-from musicu.features.fingerprint import FRAMES_PER_SECOND, SPAN
+from musicu.audit.comparison_pairs import sharing_codes, sounding_alike
+from musicu.audit.fingerprint_comparison import Comparison, Fingerprints, best_comparison
+from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, SPAN
 
 #: Copies of 44 recordings (Opus at 24 kbit/s, MP3 at 64, cut at the ends, 6 dB up or down) had
 #: an error of at most 0.115; different pieces one of at least 0.209 where they are neighbours on

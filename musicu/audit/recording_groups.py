@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicu.audit.fingerprints import Fingerprints
-from musicu.audit.matching import Match, find_matches
+from musicu.audit.fingerprint_comparison import Fingerprints
+from musicu.audit.recording_matches import Match, find_matches
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import artist_keys, version_kinds, work_key
 from musicu.catalog.lock import write_lock

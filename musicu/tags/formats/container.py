@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import BinaryIO, Literal
 
 from musicu.tags.formats import asf
-from musicu.tags.formats.edges import Edges
+from musicu.tags.formats.extent import Edges
 from musicu.tags.formats.mpeg import first_frame
-from musicu.tags.formats.raw import at
+from musicu.tags.formats.raw_tags import at
 
 Kind = Literal["mpeg", "adts", "flac", "ogg", "wav", "aiff", "mp4", "asf", "other"]
 

@@ -16,9 +16,9 @@ from musicu.embeddings.embedder import Embedder
 from musicu.errors import ModelError, QueryError
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import Labels, classes
-from musicu.evaluation.ranking import Matrix, unit_rows
+from musicu.evaluation.similarity_ranking import Matrix, unit_rows
 from musicu.evaluation.vectors.clustering import measure_clustering
-from musicu.evaluation.vectors.evaluation import Evaluation
+from musicu.evaluation.vectors.evaluation_result import Evaluation
 from musicu.evaluation.vectors.measurement import Measurement, Trial
 from musicu.evaluation.vectors.probes import measure_probe
 from musicu.evaluation.vectors.protocols import RETRIEVAL

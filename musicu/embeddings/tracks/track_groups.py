@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from musicu.embeddings.tracks.features import fold
+from musicu.embeddings.tracks.track_features import fold
 from musicu.errors import QueryError
 from musicu.ingest.playlist_tables import playlist_rows
 

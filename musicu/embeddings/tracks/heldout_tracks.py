@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from musicu.embeddings.tracks.features import Features, Floats
+from musicu.embeddings.tracks.track_features import Features, Floats
 
 K = 10
 _MOST_GROUPS = 500
