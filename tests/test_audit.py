@@ -201,7 +201,7 @@ def prints_of(*recordings: NDArray[np.float32]) -> Fingerprints:
     made = []
     for samples in recordings:
         meter = FingerprintMeter()
-        meter.hear(samples)
+        meter.update(samples)
         made.append(meter.finish())
     edges = np.concatenate([[0], np.cumsum([len(one.codes) for one in made])])
     codes, marks = (np.concatenate([getattr(m, n) for m in made]) for n in ("codes", "marks"))

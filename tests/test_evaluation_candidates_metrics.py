@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
-from musicu.evaluation.labels import Groups
+from musicu.evaluation.labels import LabelGroups
 from musicu.evaluation.recommendation import accuracy
 from musicu.evaluation.recommendation import beyond_accuracy as beyond
 from musicu.evaluation.recommendation.groups import (
@@ -178,7 +178,7 @@ def test_equals_are_in_the_head_together() -> None:
 
 
 def test_a_track_is_emerging_where_none_of_its_artists_is_in_the_head() -> None:
-    artists = Groups([["star"], ["new"], ["new", "star"], [], []])
+    artists = LabelGroups([["star"], ["new"], ["new", "star"], [], []])
     history = csr_matrix(np.array([[1, 0, 0, 1, 0]] * 9 + [[0, 1, 0, 0, 0]], dtype=np.float32))
     assert emerging(history, artists).tolist() == [False, True, False, False, True]
     assert artist_matrix(artists).toarray().sum(axis=1).tolist() == [1, 1, 2, 1, 1]

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from musicu.errors import QueryError
-from musicu.evaluation.labels import Labels, classes
+from musicu.evaluation.labels import TrackLabels, classes
 from musicu.evaluation.similarity_ranking import nearest, neighbours, rankings, ranks_of, unit_rows
 from musicu.evaluation.vectors.metrics import average_precision
 from musicu.evaluation.vectors.protocols import RETRIEVAL, Question, score_queries
@@ -19,9 +19,9 @@ SOURCES = ["s", "s", "t", "t", "s", "t", "s"]
 GENRES = [["r"], ["r", "j"], ["j"], [], ["r"], ["j"], ["r"]]
 
 
-def labels() -> Labels:
+def labels() -> TrackLabels:
     columns = {"artist": ARTISTS, "album": ALBUMS, "source": SOURCES, "genres": GENRES}
-    return Labels.of(pa.table(columns))
+    return TrackLabels.of(pa.table(columns))
 
 
 def asked(name: str, row: int) -> tuple[list[int], list[int]]:
@@ -53,7 +53,7 @@ def test_each_protocol_asks_what_it_says(
 
 
 def test_tracks_that_share_one_of_several_artists_are_by_the_same_artist() -> None:
-    found = Labels.of(pa.table({"artists": [["A", "B"], ["B"], ["C"]]}))
+    found = TrackLabels.of(pa.table({"artists": [["A", "B"], ["B"], ["C"]]}))
     assert found.artists.shared(0).tolist() == [True, True, False]
 
 
@@ -61,13 +61,13 @@ def test_a_compilation_is_one_album_and_its_tracks_stand_together() -> None:
     table = pa.table(
         {"artists": [["A"], ["B"], ["C"]], "album": ["Best"] * 3, "album_artist": ["V", "V", None]}
     )
-    found = Labels.of(table)
+    found = TrackLabels.of(table)
     assert found.albums.shared(0).tolist() == [True, True, False]
     assert found.clusters[0] == found.clusters[1] != found.clusters[2]
 
 
 def test_tracks_without_an_artist_stand_alone() -> None:
-    found = Labels.of(pa.table({"artist": [None, "", "A", "A"]}))
+    found = TrackLabels.of(pa.table({"artist": [None, "", "A", "A"]}))
     assert len(set(found.clusters.tolist())) == 3
 
 
@@ -105,7 +105,7 @@ def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.Monk
             "genre": [f"g{i}" for i in rng.integers(3, size=80)],
         }
     )
-    known, protocol = Labels.of(table), PROTOCOLS[name]
+    known, protocol = TrackLabels.of(table), PROTOCOLS[name]
     vectors = unit_rows(rng.normal(size=(80, 5)))
     scores = score_queries([vectors], known, [protocol])[0]
     column = protocol.metrics.index("mean average precision")
@@ -117,7 +117,7 @@ def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.Monk
 
 def test_models_are_scored_side_by_side_as_alone() -> None:
     rng = np.random.default_rng(5)
-    known = Labels.of(pa.table({"artist": [f"a{i % 6}" for i in range(30)]}))
+    known = TrackLabels.of(pa.table({"artist": [f"a{i % 6}" for i in range(30)]}))
     models = [unit_rows(rng.normal(size=(30, dim))) for dim in (3, 8)]
     together = score_queries(models, known, [PROTOCOLS["same-artist"]])[0]
     for index, model in enumerate(models):
@@ -129,7 +129,7 @@ def test_models_are_scored_side_by_side_as_alone() -> None:
 def test_queries_that_no_ranking_could_fail_or_answer_are_left_out(
     artists: list[str | None],
 ) -> None:
-    known = Labels.of(pa.table({"artist": pa.array(artists, pa.string())}))
+    known = TrackLabels.of(pa.table({"artist": pa.array(artists, pa.string())}))
     scores = score_queries([np.eye(3, dtype=np.float32)], known, list(RETRIEVAL))
     assert [len(found.rows) for found in scores] == [0] * len(RETRIEVAL)
     assert scores[0].values.shape == (0, 1, 4)

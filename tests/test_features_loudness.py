@@ -45,7 +45,7 @@ def tones(*parts: tuple[float, float], rate: int = RATE, hz: float = 1000.0) -> 
 def heard(planes: NDArray[np.float32], rate: int = RATE, block: int = 40_000) -> Loudness:
     meter = LoudnessMeter(rate, len(planes))
     for start in range(0, planes.shape[1], block):
-        meter.hear(planes[:, start : start + block])
+        meter.update(planes[:, start : start + block])
     return meter.loudness()
 
 
@@ -105,7 +105,7 @@ def test_channels_of_unknown_places_count_alike() -> None:
 
 def test_tech_3341_9_short_term_loudness_stays() -> None:
     meter = LoudnessMeter(RATE, 2)
-    meter.hear(stereo(tones(*[(-20, 1.34), (-30, 1.66)] * 5)))
+    meter.update(stereo(tones(*[(-20, 1.34), (-30, 1.66)] * 5)))
     levels = -0.691 + 10 * np.log10(sliding_powers(meter.powers(), 300))
     assert np.abs(levels + 23.0).max() < 0.1
 
@@ -128,7 +128,7 @@ def test_tech_3341_11_and_14_follow_a_stair_of_tones(
         for part in ((-200.0, i * step), (-38.0 + i, seconds), (-200.0, seconds - i * step))
     ]
     meter = LoudnessMeter(RATE, 2)
-    meter.hear(stereo(tones(*stair)))
+    meter.update(stereo(tones(*stair)))
     levels = -0.691 + 10 * np.log10(sliding_powers(meter.powers(), length) + 1e-20)
     each = round(2 * seconds * 100)  # hundredths from one stair to the next
     # the windows that end while a tone and the silence around it sound
@@ -139,7 +139,7 @@ def test_tech_3341_11_and_14_follow_a_stair_of_tones(
 
 def test_tech_3341_12_momentary_loudness_stays() -> None:
     meter = LoudnessMeter(RATE, 2)
-    meter.hear(stereo(tones(*[(-20, 0.18), (-30, 0.22)] * 25)))
+    meter.update(stereo(tones(*[(-20, 0.18), (-30, 0.22)] * 25)))
     levels = -0.691 + 10 * np.log10(sliding_powers(meter.powers(), 40))
     assert np.abs(levels + 23.0).max() < 0.1
 

@@ -3,11 +3,11 @@
 from musicu.audio.decoding import MIN_SECONDS, read_audio, read_stretches, stream_blocks
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
-from musicu.audio.source import Source
+from musicu.audio.source import AudioSource
 
 __all__ = [
     "MIN_SECONDS",
-    "Source",
+    "AudioSource",
     "Span",
     "open_source",
     "place_windows",

@@ -27,7 +27,7 @@ def has_av() -> bool:
 
 
 class AvSource:
-    """A recording that FFmpeg reads; see `Source`. `name` is its format for error texts."""
+    """A recording that FFmpeg reads; see `AudioSource`. `name` is its format for error texts."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         if not has_av():

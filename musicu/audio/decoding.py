@@ -13,7 +13,7 @@ from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
 from musicu.audio.samples import Samples, in_range, mono
 from musicu.audio.sndfile_source import BLOCK
-from musicu.audio.source import Source
+from musicu.audio.source import AudioSource
 from musicu.errors import AudioError
 from musicu.records import Audio, Windows
 
@@ -91,7 +91,7 @@ def _stretch_at(start: int, samples: Samples, sample_rate: int, complete: bool) 
 
 
 def _spans(
-    source: Source, frames: int, sample_rate: int, windows: Windows | None
+    source: AudioSource, frames: int, sample_rate: int, windows: Windows | None
 ) -> list[Span] | None:
     """Where to read, in output samples, if the recording has `frames` frames; None: all of it."""
     samples = frames * sample_rate // source.sample_rate
@@ -99,7 +99,7 @@ def _spans(
     return None if spans == [Span(0, samples)] else spans
 
 
-def _read_whole(source: Source, sample_rate: int) -> Audio:
+def _read_whole(source: AudioSource, sample_rate: int) -> Audio:
     """Everything from the beginning to where decoding ends."""
     blocks = list(_blocks(source, sample_rate))
     samples = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.float32)
@@ -109,7 +109,7 @@ def _read_whole(source: Source, sample_rate: int) -> Audio:
     return Audio(in_range(samples), sample_rate, (0, len(samples)), (0.0,), seconds, complete)
 
 
-def _read_by_seeking(source: Source, sample_rate: int, spans: list[Span]) -> Audio | None:
+def _read_by_seeking(source: AudioSource, sample_rate: int, spans: list[Span]) -> Audio | None:
     """The spans alone; None where one of them, or the recording's end, cannot be had."""
     if not _reaches_end(source):
         return None
@@ -156,18 +156,18 @@ def _check_length(seconds: float) -> None:
         )
 
 
-def _is_short(source: Source, seconds: float) -> bool:
+def _is_short(source: AudioSource, seconds: float) -> bool:
     """Whether a recording read to `seconds` breaks its header's promise."""
     return source.promised and seconds < source.frames / source.sample_rate - _SLACK_SECONDS
 
 
-def _reaches_end(source: Source) -> bool:
+def _reaches_end(source: AudioSource) -> bool:
     """Whether sound can be had where the header says that the recording ends."""
     slack = round(_SLACK_SECONDS * source.sample_rate) + 1
     return source.seek(max(0, source.frames - slack)) and len(source.read(slack)) > 0
 
 
-def _stretch(source: Source, sample_rate: int, span: Span) -> Samples:
+def _stretch(source: AudioSource, sample_rate: int, span: Span) -> Samples:
     """One span in output samples, float32 [n]; fewer where the source ends.
 
     Frames are read from where an input frame and an output sample fall together, with a margin
@@ -197,13 +197,13 @@ def _resampled(samples: Samples, source_rate: int, sample_rate: int) -> Samples:
     return resampled
 
 
-def _native_blocks(source: Source) -> Iterator[Samples]:
+def _native_blocks(source: AudioSource) -> Iterator[Samples]:
     """What the source gives from here to its end, float32 [n, channels]."""
     while len(block := source.read(BLOCK)):
         yield block
 
 
-def _blocks(source: Source, sample_rate: int) -> Iterator[Samples]:
+def _blocks(source: AudioSource, sample_rate: int) -> Iterator[Samples]:
     """The whole source from here on, mono and resampled."""
     if source.sample_rate == sample_rate:
         yield from map(mono, _native_blocks(source))

@@ -38,7 +38,7 @@ def write_sound(
             sound.write(samples[start : start + BLOCK])
 
 
-def heard_back(samples: Samples, codec: dict[str, Any], rate: int = RATE) -> Samples:
+def encode_and_decode(samples: Samples, codec: dict[str, Any], rate: int = RATE) -> Samples:
     """Mono float32 [n] at `rate` Hz as it comes back from a file of that codec."""
     import soundfile
 

@@ -1,50 +1,19 @@
-"""Ogg pages, and the FLAC inside them that libsndfile does not find."""
+"""Ogg files repaired for libsndfile: checksums, marked ends, and FLAC inside Ogg pages."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from itertools import takewhile
+from typing import BinaryIO
 
 from musicu.audio.splice import Splice
+from musicu.tags.formats.ogg import Page, pages
 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _MAX_PAGE = 27 + 255 + 255 * 255
-_BEGIN, _END = 2, 4  # bits of a page's header type
-
-
-class Page(NamedTuple):
-    """One Ogg page (RFC 3533, section 6); `data` is the whole page."""
-
-    offset: int
-    data: bytes
-    lacing: bytes
-
-    @property
-    def begins(self) -> bool:
-        """Whether a logical stream begins here."""
-        return bool(self.data[5] & _BEGIN)
-
-    @property
-    def ends(self) -> bool:
-        """Whether its logical stream ends here."""
-        return bool(self.data[5] & _END)
-
-    @property
-    def granule(self) -> int:
-        """The position at the end of the last packet that ends here."""
-        return int.from_bytes(self.data[6:14], "little", signed=True)
-
-    @property
-    def serial(self) -> bytes:
-        """The logical stream's number."""
-        return self.data[14:18]
-
-    @property
-    def body_at(self) -> int:
-        """Where the packets begin within `data`."""
-        return 27 + len(self.lacing)
+_END = 4  # the bit of a page's header type that ends its stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +39,9 @@ def page_checksum(page: bytes) -> int:
     return int.from_bytes(reflected.to_bytes(4, "little").translate(_REVERSED), "big")
 
 
-def read_pages(file: BinaryIO) -> Iterator[Page]:
-    """The complete pages of a file, from its beginning; junk between them is passed over."""
-    offset = 0
-    while (offset := _find_capture(file, offset)) >= 0:
-        file.seek(offset)
-        header = file.read(27)
-        lacing = file.read(header[26]) if len(header) == 27 else b""
-        body = file.read(sum(lacing))
-        if len(header) < 27 or len(lacing) < header[26] or len(body) < sum(lacing):
-            return
-        yield Page(offset, header + lacing + body, lacing)
-        offset += len(header) + len(lacing) + len(body)
-
-
-def _find_capture(file: BinaryIO, offset: int) -> int:
-    """Where the next page begins at or after `offset`; -1 at the end."""
-    while True:
-        file.seek(offset)
-        block = file.read(_MAX_PAGE)
-        found = block.find(b"OggS")
-        if found >= 0:
-            return offset + found
-        if len(block) < _MAX_PAGE:
-            return -1
-        offset += len(block) - 3
+def complete_pages(file: BinaryIO) -> Iterator[Page]:
+    """The pages of a file, up to the first that is cut short."""
+    return takewhile(lambda page: page.complete, pages(file))
 
 
 def ends_marked(file: BinaryIO, size: int) -> bool:
@@ -117,14 +64,14 @@ def unwrap_flac(file: BinaryIO) -> Repair:
     blocks and frames, one a packet: the page bodies end to end are a FLAC file.
     """
     spliced, serial, whole, total = Splice(file), None, False, 0
-    for page in read_pages(file):
+    for page in complete_pages(file):
         if serial is None:
-            serial, info = page.serial, page.data[page.body_at + 9 :]
+            serial, info = page.serial, page.body[9:]
             spliced.add_bytes(info)
         elif page.serial != serial:
             return Repair(spliced, False)
         else:
-            spliced.add_file(page.offset + page.body_at, len(page.data) - page.body_at)
+            spliced.add_file(page.body_offset, len(page.body))
             total, whole = max(total, page.granule), page.ends
     if serial is not None and len(info) >= 26:
         spliced.overwrite(18, _with_length(info, total))

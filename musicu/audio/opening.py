@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 import soundfile as sf
 
-from musicu.audio import formats, mp3_stream, ogg_repair, opus
+from musicu.audio import file_signature, mp3_stream, ogg_repair, opus
 from musicu.audio.av_source import AvSource, has_av
 from musicu.audio.sndfile_source import SndfileSource
-from musicu.audio.source import Source
+from musicu.audio.source import AudioSource
 from musicu.audio.splice import Splice
 from musicu.errors import AudioError, MissingExtraError
 
@@ -22,7 +22,7 @@ MAX_CHANNELS = 64
 
 
 @contextmanager
-def open_source(path: str | Path) -> Iterator[Source]:
+def open_source(path: str | Path) -> Iterator[AudioSource]:
     """Open a recording for reading by frames.
 
     Raises AudioError where the path is no readable file or the file holds no sound, and
@@ -56,7 +56,7 @@ def _open_file(path: Path) -> BinaryIO:
         raise AudioError(f"cannot be opened: {reason.lower()}") from None
 
 
-def _check(source: Source) -> None:
+def _check(source: AudioSource) -> None:
     """Refuse what no recording has, before anything is allocated by it."""
     if not 1000 <= source.sample_rate <= 1_000_000:
         raise AudioError(f"damaged: the header gives a sample rate of {source.sample_rate} Hz")
@@ -64,19 +64,19 @@ def _check(source: Source) -> None:
         raise AudioError(f"{source.channels} channels; at most {MAX_CHANNELS} can be read")
 
 
-def _choose(file: BinaryIO, size: int) -> Source:
+def _choose(file: BinaryIO, size: int) -> AudioSource:
     """The decoder that reads the file."""
     if size == 0:
         raise AudioError("the file is empty")
-    begin, head = formats.find_audio(file)
-    if name := formats.sndfile_format(head):
+    begin, head = file_signature.find_audio(file)
+    if name := file_signature.sndfile_format(head):
         try:
             return _open_sndfile(file, size, begin, name)
         except sf.SoundFileError as error:
             return _open_rare(file, name, _plain(error))
-    if name := formats.av_format(head):
+    if name := file_signature.av_format(head):
         return AvSource(file, name)
-    if what := formats.not_audio(head):
+    if what := file_signature.not_audio(head):
         raise AudioError(f"not audio: the file is {what}")
     stream = mp3_stream.open_stream(file, size)
     if stream is not None:
@@ -84,7 +84,7 @@ def _choose(file: BinaryIO, size: int) -> Source:
     return _open_unknown(file, size, head)
 
 
-def _open_rare(file: BinaryIO, name: str, reason: str) -> Source:
+def _open_rare(file: BinaryIO, name: str, reason: str) -> AudioSource:
     """FFmpeg for what libsndfile cannot read although the format is one of its own."""
     if has_av():
         return AvSource(file, name)
@@ -96,7 +96,7 @@ def _open_rare(file: BinaryIO, name: str, reason: str) -> Source:
     )
 
 
-def _open_unknown(file: BinaryIO, size: int, head: bytes) -> Source:
+def _open_unknown(file: BinaryIO, size: int, head: bytes) -> AudioSource:
     """What has no known beginning: libsndfile, then FFmpeg if it is there, may know it."""
     if not head.strip(b"\0"):
         what = "nothing but zero bytes" if head else "nothing but tags"
@@ -109,7 +109,7 @@ def _open_unknown(file: BinaryIO, size: int, head: bytes) -> Source:
     raise AudioError(f"not audio, or damaged at its beginning (starts with {head[:8].hex(' ')})")
 
 
-def _open_sndfile(file: BinaryIO, size: int, begin: int, name: str) -> Source:
+def _open_sndfile(file: BinaryIO, size: int, begin: int, name: str) -> AudioSource:
     """libsndfile on the file, or on a view of it that libsndfile understands."""
     plain = Splice.whole(file, size, begin)
     if name == "Ogg Opus":
@@ -122,7 +122,7 @@ def _open_sndfile(file: BinaryIO, size: int, begin: int, name: str) -> Source:
     return SndfileSource(plain, cut=not ends)
 
 
-def _open_mpeg(stream: mp3_stream.Stream) -> Source:
+def _open_mpeg(stream: mp3_stream.Stream) -> AudioSource:
     try:
         return SndfileSource(stream.file, promised=stream.exact, cut=stream.cut)
     except sf.SoundFileError as error:

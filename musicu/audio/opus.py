@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import BinaryIO
 
-from musicu.audio.ogg_repair import Page, Repair, page_checksum, read_pages
+from musicu.audio.ogg_repair import Repair, complete_pages, page_checksum
 from musicu.audio.splice import Splice
+from musicu.tags.formats.ogg import Page
 
 _LONGEST_PACKET = 5760  # samples at 48 kHz, 120 ms
 _NOTHING_ENDS = -1  # the granule position of a page on which no packet ends
@@ -67,10 +68,9 @@ class _OpusClock:
     def _packets_ended(self, page: Page) -> list[bytes]:
         """The first two bytes of every packet that ends on the page."""
         ended: list[bytes] = []
-        at = page.body_at
-        for start, step in zip(accumulate(page.lacing, initial=at), page.lacing, strict=False):
+        for start, step in zip(accumulate(page.lacing, initial=0), page.lacing, strict=False):
             if not self._is_open or len(self._open) < 2:
-                self._open += page.data[start : start + min(step, 2 - len(self._open))]
+                self._open += page.body[start : start + min(step, 2 - len(self._open))]
             self._is_open = step == 255
             if not self._is_open:
                 ended.append(self._open)
@@ -87,7 +87,7 @@ def repair_opus(file: BinaryIO, size: int) -> Repair:
     """
     clock, spliced, done = _OpusClock(), Splice(file), 0
     serial, whole, wrong = None, False, False
-    for page in read_pages(file):
+    for page in complete_pages(file):
         serial = page.serial if serial is None else serial
         if page.serial != serial:
             return Repair(_closed(spliced, done, page.offset), False)
@@ -109,6 +109,6 @@ def _closed(spliced: Splice, done: int, size: int) -> Splice:
 
 def _stamped(page: Page, granule: int) -> bytes:
     """Bytes 6 to 26 of the page's header with a new granule position and checksum."""
-    stamp = granule.to_bytes(8, "little", signed=True) + page.data[14:22]
-    blank = page.data[:6] + stamp + bytes(4) + page.data[26:]
+    stamp = granule.to_bytes(8, "little", signed=True) + page.header[14:22]
+    blank = page.header[:6] + stamp + bytes(4) + page.header[26:] + page.lacing + page.body
     return stamp + page_checksum(blank).to_bytes(4, "little")

@@ -31,7 +31,7 @@ class _SequentialFile(sf.SoundFile):  # type: ignore[misc]  # soundfile has no t
 
 
 class SndfileSource:
-    """A recording that libsndfile reads; see `Source`."""
+    """A recording that libsndfile reads; see `AudioSource`."""
 
     def __init__(self, file: Splice, *, promised: bool = True, cut: bool = False) -> None:
         file.seek(0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 UNKNOWN_FRAMES = 1 << 62
 
 
-class Source(Protocol):
+class AudioSource(Protocol):
     """A recording that can be read from any frame (one sample of each channel).
 
     sample_rate: Hz. channels: their number.

@@ -29,7 +29,7 @@ Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-class Groups:
+class LabelGroups:
     """Rows by the values they have; a row may have none, one or several."""
 
     def __init__(self, values: Iterable[Sequence[Hashable]]) -> None:
@@ -58,20 +58,20 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labels:
+class TrackLabels:
     """What is known of each row of a table of tracks.
 
     clusters: int64 [tracks], equal where the tracks stand together in bootstrap and folds.
     """
 
-    artists: Groups
-    albums: Groups
-    genres: Groups
-    sources: Groups
+    artists: LabelGroups
+    albums: LabelGroups
+    genres: LabelGroups
+    sources: LabelGroups
     clusters: Rows
 
     @classmethod
-    def of(cls, tracks: pa.Table) -> Labels:
+    def of(cls, tracks: pa.Table) -> TrackLabels:
         """The labels of a catalog's tracks, or of any table with columns of those names."""
         artists = _column(tracks, "artists", "artist")
         owners = [
@@ -80,14 +80,16 @@ class Labels:
         ]
         albums = _column(tracks, "album")
         return cls(
-            artists=Groups(names or owner for names, owner in zip(artists, owners, strict=True)),
-            albums=Groups(
+            artists=LabelGroups(
+                names or owner for names, owner in zip(artists, owners, strict=True)
+            ),
+            albums=LabelGroups(
                 [(album[0], *owner)] if album else []
                 for album, owner in zip(albums, owners, strict=True)
             ),
-            genres=Groups(_column(tracks, "genres", "genre")),
-            sources=Groups(_column(tracks, "source")),
-            clusters=_alone_where_unknown(Groups(owners).first()),
+            genres=LabelGroups(_column(tracks, "genres", "genre")),
+            sources=LabelGroups(_column(tracks, "source")),
+            clusters=_alone_where_unknown(LabelGroups(owners).first()),
         )
 
     def __len__(self) -> int:
@@ -104,7 +106,7 @@ def classes(tracks: pa.Table, column: str) -> Rows:
     if not names:
         found = ", ".join(tracks.column_names)
         raise QueryError(f"there is no label column {column!r}; the tracks have: {found}")
-    return Groups(values[:1] for values in _column(tracks, names[0])).first()
+    return LabelGroups(values[:1] for values in _column(tracks, names[0])).first()
 
 
 def _column(tracks: pa.Table, *names: str) -> list[list[str]]:

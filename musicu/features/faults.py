@@ -53,7 +53,7 @@ class FaultMeter:
         self._pair = np.zeros(4)  # left, right, middle, side
         self._tail = np.zeros((channels, 0), np.float32)
 
-    def hear(self, planes: NDArray[np.float32]) -> None:
+    def update(self, planes: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [channels, n], finite."""
         if not planes.shape[1]:
             return

@@ -51,7 +51,7 @@ class FingerprintMeter:
         self._blocks = PowerBlocks(_band_energies, N_FFT, HOP, _BLOCK)
         self._energies: list[NDArray[np.float32]] = []
 
-    def hear(self, samples: NDArray[np.float32]) -> None:
+    def update(self, samples: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [n]."""
         self._energies += [bands for _, bands in self._blocks.add(samples)]
 

@@ -28,7 +28,7 @@ _CAMELOT_C_MAJOR = 8  # 8B; a fifth up is one further around the wheel
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyEstimate:
     """What `estimate_key` found.
 
     tonic: one of `TONICS`, mode: "major" or "minor", camelot: 1A to 12B (A is minor); None
@@ -46,10 +46,10 @@ class Key:
     strength: float
 
 
-NO_KEY = Key(None, None, 0.0, None, None, 0.0)
+NO_KEY = KeyEstimate(None, None, 0.0, None, None, 0.0)
 
 
-def estimate_key(samples: NDArray[np.float32], sample_rate: int) -> Key:
+def estimate_key(samples: NDArray[np.float32], sample_rate: int) -> KeyEstimate:
     """Key and tuning of mono samples float32 [n] at any rate in Hz.
 
     Silence has no key: tonic None, confidence 0. For sound that comes in pieces see
@@ -61,7 +61,7 @@ def estimate_key(samples: NDArray[np.float32], sample_rate: int) -> Key:
     return key_of_pitches(stream.finish())
 
 
-def key_of_pitches(fine: NDArray[np.float32]) -> Key:
+def key_of_pitches(fine: NDArray[np.float32]) -> KeyEstimate:
     """Key and tuning of fine pitch classes float32 [frames, 2, 120].
 
     They are those of `musicu.features.pitches`.
@@ -72,7 +72,7 @@ def key_of_pitches(fine: NDArray[np.float32]) -> Key:
     scorer = load_scorer("key")
     belief = beliefs(scorer, chroma(fine, tuned.cents))
     tonic, mode = (int(i) for i in np.unravel_index(int(np.argmax(belief)), belief.shape))
-    return Key(
+    return KeyEstimate(
         tonic=TONICS[tonic],
         mode=MODES[mode],
         confidence=scorer.calibration.confidence(float(belief.max())),

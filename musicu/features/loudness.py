@@ -107,7 +107,7 @@ class LoudnessMeter:
         self._step = sample_rate / STEPS_PER_SECOND
         self._sums = StepSums(1, self._step)
 
-    def hear(self, planes: NDArray[np.floating[Any]]) -> None:
+    def update(self, planes: NDArray[np.floating[Any]]) -> None:
         """Take in the next samples, [channels, n], finite."""
         weighted, self._state = signal.sosfilt(
             self._sections, planes.astype(np.float64), zi=self._state

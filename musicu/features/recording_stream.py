@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.audio import Source, open_source
+from musicu.audio import AudioSource, open_source
 from musicu.audio.samples import finite
 from musicu.errors import AudioError
 from musicu.features.loudness import MIN_SAMPLE_RATE
@@ -26,7 +26,7 @@ Recording = str | Path | Audio | NDArray[np.floating[Any]]
 
 
 @dataclass(slots=True)
-class Hearing:
+class RecordingStream:
     """An open recording, to be heard once.
 
     complete: False where something is missing; known after the last block.
@@ -51,7 +51,9 @@ class Hearing:
 
 
 @contextmanager
-def hearing(recording: Recording, sample_rate: int | None = None) -> Iterator[Hearing]:
+def open_recording(
+    recording: Recording, sample_rate: int | None = None
+) -> Iterator[RecordingStream]:
     """Open a recording to be heard.
 
     sample_rate: of samples, in Hz. Files are read in their own channels and rate; an `Audio` is
@@ -59,7 +61,7 @@ def hearing(recording: Recording, sample_rate: int | None = None) -> Iterator[He
     ValueError for an `Audio` of several windows or samples without a rate.
     """
     if isinstance(recording, str | Path):
-        with hearing_file(recording) as opened:
+        with open_recording_file(recording) as opened:
             _checked(opened.sample_rate)
             yield opened
         return
@@ -67,20 +69,20 @@ def hearing(recording: Recording, sample_rate: int | None = None) -> Iterator[He
         if len(recording.edges) > 2:
             raise ValueError("describe hears whole recordings: read the audio without windows")
         blocks = _cut(recording.samples[:, None])
-        yield Hearing(_checked(recording.sample_rate), 1, blocks, recording.complete)
+        yield RecordingStream(_checked(recording.sample_rate), 1, blocks, recording.complete)
         return
     if sample_rate is None:
         raise ValueError("samples need their sample_rate in Hz")
     samples = np.asarray(recording, np.float32)
     samples = samples[:, None] if samples.ndim == 1 else samples
-    yield Hearing(_checked(sample_rate), samples.shape[1], _cut(samples))
+    yield RecordingStream(_checked(sample_rate), samples.shape[1], _cut(samples))
 
 
 @contextmanager
-def hearing_file(path: str | Path) -> Iterator[Hearing]:
+def open_recording_file(path: str | Path) -> Iterator[RecordingStream]:
     """Open a file to be heard, whatever its rate. Raises AudioError where it cannot be read."""
     with open_source(path) as source:
-        opened = Hearing(source.sample_rate, source.channels, iter(()))
+        opened = RecordingStream(source.sample_rate, source.channels, iter(()))
         opened.blocks = _read(source, opened)
         yield opened
 
@@ -93,7 +95,7 @@ def _checked(sample_rate: int) -> int:
     return sample_rate
 
 
-def _read(source: Source, opened: Hearing) -> Iterator[NDArray[np.float32]]:
+def _read(source: AudioSource, opened: RecordingStream) -> Iterator[NDArray[np.float32]]:
     heard = 0
     while len(block := source.read(BLOCK_FRAMES)):
         heard += len(block)

@@ -27,7 +27,7 @@ _SHORTEST_FADE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class Silence:
     """Seconds at both ends; None where nothing sounds.
 
     silence_start_seconds: before the first sound. silence_end_seconds: after the last.
@@ -39,7 +39,7 @@ class Edges:
     fade_out_seconds: float | None
 
 
-def find_edges(powers: NDArray[np.float64]) -> Edges:
+def measure_silence(powers: NDArray[np.float64]) -> Silence:
     """Both ends of a recording from its K-weighted powers of 10 ms each, float64 [steps].
 
     It sounds where 10 ms are less than 60 LU under the loudest 0.4 s and above -80 LUFS.
@@ -48,10 +48,10 @@ def find_edges(powers: NDArray[np.float64]) -> Edges:
     window = min(_MOMENTARY, len(powers))
     loudest = lufs(sliding_powers(powers, window)).max() if window else -np.inf
     if loudest <= ABSOLUTE_GATE_LUFS:
-        return Edges(None, None, None)
+        return Silence(None, None, None)
     sounding = np.flatnonzero(levels > max(loudest - SILENCE_LU, _SILENCE_LUFS))
     first, end = int(sounding[0]), int(sounding[-1]) + 1
-    return Edges(
+    return Silence(
         silence_start_seconds=first / STEPS_PER_SECOND,
         silence_end_seconds=(len(powers) - end) / STEPS_PER_SECOND,
         fade_out_seconds=fade_out(powers[first:end]),

@@ -55,7 +55,7 @@ class SpectrumMeter:
         self._struck = 0.0
         self._total = 0.0
 
-    def hear(self, samples: NDArray[np.float32]) -> None:
+    def update(self, samples: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [n]."""
         for _, rows in self._blocks.add(samples):
             self._take(rows)

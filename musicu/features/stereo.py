@@ -50,7 +50,7 @@ class StereoMeter:
         self._heard = 0
         self._step = sample_rate * STEP_SECONDS
 
-    def hear(self, planes: NDArray[np.floating[Any]]) -> None:
+    def update(self, planes: NDArray[np.floating[Any]]) -> None:
         """Take in the next samples, [2, n], finite."""
         left, right = planes
         self._heard += len(left)

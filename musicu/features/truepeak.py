@@ -48,7 +48,7 @@ class PeakMeter:
         self.sample_peak = 0.0
         self._between = 0.0
 
-    def hear(self, planes: NDArray[np.float32]) -> None:
+    def update(self, planes: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [channels, n], finite."""
         if not planes.shape[1]:
             return
@@ -80,7 +80,7 @@ class PeakMeter:
 
     def finish(self) -> None:
         """Hear the silence after the end, where the wave may still rise."""
-        self.hear(np.zeros((len(self._tail), _TAPS), np.float32))
+        self.update(np.zeros((len(self._tail), _TAPS), np.float32))
 
 
 def _loudest(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -100,6 +100,6 @@ def true_peak_dbtp(samples: NDArray[np.floating[Any]]) -> float | None:
     """True peak of samples [n] or [n, channels] in dBTP; None for silence."""
     planes = np.atleast_2d(np.asarray(samples, np.float32).T)
     meter = PeakMeter(len(planes))
-    meter.hear(np.ascontiguousarray(planes))
+    meter.update(np.ascontiguousarray(planes))
     meter.finish()
     return decibels(meter.true_peak)

@@ -24,7 +24,7 @@ def peakiness(frames: Frames) -> Statistics:
     offset = np.float32(samples.mean(dtype=np.float64))
     # window by window: a recording would not fit into the processor's cache
     windows = [window for window in frames.audio.windows() if len(window)]
-    heard = [_hear(window, offset) for window in windows or [samples]]
+    heard = [_window_powers(window, offset) for window in windows or [samples]]
     level = sum(energy for energy, *_ in heard) / len(samples)
     level = level if level > _SILENT else 1.0
     peak, power, fourth = np.concatenate([blocks for _, blocks, _ in heard], axis=1)
@@ -40,7 +40,7 @@ def peakiness(frames: Frames) -> Statistics:
     }
 
 
-def _hear(
+def _window_powers(
     window: NDArray[np.float32], offset: np.float32
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float32]]:
     """The sum of squares of a window's samples; of blocks of 2048; and some of the squares.

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from musicu.errors import AudioError
 from musicu.tags.formats import asf, chunks, flac, mp4, mpeg, ogg
-from musicu.tags.formats.container import kind_of
-from musicu.tags.formats.extent import Edges, find_edges
-from musicu.tags.formats.raw_tags import at, size_of
+from musicu.tags.formats.container import detect_container
+from musicu.tags.formats.extent import AudioExtent, find_extent
+from musicu.tags.formats.raw_tags import file_size, read_at
 
 _BLOCK = 1 << 20
 
@@ -42,13 +42,13 @@ def content_hash(file: Path) -> str:
 
 
 def _hash(file: BinaryIO) -> str:
-    edges = find_edges(file)
-    kind = kind_of(file, edges)
+    extent = find_extent(file)
+    kind = detect_container(file, extent)
     digest = hashlib.sha256(kind.encode() + b"\0")
     if kind == "ogg":
         digest.update(_ogg_digests(file))
     else:
-        for part in _parts(file, kind, edges):
+        for part in _parts(file, kind, extent):
             if isinstance(part, bytes):
                 digest.update(part)
             else:
@@ -68,72 +68,72 @@ def _add_span(digest: hashlib._Hash, file: BinaryIO, start: int, end: int) -> No
         start += count
 
 
-def _parts(file: BinaryIO, kind: str, edges: Edges) -> Iterator[Part]:
+def _parts(file: BinaryIO, kind: str, extent: AudioExtent) -> Iterator[Part]:
     """What the hash of a file is made of; the whole file where it holds no audio to be found."""
     find = {"mpeg": _mpeg, "flac": _flac, "wav": _wav, "aiff": _aiff, "mp4": _mp4, "asf": _asf}
-    parts = list(find[kind](file, edges)) if kind in find else []
+    parts = list(find[kind](file, extent)) if kind in find else []
     if any(isinstance(part, tuple) and part[1] > part[0] for part in parts):
         yield from parts
     else:
-        yield edges.start, edges.end
+        yield extent.start, extent.end
 
 
-def _mpeg(file: BinaryIO, edges: Edges) -> Iterator[Part]:
-    frame = mpeg.first_frame(file, edges.start, edges.end)
+def _mpeg(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
+    frame = mpeg.first_frame(file, extent.start, extent.end)
     if frame is not None:
-        yield mpeg.sound_start(file, frame), edges.end
+        yield mpeg.sound_start(file, frame), extent.end
 
 
-def _flac(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+def _flac(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
     """The frames, with what STREAMINFO says of the format; its other numbers follow from them."""
-    end = edges.start + 4
-    for kind, offset, size in flac.blocks(file, edges.start, edges.end):
+    end = extent.start + 4
+    for kind, offset, size in flac.blocks(file, extent.start, extent.end):
         end = offset + size
-        form = flac.parse_streaminfo(at(file, offset, size)) if kind == 0 else None
+        form = flac.parse_streaminfo(read_at(file, offset, size)) if kind == 0 else None
         if form is not None:
             yield repr(form[:3]).encode()
-    yield end, edges.end
+    yield end, extent.end
 
 
-def _wav(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+def _wav(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
     """Format and samples; plain and extensible headers of the same sound count the same."""
     for chunk in chunks.chunks(file, big_endian=False):
         if chunk.name == b"fmt ":
-            sound = chunks.wav_sound(at(file, chunk.offset, min(chunk.size, 64)))
+            sound = chunks.parse_fmt(read_at(file, chunk.offset, min(chunk.size, 64)))
             yield repr(sound and sound[:4]).encode()
         elif chunk.name == b"data":
             yield chunk.offset, chunk.offset + chunk.size
 
 
-def _aiff(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+def _aiff(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
     for chunk in chunks.chunks(file, big_endian=True):
         if chunk.name == b"COMM":
-            body = at(file, chunk.offset, min(chunk.size, 64))
-            sound = chunks.aiff_sound(body)
+            body = read_at(file, chunk.offset, min(chunk.size, 64))
+            sound = chunks.parse_comm(body)
             yield repr(sound and sound[:4]).encode() + body[18:22]  # sowt or twos: the byte order
         elif chunk.name == b"SSND":
             yield chunk.offset + 8, chunk.offset + chunk.size
 
 
-def _mp4(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+def _mp4(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
     """The media data as they lie, wherever the atom that describes them was moved to."""
     media = mp4.audio_track(file)
     found = mp4.audio_entry(file, media) if media is not None else None
     if found is not None:
         yield repr(tuple(found[0])).encode()
-    for atom in mp4.inside(file, (b"mdat",), 0, size_of(file)):
+    for atom in mp4.inside(file, (b"mdat",), 0, file_size(file)):
         yield atom.start, atom.end
 
 
-def _asf(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+def _asf(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
     """The data packets, after the 26 bytes that name the file and count them."""
     yield asf.audio_format(file)
-    for item in asf.objects(file, 0, size_of(file)):
+    for item in asf.objects(file, 0, file_size(file)):
         if item.guid == asf.DATA:
             yield item.start + 26, item.end
 
 
-class _Stream:
+class _OggStreamHash:
     """The hash of one logical Ogg stream: its packets laid end to end, without the comments."""
 
     def __init__(self) -> None:
@@ -185,11 +185,11 @@ class _Stream:
 
 def _ogg_digests(file: BinaryIO) -> bytes:
     """The hashes of the logical streams, in the order in which they begin."""
-    streams: list[_Stream] = []
-    current: dict[int, _Stream] = {}
+    streams: list[_OggStreamHash] = []
+    current: dict[int, _OggStreamHash] = {}
     for page in ogg.pages(file):
         if page.begins or page.serial not in current:
-            current[page.serial] = _Stream()
+            current[page.serial] = _OggStreamHash()
             streams.append(current[page.serial])
         current[page.serial].add(page)
     return b"".join(stream.digest.digest() for stream in streams)

@@ -18,14 +18,14 @@ from musicu.tags.dates import parse_date
 from musicu.tags.formats.ape import read_ape
 from musicu.tags.formats.asf import read_asf
 from musicu.tags.formats.chunks import read_chunks
-from musicu.tags.formats.container import kind_of
-from musicu.tags.formats.extent import Edges, find_edges
+from musicu.tags.formats.container import detect_container
+from musicu.tags.formats.extent import AudioExtent, find_extent
 from musicu.tags.formats.flac import read_flac
 from musicu.tags.formats.id3 import read_id3v1, read_id3v2
 from musicu.tags.formats.mp4 import read_mp4
 from musicu.tags.formats.mpeg import read_adts, read_mpeg
 from musicu.tags.formats.ogg import read_ogg
-from musicu.tags.formats.raw_tags import Raw, at, damage_ends_here, plain
+from musicu.tags.formats.raw_tags import RawTags, ignore_damage, plain, read_at
 
 _R128_TO_REPLAYGAIN_DB = 5.0  # RFC 7845 refers to -23 LUFS, ReplayGain 2 to -18 LUFS
 _MARKS = {
@@ -52,39 +52,39 @@ def read_tags(file: Path) -> dict[str, Any]:
     return {**_metadata(raw.fields), **_properties(raw)}
 
 
-def read_raw(file: BinaryIO) -> Raw:
+def read_raw(file: BinaryIO) -> RawTags:
     """The fields and properties of a file; of damaged tags, as much as can be read."""
-    raw = Raw()
-    edges = find_edges(file)
-    with damage_ends_here():
-        _read_container(file, edges, raw)
-    for tag in _tags_around(file, edges):
-        raw.underlay(tag)
+    raw = RawTags()
+    extent = find_extent(file)
+    with ignore_damage():
+        _read_container(file, extent, raw)
+    for tag in _tags_around(file, extent):
+        raw.fill_from(tag)
     return raw
 
 
-def _tags_around(file: BinaryIO, edges: Edges) -> Iterator[Raw]:
+def _tags_around(file: BinaryIO, extent: AudioExtent) -> Iterator[RawTags]:
     """The tags in front of and behind the audio, those that say more first."""
-    for offset, size in edges.id3v2:
-        tag = Raw()
+    for offset, size in extent.id3v2:
+        tag = RawTags()
         read_id3v2(file, offset, size, tag)
         yield tag
-    for offset, size in edges.ape:
-        tag = Raw()
+    for offset, size in extent.ape:
+        tag = RawTags()
         read_ape(file, offset, size, tag)
         yield tag
-    if edges.id3v1 is not None:
-        tag = Raw()
-        read_id3v1(file, edges.id3v1, tag)
+    if extent.id3v1 is not None:
+        tag = RawTags()
+        read_id3v1(file, extent.id3v1, tag)
         yield tag
 
 
-def _read_container(file: BinaryIO, edges: Edges, raw: Raw) -> None:
-    kind = kind_of(file, edges)
+def _read_container(file: BinaryIO, extent: AudioExtent, raw: RawTags) -> None:
+    kind = detect_container(file, extent)
     if kind == "mpeg":
-        read_mpeg(file, edges, raw)
+        read_mpeg(file, extent, raw)
     elif kind == "flac":
-        read_flac(file, edges, raw)
+        read_flac(file, extent, raw)
     elif kind == "ogg":
         read_ogg(file, raw)
     elif kind in ("wav", "aiff"):
@@ -94,13 +94,13 @@ def _read_container(file: BinaryIO, edges: Edges, raw: Raw) -> None:
     elif kind == "asf":
         read_asf(file, raw)
     elif kind == "adts":
-        read_adts(file, edges, raw)
+        read_adts(file, extent, raw)
     else:
-        head = at(file, edges.start, 4)
+        head = read_at(file, extent.start, 4)
         raw.codec = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
 
 
-def _properties(raw: Raw) -> dict[str, Any]:
+def _properties(raw: RawTags) -> dict[str, Any]:
     """The sound's properties, where they make sense."""
     found = {
         "codec": raw.codec,

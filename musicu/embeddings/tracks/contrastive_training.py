@@ -22,7 +22,7 @@ _UNWANTED = np.float32(-1e9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class GroupBatch:
     """Groups, a target of each, and other tracks of it as context.
 
     groups, targets: int64 [batch]; contexts: int64 [batch, context]; weights: float32
@@ -35,7 +35,7 @@ class Batch:
     weights: Floats
 
 
-class Sampler:
+class GroupSampler:
     """Draws batches: a group, a target among its tracks, some others as its context."""
 
     def __init__(self, members: csr_matrix, config: TrackConfig, rng: np.random.Generator) -> None:
@@ -47,7 +47,7 @@ class Sampler:
         drawn = np.bincount(members.indices, np.repeat(per_group, sizes), members.shape[1])
         self.log_chance = np.log(np.maximum(drawn, 1e-12)).astype(np.float32)
 
-    def draw(self) -> Batch:
+    def draw(self) -> GroupBatch:
         """A batch; the number of contexts that count varies from one to all."""
         size, width = self._config.batch, self._config.context
         found = np.searchsorted(self._cumulated, self._rng.random(size), side="right")
@@ -59,14 +59,14 @@ class Sampler:
         context = first[:, None] + (target[:, None] + apart) % count[:, None]
         weights = (np.arange(width) < self._rng.integers(1, width + 1, size)[:, None]).astype("f4")
         indices = self._members.indices
-        return Batch(
+        return GroupBatch(
             groups,
             indices[first + target].astype(np.int64),
             indices[context].astype(np.int64),
             weights / weights.sum(axis=1, keepdims=True),
         )
 
-    def shared(self, batch: Batch) -> NDArray[np.bool_]:
+    def shared(self, batch: GroupBatch) -> NDArray[np.bool_]:
         """Where a target belongs to another's group, and is no negative: bool [batch, batch]."""
         held: NDArray[np.bool_] = self._members[batch.groups][:, batch.targets].toarray() > 0
         np.fill_diagonal(held, False)
@@ -84,7 +84,7 @@ def train(
     rng = np.random.default_rng(config.seed)
     widths = {name: block.shape[1] for name, block in features.blocks.items()}
     parameters = initial(widths, config.dim, config.hidden, rng)
-    sampler, adam = Sampler(members, config, rng), Adam(parameters, config.weight_decay)
+    sampler, adam = GroupSampler(members, config, rng), Adam(parameters, config.weight_decay)
     steps = steps_for(config, members)
     for step in range(steps):
         batch = sampler.draw()

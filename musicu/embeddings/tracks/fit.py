@@ -24,16 +24,16 @@ from musicu.embeddings.tracks.discography import (
     with_listening,
 )
 from musicu.embeddings.tracks.heldout_tracks import (
-    HeldOut,
+    HeldoutQueries,
+    baseline_vectors,
     choose_heldout,
-    heldout_trial,
-    simpler_ways,
+    heldout_queries,
 )
 from musicu.embeddings.tracks.kernel import Kernel
 from musicu.embeddings.tracks.track_encoder import TrackEncoder, audio_rows
 from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
 from musicu.embeddings.tracks.track_groups import (
-    Groups,
+    TrackGroups,
     from_listens,
     from_metadata,
     from_pairs,
@@ -43,7 +43,7 @@ from musicu.embeddings.tracks.track_network import Networks, Parameters, encoded
 from musicu.errors import QueryError
 from musicu.records import Vectors
 
-Say = Callable[[dict[str, Any]], None]
+ProgressCallback = Callable[[dict[str, Any]], None]
 
 _LOOKS = 10  # how often training looks at the held-out tracks
 _REGULARISATION = 10.0
@@ -59,7 +59,7 @@ def fit_tracks(
     *,
     name: str = "tracks-v1",
     audio_model: str | None = None,
-    say: Say | None = None,
+    progress: ProgressCallback | None = None,
 ) -> TrackEncoder:
     """Learn from any of pairs, listens and playlists; from artists and albums where none is given.
 
@@ -75,8 +75,8 @@ def fit_tracks(
     groups = _groups(tracks, pairs, listens, playlists, config)
     sound = _sound_model(catalog, audio_model)
     audio = catalog.vectors(sound) if sound else None
-    work = _Work(tracks, audio, groups, collaborative, config)
-    networks = work.train(say or _silent)
+    work = _Fit(tracks, audio, groups, collaborative, config)
+    networks = work.train(progress or _silent)
     return TrackEncoder(
         name=name,
         networks=networks,
@@ -90,7 +90,7 @@ def fit_tracks(
 
 
 @dataclass(slots=True)
-class _Look:
+class _Checkpoint:
     """The parameters that were best for held-out tracks so far."""
 
     recall: float
@@ -98,14 +98,14 @@ class _Look:
     parameters: Parameters
 
 
-class _Work:
+class _Fit:
     """One fit: what it prepares, and what it keeps for the encoder and its card."""
 
     def __init__(
         self,
         tracks: pa.Table,
         audio: Vectors | None,
-        groups: Groups,
+        groups: TrackGroups,
         collaborative: Vectors | None,
         config: TrackConfig,
     ) -> None:
@@ -115,7 +115,7 @@ class _Work:
         self._by_date = order.to_numpy()
         self._tracks, self._ids = tracks, np.asarray(tracks["track_id"].to_pylist(), object)
         self._heldout = choose_heldout(groups.members, config.heldout, self._rng)
-        self._trial = heldout_trial(groups.members, self._heldout, self._rng)
+        self._trial = heldout_queries(groups.members, self._heldout, self._rng)
         self._learned = groups.without(self._heldout)
         taught = np.zeros(len(self._ids), bool)
         taught[self._learned.members.indices] = True
@@ -138,7 +138,7 @@ class _Work:
         self._users: Floats | None = None
         self._vectors = self._collaborative()
         self._scores: dict[str, float] = {}
-        self._best: _Look | None = None
+        self._best: _Checkpoint | None = None
 
     def _collaborative(self) -> Floats | None:
         """Collaborative unit vectors of the tracks that were not held out; zero where unknown."""
@@ -180,17 +180,17 @@ class _Work:
             vectors[self._heldout] = _units(solve_rows(columns, self._users, _REGULARISATION))
         return self._discography(vectors)
 
-    def train(self, say: Say) -> Networks:
+    def train(self, progress: ProgressCallback) -> Networks:
         """The networks, each as it was best for held-out tracks."""
         features = with_listening(
             self._content, self._tracks, self._discography(self._vectors), self.projections
         )
         if self._trial is not None:
-            ways = simpler_ways(features, self._keys)
+            ways = baseline_vectors(features, self._keys)
             self._scores = {way: self._trial.recall(found) for way, found in ways.items()}
-            say({"event": "held out", "tracks": int(self._heldout.sum()), **self._scores})
+            progress({"event": "held out", "tracks": int(self._heldout.sum()), **self._scores})
         networks = tuple(
-            self._network(number, features, say) for number in range(self._config.networks)
+            self._network(number, features, progress) for number in range(self._config.networks)
         )
         if self._trial is not None:
             found = _encoded(networks, features, self._trial)
@@ -199,7 +199,7 @@ class _Work:
             self._scores["this model"] = self._trial.recall(found)
         return networks
 
-    def _network(self, number: int, features: Features, say: Say) -> Parameters:
+    def _network(self, number: int, features: Features, progress: ProgressCallback) -> Parameters:
         """One of the networks."""
         room = self._config.dim - (self.kernel.dim if self.kernel else 0)
         config = self._config.of_network(number, room)
@@ -214,7 +214,7 @@ class _Work:
                 return
             event = {"event": "step", "step": number * steps + step}
             event |= {"loss": float(np.mean(losses[-every:]))}
-            say(event | self._look(step, features, parameters))
+            progress(event | self._look(step, features, parameters))
 
         parameters = train(features, self._learned.members, config, watch)
         return parameters if self._best is None else self._best.parameters
@@ -226,7 +226,7 @@ class _Work:
         recall = self._trial.recall(_encoded((parameters,), features, self._trial))
         if self._best is None or recall > self._best.recall:
             copies = {name: values.copy() for name, values in parameters.items()}
-            self._best = _Look(recall, step, copies)
+            self._best = _Checkpoint(recall, step, copies)
         return {"recall@10": recall}
 
     def about(self) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def _groups(
     listens: pa.Table | None,
     playlists: pa.Table | None,
     config: TrackConfig,
-) -> Groups:
+) -> TrackGroups:
     """The groups of every table that is given, one below the other."""
     ids = tracks["track_id"].combine_chunks()
     found = [] if pairs is None else [from_pairs(pairs, ids)]
@@ -273,7 +273,7 @@ def _groups(
     found += [] if playlists is None else [from_playlists(playlists, ids)]
     if not found:
         return from_metadata(tracks)
-    return Groups(
+    return TrackGroups(
         csr_matrix(vstack([g.members for g in found])),
         csr_matrix(vstack([g.interactions for g in found])),
         sum(g.unknown for g in found),
@@ -289,7 +289,7 @@ def _sound_model(catalog: Catalog, asked: str | None) -> str | None:
     return next((name for name in catalog.models() if name not in own), None)
 
 
-def _encoded(networks: Networks, features: Features, trial: HeldOut) -> Floats:
+def _encoded(networks: Networks, features: Features, trial: HeldoutQueries) -> Floats:
     """Vectors of the tracks that a trial needs; zero for the others."""
     rows = np.union1d(trial.tracks, trial.known.indices)
     dim = sum(network["hidden.weight"].shape[0] for network in networks)

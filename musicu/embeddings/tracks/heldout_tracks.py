@@ -24,7 +24,7 @@ _FEWEST = 20  # held-out tracks; fewer say nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldOut:
+class HeldoutQueries:
     """Held-out tracks, int64 [heldout], and the groups that ask for them.
 
     known, wanted: csr [groups, tracks], the groups' other tracks and their held-out ones.
@@ -59,9 +59,9 @@ def choose_heldout(
     return chosen
 
 
-def heldout_trial(
+def heldout_queries(
     members: csr_matrix, heldout: NDArray[np.bool_], rng: np.random.Generator
-) -> HeldOut | None:
+) -> HeldoutQueries | None:
     """The trial of held-out tracks; None where no group could ask for any."""
     keep = members[:, ~heldout], members[:, heldout]
     asking = np.flatnonzero((np.diff(keep[0].indptr) > 0) & (np.diff(keep[1].indptr) > 0))
@@ -72,10 +72,10 @@ def heldout_trial(
     groups = members[asking]
     known, wanted = (_only(groups, mask) for mask in (~heldout, heldout))
     tracks = np.flatnonzero(heldout)
-    return HeldOut(tracks, known, wanted, rng.random(len(tracks)) * 1e-7)
+    return HeldoutQueries(tracks, known, wanted, rng.random(len(tracks)) * 1e-7)
 
 
-def simpler_ways(features: Features, keys: Floats) -> Mapping[str, Floats]:
+def baseline_vectors(features: Features, keys: Floats) -> Mapping[str, Floats]:
     """Vectors that take no learning: content as it is, the artist's other tracks, and chance."""
     rng = np.random.default_rng(0)
     found = {"chance": rng.normal(size=keys.shape).astype(np.float32), "content": keys}

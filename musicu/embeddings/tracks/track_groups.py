@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Groups:
+class TrackGroups:
     """Groups of tracks.
 
     members: csr [groups, tracks], weight > 0; each group has at least two tracks.
@@ -40,14 +40,16 @@ class Groups:
     def __len__(self) -> int:
         return int(self.members.shape[0])
 
-    def without(self, tracks: NDArray[np.bool_]) -> Groups:
+    def without(self, tracks: NDArray[np.bool_]) -> TrackGroups:
         """The groups without some tracks; bool [tracks] says which."""
         keep = (~tracks).astype(np.float32)
         interactions = None if self.interactions is None else _scaled(self.interactions, keep)
-        return Groups(_of_two(_scaled(self.members, keep)), interactions, self.unknown, self.idle)
+        return TrackGroups(
+            _of_two(_scaled(self.members, keep)), interactions, self.unknown, self.idle
+        )
 
 
-def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> Groups:
+def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> TrackGroups:
     """A group for each pair; columns track_a, track_b and, where there is one, weight."""
     _require(pairs, ("track_a", "track_b"), "pairs")
     a, b = (_rows(pairs[name], track_ids, "pairs") for name in ("track_a", "track_b"))
@@ -64,12 +66,12 @@ def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> Groups:
         np.append(a_, b_), np.append(b_, a_), np.tile(weights, 2), len(track_ids), len(track_ids)
     )
     unknown = int(np.sum((a < 0) | (b < 0)))
-    return _checked(Groups(members, graph, unknown, int(np.sum(~apart))), "pairs")
+    return _checked(TrackGroups(members, graph, unknown, int(np.sum(~apart))), "pairs")
 
 
 def from_listens(
     listens: pa.Table, track_ids: pa.Array, session_gap_minutes: float | None = None
-) -> Groups:
+) -> TrackGroups:
     """A group for each listener, or for each of their sessions where a gap is given.
 
     Columns user_id, track_id and, where they are there, weight and timestamp; sessions need the
@@ -92,10 +94,10 @@ def from_listens(
         sessions = _sessions(users, moments, session_gap_minutes * 60)
         count = int(sessions.max(initial=-1)) + 1
         members = _of_two(_logged(_matrix(sessions, tracks, weights, count, len(track_ids))))
-    return _checked(Groups(members, histories, unknown), "listens")
+    return _checked(TrackGroups(members, histories, unknown), "listens")
 
 
-def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> Groups:
+def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> TrackGroups:
     """A group for each playlist; columns playlist_id and track_id, or as `playlist_rows` knows."""
     playlists = playlist_rows(playlists)
     _require(playlists, ("playlist_id", "track_id"), "playlists")
@@ -108,10 +110,10 @@ def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> Groups:
     members.data[:] = 1
     unknown = int(np.sum(tracks < 0))
     idle = playlists.num_rows - unknown - members.nnz
-    return _checked(Groups(_of_two(members), members, unknown, idle), "playlists")
+    return _checked(TrackGroups(_of_two(members), members, unknown, idle), "playlists")
 
 
-def from_metadata(tracks: pa.Table) -> Groups:
+def from_metadata(tracks: pa.Table) -> TrackGroups:
     """A group for each artist, and for each album of an artist."""
     makers: dict[str, int] = {}
     albums: dict[tuple[str, str], int] = {}
@@ -131,7 +133,7 @@ def from_metadata(tracks: pa.Table) -> Groups:
         ones = np.ones(len(group), np.float32)
         parts.append(_matrix(group, row_, ones, count, tracks.num_rows))
     members = _of_two(csr_matrix(vstack(parts)))
-    return _checked(Groups(members, None), "artists and albums")
+    return _checked(TrackGroups(members, None), "artists and albums")
 
 
 def _require(table: pa.Table, columns: tuple[str, ...], what: str) -> None:
@@ -146,7 +148,7 @@ def _require(table: pa.Table, columns: tuple[str, ...], what: str) -> None:
         )
 
 
-def _checked(groups: Groups, what: str) -> Groups:
+def _checked(groups: TrackGroups, what: str) -> TrackGroups:
     if not len(groups):
         raise QueryError(
             f"nothing to learn from: the {what} hold no two different tracks of the catalog that "

@@ -33,7 +33,7 @@ Gradients: TypeAlias = "dict[str, Floats | RowGradient]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pass:
+class ForwardPass:
     """What the way forward leaves for the way back."""
 
     features: Features
@@ -56,7 +56,7 @@ def initial(widths: dict[str, int], dim: int, hidden: int, rng: np.random.Genera
     return found
 
 
-def forward(parameters: Parameters, features: Features) -> Pass:
+def forward(parameters: Parameters, features: Features) -> ForwardPass:
     """Unit vectors of tracks, float32 [tracks, dim], and what `backward` needs."""
     summed = np.zeros((len(features), parameters["hidden.weight"].shape[0]), np.float32)
     for name, block in features.blocks.items():
@@ -66,7 +66,7 @@ def forward(parameters: Parameters, features: Features) -> Pass:
     hidden = np.maximum(summed @ parameters["hidden.weight"] + parameters["hidden.bias"], 0)
     out = summed + hidden @ parameters["out.weight"]
     lengths = np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
-    return Pass(features, summed, hidden, lengths, out / lengths)
+    return ForwardPass(features, summed, hidden, lengths, out / lengths)
 
 
 def encoded(networks: Networks, features: Features) -> Floats:
@@ -79,7 +79,7 @@ def encoded(networks: Networks, features: Features) -> Floats:
     return vectors
 
 
-def backward(parameters: Parameters, done: Pass, wanted: Floats) -> Gradients:
+def backward(parameters: Parameters, done: ForwardPass, wanted: Floats) -> Gradients:
     """The gradients of the parameters, for that of the unit vectors, float32 [tracks, dim]."""
     along = np.sum(wanted * done.vectors, axis=1, keepdims=True)
     out = (wanted - along * done.vectors) / done.lengths

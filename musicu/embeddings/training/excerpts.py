@@ -17,7 +17,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from musicu.audio.encoding import heard_back
+from musicu.audio.encoding import encode_and_decode
 from musicu.embeddings.frontend import SAMPLE_RATE, mel_power
 from musicu.embeddings.stats import flat_statistics
 from musicu.embeddings.training.crops import CROPS, as_heard
@@ -92,7 +92,7 @@ def degrade(samples: Samples, rng: np.random.Generator) -> Samples:
     moved = soxr.resample(samples, SAMPLE_RATE * speed, SAMPLE_RATE)
     tilted = _tilt(moved, rng.uniform(-TILT_DB, TILT_DB))
     peak = np.abs(tilted).max(initial=0.0)
-    return heard_back(tilted * np.float32(0.5 / max(float(peak), 1e-6)), CODEC, SAMPLE_RATE)
+    return encode_and_decode(tilted * np.float32(0.5 / max(float(peak), 1e-6)), CODEC, SAMPLE_RATE)
 
 
 def _tilt(samples: Samples, db_per_octave: float) -> Samples:

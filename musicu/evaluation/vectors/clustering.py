@@ -16,7 +16,7 @@ from musicu.evaluation.bootstrap import Floats, half_samples
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import classes
 from musicu.evaluation.similarity_ranking import Mask, Matrix, Rows
-from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
+from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
 
 LEAST_TRACKS = 5
 MOST_CLASSES = 100
@@ -28,23 +28,22 @@ METRICS = {
 }
 
 
-def measure_clustering(trial: Trial, column: str) -> list[Measurement]:
+def measure_clustering(data: EvaluationData, column: str) -> list[Measurement]:
     """How well k-means on every model's vectors finds the classes of a label column.
 
     Raises QueryError where the tracks have no such column.
     """
     name = f"clustering:{column}"
-    truth = classes(trial.tracks, column)
+    truth = classes(data.tracks, column)
     rows = np.flatnonzero(np.isin(truth, _large_classes(truth)))
     count = len(np.unique(truth[rows]))
     if count < 2:
         note = f"needs two classes of {column} with at least {LEAST_TRACKS} tracks each"
-        return unmeasured(trial, name, METRICS, note)
-    artists = trial.labels.clusters[rows]
-    halves = half_samples(artists, min(trial.draws, DRAWS), trial.seed)
+        return unmeasured(data, name, METRICS, note)
+    artists = data.labels.clusters[rows]
+    halves = half_samples(artists, min(data.draws, DRAWS), data.seed)
     clusters = {
-        model: _clusters(vectors[rows], count, trial.seed)
-        for model, vectors in trial.models.items()
+        model: _clusters(vectors[rows], count, data.seed) for model, vectors in data.models.items()
     }
     return [
         Measurement(
@@ -55,7 +54,7 @@ def measure_clustering(trial: Trial, column: str) -> list[Measurement]:
             draws=_draws(metric, truth[rows], found, halves),
             queries=len(rows),
             artists=len(np.unique(artists)),
-            left_out=len(trial.labels) - len(rows),
+            left_out=len(data.labels) - len(rows),
         )
         for metric in METRICS
         for model, found in clusters.items()

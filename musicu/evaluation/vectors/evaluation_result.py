@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from musicu.evaluation.vectors.measurement import Measurement, Trial, to_table
+from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, to_table
 
 FORMAT_VERSION = 1
 
@@ -22,7 +22,7 @@ class Evaluation:
     baselines: the models that the others are paired with. notes: what could not be done, and why.
     """
 
-    trial: Trial
+    data: EvaluationData
     measurements: tuple[Measurement, ...]
     baselines: tuple[str, ...]
     notes: tuple[str, ...]
@@ -36,17 +36,17 @@ class Evaluation:
 
     def about(self) -> dict[str, Any]:
         """What was measured on: counts of tracks, artists, albums, genres and sources; settings."""
-        labels = self.trial.labels
+        labels = self.data.labels
         return {
             "tracks": len(labels),
             "artists": len(labels.artists.names),
             "albums": len(labels.albums.names),
             "genres": len(labels.genres.names),
             "sources": len(labels.sources.names),
-            "models": {name: values.shape[1] for name, values in self.trial.models.items()},
+            "models": {name: values.shape[1] for name, values in self.data.models.items()},
             "baselines": list(self.baselines),
-            "seed": self.trial.seed,
-            "bootstrap": self.trial.draws,
+            "seed": self.data.seed,
+            "bootstrap": self.data.draws,
             "notes": list(self.notes),
         }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from musicu.evaluation.bootstrap import Floats, Resamples, interval
-from musicu.evaluation.labels import Labels
+from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.similarity_ranking import Matrix, Rows
 
 TABLE = pa.schema(
@@ -34,7 +34,7 @@ TABLE = pa.schema(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class EvaluationData:
     """The models that are measured, and what is known of the tracks, row by row.
 
     models: by name, float32 [tracks, dim], unit rows. draws: how many bootstrap draws.
@@ -42,7 +42,7 @@ class Trial:
 
     models: dict[str, Matrix]
     tracks: pa.Table
-    labels: Labels
+    labels: TrackLabels
     seed: int
     draws: int
 
@@ -70,13 +70,15 @@ class Measurement:
     note: str = ""
 
 
-def unmeasured(trial: Trial, protocol: str, metrics: Iterable[str], note: str) -> list[Measurement]:
+def unmeasured(
+    data: EvaluationData, protocol: str, metrics: Iterable[str], note: str
+) -> list[Measurement]:
     """Rows which say that a protocol cannot be measured here, and why."""
-    left_out = len(trial.labels)
+    left_out = len(data.labels)
     return [
         Measurement(protocol, metric, model, None, left_out=left_out, note=note)
         for metric in metrics
-        for model in trial.models
+        for model in data.models
     ]
 
 

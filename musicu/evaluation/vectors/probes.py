@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import classes
 from musicu.evaluation.similarity_ranking import Matrix, Rows, nearest
-from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
+from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
 
 FOLDS = 5
 NEIGHBOURS = 10
@@ -33,24 +33,24 @@ METRICS = ("accuracy", "balanced accuracy")
 Predict = Callable[[Matrix, Rows, Rows, Matrix, int], Rows]
 
 
-def measure_probe(trial: Trial, kind: str, column: str) -> list[Measurement]:
+def measure_probe(data: EvaluationData, kind: str, column: str) -> list[Measurement]:
     """Both accuracies of every model's probe of that kind ("linear" or "neighbour") on a column.
 
     Raises QueryError where the tracks have no such column.
     """
     name = f"{kind}-probe:{column}"
-    truth = classes(trial.tracks, column)
-    rows = np.flatnonzero(np.isin(truth, _shared_classes(truth, trial.labels.clusters)))
+    truth = classes(data.tracks, column)
+    rows = np.flatnonzero(np.isin(truth, _shared_classes(truth, data.labels.clusters)))
     if len(np.unique(truth[rows])) < 2:
         note = f"needs two classes of {column} with at least {FOLDS} artists each"
-        return unmeasured(trial, name, METRICS, note)
-    truth, artists = truth[rows], trial.labels.clusters[rows]
-    resamples = trial.resamples(rows)
+        return unmeasured(data, name, METRICS, note)
+    truth, artists = truth[rows], data.labels.clusters[rows]
+    resamples = data.resamples(rows)
     _, index, sizes = np.unique(truth, return_inverse=True, return_counts=True)
     weights = {"accuracy": np.ones(len(rows)), "balanced accuracy": 1 / sizes[index]}
     right = {
-        model: _right(PREDICTORS[kind], vectors[rows], truth, artists, trial.seed)
-        for model, vectors in trial.models.items()
+        model: _right(PREDICTORS[kind], vectors[rows], truth, artists, data.seed)
+        for model, vectors in data.models.items()
     }
     return [
         Measurement(
@@ -61,7 +61,7 @@ def measure_probe(trial: Trial, kind: str, column: str) -> list[Measurement]:
             draws=resamples.means(values, weights[metric]),
             queries=len(rows),
             artists=resamples.clusters,
-            left_out=len(trial.labels) - len(rows),
+            left_out=len(data.labels) - len(rows),
         )
         for metric in METRICS
         for model, values in right.items()

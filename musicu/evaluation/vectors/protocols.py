@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.evaluation.labels import Labels, Mask, Rows
+from musicu.evaluation.labels import Mask, Rows, TrackLabels
 from musicu.evaluation.similarity_ranking import Matrix, rankings, ranks_of
 from musicu.evaluation.vectors.metrics import (
     Ranks,
@@ -50,7 +50,7 @@ class Retrieval:
 
     name: str
     about: str
-    ask: Callable[[Labels, int], Question]
+    ask: Callable[[TrackLabels, int], Question]
     metrics: tuple[str, ...] = FOUR
 
 
@@ -65,11 +65,11 @@ class QueryScores:
     values: NDArray[np.float64]
 
 
-def _same_artist(labels: Labels, row: int) -> Question:
+def _same_artist(labels: TrackLabels, row: int) -> Question:
     return _question(labels.artists.shared(row), ~labels.artists.known, row)
 
 
-def _other_albums(labels: Labels, row: int) -> Question:
+def _other_albums(labels: TrackLabels, row: int) -> Question:
     artist = labels.artists.shared(row)
     if not labels.albums.known[row]:
         return _unanswerable(labels)
@@ -77,23 +77,23 @@ def _other_albums(labels: Labels, row: int) -> Question:
     return _question(artist, removed, row)
 
 
-def _other_sources(labels: Labels, row: int) -> Question:
+def _other_sources(labels: TrackLabels, row: int) -> Question:
     if not labels.sources.known[row]:
         return _unanswerable(labels)
     removed = labels.sources.shared(row) | ~labels.sources.known | ~labels.artists.known
     return _question(labels.artists.shared(row), removed, row)
 
 
-def _within_source(labels: Labels, row: int) -> Question:
+def _within_source(labels: TrackLabels, row: int) -> Question:
     removed = ~labels.sources.shared(row) | ~labels.artists.known
     return _question(labels.artists.shared(row), removed, row)
 
 
-def _same_album(labels: Labels, row: int) -> Question:
+def _same_album(labels: TrackLabels, row: int) -> Question:
     return _question(labels.albums.shared(row), ~labels.albums.known, row)
 
 
-def _same_genre(labels: Labels, row: int) -> Question:
+def _same_genre(labels: TrackLabels, row: int) -> Question:
     if not labels.artists.known[row]:
         return _unanswerable(labels)
     removed = labels.artists.shared(row) | ~labels.genres.known | ~labels.artists.known
@@ -106,7 +106,7 @@ def _question(alike: Mask, removed: Mask, row: int) -> Question:
     return Question(alike & ~removed, removed)
 
 
-def _unanswerable(labels: Labels) -> Question:
+def _unanswerable(labels: TrackLabels) -> Question:
     return Question(np.zeros(len(labels), dtype=bool), np.ones(len(labels), dtype=bool))
 
 
@@ -141,7 +141,7 @@ RETRIEVAL: tuple[Retrieval, ...] = (
 
 
 def score_queries(
-    models: Sequence[Matrix], labels: Labels, protocols: Sequence[Retrieval]
+    models: Sequence[Matrix], labels: TrackLabels, protocols: Sequence[Retrieval]
 ) -> list[QueryScores]:
     """Every query's metrics under every protocol, from one ranking per query and model.
 

@@ -15,19 +15,19 @@ from musicu.embeddings.cards import find_model
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import ModelError, QueryError
 from musicu.evaluation.extras import sklearn
-from musicu.evaluation.labels import Labels, classes
+from musicu.evaluation.labels import TrackLabels, classes
 from musicu.evaluation.similarity_ranking import Matrix, unit_rows
 from musicu.evaluation.vectors.clustering import measure_clustering
 from musicu.evaluation.vectors.evaluation_result import Evaluation
-from musicu.evaluation.vectors.measurement import Measurement, Trial
+from musicu.evaluation.vectors.measurement import EvaluationData, Measurement
 from musicu.evaluation.vectors.probes import measure_probe
 from musicu.evaluation.vectors.protocols import RETRIEVAL
 from musicu.evaluation.vectors.spaces import measure_hubness, measure_retrieval
 
 if TYPE_CHECKING:
-    from musicu.evaluation.vectors.robustness import Players
+    from musicu.evaluation.vectors.robustness import RecordingAccess
 
-Say = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 RANDOM = "random"
 RANDOM_DIM = 128
@@ -48,7 +48,7 @@ def evaluate(
     sample: int = 50,
     seed: int = 0,
     bootstrap: int = 1000,
-    progress: Say | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Evaluation:
     """Measure models whose vectors the catalog holds, all on the tracks that all of them have.
 
@@ -61,22 +61,22 @@ def evaluate(
     Raises QueryError for unknown models, protocols or columns, and MissingExtraError where
     probes or clustering are asked for without scikit-learn.
     """
-    say = progress or _silent
+    progress = progress or _silent
     _check(protocols, PROTOCOLS)
     folders = _folders(catalog, models)
     absent = [name for name in baselines if name != RANDOM and name not in catalog.models()]
     notes = [f"baseline {name} is not in the catalog: embed with --model {name}" for name in absent]
     names = dict.fromkeys([*folders, *(b for b in baselines if b not in absent and b != RANDOM)])
     tracks, vectors = _common(catalog, list(names))
-    trial = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
-    found = _measure(trial, protocols, columns, say)
+    data = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
+    found = _measure(data, protocols, columns, progress)
     if {"robustness", "cost"} & set(protocols):
         embedders, unheard = _embedders(catalog, {name: folders.get(name, name) for name in names})
         notes += unheard
-        players = _players(trial, catalog, embedders, say)
-        found += _hear(trial, players, protocols, sample)
+        recordings = _recordings(data, catalog, embedders, progress)
+        found += _hear(data, recordings, protocols, sample)
     return Evaluation(
-        trial, tuple(found), tuple(b for b in baselines if b not in absent), tuple(notes)
+        data, tuple(found), tuple(b for b in baselines if b not in absent), tuple(notes)
     )
 
 
@@ -101,9 +101,9 @@ def evaluate_vectors(
     unknown = [name for name in baselines if name != RANDOM and name not in vectors]
     if unknown:
         raise QueryError(f"baselines {unknown} are not among the vectors: {', '.join(vectors)}")
-    trial = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
-    found = _measure(trial, protocols, columns, _silent)
-    return Evaluation(trial, tuple(found), tuple(baselines), ())
+    data = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
+    found = _measure(data, protocols, columns, _silent)
+    return Evaluation(data, tuple(found), tuple(baselines), ())
 
 
 def random_vectors(count: int, seed: int, dim: int = RANDOM_DIM) -> Matrix:
@@ -130,7 +130,7 @@ def _trial(
     columns: Sequence[str],
     seed: int,
     bootstrap: int,
-) -> Trial:
+) -> EvaluationData:
     """The models on shuffled rows, so that ties do not go by artist; random as the last model."""
     count = tracks.num_rows
     for name, values in vectors.items():
@@ -144,7 +144,7 @@ def _trial(
     tracks = _with_columns(tracks).take(pa.array(order))
     for column in columns:
         classes(tracks, column)
-    return Trial(models, tracks, Labels.of(tracks), seed, bootstrap)
+    return EvaluationData(models, tracks, TrackLabels.of(tracks), seed, bootstrap)
 
 
 def _with_columns(tracks: pa.Table) -> pa.Table:
@@ -156,34 +156,37 @@ def _with_columns(tracks: pa.Table) -> pa.Table:
 
 
 def _measure(
-    trial: Trial, protocols: Sequence[str], columns: Sequence[str], say: Say
+    data: EvaluationData,
+    protocols: Sequence[str],
+    columns: Sequence[str],
+    progress: ProgressCallback,
 ) -> list[Measurement]:
     found: list[Measurement] = []
     retrieval = [protocol for protocol in RETRIEVAL if protocol.name in protocols]
     if retrieval:
-        say("rankings")
-        found += measure_retrieval(trial, retrieval)
+        progress("rankings")
+        found += measure_retrieval(data, retrieval)
     for name, kind in PROBES.items():
         if name in protocols:
-            say(name)
-            found += [row for column in columns for row in measure_probe(trial, kind, column)]
+            progress(name)
+            found += [row for column in columns for row in measure_probe(data, kind, column)]
     if "clustering" in protocols:
-        say("clustering")
+        progress("clustering")
         grouped = dict.fromkeys(["artist", *columns])
-        found += [row for column in grouped for row in measure_clustering(trial, column)]
+        found += [row for column in grouped for row in measure_clustering(data, column)]
     if "hubness" in protocols:
-        say("hubness")
-        found += measure_hubness(trial)
+        progress("hubness")
+        found += measure_hubness(data)
     if "cost" in protocols:
-        found += _sizes(trial)
+        found += _sizes(data)
     return found
 
 
-def _sizes(trial: Trial) -> list[Measurement]:
+def _sizes(data: EvaluationData) -> list[Measurement]:
     return [
         Measurement("cost", metric, model, float(size), higher_is_better=False)
         for metric, bytes_each in (("numbers per vector", 1), ("bytes per vector", 4))
-        for model, vectors in trial.models.items()
+        for model, vectors in data.models.items()
         for size in [bytes_each * vectors.shape[1]]
     ]
 
@@ -243,17 +246,20 @@ def _embedders(
     return found, notes
 
 
-def _players(
-    trial: Trial, catalog: Catalog, embedders: Mapping[str, Embedder], say: Say
-) -> Players:
-    from musicu.evaluation.vectors.robustness import Players
+def _recordings(
+    data: EvaluationData,
+    catalog: Catalog,
+    embedders: Mapping[str, Embedder],
+    progress: ProgressCallback,
+) -> RecordingAccess:
+    from musicu.evaluation.vectors.robustness import RecordingAccess
 
-    ids = trial.tracks["track_id"].to_pylist()
-    return Players(lambda row: catalog.file(ids[row]), embedders, say)
+    ids = data.tracks["track_id"].to_pylist()
+    return RecordingAccess(lambda row: catalog.file(ids[row]), embedders, progress)
 
 
 def _hear(
-    trial: Trial, players: Players, protocols: Sequence[str], sample: int
+    data: EvaluationData, recordings: RecordingAccess, protocols: Sequence[str], sample: int
 ) -> list[Measurement]:
     from musicu.evaluation.vectors.robustness import (
         measure_robustness,
@@ -261,6 +267,6 @@ def _hear(
         sample_rows,
     )
 
-    rows = sample_rows(trial, sample)
-    found = measure_seconds(trial, players, rows) if "cost" in protocols else []
-    return found + (measure_robustness(trial, players, rows) if "robustness" in protocols else [])
+    rows = sample_rows(data, sample)
+    found = measure_seconds(data, recordings, rows) if "cost" in protocols else []
+    return found + (measure_robustness(data, recordings, rows) if "robustness" in protocols else [])

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import BinaryIO, Literal
 
 from musicu.tags.formats import asf
-from musicu.tags.formats.extent import Edges
+from musicu.tags.formats.extent import AudioExtent
 from musicu.tags.formats.mpeg import first_frame
-from musicu.tags.formats.raw_tags import at
+from musicu.tags.formats.raw_tags import read_at
 
-Kind = Literal["mpeg", "adts", "flac", "ogg", "wav", "aiff", "mp4", "asf", "other"]
+Container = Literal["mpeg", "adts", "flac", "ogg", "wav", "aiff", "mp4", "asf", "other"]
 
 
-def kind_of(file: BinaryIO, edges: Edges) -> Kind:
+def detect_container(file: BinaryIO, extent: AudioExtent) -> Container:
     """The container of a file whose leading tags end at `edges.start`."""
-    head = at(file, edges.start, 16)
+    head = read_at(file, extent.start, 16)
     if head[:4] == b"fLaC":
         return "flac"
     if head[:4] == b"OggS":
         return "ogg"
-    if edges.start == 0:
+    if extent.start == 0:
         if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
             return "wav"
         if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
@@ -30,4 +30,4 @@ def kind_of(file: BinaryIO, edges: Edges) -> Kind:
             return "asf"
     if head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0:
         return "adts"
-    return "mpeg" if first_frame(file, edges.start, edges.end) else "other"
+    return "mpeg" if first_frame(file, extent.start, extent.end) else "other"

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from musicu.tags.formats.raw_tags import at, size_of
+from musicu.tags.formats.raw_tags import file_size, read_at
 
 _LYRICS3_V1_BYTES = 5100 + 11 + 9
 _MOST_TAGS = 64  # a file with more is made to waste time
 
 
 @dataclass(slots=True)
-class Edges:
+class AudioExtent:
     """Where the audio begins and ends, and the (offset, size) of each tag around it."""
 
     start: int
@@ -25,15 +25,15 @@ class Edges:
     ape: list[tuple[int, int]] = field(default_factory=list)
 
 
-def find_edges(file: BinaryIO) -> Edges:
+def find_extent(file: BinaryIO) -> AudioExtent:
     """The span of the audio between the tags of a file."""
-    edges = Edges(0, size_of(file))
-    while len(edges.id3v2) < _MOST_TAGS and (size := id3v2_bytes(at(file, edges.start, 10))):
-        edges.id3v2.append((edges.start, size))
-        edges.start = min(edges.start + size, edges.end)
-    while size := _last_tag(file, edges):
-        edges.end -= size
-    return edges
+    extent = AudioExtent(0, file_size(file))
+    while len(extent.id3v2) < _MOST_TAGS and (size := id3v2_bytes(read_at(file, extent.start, 10))):
+        extent.id3v2.append((extent.start, size))
+        extent.start = min(extent.start + size, extent.end)
+    while size := _last_tag(file, extent):
+        extent.end -= size
+    return extent
 
 
 def id3v2_bytes(header: bytes) -> int:
@@ -52,29 +52,29 @@ def synchsafe(data: bytes) -> int:
     return value
 
 
-def _last_tag(file: BinaryIO, edges: Edges) -> int:
+def _last_tag(file: BinaryIO, extent: AudioExtent) -> int:
     """The length of the tag that ends where the audio seems to; 0 where there is none."""
-    end, room = edges.end, edges.end - edges.start
-    tail = at(file, max(end - 128, edges.start), min(128, room))
+    end, room = extent.end, extent.end - extent.start
+    tail = read_at(file, max(end - 128, extent.start), min(128, room))
     size = 0
     if len(tail) == 128 and tail[:3] == b"TAG":
-        edges.id3v1 = edges.id3v1 or end - 128
+        extent.id3v1 = extent.id3v1 or end - 128
         size = 128
-        if at(file, end - 355, 4) == b"TAG+":
+        if read_at(file, end - 355, 4) == b"TAG+":
             size += 227
     elif tail[-32:-24] == b"APETAGEX":
         items = int.from_bytes(tail[-20:-16], "little")
         size = items + (32 if tail[-9] & 0x80 else 0)
         if 32 <= items <= room:
-            edges.ape.append((end - items, items - 32))
+            extent.ape.append((end - items, items - 32))
     elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
         size = int(tail[-15:-9]) + 15
     elif tail[-9:] == b"LYRICSEND":
-        before = at(file, max(end - _LYRICS3_V1_BYTES, edges.start), _LYRICS3_V1_BYTES)
-        begin = before[: end - edges.start].rfind(b"LYRICSBEGIN")
+        before = read_at(file, max(end - _LYRICS3_V1_BYTES, extent.start), _LYRICS3_V1_BYTES)
+        begin = before[: end - extent.start].rfind(b"LYRICSBEGIN")
         size = min(len(before), room) - begin if begin >= 0 else 0
     elif tail[-10:-7] == b"3DI" and len(tail) >= 10:
         size = id3v2_bytes(b"ID3" + tail[-7:])
         if 0 < size <= room:
-            edges.id3v2.append((end - size, size))
+            extent.id3v2.append((end - size, size))
     return size if size <= room else 0

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 
 @dataclass(slots=True)
-class Raw:
+class RawTags:
     """Fields by plain name ("albumartist"), each with its values, and the sound's properties.
 
     duration_seconds, bitrate_kbps: as headers state them, without decoding.
@@ -31,7 +31,7 @@ class Raw:
         kept = self.fields.setdefault(plain(name), [])
         kept.extend(value for value in values if value and value not in kept)
 
-    def underlay(self, other: Raw) -> None:
+    def fill_from(self, other: RawTags) -> None:
         """Take the fields of a less trusted tag of the same file, where this one has none."""
         for name, values in other.fields.items():
             self.fields.setdefault(name, values)
@@ -43,7 +43,7 @@ def plain(name: str) -> str:
 
 
 @contextmanager
-def damage_ends_here() -> Iterator[None]:
+def ignore_damage() -> Iterator[None]:
     """Leave a block whose bytes are not what its format promises, keeping what was read before."""
     try:
         yield
@@ -51,12 +51,12 @@ def damage_ends_here() -> Iterator[None]:
         return
 
 
-def at(file: BinaryIO, offset: int, size: int) -> bytes:
+def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
     """Up to `size` bytes at `offset`."""
     file.seek(max(offset, 0))
     return file.read(max(size, 0))
 
 
-def size_of(file: BinaryIO) -> int:
+def file_size(file: BinaryIO) -> int:
     """The length of a file in bytes."""
     return file.seek(0, 2)
