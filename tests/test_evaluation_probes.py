@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from musicu.errors import MissingExtraError, QueryError
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import TrackLabels
-from musicu.evaluation.similarity_ranking import unit_rows
+from musicu.evaluation.similarity_ranking import unit_vectors
 from musicu.evaluation.vectors.clustering import measure_clustering
 from musicu.evaluation.vectors.measurement import EvaluationData
 from musicu.evaluation.vectors.probes import PREDICTORS, _folds, _regress, measure_probe
@@ -25,7 +25,7 @@ GENRE = ARTIST % 3
 
 def data(**models: np.ndarray) -> EvaluationData:
     table = pa.table({"artist": [f"a{a}" for a in ARTIST], "genre": [f"g{g}" for g in GENRE]})
-    units = {name: unit_rows(vectors) for name, vectors in models.items()}
+    units = {name: unit_vectors(vectors) for name, vectors in models.items()}
     return EvaluationData(units, table, TrackLabels.of(table), seed=0, draws=60)
 
 
@@ -69,7 +69,7 @@ def test_the_linear_probe_is_scikit_learns_pipeline() -> None:
 
 def test_the_neighbour_probe_agrees_with_scikit_learn_where_votes_are_clear() -> None:
     rng = np.random.default_rng(6)
-    train, test = unit_rows(rng.normal(size=(90, 4))), unit_rows(rng.normal(size=(60, 4)))
+    train, test = unit_vectors(rng.normal(size=(90, 4))), unit_vectors(rng.normal(size=(60, 4)))
     truth = (train[:, 0] > 0).astype(int)
     oracle = KNeighborsClassifier(10, metric="cosine").fit(train, truth)
     clear = np.abs(oracle.predict_proba(test)[:, 0] - 0.5) > 0.01
@@ -86,7 +86,7 @@ def test_balanced_accuracy_weighs_classes_alike() -> None:
             "mood": [f"m{kind}" for kind in sizes],
         }
     )
-    vectors = unit_rows(np.ones((100, 2)))
+    vectors = unit_vectors(np.ones((100, 2)))
     blind = EvaluationData({"blind": vectors}, table, TrackLabels.of(table), seed=0, draws=0)
     values = {m.metric: m.value for m in measure_probe(blind, "linear", "mood")}
     assert values == {"accuracy": pytest.approx(0.8), "balanced accuracy": pytest.approx(0.5)}
@@ -96,7 +96,7 @@ def test_balanced_accuracy_weighs_classes_alike() -> None:
 def test_too_few_classes_are_said_and_counted(genres: list[str | None]) -> None:
     table = data(x=by_genre()).tracks.set_column(1, "genre", pa.array(genres, pa.string()))
     few = EvaluationData(
-        {"x": unit_rows(by_genre())}, table, TrackLabels.of(table), seed=0, draws=10
+        {"x": unit_vectors(by_genre())}, table, TrackLabels.of(table), seed=0, draws=10
     )
     found = measure_probe(few, "linear", "genre")
     assert [(m.value, m.queries, m.left_out) for m in found] == [(None, 0, 96)] * 2
@@ -130,7 +130,7 @@ def test_clusters_that_are_the_genres_score_one_and_chance_scores_nothing() -> N
 def test_clustering_without_classes_is_said_and_counted() -> None:
     table = pa.table({"artist": [f"a{i}" for i in range(12)]})
     each = EvaluationData(
-        {"x": unit_rows(np.eye(12))}, table, TrackLabels.of(table), seed=0, draws=10
+        {"x": unit_vectors(np.eye(12))}, table, TrackLabels.of(table), seed=0, draws=10
     )
     found = measure_clustering(each, "artist")
     assert [(m.value, m.left_out) for m in found] == [(None, 12)] * 2

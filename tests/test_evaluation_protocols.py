@@ -6,7 +6,13 @@ import pytest
 
 from musicu.errors import QueryError
 from musicu.evaluation.labels import TrackLabels, classes
-from musicu.evaluation.similarity_ranking import nearest, neighbours, rankings, ranks_of, unit_rows
+from musicu.evaluation.similarity_ranking import (
+    nearest,
+    neighbours,
+    rankings,
+    ranks_of,
+    unit_vectors,
+)
 from musicu.evaluation.vectors.metrics import average_precision
 from musicu.evaluation.vectors.protocols import RETRIEVAL, Question, score_queries
 
@@ -106,7 +112,7 @@ def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.Monk
         }
     )
     known, protocol = TrackLabels.of(table), PROTOCOLS[name]
-    vectors = unit_rows(rng.normal(size=(80, 5)))
+    vectors = unit_vectors(rng.normal(size=(80, 5)))
     scores = score_queries([vectors], known, [protocol])[0]
     column = protocol.metrics.index("mean average precision")
     assert len(scores.rows) > 20
@@ -118,7 +124,7 @@ def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.Monk
 def test_models_are_scored_side_by_side_as_alone() -> None:
     rng = np.random.default_rng(5)
     known = TrackLabels.of(pa.table({"artist": [f"a{i % 6}" for i in range(30)]}))
-    models = [unit_rows(rng.normal(size=(30, dim))) for dim in (3, 8)]
+    models = [unit_vectors(rng.normal(size=(30, dim))) for dim in (3, 8)]
     together = score_queries(models, known, [PROTOCOLS["same-artist"]])[0]
     for index, model in enumerate(models):
         alone = score_queries([model], known, [PROTOCOLS["same-artist"]])[0]
@@ -175,4 +181,4 @@ def test_vectors_that_are_not_finite_are_refused_by_row() -> None:
     vectors = np.ones((3, 2))
     vectors[1, 0] = np.nan
     with pytest.raises(QueryError, match=r"1 of 3 vectors .* row 1"):
-        unit_rows(vectors)
+        unit_vectors(vectors)

@@ -14,7 +14,7 @@ from musicu.audio.encoding import RATE
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.evaluation.labels import TrackLabels
-from musicu.evaluation.similarity_ranking import unit_rows
+from musicu.evaluation.similarity_ranking import unit_vectors
 from musicu.evaluation.vectors.measurement import EvaluationData
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
 from musicu.evaluation.vectors.robustness import (
@@ -52,7 +52,7 @@ class BandEmbedder(Embedder):
             edges = np.geomspace(100, 4000, 25) * len(audio.samples) / 16_000
             sums = [power[int(a) : int(b)].sum() for a, b in pairwise(edges)]
             bands.append(np.sqrt(np.array(sums)))
-        return unit_rows(np.array(bands))
+        return unit_vectors(np.array(bands))
 
 
 def tone(track: int, seconds: float = 4.0) -> np.ndarray:

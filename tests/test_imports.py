@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 LAYERS = [
-    {"records", "errors", "html", "registry", "threads"},
+    {"records", "errors", "html", "normalisation", "registry", "threads"},
     {"audio", "tags"},
     {"catalog"},
     {"ingest"},

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.normalisation import unit_rows
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -16,8 +17,8 @@ Matrix = NDArray[np.float32]
 BLOCK_CELLS = 8_000_000  # similarities held at once: 32 MB of float32
 
 
-def unit_rows(vectors: NDArray[np.floating]) -> Matrix:
-    """The vectors scaled to unit length, float32 [tracks, dim]; a zero vector stays zero.
+def unit_vectors(vectors: NDArray[np.floating]) -> Matrix:
+    """Vectors scaled to unit length, float32 [tracks, dim]; a zero vector stays zero.
 
     Raises QueryError for anything but a matrix of finite numbers.
     """
@@ -30,8 +31,7 @@ def unit_rows(vectors: NDArray[np.floating]) -> Matrix:
             f"{bad.sum()} of {len(values)} vectors have numbers that are not finite, "
             f"the first in row {int(np.argmax(bad))}: fill or drop them"
         )
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return (values / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    return unit_rows(values).astype(np.float32)
 
 
 def similarity_blocks(vectors: Matrix) -> Iterator[tuple[int, Matrix]]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.track_features import Features, Floats, Known, fold
+from musicu.normalisation import unit_rows
 
 KEY_DIM = 32
 MOST_TRACKS = 64  # of one artist that are looked at: the latest
@@ -144,8 +145,8 @@ def keys_of(features: Features, projections: dict[str, Floats]) -> Floats:
     """The content of each track as a key, float32 [tracks, KEY_DIM]: unit length, or zero."""
     keys = np.zeros((len(features), KEY_DIM), np.float32)
     for name in sorted(projections):  # one order of summing, whoever has loaded them
-        keys += _unit(np.asarray(features.blocks[name] @ projections[name]))
-    return _unit(keys)
+        keys += unit_rows(np.asarray(features.blocks[name] @ projections[name]))
+    return unit_rows(keys)
 
 
 def _mean(weights: csr_matrix, vectors: Floats) -> Floats:
@@ -153,8 +154,3 @@ def _mean(weights: csr_matrix, vectors: Floats) -> Floats:
     total = np.asarray(weights.sum(axis=1)).reshape(-1, 1)
     mean: Floats = (np.asarray(weights @ vectors) / np.maximum(total, 1e-12)).astype(np.float32)
     return mean
-
-
-def _unit(rows: Floats) -> Floats:
-    units: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    return units

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from musicu.catalog.catalog import Catalog
@@ -41,6 +40,7 @@ from musicu.embeddings.tracks.track_groups import (
 )
 from musicu.embeddings.tracks.track_network import Networks, Parameters, encoded
 from musicu.errors import QueryError
+from musicu.normalisation import unit_rows
 from musicu.records import Vectors
 
 ProgressCallback = Callable[[dict[str, Any]], None]
@@ -145,7 +145,7 @@ class _Fit:
         if self._given is not None:
             given = audio_rows(self._tracks, self._given)
             assert given is not None
-            return _units(np.where(self._heldout[:, None], 0, np.nan_to_num(given)))
+            return unit_rows(np.where(self._heldout[:, None], np.float32(0), np.nan_to_num(given)))
         if self._learned.interactions is None:
             return None
         factors = fit_als(
@@ -155,7 +155,7 @@ class _Fit:
             seed=self._config.seed,
         )
         self._users = factors.users
-        return _units(factors.items)
+        return unit_rows(factors.items)
 
     def _discography(self, vectors: Floats | None) -> Discography | None:
         if vectors is None:
@@ -174,10 +174,10 @@ class _Fit:
         if self._given is not None:
             given = audio_rows(self._tracks, self._given)
             assert given is not None
-            vectors[self._heldout] = _units(np.nan_to_num(given))[self._heldout]
+            vectors[self._heldout] = unit_rows(np.nan_to_num(given))[self._heldout]
         elif self._users is not None and self._groups.interactions is not None:
             columns = csr_matrix(self._groups.interactions.T)[np.flatnonzero(self._heldout)]
-            vectors[self._heldout] = _units(solve_rows(columns, self._users, _REGULARISATION))
+            vectors[self._heldout] = unit_rows(solve_rows(columns, self._users, _REGULARISATION))
         return self._discography(vectors)
 
     def train(self, progress: ProgressCallback) -> Networks:
@@ -297,12 +297,6 @@ def _encoded(networks: Networks, features: Features, trial: HeldoutQueries) -> F
     for part in np.array_split(rows, max(1, len(rows) // 8192)):
         vectors[part] = encoded(networks, features.take(part))
     return vectors
-
-
-def _units(rows: NDArray[np.floating[Any]]) -> Floats:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    units: Floats = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return units
 
 
 def _silent(event: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.track_features import Features, Floats
+from musicu.normalisation import unit_rows
 
 K = 10
 _MOST_GROUPS = 500
@@ -38,8 +39,7 @@ class HeldoutQueries:
 
     def recall(self, vectors: Floats) -> float:
         """Recall@10 of vectors of all tracks, float32 [tracks, dim]; zeros say nothing."""
-        means = np.asarray(self.known @ vectors)
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+        means = unit_rows(np.asarray(self.known @ vectors))
         scores = means @ vectors[self.tracks].T + self.ties
         first = np.argsort(-scores, axis=1, kind="stable")[:, :K]
         wanted = self.wanted[:, self.tracks]

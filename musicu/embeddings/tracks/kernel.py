@@ -24,6 +24,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
 from musicu.embeddings.tracks.track_features import Floats, numbers_of
+from musicu.normalisation import unit_rows
 
 Wide = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ class Kernel:
         """
         columns = _columns(tracks)
         waves = self._waves(_scores(self.knots, columns, tracks.num_rows)) - self.centre
-        units: Floats = waves / np.maximum(np.linalg.norm(waves, axis=1, keepdims=True), 1e-6)
+        units = unit_rows(waves)
         given = [np.isfinite(columns[name]) for name in self.knots if name in columns]
         units[~np.any(given, axis=0) if given else slice(None)] = 0
         return units

@@ -29,6 +29,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from musicu.normalisation import unit_rows
+
 Floats = NDArray[np.float32]
 Known = NDArray[np.bool_]
 Block: TypeAlias = "csr_matrix | Floats"
@@ -171,8 +173,7 @@ class FeatureSpace:
             return np.zeros((count, len(self.audio_mean)), np.float32), np.zeros(count, bool)
         known: Known = np.asarray(np.isfinite(audio).all(axis=1))
         centred = np.where(known[:, None], audio - self.audio_mean, 0).astype(np.float32)
-        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-        return centred / np.maximum(lengths, 1e-6), known
+        return unit_rows(centred), known
 
 
 def words_of(tracks: pa.Table) -> dict[str, list[Counter[str]]]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from musicu.embeddings.neighbours import Neighbours, draw_near
 from musicu.embeddings.stats import LEVELS, Constants
 from musicu.embeddings.training.export import Encoder
-from musicu.embeddings.training.finish import kin_spread, unit
+from musicu.embeddings.training.finish import kin_spread
 from musicu.embeddings.training.head import placed
+from musicu.normalisation import unit_rows
 
 Rows = NDArray[np.float64]
 NEVER = float("inf")
@@ -78,7 +79,9 @@ def tell_neighbours(encoder: Encoder, vectors: Rows, weight: float, seed: int) -
     if weight == 0.0:
         return replace(encoder, neighbours=None)
     kept = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:REMEMBERED])
-    return replace(encoder, neighbours=Neighbours(unit(vectors[kept]), weight))
+    return replace(
+        encoder, neighbours=Neighbours(unit_rows(vectors[kept]).astype(np.float32), weight)
+    )
 
 
 def vectors_now(encoder: Encoder, vectors: Rows) -> Rows:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from musicu.normalisation import unit_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +22,7 @@ class Finish:
 
     def apply(self, summaries: NDArray[np.float32]) -> NDArray[np.float32]:
         """Unit vectors float32 [..., dim] of summaries float32 [..., summary]."""
-        return unit((summaries - self.centre) @ self.matrix)
+        return unit_rows((summaries - self.centre) @ self.matrix).astype(np.float32)
 
 
 def summarise(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -34,13 +35,6 @@ def summarise(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
     spread = np.sqrt(np.square(chunks - mean[..., None, :]).mean(axis=-2))
     both: NDArray[np.float32] = np.concatenate([mean, spread], axis=-1)
     return both
-
-
-def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The same directions with length 1, float32 [..., dim]; zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: NDArray[np.float32] = (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return units
 
 
 def fit_finish(

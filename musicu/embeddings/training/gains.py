@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.normalisation import unit_rows
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -95,7 +97,7 @@ def precisions(vectors: Floats, kin: Ints, queries: NDArray[np.bool_]) -> Floats
     rows = np.flatnonzero(queries & (kin >= 0))
     if len(rows) == 0:
         return found
-    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    units = unit_rows(vectors)
     likeness = units[rows] @ units.T
     right = kin == kin[rows][:, None]
     right[np.arange(len(rows)), rows] = False
@@ -125,8 +127,7 @@ def found_soon(queries: Floats, answers: Floats, right: Ints) -> tuple[Floats, F
     second tells models apart that ranks do not: the answer's share of a softmax over
     cosines / 0.1.
     """
-    units = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (queries, answers)]
-    likeness = units[0] @ units[1].T / SOFTNESS
+    likeness = unit_rows(queries) @ unit_rows(answers).T / SOFTNESS
     own = likeness[np.arange(len(queries)), right]
     ranks = (likeness >= own[:, None]).sum(axis=1)
     return 1.0 / ranks, 1.0 / np.exp(likeness - own[:, None]).sum(axis=1)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from musicu.embeddings.fit_stats import block_weights, fit_blocks
 from musicu.embeddings.stats import Constants, side_by_side
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.finish import kin_spread, unit
+from musicu.embeddings.training.finish import kin_spread
+from musicu.normalisation import unit_rows
 
 Rows = NDArray[np.float64]
 
@@ -89,7 +90,8 @@ def fit_head(heard: Heard, config: HeadConfig, made: Heard | None = None) -> Con
 
 def head_vectors(constants: Constants, heard: Heard) -> NDArray[np.float32]:
     """Unit vectors float32 [crops, recordings, dim]."""
-    return unit((_placed(heard, constants) - constants.centre) @ constants.final)
+    vectors = (_placed(heard, constants) - constants.centre) @ constants.final
+    return unit_rows(vectors).astype(np.float32)
 
 
 def placed(statistics: Rows, learned: NDArray[np.float32], constants: Constants) -> Rows:

@@ -16,7 +16,7 @@ from musicu.embeddings.embedder import Embedder
 from musicu.errors import ModelError, QueryError
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import TrackLabels, classes
-from musicu.evaluation.similarity_ranking import Matrix, unit_rows
+from musicu.evaluation.similarity_ranking import Matrix, unit_vectors
 from musicu.evaluation.vectors.clustering import measure_clustering
 from musicu.evaluation.vectors.evaluation_result import Evaluation
 from musicu.evaluation.vectors.measurement import EvaluationData, Measurement
@@ -108,7 +108,7 @@ def evaluate_vectors(
 
 def random_vectors(count: int, seed: int, dim: int = RANDOM_DIM) -> Matrix:
     """Directions drawn evenly from the sphere, float32 [count, dim]: what chance scores."""
-    return unit_rows(np.random.default_rng([seed, dim]).normal(size=(count, dim)))
+    return unit_vectors(np.random.default_rng([seed, dim]).normal(size=(count, dim)))
 
 
 def _silent(words: str) -> None:
@@ -139,7 +139,7 @@ def _trial(
     if count < 2:
         raise QueryError(f"there is nothing to compare: {count} tracks have vectors of every model")
     order = np.random.default_rng(seed).permutation(count)
-    models = {name: unit_rows(values)[order] for name, values in vectors.items()}
+    models = {name: unit_vectors(values)[order] for name, values in vectors.items()}
     models |= {name: random_vectors(count, seed) for name in chance}
     tracks = _with_columns(tracks).take(pa.array(order))
     for column in columns:
