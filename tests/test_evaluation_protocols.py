@@ -6,6 +6,7 @@ import pytest
 
 from musicu.errors import QueryError
 from musicu.evaluation.labels import TrackLabels, classes
+from musicu.evaluation.metrics import average_precision
 from musicu.evaluation.similarity_ranking import (
     nearest,
     neighbours,
@@ -13,7 +14,6 @@ from musicu.evaluation.similarity_ranking import (
     ranks_of,
     unit_vectors,
 )
-from musicu.evaluation.vectors.metrics import average_precision
 from musicu.evaluation.vectors.protocols import RETRIEVAL, Question, score_queries
 
 PROTOCOLS = {protocol.name: protocol for protocol in RETRIEVAL}

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from musicu.errors import QueryError
 from musicu.evaluation.bootstrap import Resamples
 from musicu.evaluation.labels import LabelGroups
+from musicu.evaluation.metrics import Floats, Mask, accuracy, recall
 from musicu.evaluation.recommendation import beyond_accuracy as beyond
-from musicu.evaluation.recommendation.accuracy import Floats, Mask, accuracy, recall
 from musicu.evaluation.recommendation.groups import (
     artist_matrix,
     emerging,

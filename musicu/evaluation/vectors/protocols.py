@@ -16,22 +16,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.evaluation.labels import Mask, Rows, TrackLabels
-from musicu.evaluation.similarity_ranking import Matrix, rankings, ranks_of
-from musicu.evaluation.vectors.metrics import (
-    Ranks,
+from musicu.evaluation.metrics import (
+    Floats,
     average_precision,
-    hit_at,
-    ndcg_at,
-    precision_at,
-    recall_at,
+    hit_rate,
+    ndcg,
+    precision,
+    recall,
 )
+from musicu.evaluation.similarity_ranking import Matrix, rankings, ranks_of
 
-METRICS: dict[str, Callable[[Ranks, int], float]] = {
-    "mean average precision": lambda ranks, candidates: average_precision(ranks),
-    "recall@10": lambda ranks, candidates: recall_at(ranks, 10),
-    "hit rate@1": lambda ranks, candidates: hit_at(ranks, 1),
-    "nDCG@10": lambda ranks, candidates: ndcg_at(ranks, 10),
-    "precision@10": lambda ranks, candidates: precision_at(ranks, 10, candidates),
+K = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedLists:
+    """What metrics read of rankings; see `musicu.evaluation.metrics`.
+
+    hits: bool [lists, K]. relevant, candidates: int64 [lists]. precisions: float64 [lists], the
+    average precision of each whole ranking.
+    """
+
+    hits: Mask
+    relevant: Rows
+    candidates: Rows
+    precisions: Floats
+
+
+METRICS: dict[str, Callable[[RankedLists], Floats]] = {
+    "mean average precision": lambda lists: lists.precisions,
+    "recall@10": lambda lists: recall(lists.hits, lists.relevant, K),
+    "hit rate@1": lambda lists: hit_rate(lists.hits, 1),
+    "nDCG@10": lambda lists: ndcg(lists.hits, lists.relevant, K),
+    "precision@10": lambda lists: precision(lists.hits, lists.candidates, K),
 }
 FOUR = ("mean average precision", "recall@10", "hit rate@1", "nDCG@10")
 
@@ -148,22 +165,41 @@ def score_queries(
     models: float32 [tracks, dim] each, unit rows, in the order of the labels. The answers come
     in the order of the protocols.
     """
-    rows: list[list[int]] = [[] for _ in protocols]
-    lines: list[list[list[list[float]]]] = [[] for _ in protocols]
+    found = [_Scores() for _ in protocols]
     for row, orders in enumerate(zip(*map(rankings, models), strict=True)):
-        for index, protocol in enumerate(protocols):
+        for protocol, scores in zip(protocols, found, strict=True):
             question = protocol.ask(labels, row)
             candidates = len(labels) - np.count_nonzero(question.removed)
             if 0 < np.count_nonzero(question.relevant) < candidates:
-                rows[index].append(row)
                 ranks = [ranks_of(order, question.relevant, question.removed) for order in orders]
-                lines[index].append(
-                    [[METRICS[m](r, candidates) for m in protocol.metrics] for r in ranks]
-                )
-    return [
-        QueryScores(
-            rows=np.array(rows[index], dtype=np.int64),
-            values=np.array(lines[index]).reshape(-1, len(models), len(protocol.metrics)),
+                scores.add(row, ranks, candidates)
+    return [s.finish(protocol, len(models)) for s, protocol in zip(found, protocols, strict=True)]
+
+
+class _Scores:
+    """The ranks that one protocol has met so far."""
+
+    def __init__(self) -> None:
+        self._rows: list[int] = []
+        self._hits: list[Mask] = []
+        self._counts: list[tuple[int, int]] = []  # relevant and candidates
+        self._precisions: list[float] = []
+
+    def add(self, row: int, ranks: Sequence[Rows], candidates: int) -> None:
+        """Take in a query: the ranks of its relevant candidates, by model."""
+        self._rows.append(row)
+        for found in ranks:
+            self._hits.append(np.isin(np.arange(K), found[:K]))
+            self._counts.append((len(found), candidates))
+            self._precisions.append(average_precision(found))
+
+    def finish(self, protocol: Retrieval, models: int) -> QueryScores:
+        """The metrics of every query that was added."""
+        relevant, candidates = np.array(self._counts, np.int64).reshape(-1, 2).T
+        hits = np.array(self._hits, bool).reshape(-1, K)
+        lists = RankedLists(hits, relevant, candidates, np.array(self._precisions))
+        values = np.stack([METRICS[metric](lists) for metric in protocol.metrics], axis=-1)
+        return QueryScores(
+            rows=np.array(self._rows, dtype=np.int64),
+            values=values.reshape(-1, models, len(protocol.metrics)),
         )
-        for index, protocol in enumerate(protocols)
-    ]
