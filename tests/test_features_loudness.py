@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from musicu.features.describing import describe
+from musicu.features.extractors import true_peak_of
 from musicu.features.loudness import (
     Loudness,
     LoudnessMeter,
@@ -31,7 +32,6 @@ from musicu.features.loudness import (
     sliding_powers,
 )
 from musicu.features.steps import StepSums
-from musicu.features.truepeak import true_peak_dbtp
 
 RATE = 48_000
 
@@ -162,7 +162,7 @@ def test_tech_3341_true_peak_of_tones(
     n = np.arange(RATE)
     fade = np.minimum(1.0, np.minimum(n, n[::-1]) / 480)
     tone = amplitude * fade * np.sin(2 * np.pi * n / divisor + np.radians(phase))
-    peak = true_peak_dbtp(np.stack([tone, tone], axis=1))
+    peak = true_peak_of(np.stack([tone, tone], axis=1), RATE)
     assert peak is not None
     assert -0.4 <= peak - expected <= 0.2
 
@@ -175,7 +175,7 @@ def test_tech_3341_true_peak_of_one_period_between_the_samples(offset: int) -> N
     ramp = np.minimum(np.arange(len(fine)), 1920) / 1920  # 10 ms
     held_back = signal.firwin(1023, 0.25)
     tone = signal.fftconvolve(fine * ramp * ramp[::-1], held_back, mode="same")[offset::4]
-    peak = true_peak_dbtp(np.stack([tone, tone], axis=1))
+    peak = true_peak_of(np.stack([tone, tone], axis=1), RATE)
     assert peak is not None
     assert -0.4 <= peak <= 0.2
 
@@ -183,13 +183,13 @@ def test_tech_3341_true_peak_of_one_period_between_the_samples(offset: int) -> N
 def test_the_wave_may_rise_after_the_last_sample() -> None:
     n = np.arange(400)
     cut = np.sin(2 * np.pi * n / 4 + np.radians(45))
-    peak = true_peak_dbtp(cut)
+    peak = true_peak_of(cut, RATE)
     assert peak is not None
     assert peak >= 20 * np.log10(np.abs(cut).max())
 
 
 def test_silence_has_no_peak() -> None:
-    assert true_peak_dbtp(np.zeros(1000)) is None
+    assert true_peak_of(np.zeros(1000), RATE) is None
 
 
 @pytest.mark.parametrize(

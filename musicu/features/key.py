@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.features.harmony import key_features, profile_fit
-from musicu.features.pitches import PitchStream
-from musicu.features.resampled import at_analysis_rate
 from musicu.features.scorer import Scorer, load_scorer, shares
 from musicu.features.tuning import chroma, tuning
 
@@ -29,7 +27,7 @@ _CAMELOT_C_MAJOR = 8  # 8B; a fifth up is one further around the wheel
 
 @dataclass(frozen=True, slots=True)
 class KeyEstimate:
-    """What `estimate_key` found.
+    """The key and tuning of a recording.
 
     tonic: one of `TONICS`, mode: "major" or "minor", camelot: 1A to 12B (A is minor); None
     where no pitch is heard. confidence: in [0, 1], the chance that tonic and mode are what a
@@ -47,18 +45,6 @@ class KeyEstimate:
 
 
 NO_KEY = KeyEstimate(None, None, 0.0, None, None, 0.0)
-
-
-def estimate_key(samples: NDArray[np.float32], sample_rate: int) -> KeyEstimate:
-    """Key and tuning of mono samples float32 [n] at any rate in Hz.
-
-    Silence has no key: tonic None, confidence 0. For sound that comes in pieces see
-    `PitchStream` and `key_of_pitches`. Raises ModelError where the package's constants are
-    missing.
-    """
-    stream = PitchStream()
-    stream.add(at_analysis_rate(samples, sample_rate))
-    return key_of_pitches(stream.finish())
 
 
 def key_of_pitches(fine: NDArray[np.float32]) -> KeyEstimate:

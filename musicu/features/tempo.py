@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.features.beats import mean_period, stability, track_beats
-from musicu.features.onsets import ONSET_RATE, OnsetStream
+from musicu.features.onsets import ONSET_RATE
 from musicu.features.periodicity import candidates, rhythm_pattern
-from musicu.features.resampled import at_analysis_rate
 from musicu.features.scorer import Scorer, load_scorer, shares
 
 SHORTEST_SECONDS = 3.0
@@ -49,7 +48,7 @@ class TempoAlternative:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tempo:
-    """What `estimate_tempo` found.
+    """The tempo and beats of a recording.
 
     bpm: beats per minute in [30, 300], or None where nothing is heard or less than 3 seconds.
     confidence: in [0, 1], the chance that bpm is within 4 % of what a musician would say; low
@@ -66,18 +65,6 @@ class Tempo:
 
 
 NO_TEMPO = Tempo(None, 0.0, (), None, np.empty(0, np.float32))
-
-
-def estimate_tempo(samples: NDArray[np.float32], sample_rate: int) -> Tempo:
-    """Tempo and beats of mono samples float32 [n] at any rate in Hz.
-
-    Silence and less than 3 seconds have no tempo: bpm None, confidence 0, no beats. For sound
-    that comes in pieces see `OnsetStream` and `tempo_of_onsets`. Raises ModelError where the
-    package's constants are missing.
-    """
-    stream = OnsetStream()
-    stream.add(at_analysis_rate(samples, sample_rate))
-    return tempo_of_onsets(stream.finish())
 
 
 def tempo_of_onsets(bands: NDArray[np.float32]) -> Tempo:

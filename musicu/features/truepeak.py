@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +93,3 @@ def _loudest(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def decibels(amplitude: float) -> float | None:
     """A linear amplitude in dB relative to full scale; None for silence."""
     return 20.0 * float(np.log10(amplitude)) if amplitude > 0.0 else None
-
-
-def true_peak_dbtp(samples: NDArray[np.floating[Any]]) -> float | None:
-    """True peak of samples [n] or [n, channels] in dBTP; None for silence."""
-    planes = np.atleast_2d(np.asarray(samples, np.float32).T)
-    meter = PeakMeter(len(planes))
-    meter.update(np.ascontiguousarray(planes))
-    meter.finish()
-    return decibels(meter.true_peak)
