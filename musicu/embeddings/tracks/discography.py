@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from musicu.embeddings.tracks.track_features import Features, Floats, Known, fold
+from musicu.catalog.identity import fold
+from musicu.embeddings.tracks.track_features import Features, Floats, Known
 from musicu.normalisation import unit_rows
 
 KEY_DIM = 32

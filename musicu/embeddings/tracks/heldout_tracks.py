@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.track_features import Features, Floats
+from musicu.embeddings.tracks.track_groups import scale_columns
 from musicu.normalisation import unit_rows
 
 K = 10
@@ -70,7 +71,7 @@ def heldout_queries(
     if len(asking) > _MOST_GROUPS:
         asking = np.sort(rng.choice(asking, _MOST_GROUPS, replace=False))
     groups = members[asking]
-    known, wanted = (_only(groups, mask) for mask in (~heldout, heldout))
+    known, wanted = (scale_columns(groups, mask) for mask in (~heldout, heldout))
     tracks = np.flatnonzero(heldout)
     return HeldoutQueries(tracks, known, wanted, rng.random(len(tracks)) * 1e-7)
 
@@ -85,11 +86,4 @@ def baseline_vectors(features: Features, keys: Floats) -> Mapping[str, Floats]:
         missing = ~features.known["collaborative"][:, None]
         found["artist mean"] = np.where(missing, mean, own).astype(np.float32)
         found["artist attention"] = np.where(missing, attended, own).astype(np.float32)
-    return found
-
-
-def _only(matrix: csr_matrix, tracks: NDArray[np.bool_]) -> csr_matrix:
-    found = matrix.copy()
-    found.data = found.data * tracks[found.indices]
-    found.eliminate_zeros()
     return found

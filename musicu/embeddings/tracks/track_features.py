@@ -17,7 +17,6 @@ marked as such.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from musicu.catalog.identity import fold
 from musicu.normalisation import unit_rows
 
 Floats = NDArray[np.float32]
@@ -194,7 +194,7 @@ def words_of(tracks: pa.Table) -> dict[str, list[Counter[str]]]:
                     words = (word for word in _words(cell) if not word.isdigit())
                     spelt.update(piece for word in words for piece in pieces_of(word))
             else:
-                bag.update(f"{prefix}={fold(v)}" for v in _listed(cell) if v not in (None, ""))
+                bag.update(f"{prefix}={fold(str(v))}" for v in _listed(cell) if v not in (None, ""))
     return bags
 
 
@@ -213,11 +213,6 @@ def numbers_of(tracks: pa.Table) -> dict[str, NDArray[np.float64]]:
         array = values.to_numpy().astype(np.float64)
         found[field.name] = np.where(np.isfinite(array), array, np.nan)
     return found
-
-
-def fold(value: Any) -> str:
-    """A name as it is compared: without case, in NFKC, spaces drawn together."""
-    return " ".join(unicodedata.normalize("NFKC", str(value)).casefold().split())
 
 
 def _kind(field: pa.Field) -> str | None:

@@ -7,6 +7,7 @@ is a group, and so are a playlist, a pair, an album.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from musicu.embeddings.tracks.track_features import fold
+from musicu.catalog.identity import fold
 from musicu.errors import QueryError
 from musicu.ingest.playlist_tables import playlist_rows
 
@@ -43,9 +44,9 @@ class TrackGroups:
     def without(self, tracks: NDArray[np.bool_]) -> TrackGroups:
         """The groups without some tracks; bool [tracks] says which."""
         keep = (~tracks).astype(np.float32)
-        interactions = None if self.interactions is None else _scaled(self.interactions, keep)
+        interactions = None if self.interactions is None else scale_columns(self.interactions, keep)
         return TrackGroups(
-            _of_two(_scaled(self.members, keep)), interactions, self.unknown, self.idle
+            _of_two(scale_columns(self.members, keep)), interactions, self.unknown, self.idle
         )
 
 
@@ -230,10 +231,10 @@ def _logged(matrix: csr_matrix) -> csr_matrix:
     return found
 
 
-def _scaled(matrix: csr_matrix, columns: NDArray[np.float32]) -> csr_matrix:
-    """The matrix times a number a column; what becomes zero goes."""
+def scale_columns(matrix: csr_matrix, factors: NDArray[Any]) -> csr_matrix:
+    """The matrix with each column times its factor, [columns]; zeros are not stored."""
     found = matrix.copy()
-    found.data = found.data * columns[found.indices]
+    found.data = found.data * factors[found.indices]
     found.eliminate_zeros()
     return found
 
