@@ -1,6 +1,6 @@
-"""What can be measured in sound: descriptors for people, statistics and spectra for models.
+"""Audio features: descriptors for people, statistics and spectra for models.
 
-`describe` says what a musician would: see `musicu.features.descriptors` for the columns.
+`describe` gives tempo, key, loudness and the like: `musicu.features.descriptors` has the columns.
 """
 
 from __future__ import annotations

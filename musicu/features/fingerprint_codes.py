@@ -1,10 +1,9 @@
-"""What tells one recording from every other, through codecs, levels and trims.
+"""Audio fingerprints that survive codecs, level changes and trims.
 
 After Haitsma & Kalker, "A Highly Robust Audio Fingerprinting System" (ISMIR 2002): a bit says
-whether the energy of a band grows faster over time than that of its neighbour. Added to it is a
-mark for each bit that lies so far from the turning point that a codec will hardly turn it; only
-bits that are marked in both of two recordings are compared. What is held or repeated in the same
-way in every band (a steady tone, silence) has no marks and says nothing.
+whether the energy of a band grows faster over time than that of its neighbour. Bits far from the
+threshold are marked as reliable, since codecs hardly flip them; two recordings are compared on the
+bits that are marked in both. A steady tone or silence has no marked bits.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ HOP = 2756
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 BITS = 32
 LIMITS_HZ = (200.0, 4000.0)
-#: A bit compares frames so far apart: their windows hardly overlap.
+#: Frames between the two that a bit compares: their windows hardly overlap.
 SPAN = 3
-#: From which size of the difference, in nepers of energy, a bit is marked.
+#: The least difference, in nepers of energy, of a marked bit.
 MARKED = 0.5
 _BLOCK = 256  # frames
-_FLOOR = 1e-6  # of a band's mean energy over the bands: 60 dB under it nothing is heard
+_FLOOR = 1e-6  # of the mean energy of a band: 60 dB below it counts as silence
 
 Codes = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """One code a frame, and which of its bits are marked: both uint32 [frames].
+    """One code per frame, and which of its bits are marked: both uint32 [frames].
 
     Frame n stands for the sound from n / FRAMES_PER_SECOND on, for about half a second.
     """
@@ -45,7 +44,7 @@ class Fingerprint:
 
 
 class FingerprintMeter:
-    """Hears mono sound at 22,050 Hz in pieces of any size; keeps 1 kB a second of music."""
+    """Fingerprints mono audio at 22,050 Hz from pieces of any size; keeps 1 kB per second."""
 
     def __init__(self) -> None:
         self._blocks = PowerBlocks(_band_energies, N_FFT, HOP, _BLOCK)
@@ -56,7 +55,7 @@ class FingerprintMeter:
         self._energies += [bands for _, bands in self._blocks.add(samples)]
 
     def finish(self) -> Fingerprint:
-        """The fingerprint of all that was heard; without frames where that is under 0.5 s."""
+        """The fingerprint of all samples so far; no frames for less than 0.5 s."""
         self._energies += [bands for _, bands in self._blocks.finish()]
         return _fingerprint(np.concatenate(self._energies))
 
@@ -84,5 +83,5 @@ def _fingerprint(energies: NDArray[np.float32]) -> Fingerprint:
 
 
 def _packed(bits: NDArray[np.bool_]) -> Codes:
-    """Bits [frames, 32] as one number a frame, the lowest band in the lowest bit."""
+    """Bits [frames, 32] as one number per frame, the lowest band in the lowest bit."""
     return np.packbits(bits, axis=1, bitorder="little").view("<u4")[:, 0].astype(np.uint32)

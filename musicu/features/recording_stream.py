@@ -1,4 +1,4 @@
-"""A recording in whatever form it comes, as blocks of samples that every meter can hear."""
+"""A recording in any form (file, `Audio` or samples) as a stream of blocks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from musicu.features.mono import MonoMixer
 from musicu.records import Audio
 
 BLOCK_FRAMES = 65536
-_SLACK_SECONDS = 0.1  # headers may be off by so much without anything missing
+_SLACK_SECONDS = 0.1  # headers may be off by this much without anything missing
 
 #: A file, a whole `Audio`, or samples [n] or [n, channels], which need their rate.
 Recording = str | Path | Audio | NDArray[np.floating[Any]]
@@ -27,7 +27,7 @@ Recording = str | Path | Audio | NDArray[np.floating[Any]]
 
 @dataclass(slots=True)
 class RecordingStream:
-    """An open recording, to be heard once.
+    """An open recording, to be read once.
 
     complete: False where something is missing; known after the last block.
     """
@@ -38,7 +38,7 @@ class RecordingStream:
     complete: bool = True
 
     def planes(self) -> Iterator[NDArray[np.float32]]:
-        """The samples, float32 [channels, n] at a time; what is no number becomes 0."""
+        """The samples, float32 [channels, n] at a time; NaN and infinities become 0."""
         for block in self.blocks:
             yield finite(np.ascontiguousarray(block.T))
 
@@ -54,7 +54,7 @@ class RecordingStream:
 def open_recording(
     recording: Recording, sample_rate: int | None = None
 ) -> Iterator[RecordingStream]:
-    """Open a recording to be heard.
+    """Open a recording as a stream.
 
     sample_rate: of samples, in Hz. Files are read in their own channels and rate; an `Audio` is
     mono. Raises AudioError where a file cannot be read or the sample rate is under 8 kHz, and
@@ -67,7 +67,7 @@ def open_recording(
         return
     if isinstance(recording, Audio):
         if len(recording.edges) > 2:
-            raise ValueError("describe hears whole recordings: read the audio without windows")
+            raise ValueError("describe needs whole recordings: read the audio without windows")
         blocks = _cut(recording.samples[:, None])
         yield RecordingStream(_checked(recording.sample_rate), 1, blocks, recording.complete)
         return
@@ -80,7 +80,7 @@ def open_recording(
 
 @contextmanager
 def open_recording_file(path: str | Path) -> Iterator[RecordingStream]:
-    """Open a file to be heard, whatever its rate. Raises AudioError where it cannot be read."""
+    """Open a file as a stream, whatever its rate. Raises AudioError where it cannot be read."""
     with open_source(path) as source:
         opened = RecordingStream(source.sample_rate, source.channels, iter(()))
         opened.blocks = _read(source, opened)
@@ -96,12 +96,12 @@ def _checked(sample_rate: int) -> int:
 
 
 def _read(source: AudioSource, opened: RecordingStream) -> Iterator[NDArray[np.float32]]:
-    heard = 0
+    frames = 0
     while len(block := source.read(BLOCK_FRAMES)):
-        heard += len(block)
+        frames += len(block)
         yield block
     promised = source.frames / source.sample_rate - _SLACK_SECONDS
-    short = source.promised and heard / source.sample_rate < promised
+    short = source.promised and frames / source.sample_rate < promised
     opened.complete = not source.cut and not short
 
 

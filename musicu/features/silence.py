@@ -1,6 +1,6 @@
-"""How a recording begins and ends: silence at both ends, and a fade-out.
+"""Silence at both ends of a recording, and a fade-out.
 
-All levels are K-weighted, so that neither a constant offset nor rumble passes for sound.
+All levels are K-weighted, so that a constant offset or rumble counts as silence.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 
 from musicu.features.loudness import ABSOLUTE_GATE_LUFS, STEPS_PER_SECOND, lufs, sliding_powers
 
-#: What lies so far under the loudest 0.4 s is silent; so is what lies under -80 LUFS.
+#: Sound this far below the loudest 0.4 s is silence, as is sound below -80 LUFS.
 SILENCE_LU = 60.0
 _SILENCE_LUFS = -80.0
 _MOMENTARY = 40  # steps
 _FADE_WINDOW = 200  # steps: levels of two seconds
 _FADE_HOP = 10
-_FADE_END = 50  # the last half-second says how far it fell
-_FADE_RISE_LU = 4.0  # what follows may be so much louder at most
-_FADE_DROP_LU = 20.0  # from beginning to end of the fade
-_FADE_BEGUN_LU = 2.0  # so far down from the level before
-_FADE_HALFWAY = 0.7  # of the drop at most has happened by the middle: a soft ending is no fade
+_FADE_END = 50  # the last half-second gives the final level
+_FADE_RISE_LU = 4.0  # a fade may rise by this much on the way down
+_FADE_DROP_LU = 20.0  # the least drop from beginning to end of a fade
+_FADE_BEGUN_LU = 2.0  # a fade has begun where the level is this far down
+_FADE_HALFWAY = 0.7  # of the drop at most by the middle: a soft ending is no fade
 _SHORTEST_FADE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Seconds at both ends; None where nothing sounds.
+    """Silence and fade of a recording, in seconds; None where all of it is silent.
 
     silence_start_seconds: before the first sound. silence_end_seconds: after the last.
-    fade_out_seconds: over which the level falls steadily to the last sound, 0 where it does not.
+    fade_out_seconds: how long the level falls steadily to the last sound; 0 without a fade.
     """
 
     silence_start_seconds: float | None
@@ -40,9 +40,9 @@ class Silence:
 
 
 def measure_silence(powers: NDArray[np.float64]) -> Silence:
-    """Both ends of a recording from its K-weighted powers of 10 ms each, float64 [steps].
+    """Silence and fade from K-weighted powers of 10 ms each, float64 [steps].
 
-    It sounds where 10 ms are less than 60 LU under the loudest 0.4 s and above -80 LUFS.
+    A step sounds where it is less than 60 LU below the loudest 0.4 s and above -80 LUFS.
     """
     levels = lufs(powers)
     window = min(_MOMENTARY, len(powers))
@@ -59,12 +59,12 @@ def measure_silence(powers: NDArray[np.float64]) -> Silence:
 
 
 def fade_out(powers: NDArray[np.float64]) -> float:
-    """Seconds of the fade that ends a sound, from its K-weighted powers of 10 ms each.
+    """The length of a closing fade in seconds, from K-weighted powers of 10 ms each.
 
-    Backwards from the end, levels of 2 s rise; the fade reaches back as far as none of them is
-    followed by one more than 4 LU louder, and begins where the level has come down by 2 LU.
-    Falls of less than 20 LU or 2 s are none, nor is a soft ending that stays at its level. A long
-    natural decay counts as a fade.
+    Levels over 2 s are followed backwards from the end. The fade reaches back to where a later
+    level is more than 4 LU louder, and begins where the level has dropped by 2 LU. Drops of less
+    than 20 LU or 2 s are no fades, nor is a soft ending at one level. A long natural decay counts
+    as a fade.
     """
     levels = lufs(sliding_powers(powers, _FADE_WINDOW))[::-1][::_FADE_HOP]  # from the end
     if not len(levels):

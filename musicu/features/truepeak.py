@@ -39,7 +39,7 @@ def _runs() -> NDArray[np.float32]:
 
 
 class PeakMeter:
-    """Hears a recording block by block; keeps the highest sample and the highest point."""
+    """Measures a recording block by block; keeps the highest sample and the true peak."""
 
     def __init__(self, channels: int) -> None:
         self._tail = np.zeros((channels, _TAPS - 1), np.float32)
@@ -66,7 +66,7 @@ class PeakMeter:
             whole = np.concatenate([tail, plane, padding])
             stretches = np.lib.stride_tricks.sliding_window_view(whole, _RUN + _TAPS - 1)[::_RUN]
             known = max(self.true_peak, highest)
-            rising = _loudest(whole) * self._bound > known  # the others cannot reach it
+            rising = _loudest(whole) * self._bound > known  # the others stay below
             if rising.any():
                 points = stretches[rising] @ _runs()
                 highest = max(highest, float(points.max()), -float(points.min()))
@@ -78,15 +78,15 @@ class PeakMeter:
         return max(self.sample_peak, self._between)
 
     def finish(self) -> None:
-        """Hear the silence after the end, where the wave may still rise."""
+        """Add the silence after the end, where the interpolated wave may still rise."""
         self.update(np.zeros((len(self._tail), _TAPS), np.float32))
 
 
 def _loudest(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The highest absolute value in each run and the one after it, float32 [runs - 1]."""
+    """The highest absolute value in each run and the next, float32 [runs - 1]."""
     runs = np.abs(samples)
     while len(runs) > len(samples) // _RUN:
-        runs = np.maximum(runs[::2], runs[1::2])  # quicker by far than a maximum over rows
+        runs = np.maximum(runs[::2], runs[1::2])  # much faster than a maximum over rows
     return np.maximum(runs[:-1], runs[1:])
 
 
