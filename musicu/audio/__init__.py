@@ -1,6 +1,6 @@
-"""Recordings in, mono sound out: formats, seeking, resampling, windows."""
+"""Decoding: file formats, seeking, resampling to mono, windows."""
 
-from musicu.audio.decoding import MIN_SECONDS, read_audio, read_stretches, stream_blocks
+from musicu.audio.decoding import MIN_SECONDS, read_audio, read_segments, stream_blocks
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
 from musicu.audio.source import AudioSource
@@ -12,6 +12,6 @@ __all__ = [
     "open_source",
     "place_windows",
     "read_audio",
-    "read_stretches",
+    "read_segments",
     "stream_blocks",
 ]

@@ -1,4 +1,4 @@
-"""From a path to mono samples at the rate one asks for, whole or in windows."""
+"""From a path to mono samples at a given rate, whole or in windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from musicu.records import Audio, Windows
 MIN_SECONDS = 0.2
 
 # Flat to 0.45 of the lower rate and 140 dB down beyond it, in about the time of the next lower
-# quality (which droops by 0.2 dB): there is nothing to choose.
+# quality, which drops by 0.2 dB.
 _QUALITY = "HQ"
 _MARGIN = 256  # samples of the lower rate around a window, longer than half the filter
 _SLACK_SECONDS = 0.1  # headers and timestamps may be off by this without anything missing
@@ -30,16 +30,15 @@ _SLACK_SECONDS = 0.1  # headers and timestamps may be off by this without anythi
 def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = None) -> Audio:
     """Mono samples of a recording, float32 [n] at `sample_rate` Hz: all, or windows of it.
 
-    Channels are averaged; level, clipping and offset stay as they are. In float files NaN,
-    infinities and values beyond 2^31 become 0, and a recording beyond 2^16, where full scale is
-    1, is brought down to full scale by a power of two. Windows lie as `place_windows` says and are
-    decoded by seeking: they hold what a full read holds there, up to what a lossy decoder's
-    warming up leaves, and the same file gives the same samples always. Where a read meets damage
-    or a missing end, the recording is what can be decoded from its beginning, and `complete` is
-    False.
+    Channels are averaged; level, clipping and offset are unchanged. In float files NaN, infinities
+    and values beyond 2^31 become 0, and a recording with values beyond 2^16 (full scale is 1) is
+    scaled down to full scale by a power of two. Windows are placed by `place_windows` and decoded
+    by seeking: they equal the same samples of a full read, up to the run-up error of a lossy
+    decoder, and are the same every time. A damaged or truncated file gives the part that can be
+    decoded from its beginning, and `complete` is False.
 
-    Raises AudioError where the path is no readable file, the file holds no sound, or less than
-    `MIN_SECONDS` of it can be had; MissingExtraError where the format needs PyAV.
+    Raises AudioError where the path is no readable file, the file holds no audio, or less than
+    `MIN_SECONDS` of it can be decoded; MissingExtraError where the format needs PyAV.
     """
     if sample_rate < 1:
         raise ValueError(f"sample_rate must be at least 1 Hz, not {sample_rate}")
@@ -54,36 +53,36 @@ def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = Non
 def stream_blocks(path: str | Path, sample_rate: int) -> Iterator[Samples]:
     """Mono samples of a whole recording in blocks float32 [n], in constant memory.
 
-    Laid end to end they are `read_audio(path, sample_rate).samples`, at the level of the
-    file. Raises as `read_audio`, but for a recording that is too short.
+    Concatenated they equal `read_audio(path, sample_rate).samples`, at the level of the file.
+    Raises as `read_audio` does, except that a recording may be too short.
     """
     with open_source(path) as source:
         yield from _blocks(source, sample_rate)
 
 
-def read_stretches(path: str | Path, sample_rate: int, seconds: float) -> Iterator[Audio]:
-    """A whole recording as stretches of `seconds` one after another, in constant memory.
+def read_segments(path: str | Path, sample_rate: int, seconds: float) -> Iterator[Audio]:
+    """A whole recording in segments of `seconds`, in constant memory.
 
-    The last stretch is up to twice as long, so that none is short; `complete` is right in the
-    last one and True before it. Raises as `read_audio`.
+    The last segment is up to twice as long, so that none is short; its `complete` is that of the
+    recording, and True in the others. Raises as `read_audio` does.
     """
-    length, heard = round(seconds * sample_rate), 0
+    length, done = round(seconds * sample_rate), 0
     waiting: list[Samples] = []
     with open_source(path) as source:
         for block in _blocks(source, sample_rate):
             waiting.append(block)
             while sum(map(len, waiting)) >= 2 * length:
                 samples = np.concatenate(waiting)
-                yield _stretch_at(heard, samples[:length], sample_rate, True)
-                waiting, heard = [samples[length:]], heard + length
+                yield _segment_at(done, samples[:length], sample_rate, True)
+                waiting, done = [samples[length:]], done + length
         samples = np.concatenate(waiting) if waiting else np.empty(0, dtype=np.float32)
-        whole = (heard + len(samples)) / sample_rate
+        whole = (done + len(samples)) / sample_rate
         _check_length(whole)
         complete = not source.cut and not _is_short(source, whole)
-        yield _stretch_at(heard, samples, sample_rate, complete)
+        yield _segment_at(done, samples, sample_rate, complete)
 
 
-def _stretch_at(start: int, samples: Samples, sample_rate: int, complete: bool) -> Audio:
+def _segment_at(start: int, samples: Samples, sample_rate: int, complete: bool) -> Audio:
     begin, count = start / sample_rate, len(samples)
     return Audio(
         in_range(samples), sample_rate, (0, count), (begin,), count / sample_rate, complete
@@ -93,14 +92,14 @@ def _stretch_at(start: int, samples: Samples, sample_rate: int, complete: bool) 
 def _spans(
     source: AudioSource, frames: int, sample_rate: int, windows: Windows | None
 ) -> list[Span] | None:
-    """Where to read, in output samples, if the recording has `frames` frames; None: all of it."""
+    """The spans to read, in output samples, of a recording of `frames` frames; None: all of it."""
     samples = frames * sample_rate // source.sample_rate
     spans = place_windows(samples, sample_rate, windows)
     return None if spans == [Span(0, samples)] else spans
 
 
 def _read_whole(source: AudioSource, sample_rate: int) -> Audio:
-    """Everything from the beginning to where decoding ends."""
+    """The recording from its beginning to where decoding ends."""
     blocks = list(_blocks(source, sample_rate))
     samples = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.float32)
     seconds = len(samples) / sample_rate
@@ -110,12 +109,12 @@ def _read_whole(source: AudioSource, sample_rate: int) -> Audio:
 
 
 def _read_by_seeking(source: AudioSource, sample_rate: int, spans: list[Span]) -> Audio | None:
-    """The spans alone; None where one of them, or the recording's end, cannot be had."""
+    """The spans alone; None where one of them, or the end of the recording, cannot be decoded."""
     if not _reaches_end(source):
         return None
     parts: list[Samples] = []
     for span in spans:
-        part = _stretch(source, sample_rate, span)
+        part = _read_span(source, sample_rate, span)
         if len(part) < span.stop - span.start:
             return None
         parts.append(part)
@@ -123,9 +122,9 @@ def _read_by_seeking(source: AudioSource, sample_rate: int, spans: list[Span]) -
 
 
 def _read_through(path: str | Path, sample_rate: int, windows: Windows | None) -> Audio:
-    """Windows over what can be decoded from the beginning, in constant memory, without seeks.
+    """Windows of the part that can be decoded from the beginning, in constant memory, unseeked.
 
-    The file is decoded twice: once to learn how far it goes, once to cut the windows out.
+    The file is decoded twice: once for its length, once for the windows.
     """
     with open_source(path) as source:
         frames = sum(len(block) for block in _native_blocks(source))
@@ -157,21 +156,21 @@ def _check_length(seconds: float) -> None:
 
 
 def _is_short(source: AudioSource, seconds: float) -> bool:
-    """Whether a recording read to `seconds` breaks its header's promise."""
+    """Whether a recording of `seconds` is shorter than its header says."""
     return source.promised and seconds < source.frames / source.sample_rate - _SLACK_SECONDS
 
 
 def _reaches_end(source: AudioSource) -> bool:
-    """Whether sound can be had where the header says that the recording ends."""
+    """Whether samples can be decoded at the end that the header gives."""
     slack = round(_SLACK_SECONDS * source.sample_rate) + 1
     return source.seek(max(0, source.frames - slack)) and len(source.read(slack)) > 0
 
 
-def _stretch(source: AudioSource, sample_rate: int, span: Span) -> Samples:
+def _read_span(source: AudioSource, sample_rate: int, span: Span) -> Samples:
     """One span in output samples, float32 [n]; fewer where the source ends.
 
-    Frames are read from where an input frame and an output sample fall together, with a margin
-    for the filter: the samples are those of resampling the whole recording.
+    Frames are read from a position where an input frame and an output sample coincide, with a
+    margin for the filter, so that the samples equal those of resampling the whole recording.
     """
     common = gcd(source.sample_rate, sample_rate)
     frames_step, samples_step = source.sample_rate // common, sample_rate // common
@@ -198,7 +197,7 @@ def _resampled(samples: Samples, source_rate: int, sample_rate: int) -> Samples:
 
 
 def _native_blocks(source: AudioSource) -> Iterator[Samples]:
-    """What the source gives from here to its end, float32 [n, channels]."""
+    """The blocks from here to the end, float32 [n, channels]."""
     while len(block := source.read(BLOCK)):
         yield block
 
@@ -217,7 +216,7 @@ def _blocks(source: AudioSource, sample_rate: int) -> Iterator[Samples]:
 
 
 def _cut_out(blocks: Iterator[Samples], spans: list[Span]) -> list[Samples]:
-    """The spans' samples out of a stream, each padded with zeros where the stream ends early."""
+    """The samples of the spans from a stream, padded with zeros where the stream ends early."""
     parts = [np.zeros(span.stop - span.start, dtype=np.float32) for span in spans]
     position = 0
     for block in blocks:

@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes and never from its name."""
+"""The format of a file, from its first bytes and never from its name."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ _OTHER: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
-    (b"MThd", "a MIDI file, which holds notes and no sound"),
+    (b"MThd", "a MIDI file, which holds notes and no audio"),
 )
 
 _TEXT = re.compile(rb"[\t\n\f\r\x20-\x7e\x80-\xff]+")
 
 
 def find_audio(file: BinaryIO) -> tuple[int, bytes]:
-    """Where the sound begins behind any ID3v2 and APE tags, and the first 512 bytes there."""
+    """Where the audio begins after any ID3v2 and APE tags, and the first 512 bytes there."""
     begin = tags_end(file)
     file.seek(begin)
     return begin, file.read(512)
@@ -98,7 +98,7 @@ def _named(head: bytes, table: tuple[tuple[int, bytes, str], ...]) -> str | None
 
 
 def not_audio(head: bytes) -> str | None:
-    """What the file is instead of sound, in words; None where that cannot be told."""
+    """The kind of a file that is not audio, in words; None where unknown."""
     known = next((name for magic, name in _OTHER if head.startswith(magic)), None)
     if known:
         return known

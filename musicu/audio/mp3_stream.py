@@ -1,4 +1,4 @@
-"""An MP3 as libsndfile should see it: from its first frame, with a right frame count."""
+"""An MP3 as libsndfile should read it: from its first frame, with a correct frame count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from musicu.audio.splice import Splice
 from musicu.tags.formats.extent import id3v2_bytes
 from musicu.tags.formats.mpeg import FrameHeader, first_frame, parse_frame
 
-_RESYNC_LIMIT = 1024  # how much junk between frames libmpg123 passes over
+_RESYNC_LIMIT = 1024  # bytes of junk between frames that libmpg123 skips
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Stream:
 
     file: a view from the first frame on, with a frame count in front where there was none.
     exact: whether the frame count is known rather than guessed from the bit rate.
-    cut: whether the frames stop before the file does, or the last one lacks its end.
+    cut: whether the frames end before the file does, or the last one is incomplete.
     """
 
     file: Splice
@@ -27,7 +27,7 @@ class Stream:
 
 
 def tags_end(file: BinaryIO, offset: int = 0) -> int:
-    """The first byte behind the ID3v2 and APEv2 tags at `offset`; there may be several."""
+    """The offset after the ID3v2 and APEv2 tags at `offset`; there may be several."""
     while True:
         file.seek(offset)
         head = file.read(32)
@@ -40,11 +40,11 @@ def tags_end(file: BinaryIO, offset: int = 0) -> int:
 
 
 def open_stream(file: BinaryIO, size: int) -> Stream | None:
-    """The MPEG audio behind tags and junk; None where there is none.
+    """The MPEG audio after tags and junk; None where there is none.
 
-    A layer III file without Xing header gets one in the view: libmpg123 guesses its length from
-    the first frame's bit rate, and libsndfile then hides what lies beyond (half of a variable
-    rate file that begins quietly).
+    A layer III file without a Xing header gets one in the view. Without it libmpg123 guesses the
+    length from the first frame's bit rate, and libsndfile reads no further (and loses half of a
+    variable-rate file that begins quietly).
     """
     frame = first_frame(file, tags_end(file), size)
     if frame is None:
@@ -94,7 +94,7 @@ def _is_tag(file: BinaryIO, offset: int) -> bool:
 
 
 def _count_frame(header: bytes, count: int) -> bytes:
-    """A silent frame with a Xing header that says how many frames follow."""
+    """A silent frame with a Xing header that gives the number of frames."""
     header = bytes((header[0], header[1] | 1, header[2] & 0x0C | 0x90, header[3]))  # no CRC
     frame = parse_frame(header)
     assert frame is not None  # only the bit rate has changed, to one that every version has

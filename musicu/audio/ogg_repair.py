@@ -18,10 +18,10 @@ _END = 4  # the bit of a page's header type that ends its stream
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What a walk over an Ogg file found.
+    """The result of checking an Ogg file.
 
-    file: the repaired view, or None where the file is right as it is.
-    whole: whether the file is one stream that runs to its marked end.
+    file: the repaired view; None where the file needs no repair.
+    whole: whether the file is one stream up to its marked end.
     """
 
     file: Splice | None
@@ -31,8 +31,8 @@ class Repair:
 def page_checksum(page: bytes) -> int:
     """The CRC-32 of a page whose checksum field is zero (RFC 3533: 0x04c11db7, not reflected).
 
-    It is zlib's polynomial, which runs over reflected bits: with the bits of every byte and of
-    the register turned round, and zlib's inversions undone, zlib computes it at C speed.
+    zlib uses the same polynomial on reflected bits: with the bits of every byte and of the
+    register reversed, and zlib's inversions undone, zlib computes it at C speed.
     """
     # crc32 starts from value ^ 0xffffffff and returns its register ^ 0xffffffff.
     reflected = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
@@ -45,7 +45,7 @@ def complete_pages(file: BinaryIO) -> Iterator[Page]:
 
 
 def ends_marked(file: BinaryIO, size: int) -> bool:
-    """Whether the last page is complete and marked as its stream's end; reads only the tail."""
+    """Whether the last page is complete and marked as the end; reads only the tail."""
     start = max(0, size - _MAX_PAGE)
     file.seek(start)
     tail = file.read(_MAX_PAGE)
@@ -61,7 +61,7 @@ def unwrap_flac(file: BinaryIO) -> Repair:
     """The native FLAC stream inside Ogg FLAC, which libsndfile's wheels cannot open.
 
     The mapping (xiph.org, "Ogg FLAC mapping" 1.0) puts 9 bytes before "fLaC" and then native
-    blocks and frames, one a packet: the page bodies end to end are a FLAC file.
+    blocks and frames, one per packet: the concatenated page bodies are a FLAC file.
     """
     spliced, serial, whole, total = Splice(file), None, False, 0
     for page in complete_pages(file):
@@ -79,9 +79,9 @@ def unwrap_flac(file: BinaryIO) -> Repair:
 
 
 def _with_length(info: bytes, total: int) -> bytes:
-    """Bytes 18 to 26 of a FLAC file with its length, which streamed files lack, filled in.
+    """Bytes 18 to 26 of a FLAC file with the length filled in, which streamed files lack.
 
-    They are 28 bits of rate, channels and depth and 36 bits of length in samples.
+    They hold 28 bits of rate, channels and depth and 36 bits of length in samples.
     """
     fields = int.from_bytes(info[18:26], "big")
     length = fields & (1 << 36) - 1 or min(total, (1 << 36) - 1)

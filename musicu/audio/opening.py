@@ -1,4 +1,4 @@
-"""Which decoder reads a file: told from its content, never from its name."""
+"""The choice of a decoder, from a file's content and never from its name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_CHANNELS = 64
 def open_source(path: str | Path) -> Iterator[AudioSource]:
     """Open a recording for reading by frames.
 
-    Raises AudioError where the path is no readable file or the file holds no sound, and
+    Raises AudioError where the path is no readable file or the file holds no audio, and
     MissingExtraError where its format needs PyAV and that is not installed.
     """
     with _open_file(Path(path)) as file:
@@ -57,7 +57,7 @@ def _open_file(path: Path) -> BinaryIO:
 
 
 def _check(source: AudioSource) -> None:
-    """Refuse what no recording has, before anything is allocated by it."""
+    """Refuse impossible headers before any memory is allocated for them."""
     if not 1000 <= source.sample_rate <= 1_000_000:
         raise AudioError(f"damaged: the header gives a sample rate of {source.sample_rate} Hz")
     if source.channels > MAX_CHANNELS:
@@ -97,7 +97,7 @@ def _open_rare(file: BinaryIO, name: str, reason: str) -> AudioSource:
 
 
 def _open_unknown(file: BinaryIO, size: int, head: bytes) -> AudioSource:
-    """What has no known beginning: libsndfile, then FFmpeg if it is there, may know it."""
+    """A file of unknown signature: try libsndfile, then FFmpeg where it is installed."""
     if not head.strip(b"\0"):
         what = "nothing but zero bytes" if head else "nothing but tags"
         raise AudioError(f"not audio: {what}")
@@ -110,7 +110,7 @@ def _open_unknown(file: BinaryIO, size: int, head: bytes) -> AudioSource:
 
 
 def _open_sndfile(file: BinaryIO, size: int, begin: int, name: str) -> AudioSource:
-    """libsndfile on the file, or on a view of it that libsndfile understands."""
+    """libsndfile on the file, or on a repaired view of it."""
     plain = Splice.whole(file, size, begin)
     if name == "Ogg Opus":
         repair = opus.repair_opus(file, size)
@@ -130,6 +130,6 @@ def _open_mpeg(stream: mp3_stream.Stream) -> AudioSource:
 
 
 def _plain(error: sf.SoundFileError) -> str:
-    """libsndfile's own words without soundfile's prefix."""
+    """libsndfile's own message without soundfile's prefix."""
     words = getattr(error, "error_string", str(error))
     return str(words).removeprefix("Error : ").rstrip(".")

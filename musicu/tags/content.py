@@ -1,4 +1,4 @@
-"""The hash of a recording: of its audio without tags, so that a retagged file keeps it.
+"""The content hash of a recording: of its audio without tags, so that retagging keeps it.
 
 SHA-256 cut to 128 bits: with the CPU's SHA instructions it runs at 1.5 GB/s where BLAKE2b runs at
 0.6 GB/s (AMD EPYC, one core); without them at about 0.4 GB/s, still faster than most disks.
@@ -19,18 +19,18 @@ from musicu.tags.formats.raw_tags import file_size, read_at
 
 _BLOCK = 1 << 20
 
-#: What a hash is made of, in order: bytes as they are, or the span (start, end) of the file.
+#: Parts of a hash in order: literal bytes, or a range (start, end) of the file.
 Part = bytes | tuple[int, int]
 
 
 def content_hash(file: Path) -> str:
-    """32 hex digits that name a recording, whatever its file's name and tags.
+    """32 hex digits that identify a recording, independent of its file name and tags.
 
-    Hashed are, of MP3 the frames without ID3, APE and Lyrics3 tags and without the Xing, Info or
-    VBRI frame; of FLAC the frames; of Ogg the packets of each stream without comments and without
-    page headers; of WAV, RF64 and AIFF the samples; of MP4 the media data; of WMA the data packets;
-    each with the sound's format (rate, channels, bits). Anything else is hashed whole but for tags
-    around it. A file that is cut short has a hash of what is there.
+    Hashed are: of MP3 the frames without ID3, APE and Lyrics3 tags and without the Xing, Info or
+    VBRI frame; of FLAC the frames; of Ogg the packets of each stream without comments and page
+    headers; of WAV, RF64 and AIFF the samples; of MP4 the media data; of WMA the data packets;
+    each with the audio format (rate, channels, bits). Other files are hashed whole, except tags at
+    both ends. A truncated file has the hash of its remaining part.
 
     Raises AudioError where the file cannot be read.
     """
@@ -57,7 +57,7 @@ def _hash(file: BinaryIO) -> str:
 
 
 def _add_span(digest: hashlib._Hash, file: BinaryIO, start: int, end: int) -> None:
-    """Hash a span of the file in constant memory."""
+    """Hash a range of the file in constant memory."""
     file.seek(start)
     block = memoryview(bytearray(min(_BLOCK, max(end - start, 0))))
     while start < end:
@@ -69,7 +69,7 @@ def _add_span(digest: hashlib._Hash, file: BinaryIO, start: int, end: int) -> No
 
 
 def _parts(file: BinaryIO, kind: str, extent: AudioExtent) -> Iterator[Part]:
-    """What the hash of a file is made of; the whole file where it holds no audio to be found."""
+    """The hashed parts of a file; the whole file where no audio is found in it."""
     find = {"mpeg": _mpeg, "flac": _flac, "wav": _wav, "aiff": _aiff, "mp4": _mp4, "asf": _asf}
     parts = list(find[kind](file, extent)) if kind in find else []
     if any(isinstance(part, tuple) and part[1] > part[0] for part in parts):
@@ -81,11 +81,11 @@ def _parts(file: BinaryIO, kind: str, extent: AudioExtent) -> Iterator[Part]:
 def _mpeg(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
     frame = mpeg.first_frame(file, extent.start, extent.end)
     if frame is not None:
-        yield mpeg.sound_start(file, frame), extent.end
+        yield mpeg.audio_start(file, frame), extent.end
 
 
 def _flac(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
-    """The frames, with what STREAMINFO says of the format; its other numbers follow from them."""
+    """The frames, and the format in STREAMINFO; its other numbers follow from the frames."""
     end = extent.start + 4
     for kind, offset, size in flac.blocks(file, extent.start, extent.end):
         end = offset + size
@@ -96,7 +96,7 @@ def _flac(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
 
 
 def _wav(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
-    """Format and samples; plain and extensible headers of the same sound count the same."""
+    """Format and samples; plain and extensible headers of the same audio count the same."""
     for chunk in chunks.chunks(file, big_endian=False):
         if chunk.name == b"fmt ":
             sound = chunks.parse_fmt(read_at(file, chunk.offset, min(chunk.size, 64)))
@@ -116,7 +116,7 @@ def _aiff(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
 
 
 def _mp4(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
-    """The media data as they lie, wherever the atom that describes them was moved to."""
+    """The media data, wherever the atom that describes them lies."""
     media = mp4.audio_track(file)
     found = mp4.audio_entry(file, media) if media is not None else None
     if found is not None:
@@ -126,7 +126,7 @@ def _mp4(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
 
 
 def _asf(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
-    """The data packets, after the 26 bytes that name the file and count them."""
+    """The data packets, after 26 bytes with the file's id and the packet count."""
     yield asf.audio_format(file)
     for item in asf.objects(file, 0, file_size(file)):
         if item.guid == asf.DATA:
@@ -134,7 +134,7 @@ def _asf(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
 
 
 class _OggStreamHash:
-    """The hash of one logical Ogg stream: its packets laid end to end, without the comments."""
+    """The hash of one logical Ogg stream: its concatenated packets without the comments."""
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
@@ -144,7 +144,7 @@ class _OggStreamHash:
         self._in_headers = True
 
     def add(self, page: ogg.Page) -> None:
-        """Take in a page: packet by packet while headers last, whole after that."""
+        """Add a page: packet by packet during the headers, whole after them."""
         place = 0
         for length in page.lacing if self._in_headers else b"":
             piece = page.body[place : place + length]
@@ -162,7 +162,7 @@ class _OggStreamHash:
         self.digest.update(page.body[place:])
 
     def _begin_packet(self, piece: bytes) -> None:
-        """Find out whether a packet is audio or, if not, a header that retagging leaves alone."""
+        """Decide whether a packet is audio, a header that retagging keeps, or comments."""
         more, comments = ogg.comment_packets(self._first)
         if self._packets == 0:
             self._keep = True

@@ -1,8 +1,8 @@
-"""Tags and sound properties of a file, as METADATA columns.
+"""Tags and audio properties of a file, as METADATA columns.
 
-Read by our own small readers (`formats/`), because tinytag 2.3 loses all tags to one damaged
-field, mixes ARTIST with ARTISTS, miscounts genre numbers from 139 on, guesses the length of an MP3
-from its first frames, and knows neither APEv2, RF64 nor unsynchronised ID3.
+The readers in `formats/` are our own, because tinytag 2.3 loses all tags to one damaged field,
+mixes ARTIST with ARTISTS, miscounts genre numbers from 139 on, guesses the length of an MP3 from
+its first frames, and reads neither APEv2, RF64 nor unsynchronised ID3.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 
 
 def read_tags(file: Path) -> dict[str, Any]:
-    """The METADATA columns that a file's tags and headers give; what they don't is left out.
+    """The METADATA columns in a file's tags and headers; missing ones are left out.
 
     Nothing is decoded, and no picture is read. Text is in NFC without control characters and
-    surrounding space. `duration_seconds` and `bitrate_kbps` are as the headers state them.
+    surrounding space. `duration_seconds` and `bitrate_kbps` are those of the headers.
 
     Raises AudioError where the file cannot be read.
     """
@@ -53,7 +53,7 @@ def read_tags(file: Path) -> dict[str, Any]:
 
 
 def read_raw(file: BinaryIO) -> RawTags:
-    """The fields and properties of a file; of damaged tags, as much as can be read."""
+    """The fields and properties of a file; from damaged tags, as much as can be read."""
     raw = RawTags()
     extent = find_extent(file)
     with ignore_damage():
@@ -64,7 +64,7 @@ def read_raw(file: BinaryIO) -> RawTags:
 
 
 def _tags_around(file: BinaryIO, extent: AudioExtent) -> Iterator[RawTags]:
-    """The tags in front of and behind the audio, those that say more first."""
+    """The tags before and after the audio, the richer ones first."""
     for offset, size in extent.id3v2:
         tag = RawTags()
         read_id3v2(file, offset, size, tag)
@@ -101,7 +101,7 @@ def _read_container(file: BinaryIO, extent: AudioExtent, raw: RawTags) -> None:
 
 
 def _properties(raw: RawTags) -> dict[str, Any]:
-    """The sound's properties, where they make sense."""
+    """The audio properties that are plausible."""
     found = {
         "codec": raw.codec,
         "bitrate_kbps": raw.bitrate_kbps,
@@ -119,7 +119,7 @@ def _properties(raw: RawTags) -> dict[str, Any]:
 
 
 def _metadata(fields: dict[str, list[str]]) -> dict[str, Any]:
-    """Columns from fields; of several names for one column, the first that gives a value."""
+    """Columns from fields; of several field names for a column, the first with a value."""
     found: dict[str, Any] = {}
     for column, names, read in _COLUMNS:
         for name in names:
@@ -138,7 +138,7 @@ def _metadata(fields: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """Text in NFC; control characters and lone surrogates become spaces, which are trimmed."""
+    """Text in NFC; control characters and lone surrogates become spaces; trimmed."""
     return unicodedata.normalize("NFC", _UNSEEN.sub(" ", text)).strip()
 
 
@@ -156,7 +156,7 @@ def _language(texts: list[str]) -> str | None:
 
 
 def _several(texts: list[str]) -> list[str] | None:
-    """Values, also where one text holds several parted by "; " or NUL; never at "," "&" or "/"."""
+    """All values, also of texts with several separated by "; "; "," "&" and "/" do not separate."""
     parts = [part.strip() for text in texts for part in re.split(r";\s+|;$", text)]
     return list(dict.fromkeys(part for part in parts if part)) or None
 
@@ -173,7 +173,7 @@ def _count(texts: list[str]) -> int | None:
 
 
 def _number(texts: list[str]) -> float | None:
-    """The number at the start of a text; a comma may stand for the point."""
+    """The number at the start of a text; a comma counts as a decimal point."""
     match = re.match(r"[-+]?\d{1,9}(?:[.,]\d{1,9})?", texts[0])
     return float(match[0].replace(",", ".")) if match else None
 
@@ -228,7 +228,7 @@ def _uuids(texts: list[str]) -> list[str] | None:
     return list(dict.fromkeys(found)) or None
 
 
-#: Column, the names it goes by in tags (best first), and how its value is read.
+#: Column, its field names in tags (best first), and the parser of its value.
 _COLUMNS: list[tuple[str, tuple[str, ...], Callable[[list[str]], Any]]] = [
     ("title", ("title",), _first),
     ("artists", ("artists", "artist", "author", "performer"), _several),

@@ -1,4 +1,4 @@
-"""APEv2 tags, which lie at the end of MP3, Monkey's Audio, WavPack and Musepack files."""
+"""APEv2 tags, at the end of MP3, Monkey's Audio, WavPack and Musepack files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FIELDS = {"year": "date", "track": "tracknumber", "disc": "discnumber", "publis
 
 
 def read_ape(file: BinaryIO, offset: int, size: int, raw: RawTags) -> None:
-    """Add the text items of a tag whose items take `size` bytes; pictures stay unread."""
+    """Add the text items of a tag whose items take `size` bytes; pictures are skipped."""
     end = offset + size
     with ignore_damage():
         while offset + 9 < end:

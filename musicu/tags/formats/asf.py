@@ -45,7 +45,7 @@ class AsfObject(NamedTuple):
 
 
 def objects(file: BinaryIO, start: int, end: int) -> Iterator[AsfObject]:
-    """The objects that lie one after the other between two places."""
+    """The consecutive objects between two offsets."""
     while start + 24 <= end:
         header = read_at(file, start, 24)
         size = int.from_bytes(header[16:], "little")
@@ -97,7 +97,7 @@ def read_asf(file: BinaryIO, raw: RawTags) -> None:
 
 
 def _read_content(file: BinaryIO, item: AsfObject, raw: RawTags) -> None:
-    """Title and author, the only two of five fixed fields that are of use."""
+    """Title and author; the other three fixed fields are not used."""
     sizes = struct.unpack("<5H", read_at(file, item.start, 10))
     place = item.start + 10
     for name, size in zip(("title", "artist"), sizes, strict=False):

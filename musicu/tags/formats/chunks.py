@@ -26,7 +26,7 @@ _AIFF_TEXT = {b"NAME": "title", b"AUTH": "artist"}
 
 
 class Chunk(NamedTuple):
-    """A chunk's name and where its contents lie, cut at the end of the file."""
+    """A chunk's name and the range of its contents, cut at the end of the file."""
 
     name: bytes
     offset: int
@@ -34,7 +34,7 @@ class Chunk(NamedTuple):
 
 
 class SampleFormat(NamedTuple):
-    """What a WAV or AIFF file says of its samples; frames: -1 where it does not say."""
+    """The sample format of a WAV or AIFF file; frames: -1 where not given."""
 
     codec: str
     channels: int
@@ -63,7 +63,7 @@ def chunks(file: BinaryIO, big_endian: bool) -> Iterator[Chunk]:
 
 
 def parse_fmt(fmt: bytes) -> SampleFormat | None:
-    """What a `fmt ` chunk says; None where it is cut short."""
+    """The format in a `fmt ` chunk; None where the chunk is truncated."""
     if len(fmt) < 16:
         return None
     tag, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", fmt)
@@ -74,7 +74,7 @@ def parse_fmt(fmt: bytes) -> SampleFormat | None:
 
 
 def parse_comm(comm: bytes) -> SampleFormat | None:
-    """What a COMM chunk says; None where it is cut short."""
+    """The format in a COMM chunk; None where the chunk is truncated."""
     if len(comm) < 18:
         return None
     channels, frames, bits, exponent, mantissa = struct.unpack_from(">HIHHQ", comm)
@@ -89,7 +89,7 @@ def read_chunks(file: BinaryIO, big_endian: bool, raw: RawTags) -> None:
     """Fill in tags and properties of a WAV or AIFF file."""
     sound: SampleFormat | None = None
     frames, data = -1, 0
-    text = RawTags()  # of its own, because ID3 in the same file says more
+    text = RawTags()  # separate, because ID3 in the same file takes precedence
     for chunk in chunks(file, big_endian):
         if chunk.name in (b"fmt ", b"COMM"):
             body = read_at(file, chunk.offset, min(chunk.size, 64))
@@ -127,7 +127,7 @@ def _read_text(file: BinaryIO, chunk: Chunk, raw: RawTags) -> None:
 
 
 def _text(data: bytes) -> str:
-    """Text whose encoding no standard states: UTF-8 where it is that, else Windows-1252."""
+    """Text of unspecified encoding: UTF-8 where valid, else Windows-1252."""
     data = data.split(b"\0", 1)[0]
     try:
         return data.decode("utf-8")
@@ -136,7 +136,7 @@ def _text(data: bytes) -> str:
 
 
 def _set_sound(sound: SampleFormat, fact: int, data: int, raw: RawTags) -> None:
-    """The properties, with the duration from the bytes that are there."""
+    """The properties, with the duration from the bytes that exist."""
     raw.codec = sound.codec
     raw.channels = sound.channels or None
     raw.sample_rate = sound.sample_rate or None

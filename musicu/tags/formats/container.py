@@ -1,4 +1,4 @@
-"""What a file is, by its bytes and not by its name."""
+"""The container format of a file, from its bytes and not from its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Container = Literal["mpeg", "adts", "flac", "ogg", "wav", "aiff", "mp4", "asf", 
 
 
 def detect_container(file: BinaryIO, extent: AudioExtent) -> Container:
-    """The container of a file whose leading tags end at `edges.start`."""
+    """The container of a file whose leading tags end at `extent.start`."""
     head = read_at(file, extent.start, 16)
     if head[:4] == b"fLaC":
         return "flac"

@@ -1,6 +1,6 @@
 """Tags before and after the audio: ID3v2 in front; ID3v1, APEv2, Lyrics3 and ID3v2 at the end.
 
-They are laid around MP3 by design, and by habit around FLAC, AAC, WavPack, Musepack and others.
+MP3 has them by design; FLAC, AAC, WavPack, Musepack and others sometimes have them too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import BinaryIO
 from musicu.tags.formats.raw_tags import file_size, read_at
 
 _LYRICS3_V1_BYTES = 5100 + 11 + 9
-_MOST_TAGS = 64  # a file with more is made to waste time
+_MOST_TAGS = 64  # a file with more is malicious
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class AudioExtent:
 
 
 def find_extent(file: BinaryIO) -> AudioExtent:
-    """The span of the audio between the tags of a file."""
+    """The extent of the audio between the tags of a file."""
     extent = AudioExtent(0, file_size(file))
     while len(extent.id3v2) < _MOST_TAGS and (size := id3v2_bytes(read_at(file, extent.start, 10))):
         extent.id3v2.append((extent.start, size))
@@ -37,7 +37,7 @@ def find_extent(file: BinaryIO) -> AudioExtent:
 
 
 def id3v2_bytes(header: bytes) -> int:
-    """The length of the ID3v2 tag that begins with these 10 bytes, 0 where none does."""
+    """The length of the ID3v2 tag with this 10-byte header; 0 where it is none."""
     if len(header) < 10 or header[:3] != b"ID3" or header[3] in (0, 255) or max(header[6:10]) > 127:
         return 0
     footer = 10 if header[5] & 0x10 else 0
@@ -53,7 +53,7 @@ def synchsafe(data: bytes) -> int:
 
 
 def _last_tag(file: BinaryIO, extent: AudioExtent) -> int:
-    """The length of the tag that ends where the audio seems to; 0 where there is none."""
+    """The length of the tag that ends at `extent.end`; 0 where there is none."""
     end, room = extent.end, extent.end - extent.start
     tail = read_at(file, max(end - 128, extent.start), min(128, room))
     size = 0

@@ -10,7 +10,7 @@ from musicu.tags.formats.vorbis import read_comments
 
 
 class StreamInfo(NamedTuple):
-    """What STREAMINFO says; samples: 0 where it is not known."""
+    """The contents of STREAMINFO; samples: 0 where unknown."""
 
     sample_rate: int
     channels: int
@@ -19,7 +19,7 @@ class StreamInfo(NamedTuple):
 
 
 def parse_streaminfo(body: bytes) -> StreamInfo | None:
-    """The sound's format from a STREAMINFO block; None where it is cut short."""
+    """The audio format in a STREAMINFO block; None where the block is truncated."""
     if len(body) < 18:
         return None
     word = int.from_bytes(body[10:18], "big")
@@ -52,7 +52,7 @@ def read_flac(file: BinaryIO, extent: AudioExtent, raw: RawTags) -> None:
 
 
 def set_format(form: StreamInfo | None, raw: RawTags) -> None:
-    """Take over what STREAMINFO says."""
+    """Fill in the properties from STREAMINFO."""
     if form is None or not form.sample_rate:
         return
     raw.sample_rate, raw.channels, raw.bit_depth = form.sample_rate, form.channels, form.bits

@@ -1,6 +1,6 @@
-"""ID3v1, and ID3v2.2 to 2.4 as the world writes them.
+"""ID3v1, and ID3v2.2 to 2.4 as found in practice.
 
-Includes what readers often leave out: unsynchronised and compressed frames, extended headers, the
+Supports what readers often leave out: unsynchronised and compressed frames, extended headers, the
 plain frame sizes that old iTunes wrote into v2.4, and several values in one TXXX frame.
 """
 
@@ -31,7 +31,7 @@ _FRAMES = {
 
 
 def read_id3v2(file: BinaryIO, offset: int, most: int, raw: RawTags) -> None:
-    """Add the fields of the ID3v2 tag at `offset`, `most` bytes at most; pictures stay unread."""
+    """Add the fields of the ID3v2 tag at `offset`, `most` bytes at most; pictures are skipped."""
     with ignore_damage():
         for name, body in _frames(file, offset, most):
             with ignore_damage():
@@ -64,7 +64,7 @@ def _frames(file: BinaryIO, offset: int, most: int) -> Iterator[tuple[str, bytes
 
 
 def _extended_bytes(start: bytes, version: int) -> int:
-    """The length of the extended header, which v2.3 counts without its own size field."""
+    """The length of the extended header, whose size field v2.3 does not count."""
     return synchsafe(start) if version == 4 else int.from_bytes(start, "big") + 4
 
 
@@ -104,7 +104,7 @@ def _unwrapped(body: bytes, head: bytes, version: int, unsynchronised: int) -> b
 
 
 def _inflated(data: bytes) -> bytes:
-    """Decompressed text, up to the most that a text may have."""
+    """Decompressed text, up to the length limit of a text."""
     try:
         return zlib.decompressobj().decompress(data, _MOST_TEXT)
     except zlib.error as error:

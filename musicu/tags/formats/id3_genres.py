@@ -1,4 +1,4 @@
-"""Genres by number, as ID3v1 and its extensions (Winamp 1.91 and 5.6) count them."""
+"""The genre numbers of ID3v1 and its extensions (Winamp 1.91 and 5.6)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Atom(NamedTuple):
 
 
 class SampleEntry(NamedTuple):
-    """What a sample description says of the sound."""
+    """The audio properties in a sample description."""
 
     name: bytes
     channels: int
@@ -38,7 +38,7 @@ class SampleEntry(NamedTuple):
 
 
 def atoms(file: BinaryIO, start: int, end: int) -> Iterator[Atom]:
-    """The atoms that lie one after the other between two places."""
+    """The consecutive atoms between two offsets."""
     while start + 8 <= end:
         header = read_at(file, start, 16)
         if len(header) < 8:
@@ -54,7 +54,7 @@ def atoms(file: BinaryIO, start: int, end: int) -> Iterator[Atom]:
 
 
 def inside(file: BinaryIO, path: Sequence[bytes], start: int, end: int) -> Iterator[Atom]:
-    """Every atom that a path of names leads to."""
+    """Every atom at a path of names."""
     for atom in atoms(file, start, end):
         if atom.name == path[0]:
             if len(path) == 1:
@@ -64,7 +64,7 @@ def inside(file: BinaryIO, path: Sequence[bytes], start: int, end: int) -> Itera
 
 
 def audio_track(file: BinaryIO) -> Atom | None:
-    """The `mdia` atom of the first track that is sound."""
+    """The `mdia` atom of the first audio track."""
     for media in inside(file, (b"moov", b"trak", b"mdia"), 0, file_size(file)):
         for handler in inside(file, (b"hdlr",), media.start, media.end):
             if read_at(file, handler.start + 8, 4) == b"soun":
@@ -73,7 +73,7 @@ def audio_track(file: BinaryIO) -> Atom | None:
 
 
 def audio_entry(file: BinaryIO, media: Atom) -> tuple[SampleEntry, Atom] | None:
-    """The first sample description of a track of sound."""
+    """The first sample description of an audio track."""
     for table in inside(file, (b"minf", b"stbl", b"stsd"), media.start, media.end):
         for atom in atoms(file, table.start + 8, table.end):
             body = read_at(file, atom.start, 28)
@@ -112,7 +112,7 @@ def _read_items(file: BinaryIO, items: Atom, raw: RawTags) -> None:
 
 
 def _read_named(file: BinaryIO, item: Atom, raw: RawTags) -> None:
-    """A freeform item: its name lies in an atom of its own."""
+    """A freeform item, whose name is in an atom of its own."""
     name = ""
     for atom in atoms(file, item.start, item.end):
         if atom.name == b"name":
@@ -158,7 +158,7 @@ def _read_sound(file: BinaryIO, media: Atom, raw: RawTags) -> None:
 
 
 def _read_details(file: BinaryIO, entry: SampleEntry, atom: Atom, raw: RawTags) -> None:
-    """What the atoms within a sample description add."""
+    """The properties in the atoms within a sample description."""
     for detail in atoms(file, atom.start + 28, atom.end):
         body = read_at(file, detail.start, min(detail.end - detail.start, 256))
         if detail.name == b"alac" and entry.name == b"alac":

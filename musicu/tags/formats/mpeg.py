@@ -1,4 +1,4 @@
-"""MPEG audio frames (ISO 11172-3, 13818-3): headers, the first frame, and how long it all is."""
+"""MPEG audio frames (ISO 11172-3, 13818-3): headers, the first frame, the duration."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FrameHeader(NamedTuple):
 
 
 def parse_frame(header: bytes, offset: int = 0) -> FrameHeader | None:
-    """A frame from its first 4 bytes; None where they are no header (or of free format)."""
+    """A frame from its first 4 bytes; None for no header (or free format)."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
@@ -65,7 +65,7 @@ def parse_frame(header: bytes, offset: int = 0) -> FrameHeader | None:
 def first_frame(
     file: BinaryIO, start: int, end: int, limit: int = SEARCH_BYTES
 ) -> FrameHeader | None:
-    """The first frame that three others follow (or the end of the audio); None: not MPEG audio.
+    """The first frame followed by three others (or the end of the audio); None: not MPEG audio.
 
     limit: bytes from `start` in which the frame must begin.
     """
@@ -93,7 +93,7 @@ def _followed(file: BinaryIO, first: FrameHeader, end: int) -> bool:
 
 
 def counted_frames(file: BinaryIO, frame: FrameHeader) -> tuple[int, int] | None:
-    """(frames, bytes) of a Xing, Info or VBRI frame, 0 where not said; None: it is sound."""
+    """(frames, bytes) of a Xing, Info or VBRI frame, 0 where not given; None: an audio frame."""
     data = read_at(file, frame.offset, min(frame.length, 192))
     side = frame.side_info_bytes
     for place in (4 + side, 4 + side + 2):  # a checksum may follow the header
@@ -107,8 +107,8 @@ def counted_frames(file: BinaryIO, frame: FrameHeader) -> tuple[int, int] | None
     return None
 
 
-def sound_start(file: BinaryIO, frame: FrameHeader) -> int:
-    """Where the first frame of sound lies: after the one that only counts, if there is one."""
+def audio_start(file: BinaryIO, frame: FrameHeader) -> int:
+    """The offset of the first audio frame, after a Xing, Info or VBRI frame."""
     counted = counted_frames(file, frame) is not None
     return frame.offset + frame.length if counted else frame.offset
 
@@ -121,23 +121,22 @@ def read_mpeg(file: BinaryIO, extent: AudioExtent, raw: RawTags) -> None:
     raw.codec = f"mp{frame.layer}"
     raw.sample_rate, raw.channels = frame.sample_rate, frame.channels
     counted = counted_frames(file, frame)
-    size = extent.end - sound_start(file, frame)
+    size = extent.end - audio_start(file, frame)
     if counted and counted[0]:
         raw.duration_seconds = counted[0] * frame.samples / frame.sample_rate
         size = min(counted[1] or size, size)
     else:
-        raw.duration_seconds = _measured(file, frame, extent.end)
+        raw.duration_seconds = _estimated_seconds(file, frame, extent.end)
     if raw.duration_seconds:
         raw.bitrate_kbps = size * 8 / raw.duration_seconds / 1000
 
 
-def _measured(file: BinaryIO, first: FrameHeader, end: int) -> float:
-    """Seconds of a stream that does not say, from the size of frames at places all over it.
+def _estimated_seconds(file: BinaryIO, first: FrameHeader, end: int) -> float:
+    """Seconds of a stream without a frame count, from frame sizes at 100 places.
 
-    Exact for a constant bitrate. With a variable one, each place stands for the bytes around it:
-    the mean of 100 places is within a few per cent.
+    Exact for a constant bit rate; with a variable one within a few per cent.
     """
-    start = sound_start(file, first)
+    start = audio_start(file, first)
     rates = []
     for probe in range(_PROBES):
         place = start + (end - start) * probe // _PROBES

@@ -106,7 +106,7 @@ class _Packet(io.RawIOBase):
         self._place = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes, from as many pages as they lie in."""
+        """Up to `size` bytes, across pages."""
         parts, start = [], 0
         for offset, length in self._spans:
             skip = self._place - start
@@ -118,12 +118,12 @@ class _Packet(io.RawIOBase):
         return b"".join(parts)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place from the start (whence 0) or from here (1)."""
+        """Seek from the start (whence 0) or from the current position (1)."""
         self._place = offset + (self._place if whence else 0)
         return self._place
 
     def tell(self) -> int:
-        """The place in the packet."""
+        """The position in the packet."""
         return self._place
 
 
@@ -146,9 +146,9 @@ def _second_packet(file: BinaryIO, serial: int) -> list[tuple[int, int]]:
 
 
 def comment_packets(first: bytes) -> tuple[int, int]:
-    """How many header packets follow the first, and which of them (from 1) holds the comments.
+    """The number of header packets after the first, and which of them (from 1) has the comments.
 
-    (-1, 1) for FLAC, whose headers go on until a packet that begins with 0xFF.
+    (-1, 1) for FLAC, whose headers continue up to a packet that begins with 0xFF.
     """
     if first.startswith(b"\x01vorbis"):
         return 2, 1
@@ -179,7 +179,7 @@ def read_ogg(file: BinaryIO, raw: RawTags) -> None:
 
 
 def _audio_stream(file: BinaryIO) -> tuple[int, bytes]:
-    """The serial number and first packet of the first stream that is audio."""
+    """The serial number and first packet of the first audio stream."""
     serial, first = -1, b""
     for page in pages(file):
         if not page.begins:
@@ -211,7 +211,7 @@ def _read_first(packet: bytes, raw: RawTags) -> int:
 
 
 def _last_granule(file: BinaryIO, serial: int) -> int:
-    """Samples in the file: the last page's position, or the sum over streams that are chained."""
+    """Samples in the file: the last granule position, or the sum over chained streams."""
     tail = read_at(file, file_size(file) - _TAIL, _TAIL)
     place = tail.rfind(b"OggS")
     last = -1
@@ -225,7 +225,7 @@ def _last_granule(file: BinaryIO, serial: int) -> int:
 
 
 def _walked_granules(file: BinaryIO) -> int:
-    """The last position of every stream, added up."""
+    """The sum of the last granule positions of all streams."""
     ends: dict[int, int] = {}
     for page in pages(file, bodies=False):
         if page.granule > 0:

@@ -1,4 +1,4 @@
-"""Tags as a file gives them, before they become columns."""
+"""Tags and audio properties as read from a file, before they become columns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 @dataclass(slots=True)
 class RawTags:
-    """Fields by plain name ("albumartist"), each with its values, and the sound's properties.
+    """Fields by plain name ("albumartist"), each with its values, and the audio properties.
 
-    duration_seconds, bitrate_kbps: as headers state them, without decoding.
-    bit_depth: of formats that keep every bit; None for lossy ones.
+    duration_seconds, bitrate_kbps: from headers, without decoding.
+    bit_depth: of lossless formats; None for lossy ones.
     """
 
     fields: dict[str, list[str]] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class RawTags:
         kept.extend(value for value in values if value and value not in kept)
 
     def fill_from(self, other: RawTags) -> None:
-        """Take the fields of a less trusted tag of the same file, where this one has none."""
+        """Add the fields of a less trusted tag of the same file that are missing here."""
         for name, values in other.fields.items():
             self.fields.setdefault(name, values)
 
@@ -44,7 +44,7 @@ def plain(name: str) -> str:
 
 @contextmanager
 def ignore_damage() -> Iterator[None]:
-    """Leave a block whose bytes are not what its format promises, keeping what was read before."""
+    """Leave a block whose bytes break its format, keeping the values read before."""
     try:
         yield
     except (struct.error, IndexError, ValueError, OverflowError, EOFError):

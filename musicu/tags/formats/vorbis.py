@@ -1,4 +1,4 @@
-"""Vorbis comments, the tags of FLAC and of everything in Ogg."""
+"""Vorbis comments, the tags of FLAC and Ogg formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_TEXT = 1 << 16
 
 
 def read_comments(file: BinaryIO | RawIOBase, offset: int, end: int, raw: RawTags) -> None:
-    """Add the comments between two places of a file; long ones (pictures) are passed over."""
+    """Add the comments between two offsets of a file; long ones (pictures) are skipped."""
     with ignore_damage():
         file.seek(offset)
         (vendor,) = struct.unpack("<I", file.read(4))
