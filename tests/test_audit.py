@@ -22,7 +22,7 @@ from shelves_samples import table, vectors
 
 from musicu.audit import Audit, audit, same_recording
 from musicu.audit.clean import clean_table
-from musicu.audit.comparison_pairs import sharing_codes, sounding_alike
+from musicu.audit.comparison_pairs import near_vectors, sharing_codes
 from musicu.audit.fingerprint_comparison import Fingerprints
 from musicu.audit.genre_checks import FEWEST, genre_findings
 from musicu.audit.recording_groups import read_fingerprints
@@ -145,7 +145,7 @@ def test_same_recording_gives_the_groups(found: Audit, made: Path, tmp_path: Pat
 def test_a_second_audit_hears_nothing_and_changes_nothing(made: Path, found: Audit) -> None:
     before = {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file()}
     again = audit(made, options=PassOptions(jobs=1), today=TODAY)
-    assert again.heard.done == 0
+    assert again.fingerprinted.done == 0
     assert again.counts() == found.counts()
     assert {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file()} == before
 
@@ -234,7 +234,7 @@ def test_pairs_worth_comparing_are_those_of_a_plain_search() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 0.95), st.integers(0, 30).map(lambda n: n + 0.5))
-def test_sounding_alike_is_the_plain_double_loop(seed: int, cosine: float, apart: float) -> None:
+def test_near_vectors_is_the_plain_double_loop(seed: int, cosine: float, apart: float) -> None:
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((14, 3)).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
@@ -246,7 +246,7 @@ def test_sounding_alike_is_the_plain_double_loop(seed: int, cosine: float, apart
         if values[i] @ values[j] >= cosine and abs(seconds[i] - seconds[j]) <= apart
     }
     close = {(i, j) for i, j in plain if abs(values[i] @ values[j] - cosine) < 1e-6}
-    told = set(sounding_alike(values, seconds, cosine, apart))
+    told = set(near_vectors(values, seconds, cosine, apart))
     assert plain - close <= told
     assert told - plain <= close
 

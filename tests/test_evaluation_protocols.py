@@ -14,7 +14,7 @@ from musicu.evaluation.similarity_ranking import (
     ranks_of,
     unit_vectors,
 )
-from musicu.evaluation.vectors.protocols import RETRIEVAL, Question, score_queries
+from musicu.evaluation.vectors.protocols import RETRIEVAL, Relevance, score_queries
 
 PROTOCOLS = {protocol.name: protocol for protocol in RETRIEVAL}
 
@@ -31,7 +31,7 @@ def labels() -> TrackLabels:
 
 
 def asked(name: str, row: int) -> tuple[list[int], list[int]]:
-    question: Question = PROTOCOLS[name].ask(labels(), row)
+    question: Relevance = PROTOCOLS[name].relevance(labels(), row)
     return np.flatnonzero(question.relevant).tolist(), np.flatnonzero(question.removed).tolist()
 
 
@@ -87,7 +87,7 @@ def test_classes_take_the_first_of_several_and_know_the_unknown() -> None:
     assert classes(table, "genre").tolist() == [0, 1, -1, 0]
 
 
-def slow_average_precision(vectors: np.ndarray, question: Question, row: int) -> float:
+def slow_average_precision(vectors: np.ndarray, question: Relevance, row: int) -> float:
     """The textbook loop, over candidates sorted one query at a time."""
     candidates = [i for i in range(len(vectors)) if not question.removed[i]]
     candidates.sort(key=lambda i: -float(vectors[row] @ vectors[i]))
@@ -117,7 +117,7 @@ def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.Monk
     column = protocol.metrics.index("mean average precision")
     assert len(scores.rows) > 20
     for row, values in zip(scores.rows, scores.values[:, 0, column], strict=True):
-        question = protocol.ask(known, int(row))
+        question = protocol.relevance(known, int(row))
         assert values == pytest.approx(slow_average_precision(vectors, question, int(row)))
 
 

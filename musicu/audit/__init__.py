@@ -1,4 +1,4 @@
-"""Whether a catalog can be trusted: copies, versions, damage, tags that cannot be right."""
+"""Catalog audit: duplicates, versions, damaged files, impossible tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fingerprints of a catalog, and how two of them compare."""
+"""The fingerprints of a catalog, and the comparison of two of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, Codes, Fingerprint
 
 _COUNTS = np.array([bin(n).count("1") for n in range(1 << 16)], np.uint8)
-_STRETCH = round(4 * FRAMES_PER_SECOND)  # frames that are judged together
-#: With fewer marked bits a stretch says nothing.
-_STRETCH_BITS = 100
+_SEGMENT = round(4 * FRAMES_PER_SECOND)  # frames that are judged together
+#: A segment with fewer marked bits is not judged.
+_SEGMENT_BITS = 100
 
 
 class Fingerprints:
-    """All fingerprints end to end.
+    """All fingerprints, concatenated.
 
     hashes: content hashes [recordings]. codes, marks: uint32 [frames]; recording i has the frames
     edges[i] to edges[i + 1].
@@ -28,7 +28,7 @@ class Fingerprints:
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Fingerprints:
-        """Those of a table with the columns content_hash, codes and marks."""
+        """From a table with the columns content_hash, codes and marks."""
         codes, marks = (table[name].combine_chunks() for name in ("codes", "marks"))
         lengths = codes.value_lengths().to_numpy()
         edges = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -50,12 +50,12 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two fingerprints laid over each other.
+    """Two fingerprints aligned at one offset.
 
-    offset: frames by which the second begins later in the sound than the first (negative:
+    offset: frames by which the second begins later in the music than the first (negative:
     earlier). overlap: frames that both have. error: the share of bits marked in both that differ,
-    0 for copies and about 0.5 for unrelated sound. bits: how many were compared. alike: the share
-    of the stretches of 4 s whose own error is at most the limit.
+    0 for copies and about 0.5 for unrelated recordings. bits: the number of bits compared. alike:
+    the share of the 4 s segments whose own error is at most the limit.
     """
 
     offset: int
@@ -66,7 +66,7 @@ class Comparison:
 
 
 def compare(a: Fingerprint, b: Fingerprint, offset: int, limit: float) -> Comparison:
-    """Lay frame n + offset of `a` over frame n of `b`; `limit` is for `Comparison.alike`."""
+    """Compare frame n + offset of `a` with frame n of `b`; `limit` is for `Comparison.alike`."""
     first, second = max(0, offset), max(0, -offset)
     frames = min(len(a.codes) - first, len(b.codes) - second)
     if frames <= 0:
@@ -74,24 +74,24 @@ def compare(a: Fingerprint, b: Fingerprint, offset: int, limit: float) -> Compar
     one, other = slice(first, first + frames), slice(second, second + frames)
     both = a.marks[one] & b.marks[other]
     differ = (a.codes[one] ^ b.codes[other]) & both
-    starts = np.arange(0, frames, _STRETCH)
+    starts = np.arange(0, frames, _SEGMENT)
     bits = np.add.reduceat(count_bits(both), starts)
     wrong = np.add.reduceat(count_bits(differ), starts)
     total = int(bits.sum())
-    told = bits >= _STRETCH_BITS
-    alike = float((wrong[told] <= limit * bits[told]).mean()) if told.any() else 0.0
+    judged = bits >= _SEGMENT_BITS
+    alike = float((wrong[judged] <= limit * bits[judged]).mean()) if judged.any() else 0.0
     return Comparison(offset, frames, float(wrong.sum()) / max(1, total), total, alike)
 
 
 def best_comparison(
     a: Fingerprint, b: Fingerprint, offsets: NDArray[np.int64], limit: float
 ) -> Comparison:
-    """The comparison with the lowest error, at any of the offsets, the nearest to 0 first."""
+    """The comparison with the lowest error over the offsets; ties go to the offset nearest 0."""
     order = sorted(offsets.tolist(), key=lambda offset: (abs(offset), offset))
     return min((compare(a, b, o, limit) for o in order), key=lambda found: found.error)
 
 
 def count_bits(values: Codes) -> NDArray[np.int64]:
-    """Bits that are set in each number."""
+    """The number of set bits in each number."""
     counts: NDArray[np.int64] = _COUNTS[values & 0xFFFF] + _COUNTS[values >> 16].astype(np.int64)
     return counts

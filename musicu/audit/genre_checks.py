@@ -1,4 +1,4 @@
-"""Tracks whose neighbours in sound bear another genre than they do."""
+"""Tracks whose nearest neighbours have another genre."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from musicu.records import Vectors
 Row = Mapping[str, Any]
 
 NEIGHBOURS = 10
-#: So many of the neighbours must agree on another genre, and none may bear the track's own.
+#: This many neighbours must agree on another genre, and none may have the track's own.
 AGREEING = 7
-#: A genre with fewer tracks than this, by other artists, could not be met often enough.
+#: Genres with fewer tracks than this by other artists are not judged.
 FEWEST = 20
-#: Neighbours that are looked at for those by other artists.
+#: Neighbours among which the ten by other artists are looked for.
 _POOL = 60
-#: Tracks that others are compared with; of more, as many are taken evenly from the catalog, so
-#: that the time grows with the number of tracks and not with its square.
+#: Tracks that each is compared with. Of more, this many are taken evenly from the catalog, so that
+#: the time grows linearly with the number of tracks.
 _MOST_COMPARED = 32_768
 _BLOCK_SCORES = 1 << 22  # similarities held at once: 16 MB
 
@@ -31,8 +31,7 @@ _BLOCK_SCORES = 1 << 22  # similarities held at once: 16 MB
 def genre_findings(tracks: Sequence[Row], vectors: Vectors) -> Iterator[Finding]:
     """Guesses at mislabelled tracks, from the genres of the ten nearest by other artists.
 
-    No genre can be told from sound for certain: `benchmarks/README.md` says how often the guess
-    is right where labels were swapped on purpose.
+    They are guesses: `benchmarks/README.md` has their precision on labels swapped on purpose.
     """
     by_id = {track["track_id"]: track for track in tracks}
     genres = {i: _genres(by_id[i]) for i in vectors.ids if i in by_id and _genres(by_id[i])}
@@ -61,7 +60,7 @@ class _Labelled:
 
 
 class _GenreCounts:
-    """How many tracks bear a genre, by whom."""
+    """The number of tracks per genre, and per genre and artist."""
 
     def __init__(self, tracks: Sequence[_Labelled]) -> None:
         self._tracks = Counter(genre for track in tracks for genre in track.genres)
@@ -73,7 +72,7 @@ class _GenreCounts:
         )
 
     def by_others(self, track: _Labelled) -> int:
-        """Tracks by other artists that bear a genre of a track, the most of any of its genres."""
+        """Tracks by other artists with one of a track's genres, for its most common genre."""
         return max(
             self._tracks[genre] - sum(self._by_artist[genre, artist] for artist in track.artists)
             for genre in track.genres
@@ -83,7 +82,7 @@ class _GenreCounts:
 def _nearest(
     values: NDArray[np.float32], asked: Sequence[int], compared: NDArray[np.int64]
 ) -> Iterator[list[int]]:
-    """For each asked row the places of the nearest compared rows, by cosine, nearest first."""
+    """For each asked row the indices of the nearest compared rows, by cosine, nearest first."""
     others = np.ascontiguousarray(values[compared])
     step = max(1, _BLOCK_SCORES // max(1, len(others)))
     for start in range(0, len(asked), step):
@@ -98,7 +97,7 @@ def _nearest(
 
 
 def _judged(track: _Labelled, near: Sequence[_Labelled]) -> Finding | None:
-    """The finding on one track, where its neighbours agree on something else."""
+    """The finding on one track, where its neighbours agree on another genre."""
     others = [
         other
         for other in near

@@ -29,20 +29,20 @@ TABLE = f"recordings/{RECORDING_SET}"
 RECORDINGS = pa.schema(
     [
         pa.field("content_hash", pa.string(), nullable=False),
-        ("recording_id", pa.string()),  # equal for one recording: the first hash that has it
-        ("work_id", pa.string()),  # equal for versions of one work, likewise
+        ("recording_id", pa.string()),  # equal for copies of one recording: their first hash
+        ("work_id", pa.string()),  # equal for versions of one work: their first hash
     ]
 )
-#: Versions that sound the same and are told apart by their titles alone.
+#: Versions that sound the same and differ in their titles alone.
 _SOUND_THE_SAME = frozenset({"remaster"})
 
 Row = Mapping[str, Any]
 
 
 def find_recordings(catalog: Catalog, model: str | None = None) -> tuple[pa.Table, list[Match]]:
-    """The table `RECORDINGS` of what is fingerprinted, and the matches that it rests on.
+    """The table `RECORDINGS` of the fingerprinted recordings, and the matches behind it.
 
-    model: whose vectors help to find pairs; those last added unless told otherwise, if any.
+    model: whose vectors help to find pairs. Default: the catalog's default model, if any.
     """
     prints = read_fingerprints(catalog)
     tracks = catalog.tracks()
@@ -58,7 +58,7 @@ def find_recordings(catalog: Catalog, model: str | None = None) -> tuple[pa.Tabl
 
 
 def save_recordings(catalog: Catalog, table: pa.Table) -> None:
-    """Keep the table in the catalog, where tracks then have `recording_id` and `work_id`.
+    """Store the table in the catalog, whose tracks then have `recording_id` and `work_id`.
 
     Raises CatalogError where another process writes the catalog.
     """
@@ -71,7 +71,7 @@ def save_recordings(catalog: Catalog, table: pa.Table) -> None:
 
 
 def same_recording(catalog: Catalog) -> list[list[str]]:
-    """Ids of tracks that are one recording: each group of two or more, as last audited.
+    """Track ids of each recording with two or more tracks, as last audited.
 
     Raises QueryError where the catalog was never audited.
     """
@@ -82,7 +82,7 @@ def same_recording(catalog: Catalog) -> list[list[str]]:
 
 
 def _groups(tracks: pa.Table, column: str) -> list[list[str]]:
-    """Ids of the tracks that share a value of a column, where two or more do."""
+    """The ids of each group of two or more tracks with the same value in a column."""
     found: dict[str, list[str]] = {}
     values = zip(tracks["track_id"].to_pylist(), tracks[column].to_pylist(), strict=True)
     for track_id, value in values:
@@ -92,7 +92,7 @@ def _groups(tracks: pa.Table, column: str) -> list[list[str]]:
 
 
 def read_fingerprints(catalog: Catalog) -> Fingerprints:
-    """The fingerprints of the recordings that the catalog's tracks have."""
+    """The fingerprints of the recordings of the catalog's tracks."""
     table = Store.open(catalog.path).read(FINGERPRINTS, ["content_hash", "codes", "marks"])
     if table is None:
         return Fingerprints([], np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, int))
@@ -116,7 +116,7 @@ def _vectors(catalog: Catalog, hashes: Sequence[str], model: str | None) -> Any:
 
 
 def _by_hash(tracks: pa.Table) -> dict[str, list[Row]]:
-    """The titles and performers under which each recording goes."""
+    """The titles and performers of each recording."""
     columns = ["content_hash", "title", "artists", "album_artist"]
     found: dict[str, list[Row]] = {}
     for row in tracks.select(columns).to_pylist():
@@ -126,7 +126,7 @@ def _by_hash(tracks: pa.Table) -> dict[str, list[Row]]:
 
 
 def _one_version(match: Match, titles: Mapping[str, Sequence[Row]]) -> bool:
-    """Whether no title says that two recordings that sound the same are two versions."""
+    """Whether the titles allow that two matching recordings are one version."""
     first, second = (
         [version_kinds(row["title"]) & _SOUND_THE_SAME for row in titles.get(h, ()) if row["title"]]
         for h in (match.first, match.second)
@@ -137,7 +137,7 @@ def _one_version(match: Match, titles: Mapping[str, Sequence[Row]]) -> bool:
 def _named_alike(titles: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, str]]:
     """Pairs of recordings of one work by their titles, one of which names a version.
 
-    A cover goes with the first recording of its title, whoever plays that.
+    A cover is paired with the first recording of its title by any artist.
     """
     plain: dict[tuple[str, str], str] = {}
     versions: dict[tuple[str, str], list[str]] = {}
@@ -156,7 +156,7 @@ def _named_alike(titles: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, str
 
 
 def _joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The first name, in order, of the set that each belongs to once the pairs are joined."""
+    """The first name of each name's connected component (union-find)."""
     head = {name: name for name in sorted(names)}
 
     def find(name: str) -> str:

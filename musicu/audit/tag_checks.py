@@ -1,4 +1,4 @@
-"""Findings in the tags: what is missing, what cannot be, what contradicts the sound."""
+"""Findings in the tags: missing, impossible or contradictory values."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ Row = Mapping[str, Any]
 
 #: Edison's phonograph: no recording is older.
 FIRST_YEAR = 1877
-#: Releases are announced so far ahead.
+#: Releases are announced at most this far ahead.
 _DAYS_AHEAD = 730
 _PLACEHOLDER = re.compile(r"(?:(?:audio)?track|untitled|unknown|titel|piste|pista)?[\s_#-]*\d*")
 
 
 def tag_findings(tracks: Sequence[Row], today: date) -> Iterator[Finding]:
-    """Performers, titles and dates that are missing or cannot be right.
+    """Performers, titles and dates that are missing or impossible.
 
-    today: releases announced for up to two years after it are believed.
+    today: release dates up to two years after it are accepted.
     """
     for track in tracks:
         if not artist_keys(track):
             yield Finding("artists", (track["track_id"],), _no_artist(track))
         title = fold(track["title"])
         if _PLACEHOLDER.fullmatch(title) and not title.isdigit():
-            said = f"is called {track['title']!r}" if title else "has no title"
-            yield Finding("titles", (track["track_id"],), said)
+            why = f"is called {track['title']!r}" if title else "has no title"
+            yield Finding("titles", (track["track_id"],), why)
         yield from _impossible_dates(track, today)
     yield from _odd_years(tracks)
 
 
 def _no_artist(track: Row) -> str:
     named = [name for name in (*(track["artists"] or ()), track["album_artist"]) if name]
-    return f"its performer is {named[0]!r}, which is nobody" if named else "no performer is named"
+    return f"its performer is {named[0]!r}, a placeholder" if named else "no performer is named"
 
 
 def _impossible_dates(track: Row, today: date) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def _impossible_dates(track: Row, today: date) -> Iterator[Finding]:
 
 
 def _odd_years(tracks: Sequence[Row]) -> Iterator[Finding]:
-    """Tracks whose year is not that of at least four in five others of their album."""
+    """Tracks whose year differs from that of at least 80 % of the others on their album."""
     albums: dict[tuple[str, ...], list[tuple[str, int]]] = {}
     for track in tracks:
         known = parse_date(track["date"] or "")
@@ -75,7 +75,7 @@ def _odd_years(tracks: Sequence[Row]) -> Iterator[Finding]:
 
 
 def code_findings(tracks: Sequence[Row]) -> Iterator[Finding]:
-    """One ISRC or MusicBrainz recording id on tracks that are different works by their sound."""
+    """One ISRC or MusicBrainz recording id on tracks of different works."""
     shared: dict[str, dict[str, str]] = {}
     for track in tracks:
         if track.get("work_id"):
@@ -84,4 +84,4 @@ def code_findings(tracks: Sequence[Row]) -> Iterator[Finding]:
     for code, works in sorted(shared.items()):
         if len(works) > 1:
             ids = tuple(works.values())
-            yield Finding("codes", ids, f"{code} stands on {len(ids)} recordings", {"code": code})
+            yield Finding("codes", ids, f"{code} is on {len(ids)} recordings", {"code": code})

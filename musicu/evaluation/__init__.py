@@ -1,4 +1,4 @@
-"""Every number with its protocol, its baselines and its confidence interval."""
+"""Evaluation: protocols, baselines and confidence intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rankings of a catalog by its own vectors, in blocks that fit in memory."""
+"""Rankings of tracks by cosine similarity, in blocks of bounded memory."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def similarity_blocks(vectors: Matrix) -> Iterator[tuple[int, Matrix]]:
 
 
 def rankings(vectors: Matrix) -> Iterator[Rows]:
-    """For each track in turn, all tracks from the most similar to itself, which is last.
+    """For each track, all tracks by falling similarity; the track itself is last.
 
-    Equal similarities go by row order.
+    Ties go by row order.
     """
     for _, block in similarity_blocks(vectors):
         keys = _keys(block)
@@ -59,7 +59,7 @@ def rankings(vectors: Matrix) -> Iterator[Rows]:
 
 
 def nearest(similarities: Matrix, k: int) -> Rows:
-    """The columns of the `k` largest in each row, largest first, ties by column: [rows, k]."""
+    """The columns of the `k` largest values in each row, ties by column: int64 [rows, k]."""
     keys = _keys(similarities)
     if k < keys.shape[1]:
         keys = np.partition(keys, k, axis=1)[:, :k]
@@ -67,10 +67,10 @@ def nearest(similarities: Matrix, k: int) -> Rows:
 
 
 def _keys(similarities: Matrix) -> NDArray[np.uint64]:
-    """Numbers that rise as similarity falls, and then with the column: uint64, same shape.
+    """Sort keys by falling similarity, then by column: uint64 of the same shape.
 
-    A plain sort of these takes a quarter of the time of a stable argsort of the floats, on
-    20,000 columns. Above: the float's bits, made to rise with its value; below: the column.
+    Sorting them takes a quarter of the time of a stable argsort of the floats, on 20,000 columns.
+    The high half holds the float's bits in an order-preserving form, the low half the column.
     """
     falling = np.negative(similarities) + np.float32(0)  # + 0 turns -0 into 0
     bits = falling.view(np.uint32)
@@ -96,7 +96,7 @@ def neighbours(vectors: Matrix, k: int) -> Rows:
 
 
 def ranks_of(ranking: Rows, relevant: Mask, removed: Mask) -> Rows:
-    """The ranks of the relevant tracks once the removed ones are taken out, rising from 0.
+    """The ranks of the relevant tracks without the removed ones, rising from 0.
 
     ranking: rows, best first. relevant, removed: bool [tracks].
     """

@@ -1,11 +1,11 @@
-"""Clustering: whether groups found in the vectors alone are those that people name.
+"""Clustering: how well k-means on the vectors finds the classes of a label.
 
 Conventions: k-means on the unit vectors, k the number of classes; classes of at least five
 tracks, the hundred largest at most. Adjusted mutual information is 0 for chance and 1 for equal
 groupings (Vinh, Epps and Bailey, JMLR 2010; arithmetic mean); the V-measure is the harmonic mean
 of homogeneity and completeness (Rosenberg and Hirschberg, 2007) and is not adjusted for chance.
-The interval draws half of the artists without replacement, since both measures rise when tracks
-are repeated; it is centred on the value and holds the clusters fixed.
+The interval draws half of the artists without replacement, since repeated tracks raise both
+measures; it is centred on the value and keeps the clusters fixed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, u
 LEAST_TRACKS = 5
 MOST_CLASSES = 100
 STARTS = 4
-DRAWS = 200  # the adjustment for chance is slow, and the bounds need no more
+DRAWS = 200  # the adjustment for chance is slow, and more draws hardly change the bounds
 METRICS = {
     "adjusted mutual information": "adjusted_mutual_info_score",
     "V-measure": "v_measure_score",

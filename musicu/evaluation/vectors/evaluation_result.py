@@ -1,4 +1,4 @@
-"""What an evaluation found, as a table, JSON or a page."""
+"""The result of an evaluation, as a table, JSON or a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMAT_VERSION = 1
 class Evaluation:
     """Measurements of models on one set of tracks.
 
-    baselines: the models that the others are paired with. notes: what could not be done, and why.
+    baselines: the models that the others are compared with. notes: what was skipped, and why.
     """
 
     data: EvaluationData
@@ -35,7 +35,7 @@ class Evaluation:
         return to_table(self.measurements, self.baselines)
 
     def about(self) -> dict[str, Any]:
-        """What was measured on: counts of tracks, artists, albums, genres and sources; settings."""
+        """The data and settings: counts of tracks, artists, albums, genres and sources."""
         labels = self.data.labels
         return {
             "tracks": len(labels),
@@ -51,13 +51,13 @@ class Evaluation:
         }
 
     def to_json(self) -> str:
-        """The table and what it was measured on, with a format version."""
+        """The table, the data and settings, and a format version, as JSON."""
         rows = self.to_table().to_pylist()
         document = {"format": FORMAT_VERSION, "about": self.about(), "rows": rows}
         return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
 
     def to_html(self, path: str | Path) -> Path:
-        """Write a page that stands alone: bars with intervals, a map, and every number."""
+        """Write a self-contained page: bars with intervals, a map, and every number."""
         from musicu.evaluation.vectors.report import render
 
         path = Path(path)
@@ -65,7 +65,7 @@ class Evaluation:
         return path
 
     def value(self, protocol: str, metric: str, model: str) -> float | None:
-        """One number; None where it was not measured."""
+        """One value; None where it was not measured."""
         found = [
             m.value
             for m in self.measurements

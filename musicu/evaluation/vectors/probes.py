@@ -1,9 +1,9 @@
-"""Probes: what a simple classifier reads from the vectors about artists it has not seen.
+"""Probes: the accuracy of simple classifiers on the vectors of unseen artists.
 
 Conventions:
 
-- Five folds, stratified by class; the tracks of one artist are always in one fold, so nothing is
-  learned from the artist who is asked about. Only classes of at least five artists take part.
+- Five folds, stratified by class; the tracks of one artist are always in one fold, so that no
+  test artist is in the training part. Only classes of at least five artists are used.
 - Linear: logistic regression on columns standardised by the training folds, C of 0.01, 0.1 or 1
   by an artist-disjoint third of the training folds.
 - Neighbours: the class of most of the ten nearest training tracks by cosine, ties to the more
@@ -69,7 +69,7 @@ def measure_probe(data: EvaluationData, kind: str, column: str) -> list[Measurem
 
 
 def _shared_classes(truth: Rows, artists: Rows) -> Rows:
-    """The classes that at least as many artists share as there are folds."""
+    """The classes with at least as many artists as there are folds."""
     pairs = np.unique(np.stack([truth, artists], axis=1), axis=0)
     found, counts = np.unique(pairs[:, 0], return_counts=True)
     shared: Rows = found[(counts >= FOLDS) & (found >= 0)]
@@ -79,7 +79,7 @@ def _shared_classes(truth: Rows, artists: Rows) -> Rows:
 def _right(
     predict: Predict, vectors: Matrix, truth: Rows, artists: Rows, seed: int
 ) -> NDArray[np.float64]:
-    """1 where the class was predicted from other artists, else 0: float64 [tracks]."""
+    """1 where the prediction is right, else 0: float64 [tracks]."""
     right = np.zeros(len(truth))
     for train, test in _folds(truth, artists, FOLDS, seed):
         found = predict(vectors[train], truth[train], artists[train], vectors[test], seed)
@@ -120,7 +120,7 @@ def _neighbour(train: Matrix, truth: Rows, artists: Rows, test: Matrix, seed: in
     names, index = np.unique(truth, return_inverse=True)
     votes = np.zeros((len(test), len(names)))
     rows = np.arange(len(test))[:, None]
-    # A vote is one and a little for similarity: the sum of the littles stays below one.
+    # A vote is 1 plus a fraction for similarity; the fractions add up to less than 1.
     ties = np.take_along_axis(similarities, found, axis=1).astype(np.float64)
     np.add.at(votes, (rows, index[found]), 1 + ties / (2 * NEIGHBOURS))
     predicted: Rows = names[votes.argmax(axis=1)]

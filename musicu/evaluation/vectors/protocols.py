@@ -1,10 +1,9 @@
-"""Retrieval protocols: which tracks should be found from which, and which may not help.
+"""Retrieval protocols: the relevant and the removed tracks of each query.
 
-A query is a track; a protocol names the tracks that are relevant to it and those that are taken
-out of its ranking. A query is left out, and counted, where nothing is relevant to it or where
-everything left is (then no ranking can be wrong), or where a label that the protocol needs is
-missing. Candidates for which that label is missing are taken out, since nobody can say whether
-finding them is right.
+A query is a track; a protocol defines the tracks that are relevant to it and those that are removed
+from its ranking. A query is left out, and counted, where no candidate or every candidate is
+relevant, or where a label that the protocol needs is missing. Candidates without that label are
+removed, since their relevance is unknown.
 """
 
 from __future__ import annotations
@@ -54,8 +53,8 @@ FOUR = ("mean average precision", "recall@10", "hit rate@1", "nDCG@10")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """What one query is asked: which rows are relevant, which no candidates; bool [tracks]."""
+class Relevance:
+    """The relevant and the removed rows of one query; bool [tracks] each."""
 
     relevant: Mask
     removed: Mask
@@ -63,17 +62,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """A protocol: its question for a row, and the metrics that answer it."""
+    """A protocol: the relevance for each query, and its metrics."""
 
     name: str
     about: str
-    ask: Callable[[TrackLabels, int], Question]
+    relevance: Callable[[TrackLabels, int], Relevance]
     metrics: tuple[str, ...] = FOUR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryScores:
-    """The queries that could be scored, rows int64 [queries], and what each model scored there.
+    """The metrics of every model on the queries of a protocol, rows int64 [queries].
 
     values: float64 [queries, models, metrics], in the order of the protocol's metrics.
     """
@@ -82,75 +81,75 @@ class QueryScores:
     values: NDArray[np.float64]
 
 
-def _same_artist(labels: TrackLabels, row: int) -> Question:
-    return _question(labels.artists.shared(row), ~labels.artists.known, row)
+def _same_artist(labels: TrackLabels, row: int) -> Relevance:
+    return _relevance(labels.artists.shared(row), ~labels.artists.known, row)
 
 
-def _other_albums(labels: TrackLabels, row: int) -> Question:
+def _other_albums(labels: TrackLabels, row: int) -> Relevance:
     artist = labels.artists.shared(row)
     if not labels.albums.known[row]:
-        return _unanswerable(labels)
+        return _no_relevance(labels)
     removed = labels.albums.shared(row) | (artist & ~labels.albums.known) | ~labels.artists.known
-    return _question(artist, removed, row)
+    return _relevance(artist, removed, row)
 
 
-def _other_sources(labels: TrackLabels, row: int) -> Question:
+def _other_sources(labels: TrackLabels, row: int) -> Relevance:
     if not labels.sources.known[row]:
-        return _unanswerable(labels)
+        return _no_relevance(labels)
     removed = labels.sources.shared(row) | ~labels.sources.known | ~labels.artists.known
-    return _question(labels.artists.shared(row), removed, row)
+    return _relevance(labels.artists.shared(row), removed, row)
 
 
-def _within_source(labels: TrackLabels, row: int) -> Question:
+def _within_source(labels: TrackLabels, row: int) -> Relevance:
     removed = ~labels.sources.shared(row) | ~labels.artists.known
-    return _question(labels.artists.shared(row), removed, row)
+    return _relevance(labels.artists.shared(row), removed, row)
 
 
-def _same_album(labels: TrackLabels, row: int) -> Question:
-    return _question(labels.albums.shared(row), ~labels.albums.known, row)
+def _same_album(labels: TrackLabels, row: int) -> Relevance:
+    return _relevance(labels.albums.shared(row), ~labels.albums.known, row)
 
 
-def _same_genre(labels: TrackLabels, row: int) -> Question:
+def _same_genre(labels: TrackLabels, row: int) -> Relevance:
     if not labels.artists.known[row]:
-        return _unanswerable(labels)
+        return _no_relevance(labels)
     removed = labels.artists.shared(row) | ~labels.genres.known | ~labels.artists.known
-    return _question(labels.genres.shared(row), removed, row)
+    return _relevance(labels.genres.shared(row), removed, row)
 
 
-def _question(alike: Mask, removed: Mask, row: int) -> Question:
+def _relevance(alike: Mask, removed: Mask, row: int) -> Relevance:
     removed = removed.copy()
     removed[row] = True
-    return Question(alike & ~removed, removed)
+    return Relevance(alike & ~removed, removed)
 
 
-def _unanswerable(labels: TrackLabels) -> Question:
-    return Question(np.zeros(len(labels), dtype=bool), np.ones(len(labels), dtype=bool))
+def _no_relevance(labels: TrackLabels) -> Relevance:
+    return Relevance(np.zeros(len(labels), dtype=bool), np.ones(len(labels), dtype=bool))
 
 
 RETRIEVAL: tuple[Retrieval, ...] = (
     Retrieval("same-artist", "Every other track by the same artist.", _same_artist),
     Retrieval(
         "same-artist-other-albums",
-        "Tracks by the same artist on other albums; those on the query's album are taken out, "
-        "so that one session's mastering does not help.",
+        "Tracks by the same artist on other albums; those on the query's album are removed, "
+        "so that the mastering of one session does not help.",
         _other_albums,
     ),
     Retrieval(
         "same-artist-other-sources",
         "Tracks by the same artist from other sources; everything from the query's source is "
-        "taken out, so that codecs and mastering do not help.",
+        "removed, so that codecs and mastering do not help.",
         _other_sources,
     ),
     Retrieval(
         "same-artist-within-source",
         "Tracks by the same artist among those of the query's own source, where codecs and "
-        "mastering are alike for all.",
+        "mastering are the same for all.",
         _within_source,
     ),
     Retrieval("same-album", "Every other track of the same album.", _same_album),
     Retrieval(
         "same-genre-other-artists",
-        "Tracks that share a genre; those by the same artist are taken out.",
+        "Tracks that share a genre; those by the same artist are removed.",
         _same_genre,
         ("precision@10", "mean average precision"),
     ),
@@ -162,16 +161,16 @@ def score_queries(
 ) -> list[QueryScores]:
     """Every query's metrics under every protocol, from one ranking per query and model.
 
-    models: float32 [tracks, dim] each, unit rows, in the order of the labels. The answers come
-    in the order of the protocols.
+    models: float32 [tracks, dim] each, unit rows, in the order of the labels. The result is in the
+    order of the protocols.
     """
     found = [_Scores() for _ in protocols]
     for row, orders in enumerate(zip(*map(rankings, models), strict=True)):
         for protocol, scores in zip(protocols, found, strict=True):
-            question = protocol.ask(labels, row)
-            candidates = len(labels) - np.count_nonzero(question.removed)
-            if 0 < np.count_nonzero(question.relevant) < candidates:
-                ranks = [ranks_of(order, question.relevant, question.removed) for order in orders]
+            relevance = protocol.relevance(labels, row)
+            candidates = len(labels) - np.count_nonzero(relevance.removed)
+            if 0 < np.count_nonzero(relevance.relevant) < candidates:
+                ranks = [ranks_of(order, relevance.relevant, relevance.removed) for order in orders]
                 scores.add(row, ranks, candidates)
     return [s.finish(protocol, len(models)) for s, protocol in zip(found, protocols, strict=True)]
 

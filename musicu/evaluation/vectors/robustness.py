@@ -1,9 +1,9 @@
-"""Robustness: whether a recording keeps its neighbours when its sound is changed a little.
+"""Robustness: whether a recording keeps its neighbours under perturbations.
 
-Conventions: the vector of a changed recording asks the catalog's own vectors. Its neighbours are
-those without the recording itself, and are compared with the neighbours of the recording's own
-vector. The rank of the original counts the tracks that are strictly more similar, plus one.
-Cost is processor time of this process, all threads together, on the unchanged files.
+Conventions: the vector of a perturbed recording queries the catalog's vectors. Its neighbours,
+without the recording itself, are compared with those of the unchanged recording. The rank of the
+original is 1 plus the number of strictly more similar tracks. Cost is the processor time of this
+process, over all threads, on the unchanged files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, u
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
 
 K = 10
-LONGEST_SECONDS = 600.0  # longer recordings are left out: they are changed in memory
+LONGEST_SECONDS = 600.0  # longer recordings are left out: they are processed in memory
 METRICS = (
     "nearest neighbour unchanged",
     "overlap@10",
@@ -38,9 +38,9 @@ COSTS = ("processor seconds to decode", "processor seconds to embed")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordingAccess:
-    """What can be heard again: a file for every row of the trial, and the models by name.
+    """The files of the rows, and the models that can embed them again, by name.
 
-    say: told which recording is heard now.
+    progress: called with the recording in progress.
     """
 
     file: Callable[[int], Path]
@@ -69,7 +69,7 @@ def measure_robustness(
     if len(data.labels) < K + 2 or not recordings.embedders:
         why = f"needs more than {K + 1} tracks and a model that can be loaded"
         return [row for name in names for row in unmeasured(data, name, METRICS, why)]
-    heard: list[int] = []
+    measured: list[int] = []
     scores: list[NDArray[np.float64]] = []
     for number, row in enumerate(rows, start=1):
         recordings.progress(f"robustness: recording {number} of {len(rows)}")
@@ -78,8 +78,8 @@ def measure_robustness(
             scores.append(_changed_scores(data, recordings, int(row), whole))
         except AudioError:
             continue
-        heard.append(int(row))
-    return _measurements(data, recordings, np.array(heard, np.int64), scores, len(rows))
+        measured.append(int(row))
+    return _measurements(data, recordings, np.array(measured, np.int64), scores, len(rows))
 
 
 def _changed_scores(
@@ -106,7 +106,7 @@ def _scores_of_file(
 
 
 def compare(vectors: Matrix, row: int, changed: NDArray[np.float32]) -> list[float]:
-    """The four metrics, in the order of METRICS, of a changed vector of that row."""
+    """The four metrics, in the order of METRICS, of a row's vector after a perturbation."""
     before, after = vectors @ vectors[row], vectors @ changed
     rank = 1 + int(np.count_nonzero(np.delete(after, row) > after[row]))
     before[row] = after[row] = -np.inf
@@ -150,16 +150,16 @@ def measure_seconds(
     """Processor seconds per track to decode and to embed, over those rows."""
     found = []
     for model, embedder in recordings.embedders.items():
-        heard, spent = [], []
+        measured, spent = [], []
         recordings.progress(f"cost of {model}")
         for row in rows:
             try:
                 spent.append(_timed(embedder, recordings.file(int(row))))
             except AudioError:
                 continue
-            heard.append(int(row))
-        if heard:
-            seconds, resamples = np.array(spent), data.resamples(np.array(heard, np.int64))
+            measured.append(int(row))
+        if measured:
+            seconds, resamples = np.array(spent), data.resamples(np.array(measured, np.int64))
             found += [
                 Measurement(
                     protocol="cost",
@@ -167,9 +167,9 @@ def measure_seconds(
                     model=model,
                     value=float(seconds[:, column].mean()),
                     draws=resamples.means(seconds[:, column]),
-                    queries=len(heard),
+                    queries=len(measured),
                     artists=resamples.clusters,
-                    left_out=len(rows) - len(heard),
+                    left_out=len(rows) - len(measured),
                     higher_is_better=False,
                 )
                 for column, metric in enumerate(COSTS)

@@ -1,4 +1,4 @@
-"""Measures that need nothing but vectors and labels: retrieval and hubness."""
+"""Measures of vectors and labels alone: retrieval and hubness."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _of_protocol(
     data: EvaluationData, protocol: Retrieval, scores: QueryScores
 ) -> list[Measurement]:
     if len(scores.rows) == 0:
-        note = "no track has anything relevant to find beside something that is not"
+        note = "no track has both relevant and irrelevant candidates"
         return unmeasured(data, protocol.name, protocol.metrics, note)
     resamples = data.resamples(scores.rows)
     return [
@@ -49,7 +49,7 @@ HUBNESS = ("skewness", "share of anti-hubs", "largest hub")
 
 
 def measure_hubness(data: EvaluationData) -> list[Measurement]:
-    """How unevenly tracks appear among the ten nearest of others; lower is better throughout.
+    """Hubness of every model, of the ten nearest neighbours; lower is better for every metric.
 
     The largest hub is the share of all tracks that have it among their ten nearest. It is a
     maximum, for which the bootstrap gives no interval.

@@ -1,4 +1,4 @@
-"""Measure models on a labelled catalog, or vectors from anywhere on a table of labels."""
+"""Evaluate the models of a labelled catalog, or any vectors with a table of labels."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ RANDOM_DIM = 128
 BASELINES = ("musicu-stats-v1", RANDOM)
 PROBES = {"linear-probe": "linear", "neighbour-probe": "neighbour"}
 OF_VECTORS = (*(p.name for p in RETRIEVAL), *PROBES, "clustering", "hubness", "cost")
-OF_SOUND = ("robustness",)
-PROTOCOLS = (*OF_VECTORS, *OF_SOUND)
+OF_AUDIO = ("robustness",)
+PROTOCOLS = (*OF_VECTORS, *OF_AUDIO)
 
 
 def evaluate(
@@ -50,13 +50,13 @@ def evaluate(
     bootstrap: int = 1000,
     progress: ProgressCallback | None = None,
 ) -> Evaluation:
-    """Measure models whose vectors the catalog holds, all on the tracks that all of them have.
+    """Evaluate models whose vectors the catalog holds, on the tracks that they have in common.
 
-    models: names, or folders of models; all of the catalog's where None. baselines: those the
-    catalog lacks are left out, and noted; "random" is always there. columns: what the probes
-    predict. sample: how many recordings are heard again for robustness and cost. bootstrap: how
-    many draws of artists. progress: told in a few words what is done now; hearing takes minutes,
-    the rest seconds up to some thousand tracks. A recording that is there twice counts once.
+    models: names, or folders of models; None: all of the catalog's. baselines: missing ones are
+    left out, and noted; "random" is always available. columns: the labels that probes predict.
+    sample: recordings that are embedded again for robustness and cost. bootstrap: the number of
+    draws of artists. progress: called with the current step; embedding takes minutes, the rest
+    seconds up to some thousand tracks. Copies of a recording count once.
 
     Raises QueryError for unknown models, protocols or columns, and MissingExtraError where
     probes or clustering are asked for without scikit-learn.
@@ -68,13 +68,15 @@ def evaluate(
     notes = [f"baseline {name} is not in the catalog: embed with --model {name}" for name in absent]
     names = dict.fromkeys([*folders, *(b for b in baselines if b not in absent and b != RANDOM)])
     tracks, vectors = _common(catalog, list(names))
-    data = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
+    data = _prepare(
+        vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap
+    )
     found = _measure(data, protocols, columns, progress)
     if {"robustness", "cost"} & set(protocols):
-        embedders, unheard = _embedders(catalog, {name: folders.get(name, name) for name in names})
-        notes += unheard
+        embedders, skipped = _embedders(catalog, {name: folders.get(name, name) for name in names})
+        notes += skipped
         recordings = _recordings(data, catalog, embedders, progress)
-        found += _hear(data, recordings, protocols, sample)
+        found += _measure_audio(data, recordings, protocols, sample)
     return Evaluation(
         data, tuple(found), tuple(b for b in baselines if b not in absent), tuple(notes)
     )
@@ -90,29 +92,31 @@ def evaluate_vectors(
     seed: int = 0,
     bootstrap: int = 1000,
 ) -> Evaluation:
-    """Measure vectors, by model float [tracks, dim], on a table of labels in the same order.
+    """Evaluate vectors, by model float [tracks, dim], with a table of labels in the same order.
 
-    They are compared by cosine as they are: standardise columns of unlike units before. The
-    table has any of the columns that `musicu.evaluation.labels` tells of. Baselines are names
-    among the vectors, or "random". Raises as `evaluate` does, and QueryError where rows do not
-    match or numbers are not finite.
+    Similarity is cosine: standardise columns of different units first. The table has any of the
+    columns of `musicu.evaluation.labels`. Baselines are names among the vectors, or "random".
+    Raises as `evaluate` does, and QueryError where the numbers of rows differ or values are not
+    finite.
     """
     _check(protocols, OF_VECTORS)
     unknown = [name for name in baselines if name != RANDOM and name not in vectors]
     if unknown:
         raise QueryError(f"baselines {unknown} are not among the vectors: {', '.join(vectors)}")
-    data = _trial(vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
+    data = _prepare(
+        vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap
+    )
     found = _measure(data, protocols, columns, _silent)
     return Evaluation(data, tuple(found), tuple(baselines), ())
 
 
 def random_vectors(count: int, seed: int, dim: int = RANDOM_DIM) -> Matrix:
-    """Directions drawn evenly from the sphere, float32 [count, dim]: what chance scores."""
+    """Uniform random directions, float32 [count, dim]: the chance baseline."""
     return unit_vectors(np.random.default_rng([seed, dim]).normal(size=(count, dim)))
 
 
-def _silent(words: str) -> None:
-    """Say nothing."""
+def _silent(step: str) -> None:
+    """Ignore progress."""
 
 
 def _check(protocols: Sequence[str], known: Sequence[str]) -> None:
@@ -120,10 +124,10 @@ def _check(protocols: Sequence[str], known: Sequence[str]) -> None:
     if unknown:
         raise QueryError(f"there is no protocol {unknown[0]!r} here: choose of {', '.join(known)}")
     if {*PROBES, "clustering"} & set(protocols):
-        sklearn("metrics")  # better now than after an hour of rankings
+        sklearn("metrics")  # fail now rather than after an hour of rankings
 
 
-def _trial(
+def _prepare(
     vectors: Mapping[str, NDArray[np.floating]],
     tracks: pa.Table,
     chance: Sequence[str],
@@ -131,7 +135,7 @@ def _trial(
     seed: int,
     bootstrap: int,
 ) -> EvaluationData:
-    """The models on shuffled rows, so that ties do not go by artist; random as the last model."""
+    """The models on shuffled rows, so that ties do not go by artist; random is last."""
     count = tracks.num_rows
     for name, values in vectors.items():
         if len(values) != count:
@@ -192,7 +196,7 @@ def _sizes(data: EvaluationData) -> list[Measurement]:
 
 
 def _folders(catalog: Catalog, models: Sequence[str] | None) -> dict[str, str]:
-    """By the name of each model that is asked for: the name or folder that loads it."""
+    """For the name of each requested model: the name or folder that loads it."""
     found = {}
     for given in catalog.models() if models is None else models:
         known = given in catalog.models() or not Path(given).is_dir()
@@ -210,7 +214,9 @@ def _common(catalog: Catalog, names: Sequence[str]) -> tuple[pa.Table, dict[str,
     pairs = zip(tracks["track_id"].to_pylist(), tracks["content_hash"].to_pylist(), strict=True)
     for row, (track_id, content) in enumerate(pairs):
         if all(track_id in known for known in rows.values()):
-            chosen.setdefault(content or f"track {track_id}", row)  # unheard tracks are their own
+            chosen.setdefault(
+                content or f"track {track_id}", row
+            )  # tracks without audio count each
     kept = tracks.take(pa.array(list(chosen.values()), pa.int64()))
     ids = kept["track_id"].to_pylist()
     vectors = {
@@ -227,20 +233,20 @@ def _rows_by_id(catalog: Catalog, name: str) -> dict[str, int]:
 def _embedders(
     catalog: Catalog, sources: Mapping[str, str]
 ) -> tuple[dict[str, Embedder], list[str]]:
-    """The models that can be heard again, and why the others cannot."""
+    """The models that can embed again, and notes on those that cannot."""
     found, notes = {}, []
     for name, source in sources.items():
         try:
             embedder = Embedder.load(source)
         except ModelError as error:
-            notes.append(f"{name} was not heard again for robustness and cost: {error}")
+            notes.append(f"{name} was not run again for robustness and cost: {error}")
             continue
         stored = catalog.model_entry(name)[1].fingerprint
         if embedder.fingerprint == stored:
             found[name] = embedder
         else:
             notes.append(
-                f"{name} was not heard again for robustness and cost: the catalog's vectors have "
+                f"{name} was not run again for robustness and cost: the catalog's vectors have "
                 f"the fingerprint {stored}, the model {embedder.fingerprint}: embed again"
             )
     return found, notes
@@ -258,7 +264,7 @@ def _recordings(
     return RecordingAccess(lambda row: catalog.file(ids[row]), embedders, progress)
 
 
-def _hear(
+def _measure_audio(
     data: EvaluationData, recordings: RecordingAccess, protocols: Sequence[str], sample: int
 ) -> list[Measurement]:
     from musicu.evaluation.vectors.robustness import (
