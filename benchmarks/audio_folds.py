@@ -30,7 +30,6 @@ from musicu.embeddings.fit_stats import fit_constants, measure
 from musicu.embeddings.stats import project
 from musicu.embeddings.training import run, train
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.finish import unit
 from musicu.embeddings.training.fitting import Evidence, fit_encoder, gather_evidence
 from musicu.embeddings.training.from_catalog import tracks_of
 from musicu.embeddings.training.head import head_vectors
@@ -38,6 +37,7 @@ from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.train_config import Recipe, read_recipe
 from musicu.embeddings.training.train_data import TrainingTrack, make_pool
 from musicu.evaluation.bootstrap import Resamples, interval
+from musicu.normalisation import unit_rows
 
 Rows = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -166,7 +166,7 @@ def main() -> None:
         ours.add(vectors[0], known, held)
         steady.append(steadiness(vectors, held))
         names = [track.artist or "" for track in tracks]
-        base.add(unit(baseline_vectors(rows, names, held)), known, held)
+        base.add(unit_rows(baseline_vectors(rows, names, held)), known, held)
     for name in PROTOCOLS:
         values, floor = ours.values[name], base.values[name]
         print(f"{name:14} {int(np.isfinite(values).sum())} queries")

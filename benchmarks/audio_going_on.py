@@ -32,7 +32,7 @@ from musicu.embeddings.training.crops import CROPS
 from musicu.embeddings.training.excerpts import Excerpts, take_excerpts
 from musicu.embeddings.training.export import Encoder, windows_of
 from musicu.embeddings.training.fine_tuning import go_on
-from musicu.embeddings.training.finish import Finish, unit
+from musicu.embeddings.training.finish import Finish
 from musicu.embeddings.training.fitting import Evidence, fit_encoder, gather_evidence
 from musicu.embeddings.training.from_catalog import tracks_of
 from musicu.embeddings.training.head import Heard, fit_head
@@ -40,6 +40,7 @@ from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.train_config import Recipe, read_recipe
 from musicu.embeddings.training.train_data import make_pool
+from musicu.normalisation import unit_rows
 
 FOLDS = 4
 HELD_OUT = 0.15
@@ -176,7 +177,7 @@ def add(
     summaries = evidence.summaries(encoder.network, encoder.recipe)[0]
     vectors = vectors_now(encoder, long_vectors(encoder, summaries, evidence.statistics[0]))
     everywhere = np.zeros((len(known), vectors.shape[1]), np.float32)
-    everywhere[mine] = unit(vectors)
+    everywhere[mine] = unit_rows(vectors)
     own = Scores.empty(len(known))
     own.add(everywhere, known, mine)
     for name in ("artist", "album", "one source"):

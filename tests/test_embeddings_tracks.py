@@ -207,7 +207,7 @@ def test_collaborative_vectors_may_come_from_elsewhere(known: Taste, catalog: Ca
 
 def test_nothing_but_ids_is_too_little(tmp_path: Path) -> None:
     table = pa.table({"track_id": ["a", "b", "c"]})
-    with pytest.raises(QueryError, match="nothing is known of the tracks but their ids"):
+    with pytest.raises(QueryError, match="the tracks have no features but their ids"):
         fit_tracks(
             scan(table, tmp_path / "c"),
             pairs=pa.table({"track_a": ["a", "a"], "track_b": ["b", "c"]}),

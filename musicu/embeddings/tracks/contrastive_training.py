@@ -1,4 +1,4 @@
-"""The contrastive loop: tracks of a group point at another track of it, among all of a batch."""
+"""Contrastive training: tracks of a group predict another track of it, among those of a batch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Ints = NDArray[np.int64]
 Watch = Callable[[int, float, Parameters], None]
 
 _FEWEST_STEPS = 100
-_UNWANTED = np.float32(-1e9)
+_EXCLUDED = np.float32(-1e9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupBatch:
-    """Groups, a target of each, and other tracks of it as context.
+    """Groups, one target track of each, and other tracks of it as context.
 
     groups, targets: int64 [batch]; contexts: int64 [batch, context]; weights: float32
-    [batch, context], summing to 1 over a row, 0 for contexts that do not count.
+    [batch, context], rows summing to 1, 0 for unused contexts.
     """
 
     groups: Ints
@@ -41,14 +41,16 @@ class GroupSampler:
     def __init__(self, members: csr_matrix, config: TrackConfig, rng: np.random.Generator) -> None:
         self._members, self._config, self._rng = members, config, rng
         sizes = np.diff(members.indptr)
-        chances = np.sqrt(sizes.astype(np.float64))  # long histories say more, but not in full
+        chances = np.sqrt(
+            sizes.astype(np.float64)
+        )  # long histories count more, but less than in proportion
         self._cumulated = np.cumsum(chances / chances.sum())
         per_group = chances / chances.sum() / sizes
         drawn = np.bincount(members.indices, np.repeat(per_group, sizes), members.shape[1])
         self.log_chance = np.log(np.maximum(drawn, 1e-12)).astype(np.float32)
 
     def draw(self) -> GroupBatch:
-        """A batch; the number of contexts that count varies from one to all."""
+        """A batch; each group uses a random number of its contexts."""
         size, width = self._config.batch, self._config.context
         found = np.searchsorted(self._cumulated, self._rng.random(size), side="right")
         groups = np.minimum(found, len(self._cumulated) - 1)
@@ -67,7 +69,7 @@ class GroupSampler:
         )
 
     def shared(self, batch: GroupBatch) -> NDArray[np.bool_]:
-        """Where a target belongs to another's group, and is no negative: bool [batch, batch]."""
+        """Where a target is in another's group, and so is no negative: bool [batch, batch]."""
         held: NDArray[np.bool_] = self._members[batch.groups][:, batch.targets].toarray() > 0
         np.fill_diagonal(held, False)
         return held
@@ -78,8 +80,8 @@ def train(
 ) -> Parameters:
     """Fit a network to groups of tracks; deterministic by the config's seed.
 
-    features: of all tracks, [tracks]; members: csr [groups, tracks]. `watch` is told the step,
-    the loss and the parameters as they stand after it.
+    features: of all tracks, [tracks]; members: csr [groups, tracks]. watch: called after each step
+    with its number, the loss and the parameters.
     """
     rng = np.random.default_rng(config.seed)
     widths = {name: block.shape[1] for name, block in features.blocks.items()}
@@ -89,10 +91,10 @@ def train(
     for step in range(steps):
         batch = sampler.draw()
         rows = np.concatenate([batch.targets, batch.contexts.ravel()])
-        shown = hidden_at_random(features.take(rows), len(batch.targets), config, rng)
+        shown = drop_features(features.take(rows), len(batch.targets), config, rng)
         done = forward(parameters, shown)
         offsets = config.popularity_correction * sampler.log_chance[batch.targets]
-        loss, wanted = contrast(
+        loss, wanted = info_nce(
             done.vectors, batch.weights, sampler.shared(batch), offsets, config.temperature
         )
         rate = config.learning_rate * 0.5 * (1 + np.cos(np.pi * step / steps))
@@ -103,22 +105,22 @@ def train(
 
 
 def steps_for(config: TrackConfig, members: csr_matrix) -> int:
-    """How many steps a config takes on these groups."""
+    """The number of training steps on these groups."""
     enough: int = max(_FEWEST_STEPS, config.epochs * members.nnz // config.batch)
     return min(config.steps, enough)
 
 
-def contrast(
+def info_nce(
     vectors: Floats,
     weights: Floats,
     shared: NDArray[np.bool_],
     offsets: Floats,
     temperature: float,
 ) -> tuple[float, Floats]:
-    """The loss of a batch, and its gradient by the vectors.
+    """The loss of a batch, and its gradient with respect to the vectors.
 
     vectors: float32 [batch + batch * context, dim], the targets, then the contexts. The context of
-    group i, averaged by its weights and brought to unit length, is q_i; with targets v_j,
+    group i, averaged by its weights and scaled to unit length, is q_i; with targets v_j,
 
         loss = −mean_i log( exp(s_ii) / Σ_j exp(s_ij) ),   s_ij = q_i·v_j / temperature − offset_j
 
@@ -130,29 +132,29 @@ def contrast(
     lengths = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-6)
     queries = mean / lengths
     scores = queries @ targets.T / np.float32(temperature) - offsets
-    scores[shared] = _UNWANTED
+    scores[shared] = _EXCLUDED
     scores -= scores.max(axis=1, keepdims=True)
     chances = np.exp(scores)
     total = chances.sum(axis=1, keepdims=True)
     loss = float(np.mean(np.log(total[:, 0]) - np.diag(scores)))
-    pull = chances / total
-    pull[np.arange(size), np.arange(size)] -= 1
-    pull /= np.float32(size * temperature)
-    by_query = pull @ targets
+    slope = chances / total
+    slope[np.arange(size), np.arange(size)] -= 1
+    slope /= np.float32(size * temperature)
+    by_query = slope @ targets
     by_mean = (by_query - np.sum(by_query * queries, axis=1, keepdims=True) * queries) / lengths
     by_context = weights[..., None] * by_mean[:, None, :]
-    return loss, np.concatenate([pull.T @ queries, by_context.reshape(size * width, -1)])
+    return loss, np.concatenate([slope.T @ queries, by_context.reshape(size * width, -1)])
 
 
-def hidden_at_random(
+def drop_features(
     features: Features, targets: int, config: TrackConfig, rng: np.random.Generator
 ) -> Features:
-    """Features with tokens and whole blocks hidden, so that no track depends on one of them.
+    """Features with random tokens and blocks hidden (dropout), so that none is indispensable.
 
-    A target never shows its collaborative vector, as it is to be found before anyone played it.
+    The collaborative vector of a target is always hidden, as new tracks have none.
     """
     blocks: dict[str, Block] = {}
-    known = _left(features, targets, config.modality_dropout, rng)
+    known = _kept_blocks(features, targets, config.modality_dropout, rng)
     for name, block in features.blocks.items():
         if isinstance(block, csr_matrix):
             keep = (rng.random(block.nnz) >= config.token_dropout).astype(np.float32)
@@ -165,13 +167,13 @@ def hidden_at_random(
     return Features(blocks, known)
 
 
-def _left(
+def _kept_blocks(
     features: Features, targets: int, dropout: float, rng: np.random.Generator
 ) -> dict[str, Known]:
-    """Which blocks each track is left with: all of them, some, or one alone.
+    """The blocks that each track keeps: all of them, some, or one alone.
 
-    How much is hidden differs from track to track, between nothing and all but one block, and is
-    `dropout` on average; so that a track of which only the sound is known is no stranger.
+    The dropout rate differs from track to track and is `dropout` on average, so that tracks with a
+    single known block occur in training.
     """
     names = list(features.blocks)
     known = np.stack([features.known[name] for name in names])

@@ -1,13 +1,13 @@
-"""Where an artist's other tracks lie: their mean, and attention over them by content.
+"""Features from an artist's other tracks: their mean, and attention over them by content.
 
 A new track by a known artist finds its listeners among those of the artist's earlier tracks. Each
-track looks at the artist's others, never at itself, so that it learns to do what a new one can:
-the mean of their collaborative vectors, and the mean weighted by how alike their content is,
+track uses the artist's others, never itself, so that training matches the case of a new track: the
+mean of their collaborative vectors, and the mean weighted by the similarity of their content,
 
     weight_s ∝ exp( cos(key_t, key_s) / temperature ),
 
 softmax attention with keys that are random projections of the content (Johnson and Lindenstrauss,
-1984), as lengths and angles are all that counts.
+1984), which keep lengths and angles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from musicu.embeddings.tracks.track_features import Features, Floats, Known
 from musicu.normalisation import unit_rows
 
 KEY_DIM = 32
-MOST_TRACKS = 64  # of one artist that are looked at: the latest
+MOST_TRACKS = 64  # of one artist that are used: the latest
 _TEMPERATURE = 0.2
 _ROWS_AT_ONCE = 4096
 _KEYED = ("tags", "numbers", "audio")
@@ -48,9 +48,9 @@ class Discography:
     def past(
         self, ids: Sequence[str], artists: Sequence[Sequence[str]], keys: Floats
     ) -> tuple[Floats, Known]:
-        """Mean and attended vector of each track's artists' other tracks, side by side.
+        """Mean and attended vector of the other tracks by each track's artists, concatenated.
 
-        Returns float32 [tracks, 2 * factors], and bool [tracks]: whether there are any others.
+        Returns float32 [tracks, 2 * factors], and bool [tracks]: whether there are others.
         """
         stored = self._by_artist()
         found = np.zeros((len(ids), 2 * self.vectors.shape[1]), np.float32)
@@ -65,9 +65,9 @@ class Discography:
     def _pooled(self, shares: csr_matrix, keys: Floats) -> Floats:
         """Mean and attended vector for each row of shares: float32 [rows, 2 * factors]."""
         row = np.repeat(np.arange(len(keys)), np.diff(shares.indptr))
-        likeness = np.einsum("ij,ij->i", keys[row], self.keys[shares.indices])
+        similarity = np.einsum("ij,ij->i", keys[row], self.keys[shares.indices])
         attention = csr_matrix(
-            (np.exp((likeness - 1) / _TEMPERATURE), shares.indices, shares.indptr), shares.shape
+            (np.exp((similarity - 1) / _TEMPERATURE), shares.indices, shares.indptr), shares.shape
         )
         parts = [_mean(weights, self.vectors) for weights in (shares, attention)]
         return np.concatenate(parts, axis=1)
@@ -134,7 +134,7 @@ def with_listening(
 
 
 def key_projections(features: Features, rng: np.random.Generator) -> dict[str, Floats]:
-    """A random projection of each block that keys are made of: float32 [width, KEY_DIM]."""
+    """A random projection of each block that is part of the key: float32 [width, KEY_DIM]."""
     return {
         name: rng.normal(size=(features.blocks[name].shape[1], KEY_DIM)).astype(np.float32)
         for name in _KEYED
@@ -143,9 +143,9 @@ def key_projections(features: Features, rng: np.random.Generator) -> dict[str, F
 
 
 def keys_of(features: Features, projections: dict[str, Floats]) -> Floats:
-    """The content of each track as a key, float32 [tracks, KEY_DIM]: unit length, or zero."""
+    """The content key of each track, float32 [tracks, KEY_DIM]: unit length, or zero."""
     keys = np.zeros((len(features), KEY_DIM), np.float32)
-    for name in sorted(projections):  # one order of summing, whoever has loaded them
+    for name in sorted(projections):  # a fixed order of summation, also after loading
         keys += unit_rows(np.asarray(features.blocks[name] @ projections[name]))
     return unit_rows(keys)
 

@@ -1,9 +1,9 @@
-"""What an encoder finds of tracks that training never saw, beside what simpler ways find.
+"""Recall of held-out tracks by an encoder and by baselines.
 
-Convention. Tracks are held out at random, whole: neither their groups nor their collaborative
-vectors are known. Each group with held-out tracks asks for them, by the mean of its other tracks,
-among all that are held out; recall@10 is the share of its held-out tracks among the first ten,
-averaged over groups. A tie is broken by a draw that is the same for all.
+Convention. Tracks are held out at random and entirely: neither their groups nor their collaborative
+vectors are used in training. Each group with held-out tracks is a query, by the mean of its other
+tracks, among all held-out tracks; recall@10 is the share of its held-out tracks among the first
+ten, averaged over groups. Ties are broken by one random order for all queries.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from musicu.normalisation import unit_rows
 K = 10
 _MOST_GROUPS = 500
 _MOST_TRACKS = 2000
-_FEWEST = 20  # held-out tracks; fewer say nothing
+_FEWEST = 20  # held-out tracks; fewer are not reliable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldoutQueries:
-    """Held-out tracks, int64 [heldout], and the groups that ask for them.
+    """Held-out tracks, int64 [heldout], and the groups that query them.
 
     known, wanted: csr [groups, tracks], the groups' other tracks and their held-out ones.
-    ties: float64 [heldout], less than any difference that counts.
+    ties: float64 [heldout], random numbers smaller than any relevant difference.
     """
 
     tracks: NDArray[np.int64]
@@ -39,7 +39,7 @@ class HeldoutQueries:
     ties: NDArray[np.float64]
 
     def recall(self, vectors: Floats) -> float:
-        """Recall@10 of vectors of all tracks, float32 [tracks, dim]; zeros say nothing."""
+        """Recall@10 of vectors of all tracks, float32 [tracks, dim]; zeros for unknown ones."""
         means = unit_rows(np.asarray(self.known @ vectors))
         scores = means @ vectors[self.tracks].T + self.ties
         first = np.argsort(-scores, axis=1, kind="stable")[:, :K]
@@ -51,7 +51,7 @@ class HeldoutQueries:
 def choose_heldout(
     members: csr_matrix, share: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """A share of the tracks that are in groups, at random: bool [tracks]; none of a few tracks."""
+    """A random share of the tracks in groups: bool [tracks]; none where there are few tracks."""
     grouped = np.flatnonzero(np.bincount(members.indices, minlength=members.shape[1]))
     count = min(int(share * len(grouped)), _MOST_TRACKS)
     chosen = np.zeros(members.shape[1], bool)
@@ -63,21 +63,21 @@ def choose_heldout(
 def heldout_queries(
     members: csr_matrix, heldout: NDArray[np.bool_], rng: np.random.Generator
 ) -> HeldoutQueries | None:
-    """The trial of held-out tracks; None where no group could ask for any."""
+    """The queries for held-out tracks; None where no group has both kinds of tracks."""
     keep = members[:, ~heldout], members[:, heldout]
-    asking = np.flatnonzero((np.diff(keep[0].indptr) > 0) & (np.diff(keep[1].indptr) > 0))
-    if not len(asking):
+    querying = np.flatnonzero((np.diff(keep[0].indptr) > 0) & (np.diff(keep[1].indptr) > 0))
+    if not len(querying):
         return None
-    if len(asking) > _MOST_GROUPS:
-        asking = np.sort(rng.choice(asking, _MOST_GROUPS, replace=False))
-    groups = members[asking]
+    if len(querying) > _MOST_GROUPS:
+        querying = np.sort(rng.choice(querying, _MOST_GROUPS, replace=False))
+    groups = members[querying]
     known, wanted = (scale_columns(groups, mask) for mask in (~heldout, heldout))
     tracks = np.flatnonzero(heldout)
     return HeldoutQueries(tracks, known, wanted, rng.random(len(tracks)) * 1e-7)
 
 
 def baseline_vectors(features: Features, keys: Floats) -> Mapping[str, Floats]:
-    """Vectors that take no learning: content as it is, the artist's other tracks, and chance."""
+    """Vectors without training: the content itself, the artist's other tracks, and chance."""
     rng = np.random.default_rng(0)
     found = {"chance": rng.normal(size=keys.shape).astype(np.float32), "content": keys}
     if "past" in features.blocks:

@@ -1,4 +1,4 @@
-"""The track encoder: metadata, sound and listening of a track to one unit vector."""
+"""The track encoder: from metadata, audio and listening of a track to a unit vector."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ _ROWS_AT_ONCE = 8192
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackEncoder:
-    """Turns tracks into unit vectors in which those that are heard together lie close.
+    """Maps tracks to unit vectors in which tracks that are played together are near.
 
-    name: of the model, with its version. kernel: of numbers, None where there are none.
-    projections: that make keys of content, by block.
-    discography: None where it was learned without listening. audio_model: whose vectors it takes,
-    None for none. about: what its card tells people.
+    name: of the model, with its version. kernel: of the numbers; None without numbers.
+    projections: from content to keys, by block. discography: None for training without listening.
+    audio_model: whose vectors are an input; None for none. about: the text of its card.
     """
 
     name: str
@@ -54,12 +53,12 @@ class TrackEncoder:
     ) -> Vectors:
         """Ids and unit vectors float32 [tracks, dim], in the order of the table.
 
-        tracks: `track_id` and any of the columns that a catalog has; one that is not there counts
-        as missing. audio: vectors of `audio_model`, of some of the tracks. A track of which
-        nothing is known, not even a word seen in training, has no vector and is not among them.
-        listened: let tracks that were played in training also show how. That makes more of the
-        tracks that stand for a listener or playlist; candidates are to be encoded without, so that
-        played and unplayed ones are on one footing.
+        tracks: `track_id` and any columns of a catalog; missing columns count as unknown. audio:
+        vectors of `audio_model`, of any of the tracks. A track without any known feature, not even
+        a word seen in training, has no vector and is left out.
+        listened: also use the collaborative vectors of tracks played in training. Use it for the
+        tracks that represent a listener or playlist, which it improves; encode candidates without
+        it, so that played and unplayed tracks are comparable.
 
         Raises QueryError where there are no ids, or audio has another length.
         """
@@ -77,11 +76,11 @@ class TrackEncoder:
             ids.append(np.asarray(part["track_id"].to_pylist(), object)[known])
             found = encoded(self.networks, features.take(np.flatnonzero(known)))
             kept = part.filter(pa.array(known))
-            values.append(found if self.kernel is None else self.kernel.beside(found, kept))
+            values.append(found if self.kernel is None else self.kernel.concatenate(found, kept))
         return Vectors(np.concatenate(ids), np.concatenate(values))
 
     def features(self, tracks: pa.Table, audio: Vectors | None) -> Features:
-        """What the network reads of tracks; raises QueryError where audio has another length."""
+        """The input features of tracks; raises QueryError where audio has another length."""
         expected = self.space.audio_mean
         if audio is not None and expected is not None and audio.values.shape[1] != len(expected):
             raise QueryError(
@@ -92,18 +91,18 @@ class TrackEncoder:
         return with_listening(content, tracks, self.discography, self.projections)
 
     def save(self, folder: str | Path) -> ModelCard:
-        """Write the model folder, and return its card; raises ModelError where it cannot."""
+        """Write the model folder and return its card; raises ModelError where that fails."""
         folder = Path(folder)
         files = [storage.NETWORK, storage.VOCABULARY]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            rooms: dict[str, Mapping[str, Floats]] = {
+            sections: dict[str, Mapping[str, Floats]] = {
                 f"network{n}": found for n, found in enumerate(self.networks)
             }
-            rooms["projection"] = self.projections
+            sections["projection"] = self.projections
             if self.kernel is not None:
-                rooms |= storage.rooms_of(self.kernel)
-            storage.write_arrays(folder, self.space, **rooms)
+                sections |= storage.kernel_sections(self.kernel)
+            storage.write_arrays(folder, self.space, **sections)
             if self.discography is not None:
                 storage.write_discography(folder, self.discography)
                 files.append(storage.DISCOGRAPHY)
@@ -115,21 +114,21 @@ class TrackEncoder:
 
     @classmethod
     def load(cls, folder: str | Path) -> TrackEncoder:
-        """The encoder in a model folder; raises ModelError where there is no whole one."""
+        """Load the encoder of a model folder; raises ModelError where it is incomplete."""
         card = read_card(Path(folder))
         if card.kind != storage.KIND:
             raise ModelError(f"{card.name} is of kind {card.kind!r}, not a track encoder")
         listened = storage.DISCOGRAPHY in card.files
         try:
-            space, rooms = storage.read_arrays(card.folder)
+            space, sections = storage.read_arrays(card.folder)
             discography = storage.read_discography(card.folder) if listened else None
             about = {name: text for name, text in card.about.items() if name != "audio_model"}
             return cls(
                 name=card.name,
-                networks=storage.networks_of(rooms),
+                networks=storage.networks_of(sections),
                 space=space,
-                kernel=storage.kernel_of(rooms),
-                projections=rooms.get("projection", {}),
+                kernel=storage.kernel_of(sections),
+                projections=sections.get("projection", {}),
                 discography=discography,
                 audio_model=card.about.get("audio_model"),
                 about=about,

@@ -1,17 +1,16 @@
-"""What a track encoder reads of tracks: blocks of features, one for each kind (modality).
+"""The input features of a track encoder: one block per modality.
 
     artists       names of artists, album artists and composers, by vocabulary
     tags          genres, label, language, and every column of words or lists of words
     text          words of title, album and columns of prose (description, lyrics)
-    spelling      pieces of three to five letters of the words of title and album
+    spelling      character n-grams (3 to 5) of the words of title and album
     numbers       descriptors, dates, popularity and every column of numbers
     audio         the vector of an audio model
-    past          where the artist's other tracks lie in the collaborative space (`discography.py`)
-    collaborative where the track itself lies there
+    past          collaborative vectors of the artist's other tracks (`discography.py`)
+    collaborative the collaborative vector of the track itself
 
-The first six are content, known of a track that nobody has played. What was not seen while
-fitting has no feature of its own and counts as missing; a block of which nothing is known is
-marked as such.
+The first six are content, which a track without plays has too. Values that were not seen in
+fitting count as missing; a block without any value is marked as unknown.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ _BINS = 16
 _NAMES = {"artists": "artist", "album_artist": "artist", "composers": "composer"}
 #: Columns that are read word by word, if they hold text.
 _TEXTS = ("title", "album", "subtitle", "description", "summary", "notes", "lyrics")
-#: Those short enough to be read in pieces, so that an unseen or misspelt word still says something.
+#: Those short enough for n-grams, so that unseen or misspelt words still count.
 _SPELLED = ("title", "album", "subtitle")
-_PIECES = (3, 4, 5)
-#: Columns that say who a track is or how its file is made, not what music it holds.
+_NGRAMS = (3, 4, 5)
+#: Columns that identify a track or describe its file, and not its music.
 _NOT_MUSIC = frozenset(
     (
         *("track_id", "root", "path", "path_bytes", "size_bytes", "modified_ns", "content_hash"),
@@ -60,7 +59,7 @@ _NOT_MUSIC = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """Blocks [tracks, width] by modality, and of which tracks each is known: bool [tracks]."""
+    """Blocks [tracks, width] by modality, and for which tracks each is known: bool [tracks]."""
 
     blocks: dict[str, Block]
     known: dict[str, Known]
@@ -69,12 +68,12 @@ class Features:
         return len(next(iter(self.known.values())))
 
     def take(self, rows: NDArray[np.int64]) -> Features:
-        """The features of some tracks, in the order of `rows`."""
+        """The features of the tracks in `rows`, in that order."""
         blocks = {name: block[rows] for name, block in self.blocks.items()}
         return Features(blocks, {name: known[rows] for name, known in self.known.items()})
 
     def without(self, name: str) -> Features:
-        """The features with one dense block, where there is such, as if it were not known."""
+        """The features with one dense block, if present, set to unknown."""
         if name not in self.blocks:
             return self
         nothing = np.zeros(self.blocks[name].shape, np.float32)
@@ -84,15 +83,15 @@ class Features:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """Tokens with a place each, and how much each tells: float32 [tokens]."""
+    """The column of each token, and its inverse document frequency: float32 [tokens]."""
 
     places: dict[str, int]
     idf: Floats
 
     def block(self, tokens: Sequence[Counter[str]]) -> csr_matrix:
-        """Each track's known tokens, log-counted, times idf, at unit length: csr [tracks, tokens].
+        """The TF-IDF block, rows of unit length: csr [tracks, tokens]; unknown tokens are ignored.
 
-        A token that is there n times counts 1 + ln n (Salton and Buckley, 1988).
+        A token that occurs n times counts 1 + ln n (Salton and Buckley, 1988).
         """
         indptr, indices, counts = [0], [], []
         for bag in tokens:
@@ -110,7 +109,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureSpace:
-    """Vocabularies, and the bins of every column of numbers, as they were fitted.
+    """The fitted vocabularies, and the bins of every column of numbers.
 
     edges: by column, rising float32 [edges], quantiles of the column. audio_mean: float32 [dim],
     None where there was no audio.
@@ -151,10 +150,10 @@ class FeatureSpace:
         return Features(blocks, known)
 
     def _numbers(self, tracks: pa.Table) -> tuple[Floats, Known]:
-        """Piecewise-linear codes of each column and whether it is missing, side by side.
+        """Piecewise-linear codes of each column, and an indicator of missing values.
 
         Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
-        Learning" (2022), section 3.2. A missing value is coded 0 and marked by a 1 of its own.
+        Learning" (2022), section 3.2. A missing value is coded 0 and its indicator is 1.
         """
         columns = numbers_of(tracks)
         parts, any_known = [], np.zeros(tracks.num_rows, bool)
@@ -177,7 +176,7 @@ class FeatureSpace:
 
 
 def words_of(tracks: pa.Table) -> dict[str, list[Counter[str]]]:
-    """The tokens of each track by kind; each says which column it is from: "genres=jazz"."""
+    """The tokens of each track by kind, with their column: "genres=jazz"."""
     bags = {kind: [Counter[str]() for _ in range(tracks.num_rows)] for kind in WORDS}
     for field in tracks.schema:
         kind = _kind(field)
@@ -192,7 +191,7 @@ def words_of(tracks: pa.Table) -> dict[str, list[Counter[str]]]:
                 bag.update(_words(cell))
                 if field.name in _SPELLED:
                     words = (word for word in _words(cell) if not word.isdigit())
-                    spelt.update(piece for word in words for piece in pieces_of(word))
+                    spelt.update(ngram for word in words for ngram in ngrams_of(word))
             else:
                 bag.update(f"{prefix}={fold(str(v))}" for v in _listed(cell) if v not in (None, ""))
     return bags
@@ -216,7 +215,7 @@ def numbers_of(tracks: pa.Table) -> dict[str, NDArray[np.float64]]:
 
 
 def _kind(field: pa.Field) -> str | None:
-    """The modality that a column belongs to; None where it says nothing of the music."""
+    """The modality of a column; None where it does not describe the music."""
     kind = field.type
     if field.name in _NOT_MUSIC:
         return None
@@ -248,13 +247,13 @@ def _words(text: str) -> Iterable[str]:
     return re.findall(r"\w+", fold(text))
 
 
-def pieces_of(word: str) -> Iterator[str]:
-    """Runs of three to five letters of a word between marks: "jazz" has "<ja", "jaz" … "jazz>".
+def ngrams_of(word: str) -> Iterator[str]:
+    """The character n-grams of a word with boundary marks: "jazz" has "<ja", "jaz" … "jazz>".
 
     Bojanowski et al., "Enriching Word Vectors with Subword Information" (TACL 2017), section 3.2.
     """
     marked = f"<{word}>"
-    for size in _PIECES:
+    for size in _NGRAMS:
         yield from (marked[at : at + size] for at in range(len(marked) - size + 1))
 
 
@@ -269,7 +268,7 @@ def _vocabulary(bags: Sequence[Counter[str]], min_count: int, limit: int) -> Voc
 
 
 def _edges(values: NDArray[np.float64]) -> Floats:
-    """Quantiles that differ; every value where there are few."""
+    """Distinct quantiles; all values where there are few."""
     values = values[np.isfinite(values)]
     distinct = np.unique(values)
     if len(distinct) > _BINS + 1:

@@ -1,7 +1,7 @@
-"""Which tracks belong together: pairs, listening, playlists, or artists and albums.
+"""Tracks that belong together, as groups: from pairs, listens, playlists, or artists and albums.
 
-Everything becomes one thing: groups of tracks, as a sparse matrix of weights. A listener's history
-is a group, and so are a playlist, a pair, an album.
+A listener's history, a playlist, a pair and an album are each a group of tracks. All groups are one
+sparse matrix of weights.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class TrackGroups:
     """Groups of tracks.
 
     members: csr [groups, tracks], weight > 0; each group has at least two tracks.
-    interactions: csr [listeners or playlists or tracks, tracks], what collaborative vectors are
-    fitted to; None where groups come from metadata alone.
-    unknown: rows of the table whose track the catalog does not have. idle: rows that tell nothing:
-    a track paired with itself, a second time in a playlist, or in no playlist.
+    interactions: csr [listeners or playlists or tracks, tracks], to which collaborative vectors are
+    fitted; None for groups from metadata.
+    unknown: rows of the table whose track is not in the catalog. idle: rows without information: a
+    track paired with itself, repeated in a playlist, or in no playlist.
     """
 
     members: csr_matrix
@@ -42,16 +42,19 @@ class TrackGroups:
         return int(self.members.shape[0])
 
     def without(self, tracks: NDArray[np.bool_]) -> TrackGroups:
-        """The groups without some tracks; bool [tracks] says which."""
+        """The groups without the tracks marked in bool [tracks]."""
         keep = (~tracks).astype(np.float32)
         interactions = None if self.interactions is None else scale_columns(self.interactions, keep)
         return TrackGroups(
-            _of_two(scale_columns(self.members, keep)), interactions, self.unknown, self.idle
+            _with_two_tracks(scale_columns(self.members, keep)),
+            interactions,
+            self.unknown,
+            self.idle,
         )
 
 
 def from_pairs(pairs: pa.Table, track_ids: pa.Array) -> TrackGroups:
-    """A group for each pair; columns track_a, track_b and, where there is one, weight."""
+    """A group for each pair; columns track_a, track_b and, optionally, weight."""
     _require(pairs, ("track_a", "track_b"), "pairs")
     a, b = (_rows(pairs[name], track_ids, "pairs") for name in ("track_a", "track_b"))
     weights = _weights(pairs, "pairs")
@@ -75,8 +78,8 @@ def from_listens(
 ) -> TrackGroups:
     """A group for each listener, or for each of their sessions where a gap is given.
 
-    Columns user_id, track_id and, where they are there, weight and timestamp; sessions need the
-    latter. A weight of 0 or less says that a track was not liked, and adds nothing here.
+    Columns user_id, track_id and, optionally, weight and timestamp; sessions need the latter. Rows
+    with a weight of 0 or less (disliked tracks) are ignored.
     """
     needed = ("user_id", "track_id") + (("timestamp",) if session_gap_minutes else ())
     _require(listens, needed, "listens")
@@ -88,18 +91,20 @@ def from_listens(
     users, tracks, weights = users[known], tracks[known], weights[known]
     count = int(users.max(initial=-1)) + 1
     histories = _logged(_matrix(users, tracks, weights, count, len(track_ids)))
-    members = _of_two(histories)
+    members = _with_two_tracks(histories)
     if session_gap_minutes:
         seconds = pc.cast(listens["timestamp"], pa.timestamp("s"), safe=False)
         moments = pc.fill_null(pc.cast(seconds, pa.int64()), 0).to_numpy()[known]
         sessions = _sessions(users, moments, session_gap_minutes * 60)
         count = int(sessions.max(initial=-1)) + 1
-        members = _of_two(_logged(_matrix(sessions, tracks, weights, count, len(track_ids))))
+        members = _with_two_tracks(
+            _logged(_matrix(sessions, tracks, weights, count, len(track_ids)))
+        )
     return _checked(TrackGroups(members, histories, unknown), "listens")
 
 
 def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> TrackGroups:
-    """A group for each playlist; columns playlist_id and track_id, or as `playlist_rows` knows."""
+    """A group for each playlist; columns playlist_id and track_id, or those of `playlist_rows`."""
     playlists = playlist_rows(playlists)
     _require(playlists, ("playlist_id", "track_id"), "playlists")
     lists = _codes(_named(_texts(playlists["playlist_id"], "playlists")))
@@ -111,7 +116,7 @@ def from_playlists(playlists: pa.Table, track_ids: pa.Array) -> TrackGroups:
     members.data[:] = 1
     unknown = int(np.sum(tracks < 0))
     idle = playlists.num_rows - unknown - members.nnz
-    return _checked(TrackGroups(_of_two(members), members, unknown, idle), "playlists")
+    return _checked(TrackGroups(_with_two_tracks(members), members, unknown, idle), "playlists")
 
 
 def from_metadata(tracks: pa.Table) -> TrackGroups:
@@ -133,7 +138,7 @@ def from_metadata(tracks: pa.Table) -> TrackGroups:
         group, row_ = np.array(pairs, np.int64).reshape(-1, 2).T
         ones = np.ones(len(group), np.float32)
         parts.append(_matrix(group, row_, ones, count, tracks.num_rows))
-    members = _of_two(csr_matrix(vstack(parts)))
+    members = _with_two_tracks(csr_matrix(vstack(parts)))
     return _checked(TrackGroups(members, None), "artists and albums")
 
 
@@ -152,8 +157,8 @@ def _require(table: pa.Table, columns: tuple[str, ...], what: str) -> None:
 def _checked(groups: TrackGroups, what: str) -> TrackGroups:
     if not len(groups):
         raise QueryError(
-            f"nothing to learn from: the {what} hold no two different tracks of the catalog that "
-            f"belong together (rows of tracks that it does not have: {groups.unknown})"
+            f"nothing to train on: the {what} have no two different tracks of the catalog that "
+            f"belong together (rows of unknown tracks: {groups.unknown})"
         )
     return groups
 
@@ -169,7 +174,7 @@ def _texts(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
 
 
 def _rows(column: pa.ChunkedArray, track_ids: pa.Array, what: str) -> Ints:
-    """Each id's row among the catalog's; -1 where it is not there."""
+    """The row of each id in the catalog; -1 where missing."""
     found: Ints = pc.fill_null(
         pc.index_in(_texts(column, what), value_set=track_ids), -1
     ).to_numpy()
@@ -177,12 +182,12 @@ def _rows(column: pa.ChunkedArray, track_ids: pa.Array, what: str) -> Ints:
 
 
 def _named(ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Ids, null where there is none."""
+    """Ids, with empty ones as null."""
     return pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
 
 
 def _codes(column: pa.ChunkedArray) -> Ints:
-    """A number for each distinct value, by first sight; -1 for null."""
+    """A number for each distinct value in order of appearance; -1 for null."""
     encoded = pc.dictionary_encode(column).combine_chunks()
     codes: Ints = pc.fill_null(encoded.indices, -1).to_numpy()
     return codes.astype(np.int64)
@@ -207,7 +212,7 @@ def _weights(table: pa.Table, what: str) -> NDArray[np.float32]:
 
 
 def _sessions(users: Ints, seconds: Ints, gap: float) -> Ints:
-    """The number of each listen's session."""
+    """The session number of each listen."""
     order = np.lexsort((seconds, users))
     new = np.append(True, (np.diff(users[order]) != 0) | (np.diff(seconds[order]) > gap))
     sessions = np.empty(len(users), np.int64)
@@ -218,14 +223,14 @@ def _sessions(users: Ints, seconds: Ints, gap: float) -> Ints:
 def _matrix(
     groups: Ints, tracks: Ints, weights: NDArray[np.float32], count: int, width: int
 ) -> csr_matrix:
-    """Weights summed over repetitions."""
+    """A csr matrix with the weights of repeated entries added."""
     matrix = csr_matrix((weights, (groups, tracks)), shape=(count, width), dtype=np.float32)
     matrix.sum_duplicates()
     return matrix
 
 
 def _logged(matrix: csr_matrix) -> csr_matrix:
-    """1 + ln weight, so that a track on repeat does not drown the rest; 0 at the least."""
+    """1 + ln weight, so that a track on repeat does not dominate; weights up to 1 are kept."""
     found = matrix.copy()
     found.data = np.where(found.data > 1, 1 + np.log(np.maximum(found.data, 1)), found.data)
     return found
@@ -239,6 +244,6 @@ def scale_columns(matrix: csr_matrix, factors: NDArray[Any]) -> csr_matrix:
     return found
 
 
-def _of_two(matrix: csr_matrix) -> csr_matrix:
-    """The groups of at least two tracks."""
+def _with_two_tracks(matrix: csr_matrix) -> csr_matrix:
+    """The groups with at least two tracks."""
     return matrix[np.flatnonzero(np.diff(matrix.indptr) > 1)]

@@ -1,7 +1,7 @@
-"""The network of a track encoder: forward in plain NumPy, and backward for its training.
+"""The network of a track encoder: forward and backward pass in NumPy.
 
-Each known block goes through a linear map of its own, each missing one stands as a learned vector;
-their sum h passes one residual layer, and is brought to unit length:
+Each known block passes a linear map, each missing one is replaced by a learned vector; their sum h
+passes one residual layer and is scaled to unit length:
 
     h = Σ known_m (x_m W_m + b_m) + Σ missing_m u_m;   z = h + relu(h A + a) B;   v = z / ‖z‖
 """
@@ -23,7 +23,7 @@ Networks: TypeAlias = tuple[Parameters, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowGradient:
-    """The gradient of some rows of a matrix, the others' being zero."""
+    """The gradient of some rows of a matrix; those of the others are zero."""
 
     rows: NDArray[np.int64]
     values: Floats
@@ -34,7 +34,7 @@ Gradients: TypeAlias = "dict[str, Floats | RowGradient]"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForwardPass:
-    """What the way forward leaves for the way back."""
+    """The results of the forward pass that the backward pass needs."""
 
     features: Features
     summed: Floats
@@ -44,7 +44,7 @@ class ForwardPass:
 
 
 def initial(widths: dict[str, int], dim: int, hidden: int, rng: np.random.Generator) -> Parameters:
-    """Parameters to begin with, for blocks of the given widths."""
+    """Initial parameters for blocks of the given widths."""
     found: Parameters = {}
     for name, width in widths.items():
         found[f"{name}.weight"] = _normal(rng, (width, dim), 1 / np.sqrt(dim))
@@ -70,9 +70,9 @@ def forward(parameters: Parameters, features: Features) -> ForwardPass:
 
 
 def encoded(networks: Networks, features: Features) -> Floats:
-    """Unit vectors of tracks, float32 [tracks, sum of dims]: those of each network, side by side.
+    """Unit vectors of tracks, float32 [tracks, sum of dims]: those of the networks, concatenated.
 
-    A product of two such vectors is the mean of the networks' products.
+    The product of two such vectors is the mean of the networks' products.
     """
     parts = [forward(parameters, features).vectors for parameters in networks]
     vectors: Floats = np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
@@ -80,7 +80,7 @@ def encoded(networks: Networks, features: Features) -> Floats:
 
 
 def backward(parameters: Parameters, done: ForwardPass, wanted: Floats) -> Gradients:
-    """The gradients of the parameters, for that of the unit vectors, float32 [tracks, dim]."""
+    """The gradients of the parameters from that of the unit vectors, float32 [tracks, dim]."""
     along = np.sum(wanted * done.vectors, axis=1, keepdims=True)
     out = (wanted - along * done.vectors) / done.lengths
     hidden = (out @ parameters["out.weight"].T) * (done.hidden > 0)
@@ -94,12 +94,14 @@ def backward(parameters: Parameters, done: ForwardPass, wanted: Floats) -> Gradi
         known = done.features.known[name]
         gradients[f"{name}.missing"] = summed[~known].sum(axis=0)
         gradients[f"{name}.bias"] = summed[known].sum(axis=0)
-        gradients[f"{name}.weight"] = _of_weight(block, summed, known)
+        gradients[f"{name}.weight"] = _weight_gradient(block, summed, known)
     return gradients
 
 
-def _of_weight(block: csr_matrix | Floats, summed: Floats, known: Known) -> Floats | RowGradient:
-    """The gradient of a block's map; of a sparse block, only the rows that it touches."""
+def _weight_gradient(
+    block: csr_matrix | Floats, summed: Floats, known: Known
+) -> Floats | RowGradient:
+    """The gradient of a block's map; of a sparse block, only its non-zero rows."""
     if not issparse(block):
         dense: Floats = np.asarray(block)[known].T @ summed[known]
         return dense
