@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,13 @@ def genre_findings(tracks: Sequence[Row], vectors: Vectors) -> Iterator[Finding]
             yield finding
 
 
+@dataclass(frozen=True, slots=True)
 class _Labelled:
     """A track with genres."""
 
-    __slots__ = ("artists", "genres", "track_id")
-
-    def __init__(self, track_id: str, genres: Set[str], artists: Set[str]) -> None:
-        self.track_id, self.genres, self.artists = track_id, genres, artists
+    track_id: str
+    genres: Set[str]
+    artists: Set[str]
 
 
 class _GenreCounts:
