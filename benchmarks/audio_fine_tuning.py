@@ -35,10 +35,11 @@ from musicu.embeddings.training.fitting import FitData, fit_encoder, measure_fit
 from musicu.embeddings.training.from_catalog import tracks_of
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pairs import Grouping
-from musicu.embeddings.training.pooling import Whitening, unit
+from musicu.embeddings.training.pooling import Whitening
 from musicu.embeddings.training.projection_head import HeadInput, fit_head
 from musicu.embeddings.training.recipe import TrainingRecipe, read_recipe
 from musicu.embeddings.training.train_data import make_pool
+from musicu.normalisation import unit_rows
 
 FOLDS = 4
 HELD_OUT = 0.15
@@ -170,7 +171,7 @@ def add(
     pooled = data.pool(encoder.network, encoder.recipe)[0]
     vectors = smoothed(encoder, raw_vectors(encoder, pooled, data.statistics[0]))
     everywhere = np.zeros((len(known), vectors.shape[1]), np.float32)
-    everywhere[mine] = unit(vectors)
+    everywhere[mine] = unit_rows(vectors)
     own = Scores.empty(len(known))
     own.add(everywhere, known, mine)
     for name in ("artist", "album", "one source"):

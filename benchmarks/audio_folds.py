@@ -33,11 +33,11 @@ from musicu.embeddings.training.crops import CROPS
 from musicu.embeddings.training.fitting import FitData, fit_encoder, measure_fit_data
 from musicu.embeddings.training.from_catalog import tracks_of
 from musicu.embeddings.training.pairs import Grouping
-from musicu.embeddings.training.pooling import unit
 from musicu.embeddings.training.projection_head import head_vectors
 from musicu.embeddings.training.recipe import TrainingRecipe, read_recipe
 from musicu.embeddings.training.train_data import TrainingTrack, make_pool
 from musicu.evaluation.bootstrap import Resamples, interval
+from musicu.normalisation import unit_rows
 from recipes.fit_stats import fit_constants, measure
 
 Rows = NDArray[np.float64]
@@ -169,7 +169,7 @@ def main() -> None:
         ours.add(vectors[0], known, held)
         steady.append(steadiness(vectors, held))
         names = [track.artist or "" for track in tracks]
-        base.add(unit(baseline_vectors(rows, names, held)), known, held)
+        base.add(unit_rows(baseline_vectors(rows, names, held)), known, held)
     for name in PROTOCOLS:
         values, floor = ours.values[name], base.values[name]
         print(f"{name:14} {int(np.isfinite(values).sum())} queries")

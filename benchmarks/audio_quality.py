@@ -24,7 +24,7 @@ from musicu.audio import read_audio
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.embedder import Embedder
 from musicu.evaluation.bootstrap import Resamples, interval
-from musicu.evaluation.labels import Labels
+from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.vectors.protocols import RETRIEVAL, score_queries
 from musicu.records import Windows
 
@@ -83,7 +83,7 @@ def main() -> None:
     heard.append(hear("musicu-stats-v1", "musicu-stats-v1", None, paths))
     for h in heard:
         print(f"{h.name:16} decoding {h.decoding:.3f} s, vector {h.embedding:.3f} s")
-    labels = Labels.of(tracks)
+    labels = TrackLabels.of(tracks)
     for protocol, found in zip(
         RETRIEVAL, score_queries([h.vectors for h in heard], labels, RETRIEVAL), strict=True
     ):

@@ -34,8 +34,8 @@ from scipy import fft
 
 from musicu.audio import read_audio
 from musicu.audio.encoding import RATE, write_sound
-from musicu.audit.fingerprints import Fingerprints, best_comparison
-from musicu.audit.matching import STRETCH_ERROR, Match, find_matches, judge_pair
+from musicu.audit.fingerprint_comparison import Fingerprints, best_comparison
+from musicu.audit.recording_matches import SEGMENT_ERROR, Match, find_matches, judge_pair
 from musicu.datasets.synth.mixing import InstrumentBank, master, mix
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.score import Plan
@@ -240,7 +240,7 @@ def alike(prints: Fingerprints, files: list[Known]) -> None:
     for what, chosen in (("neighbours on an album", near), ("made twins", twins)):
         errors, merged = [], []
         for i, j in chosen:
-            best = best_comparison(prints[i], prints[j], np.arange(-56, 57), STRETCH_ERROR)
+            best = best_comparison(prints[i], prints[j], np.arange(-56, 57), SEGMENT_ERROR)
             errors.append(best.error)
             judged = judge_pair(prints, i, j, best)
             merged += [(i, j, best)] if judged is not None and judged.whole else []

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musicu.audit.genres import FEWEST, genre_findings
+from musicu.audit.genre_checks import FEWEST, genre_findings
 from musicu.catalog.catalog import Catalog
 
 

@@ -69,7 +69,7 @@ PEER_FITS: dict[str, Fit] = {
 }
 
 
-class Labels:
+class TrackLabels:
     """What the protocols need to know of the recordings, as arrays of text."""
 
     def __init__(self, tracks: list[dict[str, str]]) -> None:
@@ -93,7 +93,7 @@ def average_precision(scores: Rows, relevant: NDArray[np.bool_]) -> float:
     return float((np.cumsum(hits)[hits] / (np.flatnonzero(hits) + 1)).mean())
 
 
-def evaluate(rows: Rows, labels: Labels, fit: Fit) -> dict[str, Rows]:
+def evaluate(rows: Rows, labels: TrackLabels, fit: Fit) -> dict[str, Rows]:
     """Average precision of every recording as query, NaN where nothing is relevant, [tracks]."""
     found = {name: [[] for _ in rows] for name in PROTOCOLS}  # type: dict[str, list[list[float]]]
     for seed in range(SEEDS):
@@ -115,7 +115,9 @@ def evaluate(rows: Rows, labels: Labels, fit: Fit) -> dict[str, Rows]:
     }
 
 
-def summary(scores: dict[str, Rows], labels: Labels, base: dict[str, Rows] | None = None) -> str:
+def summary(
+    scores: dict[str, Rows], labels: TrackLabels, base: dict[str, Rows] | None = None
+) -> str:
     """Means over queries, and over artists, with 95 % intervals that draw artists."""
     cells = []
     for name in PROTOCOLS:
@@ -133,7 +135,7 @@ def summary(scores: dict[str, Rows], labels: Labels, base: dict[str, Rows] | Non
     return " | ".join(cells)
 
 
-def best_of(rows: Rows, labels: Labels) -> tuple[str, dict[str, Rows]]:
+def best_of(rows: Rows, labels: TrackLabels) -> tuple[str, dict[str, Rows]]:
     tried = {name: evaluate(rows, labels, fit) for name, fit in PEER_FITS.items()}
     best = max(tried, key=lambda name: float(np.nanmean(tried[name]["artist"])))
     return best, tried[best]
@@ -154,12 +156,12 @@ def main() -> None:
         if options.cache:
             np.save(options.cache, rows)
     print("                      " + " | ".join(PROTOCOLS))
-    labels = Labels(tracks)
+    labels = TrackLabels(tracks)
     print("stats, all tracks    ", summary(evaluate(rows, labels, fit_stats_model), labels))
     peers = pq.read_table(options.peers)
     at = {path: row for row, path in enumerate(peers["path"].to_pylist())}
     chosen = [i for i, track in enumerate(tracks) if track["path"] in at]
-    labels = Labels([tracks[i] for i in chosen])
+    labels = TrackLabels([tracks[i] for i in chosen])
     ours = evaluate(rows[chosen], labels, fit_stats_model)
     print(f"stats, {len(chosen)} tracks    ", summary(ours, labels))
     for name in (column for column in peers.column_names if column != "path"):

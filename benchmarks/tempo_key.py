@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from musicu.features import scorer
 from musicu.features.calibration import calibration_error, reliability
-from musicu.features.key import MODES, TONICS, estimate_key
-from musicu.features.tempo import estimate_tempo
+from musicu.features.extractors import key_of, tempo_of
+from musicu.features.key import MODES, TONICS
 from recipes.fit_tempo_key import beginning, half_of
 
 RATE = 22_050
@@ -90,7 +90,7 @@ def measure(rows: Iterator[tuple[Sound, dict[str, Any]]], librosa: bool) -> dict
     tempi, keys, peer, beats, spent, heard = [], [], [], [], 0.0, 0.0
     for sound, truth in rows:
         start = time.process_time()
-        tempo, key = estimate_tempo(sound, RATE), estimate_key(sound, RATE)
+        tempo, key = tempo_of(sound, RATE), key_of(sound, RATE)
         spent, heard = spent + time.process_time() - start, heard + len(sound) / RATE
         bpm = truth["bpm"]
         tempi.append((*tempo_hits(tempo.bpm, bpm), tempo.confidence, bpm is None))

@@ -36,8 +36,8 @@ from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.als import fit_als
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.features import FeatureSpace
 from musicu.embeddings.tracks.fit import fit_tracks
+from musicu.embeddings.tracks.track_features import FeatureSpace
 from musicu.evaluation.bootstrap import Resamples, interval
 from musicu.pipeline.run import scan
 from musicu.ranking.set_fit import score_set

@@ -10,7 +10,7 @@ import pytest
 import soundfile as sf
 
 from musicu.audio import read_audio
-from musicu.audio.formats import not_audio
+from musicu.audio.file_signature import not_audio
 from musicu.errors import AudioError
 from musicu.records import Windows
 

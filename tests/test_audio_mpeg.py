@@ -9,8 +9,9 @@ import pytest
 import soundfile as sf
 
 from musicu.audio import read_audio
-from musicu.audio.mpeg import find_frame, open_stream, parse_frame, tags_end
+from musicu.audio.mp3_stream import open_stream, tags_end
 from musicu.records import Windows
+from musicu.tags.formats.mpeg import first_frame, parse_frame
 
 RATE = 44100
 
@@ -32,7 +33,7 @@ def encode(seconds=6.0):
 
 MP3 = encode()
 FIRST = parse_frame(MP3[:4])
-BARE = MP3[FIRST.size :]  # without the Xing frame
+BARE = MP3[FIRST.length :]  # without the Xing frame
 
 
 def id3(version, body):
@@ -116,7 +117,7 @@ def test_a_cut_file_gives_its_first_part(tmp_path, data):
 )
 def test_frame_headers_are_read_as_the_standard_says(header, samples, size):
     frame = parse_frame(bytes.fromhex(header))
-    assert (frame.samples, frame.size) == (samples, size)
+    assert (frame.samples, frame.length) == (samples, size)
 
 
 @pytest.mark.parametrize("header", ["00000000", "fffb0064", "fffbf064", "fffb9c64", "ffea9064"])
@@ -126,5 +127,5 @@ def test_what_is_no_frame_header_is_refused(header):
 
 def test_one_lonely_frame_header_is_not_believed():
     data = JUNK + b"\xff\xfb\x90\x64" + bytes(5000)
-    assert find_frame(io.BytesIO(data), 0, len(data), len(data)) == -1
+    assert first_frame(io.BytesIO(data), 0, len(data)) is None
     assert open_stream(io.BytesIO(data), len(data)) is None

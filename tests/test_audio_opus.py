@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musicu.audio import read_audio
-from musicu.audio.ogg import page_checksum, read_pages
+from musicu.audio.ogg_repair import complete_pages, page_checksum
 from musicu.audio.opus import opus_packet_samples, repair_opus
 from musicu.audio.splice import Splice
 from musicu.records import Windows
@@ -42,11 +42,12 @@ def good(tmp_path_factory):
 
 def with_granules(data, change):
     """The file with page k's granule position g made change(k, g, last page?)."""
-    pages, out = list(read_pages(io.BytesIO(data))), b""
+    pages, out = list(complete_pages(io.BytesIO(data))), b""
     for k, page in enumerate(pages):
         granule = change(k, page.granule, page.ends) if k > 1 else page.granule
         stamp = granule.to_bytes(8, "little", signed=True)
-        blank = page.data[:6] + stamp + page.data[14:22] + bytes(4) + page.data[26:]
+        blank = page.header[:6] + stamp + page.header[14:22] + bytes(4) + page.header[26:]
+        blank += page.lacing + page.body
         out += blank[:22] + page_checksum(blank).to_bytes(4, "little") + blank[26:]
     return out
 
@@ -118,7 +119,7 @@ def test_what_is_not_one_whole_stream_says_so(tmp_path, good, also):
     path = tmp_path / "x.opus"
     if also == "chained":
         second = bytearray(good)
-        for page in read_pages(io.BytesIO(good)):
+        for page in complete_pages(io.BytesIO(good)):
             second[page.offset + 14 : page.offset + 18] = b"next"
         path.write_bytes(good + bytes(second))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,20 @@ from shelves_samples import table, vectors
 
 from musicu.audit import Audit, audit, same_recording
 from musicu.audit.clean import clean_table
-from musicu.audit.fingerprints import Fingerprints
-from musicu.audit.genres import genre_findings
-from musicu.audit.matching import find_matches
-from musicu.audit.pairs import sharing_codes, sounding_alike
-from musicu.audit.recordings import read_fingerprints
-from musicu.audit.tagging import tag_findings
+from musicu.audit.comparison_pairs import near_vectors, sharing_codes
+from musicu.audit.fingerprint_comparison import Fingerprints
+from musicu.audit.genre_checks import FEWEST, genre_findings
+from musicu.audit.recording_groups import read_fingerprints
+from musicu.audit.recording_matches import find_matches
+from musicu.audit.tag_checks import tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
-from musicu.features.fingerprint import FingerprintMeter
+from musicu.features.fingerprint_codes import FingerprintMeter
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions
 from musicu.pipeline.run import EmbedOptions, embed
+from musicu.records import Vectors
 
 TODAY = date(2026, 11, 21)
 
@@ -142,7 +144,7 @@ def test_same_recording_gives_the_groups(found: Audit, made: Path, tmp_path: Pat
 def test_a_second_audit_hears_nothing_and_changes_nothing(made: Path, found: Audit) -> None:
     before = {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file()}
     again = audit(made, options=PassOptions(jobs=1), today=TODAY)
-    assert again.heard.done == 0
+    assert again.fingerprinted.done == 0
     assert again.counts() == found.counts()
     assert {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file()} == before
 
@@ -188,7 +190,7 @@ def prints_of(*recordings: NDArray[np.float32]) -> Fingerprints:
     made = []
     for samples in recordings:
         meter = FingerprintMeter()
-        meter.hear(samples)
+        meter.update(samples)
         made.append(meter.finish())
     edges = np.concatenate([[0], np.cumsum([len(one.codes) for one in made])])
     codes, marks = (np.concatenate([getattr(m, n) for m in made]) for n in ("codes", "marks"))
@@ -221,7 +223,7 @@ def test_pairs_worth_comparing_are_those_of_a_plain_search() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 0.95), st.integers(0, 30).map(lambda n: n + 0.5))
-def test_sounding_alike_is_the_plain_double_loop(seed: int, cosine: float, apart: float) -> None:
+def test_near_vectors_is_the_plain_double_loop(seed: int, cosine: float, apart: float) -> None:
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((14, 3)).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
@@ -233,7 +235,7 @@ def test_sounding_alike_is_the_plain_double_loop(seed: int, cosine: float, apart
         if values[i] @ values[j] >= cosine and abs(seconds[i] - seconds[j]) <= apart
     }
     close = {(i, j) for i, j in plain if abs(values[i] @ values[j] - cosine) < 1e-6}
-    told = set(sounding_alike(values, seconds, cosine, apart))
+    told = set(near_vectors(values, seconds, cosine, apart))
     assert plain - close <= told
     assert told - plain <= close
 
@@ -289,6 +291,61 @@ def test_a_swapped_genre_is_found_among_clear_ones() -> None:
     space = vectors([r["track_id"] for r in rows], np.array(values, np.float32))
     (finding,) = genre_findings(tracks, space)
     assert (finding.track_ids, finding.values["guess"]) == (("t6",), "jazz")
+
+
+def genre_catalog(count: int) -> tuple[list[dict[str, Any]], Vectors]:
+    """Tracks of four genres that lie apart, some mislabelled, some by one artist."""
+    rng = np.random.default_rng(1)
+    centres, genre = rng.standard_normal((4, 8)), rng.integers(4, size=count)
+    values = (centres[genre] + 0.8 * rng.standard_normal((count, 8))).astype(np.float32)
+    said = np.where(rng.random(count) < 0.1, rng.integers(4, size=count), genre)
+    rows = [
+        {"track_id": f"t{i}", "artists": [f"A{i // 5}"], "genres": [f"G{said[i]}"]}
+        for i in range(count)
+    ]
+    return table(rows).to_pylist(), vectors([r["track_id"] for r in rows], values)
+
+
+def plain_genre_findings(
+    tracks: list[dict[str, Any]], space: Vectors
+) -> dict[str, tuple[str, int]]:
+    """Each track compared with each other one, one after the other."""
+    found = {}
+    for i, track in enumerate(tracks):
+        others = [t for t in tracks if t["artists"] != track["artists"]]
+        if sum(t["genres"] == track["genres"] for t in others) < FEWEST:
+            continue
+        order = np.argsort(-(space.values @ space.values[i]), kind="stable")[:61].tolist()
+        near = [tracks[j]["genres"][0] for j in order if tracks[j] in others][:10]
+        genre, agreeing = Counter(near).most_common(1)[0]
+        if track["genres"][0] not in near and agreeing >= 7:
+            found[track["track_id"]] = (genre.lower(), agreeing)
+    return found
+
+
+@pytest.mark.parametrize("block", [1, 1000, 1 << 22])
+def test_genre_findings_are_those_of_a_plain_loop(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("musicu.audit.genre_checks._BLOCK_SCORES", block)
+    tracks, space = genre_catalog(300)
+    found = {
+        f.track_ids[0]: (f.values["guess"], f.values["agreeing"])
+        for f in genre_findings(tracks, space)
+    }
+    assert found == plain_genre_findings(tracks, space)
+    assert len(found) > 5
+
+
+def test_of_many_labelled_tracks_only_some_are_compared_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tracks, space = genre_catalog(600)
+    exact = {f.track_ids[0] for f in genre_findings(tracks, space)}
+    monkeypatch.setattr("musicu.audit.genre_checks._MOST_COMPARED", 300)
+    some = {f.track_ids[0] for f in genre_findings(tracks, space)}
+    assert some != exact
+    assert len(some & exact) > len(exact) / 2
 
 
 def test_two_copies_share_one_fingerprint(made: Path, tmp_path: Path) -> None:

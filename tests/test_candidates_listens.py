@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from musicu.candidates import LISTENS, check_listens
-from musicu.embeddings.tracks.groups import from_playlists
+from musicu.embeddings.tracks.track_groups import from_playlists
 from musicu.errors import QueryError
 from musicu.listening.listens import listens_table
 

@@ -6,13 +6,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from musicu.shelves.rules import Rules, blocked
 
 from musicu.catalog.crediting import artist_key
 from musicu.catalog.folding import fold, loose, loose_texts
 from musicu.catalog.identity import album_keys, artist_keys, is_credited, title_key, work_key
 from musicu.catalog.schema import TRACKS
 from musicu.items.credits import Credits, album_numbers
-from musicu.shelves.rules import Rules, blocked
 
 COLLABORATIONS = [
     *("Main Star & Guest", "Main Star x Other", "Main Star × Other", "Main Star, Guest"),

@@ -18,9 +18,9 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.encoder import TrackEncoder
 from musicu.embeddings.tracks.fit import fit_tracks
 from musicu.embeddings.tracks.refresh import add_track_model, refresh_track_vectors
+from musicu.embeddings.tracks.track_encoder import TrackEncoder
 from musicu.errors import CatalogError, ModelError, QueryError
 from musicu.ingest.table_import import import_vectors
 from musicu.pipeline.run import EmbedOptions, run, scan
@@ -207,7 +207,7 @@ def test_collaborative_vectors_may_come_from_elsewhere(known: Taste, catalog: Ca
 
 def test_nothing_but_ids_is_too_little(tmp_path: Path) -> None:
     table = pa.table({"track_id": ["a", "b", "c"]})
-    with pytest.raises(QueryError, match="nothing is known of the tracks but their ids"):
+    with pytest.raises(QueryError, match="the tracks have no features but their ids"):
         fit_tracks(
             scan(table, tmp_path / "c"),
             pairs=pa.table({"track_a": ["a", "a"], "track_b": ["b", "c"]}),

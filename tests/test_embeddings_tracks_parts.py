@@ -11,20 +11,20 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
-from musicu.embeddings.tracks import groups as grouping
+from musicu.embeddings.tracks import track_groups as grouping
 from musicu.embeddings.tracks.als import fit_als, solve_rows
-from musicu.embeddings.tracks.artists import KEY_DIM, Discography
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.features import (
+from musicu.embeddings.tracks.contrastive_training import info_nce
+from musicu.embeddings.tracks.discography import KEY_DIM, Discography
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.track_features import (
     Features,
     FeatureSpace,
+    ngrams_of,
     numbers_of,
-    pieces_of,
     words_of,
 )
-from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.network import RowGradient, backward, encoded, forward, initial
-from musicu.embeddings.tracks.training import contrast
+from musicu.embeddings.tracks.track_network import RowGradient, backward, encoded, forward, initial
 from musicu.errors import QueryError
 from musicu.ranking.set_fit import ARTIST_BONUS, ARTIST_SHARE, MEAN, score_set
 
@@ -111,9 +111,9 @@ def test_the_loss_pulls_as_its_finite_differences_say() -> None:
     offsets = draw.normal(size=4)
 
     def loss(values: np.ndarray) -> float:
-        return contrast(values, weights, shared, offsets, 0.3)[0]
+        return info_nce(values, weights, shared, offsets, 0.3)[0]
 
-    _, wanted = contrast(vectors, weights, shared, offsets, 0.3)
+    _, wanted = info_nce(vectors, weights, shared, offsets, 0.3)
     for place in np.ndindex(vectors.shape):
         moved = vectors.copy()
         moved[place] += 1e-5
@@ -126,8 +126,8 @@ def test_a_track_of_the_same_group_is_no_negative() -> None:
     vectors = np.eye(4, dtype="f4")[[0, 1, 0, 1]]  # two targets, each with its own context
     weights, offsets = np.ones((2, 1), "f4"), np.zeros(2, "f4")
     alone = np.array([[False, True], [True, False]])
-    assert contrast(vectors, weights, alone, offsets, 0.1)[0] == pytest.approx(0, abs=1e-6)
-    assert contrast(vectors[[0, 0, 0, 0]], weights, alone & False, offsets, 0.1)[
+    assert info_nce(vectors, weights, alone, offsets, 0.1)[0] == pytest.approx(0, abs=1e-6)
+    assert info_nce(vectors[[0, 0, 0, 0]], weights, alone & False, offsets, 0.1)[
         0
     ] == pytest.approx(np.log(2), abs=1e-6)
 
@@ -152,7 +152,7 @@ def test_prose_is_read_word_by_word() -> None:
 
 
 def test_an_unseen_word_is_read_in_pieces() -> None:
-    assert list(pieces_of("ja")) == ["<ja", "ja>", "<ja>"]
+    assert list(ngrams_of("ja")) == ["<ja", "ja>", "<ja>"]
     table = pa.table({"title": ["Nocturne", "Scherzo", "1234"], "lyrics": ["", "", "nocturne"]})
     assert not words_of(table)["spelling"][2]
     fitted = space(table)
@@ -244,7 +244,7 @@ def test_artists_and_their_albums_are_groups() -> None:
         (
             grouping.from_playlists,
             {"playlist_id": ["p", "p"], "track_id": ["x", "y"]},
-            "not have: 2",
+            "unknown tracks: 2",
         ),
         (grouping.from_listens, {"track_id": ["a"]}, "listens has no column 'user_id'"),
         (grouping.from_pairs, {"track_a": [["a"]], "track_b": ["b"]}, "pairs have ids of the type"),
@@ -258,7 +258,7 @@ def test_artists_and_their_albums_are_groups() -> None:
             {"user_id": ["u", "u"], "track_id": ["a", "b"], "weight": [1.0, float("nan")]},
             "row 2 of the listens has the weight nan",
         ),
-        (grouping.from_pairs, {"track_a": ["a"], "track_b": ["a"]}, "nothing to learn from"),
+        (grouping.from_pairs, {"track_a": ["a"], "track_b": ["a"]}, "nothing to train on"),
     ],
 )  # fmt: skip
 def test_a_wrong_table_says_what_is_wrong(read, table, message) -> None:  # type: ignore[no-untyped-def]
@@ -394,7 +394,7 @@ def test_a_track_without_numbers_is_left_to_the_networks() -> None:
     some = tracks.slice(0, 2).set_column(1, "a", pa.array([None, 1.0]))
     some = some.set_column(2, "b", pa.array([float("nan"), None]))
     learned = np.eye(2, 3, dtype=np.float32)
-    beside = kernel.beside(learned, some)
+    beside = kernel.concatenate(learned, some)
     assert beside[0].tolist() == [1, 0, 0] + [0] * 16
     assert np.linalg.norm(beside, axis=1) == pytest.approx(1, abs=1e-6)
     assert kernel.vectors(some.select(["track_id"])).any() == np.False_

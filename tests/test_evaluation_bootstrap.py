@@ -81,10 +81,10 @@ def simulated(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def covered(by_query: bool) -> float:
     """How often a 95 % interval holds the true mean, drawing artists or (wrongly) queries."""
     hits = 0
-    for trial in range(150):
-        clusters, values = simulated(np.random.default_rng([9, trial]))
+    for data in range(150):
+        clusters, values = simulated(np.random.default_rng([9, data]))
         units = np.arange(len(values)) if by_query else clusters
-        found = interval(Resamples(units, 300, seed=trial).means(values))
+        found = interval(Resamples(units, 300, seed=data).means(values))
         assert found is not None
         hits += found.low <= 0 <= found.high
     return hits / 150

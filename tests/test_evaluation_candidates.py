@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from musicu.errors import QueryError
-from musicu.evaluation.labels import Groups, Labels
+from musicu.evaluation.labels import LabelGroups, TrackLabels
 from musicu.evaluation.recommendation import (
     BASELINES,
     Findings,
@@ -114,7 +114,7 @@ def test_new_artists_are_unheard_whole() -> None:
 
 
 def test_a_track_is_new_where_any_of_its_artists_is() -> None:
-    artists = Groups([["a"], ["a", "b"], ["b"], ["c"], []])
+    artists = LabelGroups([["a"], ["a", "b"], ["b"], ["c"], []])
     ids = pa.chunked_array([["0", "1", "2", "3", "4"]])
     pairs = [(f"u{u}", str(t)) for u in range(8) for t in range(5)]
     listens = pa.table({"user_id": [u for u, _ in pairs], "track_id": [t for _, t in pairs]})
@@ -166,7 +166,7 @@ def test_listens_after_the_release_day_are_not_learned_from() -> None:
 def test_no_model_sees_a_popularity_of_unknown_date() -> None:
     split = split_of(split="new-artists")
     tracks = catalog_table()
-    training = Training.of(split, tracks, Labels.of(tracks), 0)
+    training = Training.of(split, tracks, TrackLabels.of(tracks), 0)
     assert training.tracks["popularity"].null_count == TRACKS
     assert training.tracks.drop_columns("popularity").equals(tracks.drop_columns("popularity"))
 
@@ -198,7 +198,7 @@ def test_the_future_changes_no_score() -> None:
         scores = []
         for table in (listens, changed):
             split = make_split(tracks, table, protocol)
-            training = Training.of(split, tracks, Labels.of(tracks), 0)
+            training = Training.of(split, tracks, TrackLabels.of(tracks), 0)
             scores.append(model(training)(np.arange(USERS)))
         assert np.array_equal(*scores), name
 
@@ -211,7 +211,7 @@ def test_attention_tells_the_listeners_of_one_artist_apart() -> None:
     heard = {"x": range(100), "y": range(100, 200), "other": [0, 100], "new": [0, 100]}
     rows = [(f"u{user:03}", track) for track, users in heard.items() for user in users]
     listens = pa.table(dict(zip(("user_id", "track_id"), zip(*rows, strict=True), strict=True)))
-    labels = Labels.of(tracks)
+    labels = TrackLabels.of(tracks)
     listening = Listening.of(listens, tracks["track_id"])
     new = np.array([False, False, True, False])[listening.track]
     split = Split(
@@ -254,7 +254,7 @@ def test_lists_hold_the_best_of_what_is_not_known() -> None:
 
 def test_scores_that_are_no_numbers_are_refused() -> None:
     split = split_of(split="new-artists")
-    ruler = Ruler(split, Labels.of(catalog_table()).artists, (5,), 0, 0)
+    ruler = Ruler(split, TrackLabels.of(catalog_table()).artists, (5,), 0, 0)
     shape = (len(split.asked), len(split.candidates))
     with pytest.raises(QueryError, match="scores that are NaN"):
         ruler.measure(lambda users: np.full(shape, np.nan, np.float32))
@@ -294,9 +294,9 @@ def test_lists_of_the_best_tracks_are_measured_like_the_model_that_made_them() -
     content = tag_vectors(tracks)
     protocol = Protocol(split="new-artists", ks=(5,), bootstrap=0)
     split = make_split(tracks, listens, protocol)
-    training = Training.of(split, tracks, Labels.of(tracks), 0)
+    training = Training.of(split, tracks, TrackLabels.of(tracks), 0)
     scorer = nearest_heard(training, content)
-    ruler = Ruler(split, Labels.of(tracks).artists, (5,), 0, 0)
+    ruler = Ruler(split, TrackLabels.of(tracks).artists, (5,), 0, 0)
     lists, _ = ruler.lists(scorer)
     table = pa.table(
         {

@@ -17,7 +17,7 @@ from musicu.candidates import Constraints, ForYou, ItemTable, TasteProfile, find
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.evaluation.labels import Labels
+from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.recommendation import BASELINES, Protocol, Training, make_split
 from musicu.evaluation.recommendation.encoder import (
     encoder_vectors,
@@ -126,7 +126,7 @@ def test_an_encoder_fitted_on_the_training_part_finds_new_artists(home: Path) ->
     catalog = Catalog.open(home / "catalog")
     tracks, listens = catalog.tracks(), pq.read_table(home / "listens.parquet")
     split = make_split(tracks, listens, Protocol(split="new-artists", share=0.25))
-    training = Training.of(split, tracks, Labels.of(tracks), 0)
+    training = Training.of(split, tracks, TrackLabels.of(tracks), 0)
     config = TrackConfig(dim=16, hidden=32, factors=8, steps=150, batch=32, min_count=1)
     scores = set_fit_model(encoder_vectors(catalog, config))(training)(split.asked)
     wanted = split.answers[split.asked][:, split.candidates].toarray()
@@ -144,7 +144,7 @@ def test_an_encoder_never_sees_what_is_held_out(
     catalog = Catalog.open(home / "catalog")
     tracks, listens = catalog.tracks(), pq.read_table(home / "listens.parquet")
     split = make_split(tracks, listens, Protocol(split="new-artists", share=0.25))
-    training = Training.of(split, tracks, Labels.of(tracks), 0)
+    training = Training.of(split, tracks, TrackLabels.of(tracks), 0)
     seen = {}
 
     def spy(known: Catalog, listens: pa.Table, config: TrackConfig) -> object:
@@ -165,7 +165,7 @@ def test_what_is_measured_is_what_the_generator_gives(home: Path) -> None:
         pq.read_table(home / "listens.parquet"),
     )
     split = make_split(tracks, listens, Protocol(split="new-tracks", share=0.25))
-    training = Training.of(split, tracks, Labels.of(tracks), 0)
+    training = Training.of(split, tracks, TrackLabels.of(tracks), 0)
     rng = np.random.default_rng(0)
     values = rng.normal(size=(tracks.num_rows, 8)).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
@@ -192,12 +192,12 @@ def test_tracks_without_vectors_earn_what_their_artist_does(home: Path) -> None:
     catalog = Catalog.open(home / "catalog")
     tracks, listens = catalog.tracks(), pq.read_table(home / "listens.parquet")
     split = make_split(tracks, listens, Protocol(split="new-tracks", share=0.25))
-    training = Training.of(split, tracks, Labels.of(tracks), 0)
+    training = Training.of(split, tracks, TrackLabels.of(tracks), 0)
     vectors = np.zeros((tracks.num_rows, 4), np.float32)
     heard = np.unique(split.history.nonzero()[1])
     vectors[heard, 0] = 1
     scores = fits_history(training, vectors)(split.asked)
-    names = Labels.of(tracks).artists.codes
+    names = TrackLabels.of(tracks).artists.codes
     for row, user in enumerate(split.asked):
         history = split.history[user].indices
         for place, track in enumerate(split.candidates):

@@ -9,8 +9,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
-from musicu.evaluation.labels import Groups
-from musicu.evaluation.recommendation import accuracy
+from musicu.evaluation import metrics
+from musicu.evaluation.labels import LabelGroups
 from musicu.evaluation.recommendation import beyond_accuracy as beyond
 from musicu.evaluation.recommendation.groups import (
     artist_matrix,
@@ -35,22 +35,22 @@ def random_lists(seed: int) -> tuple[np.ndarray, np.ndarray, csr_matrix]:
 
 
 def test_recall_is_of_all_answers_even_beyond_k() -> None:
-    assert accuracy.recall(HITS, ANSWERS, 2).tolist() == [0.25, 0, 2 / 9]
-    assert accuracy.recall(HITS, ANSWERS, 4).tolist() == [0.5, 0, 4 / 9]
+    assert metrics.recall(HITS, ANSWERS, 2).tolist() == [0.25, 0, 2 / 9]
+    assert metrics.recall(HITS, ANSWERS, 4).tolist() == [0.5, 0, 4 / 9]
 
 
 def test_recall_of_no_answers_is_not_a_number() -> None:
-    assert np.isnan(accuracy.recall(HITS, np.array([0, 1, 1]), 4)[0])
+    assert np.isnan(metrics.recall(HITS, np.array([0, 1, 1]), 4)[0])
 
 
 def test_mrr_and_hit_rate_see_the_first_k_alone() -> None:
-    assert accuracy.mrr(HITS, 4).tolist() == [0.5, 0, 1]
-    assert accuracy.mrr(HITS, 1).tolist() == [0, 0, 1]
-    assert accuracy.hit_rate(HITS, 1).tolist() == [0, 0, 1]
+    assert metrics.mrr(HITS, 4).tolist() == [0.5, 0, 1]
+    assert metrics.mrr(HITS, 1).tolist() == [0, 0, 1]
+    assert metrics.hit_rate(HITS, 1).tolist() == [0, 0, 1]
 
 
 def test_ndcg_of_a_full_list_of_answers_is_one() -> None:
-    found = accuracy.ndcg(HITS, ANSWERS, 4)
+    found = metrics.ndcg(HITS, ANSWERS, 4)
     ideal = sum(1 / math.log2(r + 1) for r in (1, 2, 3, 4))
     assert found[0] == pytest.approx((1 / math.log2(3) + 1 / math.log2(5)) / ideal)
     assert found[1:].tolist() == pytest.approx([0, 1])
@@ -60,15 +60,15 @@ def test_a_list_shorter_than_k_misses_what_it_does_not_offer() -> None:
     short = HITS[:, :2]
     for metric in ("recall", "ndcg", "mrr", "hit rate"):
         padded = np.pad(short, ((0, 0), (0, 8)))
-        both = [accuracy.accuracy(h, ANSWERS, 10)[metric] for h in (short, padded)]
+        both = [metrics.accuracy(h, ANSWERS, 10)[metric] for h in (short, padded)]
         assert both[0].tolist() == pytest.approx(both[1].tolist())
 
 
 def test_k_and_shapes_are_checked() -> None:
     with pytest.raises(QueryError, match="k is 0"):
-        accuracy.recall(HITS, ANSWERS, 0)
+        metrics.recall(HITS, ANSWERS, 0)
     with pytest.raises(QueryError, match="3 lists do not fit 2 counts"):
-        accuracy.ndcg(HITS, ANSWERS[:2], 3)
+        metrics.ndcg(HITS, ANSWERS[:2], 3)
 
 
 @pytest.mark.parametrize("k", [1, 5, 10])
@@ -77,7 +77,7 @@ def test_ndcg_agrees_with_scikit_learn(k: int) -> None:
     lists, hits, answers = random_lists(0)
     scores = np.zeros((40, 60))
     np.put_along_axis(scores, lists, 12.0 - np.arange(12)[None, :], axis=1)
-    ours = accuracy.ndcg(hits, np.diff(answers.indptr), k).mean()
+    ours = metrics.ndcg(hits, np.diff(answers.indptr), k).mean()
     assert ours == pytest.approx(ndcg_score(answers.toarray(), scores, k=k))
 
 
@@ -92,7 +92,7 @@ def test_accuracy_agrees_with_ranx(k: int) -> None:
     theirs = ranx.evaluate(
         ranx.Qrels(qrels), ranx.Run(run), [f"{name}@{k}" for name in names.values()]
     )
-    ours = accuracy.accuracy(hits, np.diff(answers.indptr), k)
+    ours = metrics.accuracy(hits, np.diff(answers.indptr), k)
     for metric, name in names.items():
         assert ours[metric].mean() == pytest.approx(theirs[f"{name}@{k}"])
 
@@ -114,7 +114,7 @@ def test_metrics_agree_with_rectools(k: int) -> None:
         pandas.DataFrame(dict(zip(("user_id", "item_id"), matrix.nonzero(), strict=True)))
         for matrix in (answers, heard)
     )
-    ours = accuracy.accuracy(hits, np.diff(answers.indptr), k)
+    ours = metrics.accuracy(hits, np.diff(answers.indptr), k)
     assert ours["recall"].mean() == pytest.approx(rectools.Recall(k=k).calc(reco, wanted))
     assert ours["mrr"].mean() == pytest.approx(rectools.MRR(k=k).calc(reco, wanted))
     assert ours["hit rate"].mean() == pytest.approx(rectools.HitRate(k=k).calc(reco, wanted))
@@ -178,7 +178,7 @@ def test_equals_are_in_the_head_together() -> None:
 
 
 def test_a_track_is_emerging_where_none_of_its_artists_is_in_the_head() -> None:
-    artists = Groups([["star"], ["new"], ["new", "star"], [], []])
+    artists = LabelGroups([["star"], ["new"], ["new", "star"], [], []])
     history = csr_matrix(np.array([[1, 0, 0, 1, 0]] * 9 + [[0, 1, 0, 0, 0]], dtype=np.float32))
     assert emerging(history, artists).tolist() == [False, True, False, False, True]
     assert artist_matrix(artists).toarray().sum(axis=1).tolist() == [1, 1, 2, 1, 1]

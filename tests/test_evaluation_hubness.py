@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from musicu.evaluation.ranking import unit_rows
+from musicu.evaluation.similarity_ranking import unit_vectors
 from musicu.evaluation.vectors.hubness import k_occurrence, powers, skewness
 
 
 def test_the_middle_of_a_star_is_in_every_list() -> None:
     spokes = np.eye(9)[1:]
-    star = unit_rows(np.concatenate([np.eye(9)[:1], np.eye(9)[0] + spokes]))
+    star = unit_vectors(np.concatenate([np.eye(9)[:1], np.eye(9)[0] + spokes]))
     assert k_occurrence(star, k=1).tolist() == [8, 1, 0, 0, 0, 0, 0, 0, 0]
 
 

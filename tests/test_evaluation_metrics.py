@@ -9,17 +9,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from musicu.errors import QueryError
-from musicu.evaluation.vectors.metrics import (
-    average_precision,
-    hit_at,
-    ndcg_at,
-    precision_at,
-    recall_at,
-)
+from musicu.evaluation.metrics import average_precision, hit_rate, ndcg, precision, recall
 
 
 def ranks(*values: int) -> np.ndarray:
     return np.array(values, dtype=np.int64)
+
+
+def hits(found: np.ndarray, places: int = 20) -> np.ndarray:
+    """A list of hits, bool [1, places], by the ranks of the relevant items."""
+    return np.isin(np.arange(places), found)[None]
 
 
 def test_average_precision_by_hand() -> None:
@@ -29,31 +28,31 @@ def test_average_precision_by_hand() -> None:
 def test_ndcg_by_hand() -> None:
     gained = 1 / math.log2(2) + 1 / math.log2(5)
     ideal = 1 / math.log2(2) + 1 / math.log2(3) + 1 / math.log2(4)
-    assert ndcg_at(ranks(0, 3, 12), 10) == pytest.approx(gained / ideal)
+    assert ndcg(hits(ranks(0, 3, 12)), ranks(3), 10)[0] == pytest.approx(gained / ideal)
 
 
 def test_recall_counts_all_relevant_even_beyond_k() -> None:
-    assert recall_at(np.arange(20), 10) == 0.5
-    assert recall_at(ranks(3, 10), 10) == 0.5
+    assert recall(hits(np.arange(20)), ranks(20), 10)[0] == 0.5
+    assert recall(hits(ranks(3, 10)), ranks(2), 10)[0] == 0.5
 
 
 def test_precision_divides_by_the_candidates_where_they_are_fewer_than_k() -> None:
-    assert precision_at(ranks(0, 1, 11), 10, candidates=30) == 0.2
-    assert precision_at(ranks(0, 1), 10, candidates=4) == 0.5
+    assert precision(hits(ranks(0, 1, 11)), ranks(30), 10)[0] == 0.2
+    assert precision(hits(ranks(0, 1)), ranks(4), 10)[0] == 0.5
 
 
 def test_hit_is_all_or_nothing() -> None:
-    assert hit_at(ranks(0, 7), 1) == 1.0
-    assert hit_at(ranks(1, 7), 1) == 0.0
+    assert hit_rate(hits(ranks(0, 7)), 1)[0] == 1.0
+    assert hit_rate(hits(ranks(1, 7)), 1)[0] == 0.0
 
 
 @pytest.mark.parametrize("count", [1, 3, 10, 15])
 def test_a_perfect_ranking_scores_one(count: int) -> None:
     best = np.arange(count)
     assert average_precision(best) == 1.0
-    assert ndcg_at(best, 10) == pytest.approx(1.0)
-    assert hit_at(best, 1) == 1.0
-    assert precision_at(best, min(count, 10), candidates=100) == 1.0
+    assert ndcg(hits(best), ranks(count), 10)[0] == pytest.approx(1.0)
+    assert hit_rate(hits(best), 1)[0] == 1.0
+    assert precision(hits(best), ranks(100), min(count, 10))[0] == 1.0
 
 
 def test_a_query_without_anything_relevant_is_refused() -> None:
@@ -72,4 +71,4 @@ def test_metrics_agree_with_scikit_learn(drawn: tuple[int, set[int]]) -> None:
     found = np.array(sorted(relevant))
     assert average_precision(found) == pytest.approx(average_precision_score(truth, scores))
     expected = ndcg_score(truth[None], scores[None], k=10, ignore_ties=True)
-    assert ndcg_at(found, 10) == pytest.approx(expected)
+    assert ndcg(hits(found, size), ranks(len(found)), 10)[0] == pytest.approx(expected)

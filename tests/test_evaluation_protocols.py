@@ -5,10 +5,16 @@ import pyarrow as pa
 import pytest
 
 from musicu.errors import QueryError
-from musicu.evaluation.labels import Labels, classes
-from musicu.evaluation.ranking import nearest, neighbours, rankings, ranks_of, unit_rows
-from musicu.evaluation.vectors.metrics import average_precision
-from musicu.evaluation.vectors.protocols import RETRIEVAL, Question, score_queries
+from musicu.evaluation.labels import TrackLabels, classes
+from musicu.evaluation.metrics import average_precision
+from musicu.evaluation.similarity_ranking import (
+    nearest,
+    neighbours,
+    rankings,
+    ranks_of,
+    unit_vectors,
+)
+from musicu.evaluation.vectors.protocols import RETRIEVAL, Relevance, score_queries
 
 PROTOCOLS = {protocol.name: protocol for protocol in RETRIEVAL}
 
@@ -19,13 +25,13 @@ SOURCES = ["s", "s", "t", "t", "s", "t", "s"]
 GENRES = [["r"], ["r", "j"], ["j"], [], ["r"], ["j"], ["r"]]
 
 
-def labels() -> Labels:
+def labels() -> TrackLabels:
     columns = {"artist": ARTISTS, "album": ALBUMS, "source": SOURCES, "genres": GENRES}
-    return Labels.of(pa.table(columns))
+    return TrackLabels.of(pa.table(columns))
 
 
 def asked(name: str, row: int) -> tuple[list[int], list[int]]:
-    question: Question = PROTOCOLS[name].ask(labels(), row)
+    question: Relevance = PROTOCOLS[name].relevance(labels(), row)
     return np.flatnonzero(question.relevant).tolist(), np.flatnonzero(question.removed).tolist()
 
 
@@ -53,7 +59,7 @@ def test_each_protocol_asks_what_it_says(
 
 
 def test_tracks_that_share_one_of_several_artists_are_by_the_same_artist() -> None:
-    found = Labels.of(pa.table({"artists": [["A", "B"], ["B"], ["C"]]}))
+    found = TrackLabels.of(pa.table({"artists": [["A", "B"], ["B"], ["C"]]}))
     assert found.artists.shared(0).tolist() == [True, True, False]
 
 
@@ -61,13 +67,13 @@ def test_a_compilation_is_one_album_and_its_tracks_stand_together() -> None:
     table = pa.table(
         {"artists": [["A"], ["B"], ["C"]], "album": ["Best"] * 3, "album_artist": ["V", "V", None]}
     )
-    found = Labels.of(table)
+    found = TrackLabels.of(table)
     assert found.albums.shared(0).tolist() == [True, True, False]
     assert found.clusters[0] == found.clusters[1] != found.clusters[2]
 
 
 def test_tracks_without_an_artist_stand_alone() -> None:
-    found = Labels.of(pa.table({"artist": [None, "", "A", "A"]}))
+    found = TrackLabels.of(pa.table({"artist": [None, "", "A", "A"]}))
     assert len(set(found.clusters.tolist())) == 3
 
 
@@ -81,7 +87,7 @@ def test_classes_take_the_first_of_several_and_know_the_unknown() -> None:
     assert classes(table, "genre").tolist() == [0, 1, -1, 0]
 
 
-def slow_average_precision(vectors: np.ndarray, question: Question, row: int) -> float:
+def slow_average_precision(vectors: np.ndarray, question: Relevance, row: int) -> float:
     """The textbook loop, over candidates sorted one query at a time."""
     candidates = [i for i in range(len(vectors)) if not question.removed[i]]
     candidates.sort(key=lambda i: -float(vectors[row] @ vectors[i]))
@@ -95,7 +101,7 @@ def slow_average_precision(vectors: np.ndarray, question: Question, row: int) ->
 
 @pytest.mark.parametrize("name", list(PROTOCOLS))
 def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("musicu.evaluation.ranking.BLOCK_CELLS", 80 * 7)
+    monkeypatch.setattr("musicu.evaluation.similarity_ranking.BLOCK_CELLS", 80 * 7)
     rng = np.random.default_rng(4)
     table = pa.table(
         {
@@ -105,20 +111,20 @@ def test_blocked_scores_equal_the_plain_loop(name: str, monkeypatch: pytest.Monk
             "genre": [f"g{i}" for i in rng.integers(3, size=80)],
         }
     )
-    known, protocol = Labels.of(table), PROTOCOLS[name]
-    vectors = unit_rows(rng.normal(size=(80, 5)))
+    known, protocol = TrackLabels.of(table), PROTOCOLS[name]
+    vectors = unit_vectors(rng.normal(size=(80, 5)))
     scores = score_queries([vectors], known, [protocol])[0]
     column = protocol.metrics.index("mean average precision")
     assert len(scores.rows) > 20
     for row, values in zip(scores.rows, scores.values[:, 0, column], strict=True):
-        question = protocol.ask(known, int(row))
+        question = protocol.relevance(known, int(row))
         assert values == pytest.approx(slow_average_precision(vectors, question, int(row)))
 
 
 def test_models_are_scored_side_by_side_as_alone() -> None:
     rng = np.random.default_rng(5)
-    known = Labels.of(pa.table({"artist": [f"a{i % 6}" for i in range(30)]}))
-    models = [unit_rows(rng.normal(size=(30, dim))) for dim in (3, 8)]
+    known = TrackLabels.of(pa.table({"artist": [f"a{i % 6}" for i in range(30)]}))
+    models = [unit_vectors(rng.normal(size=(30, dim))) for dim in (3, 8)]
     together = score_queries(models, known, [PROTOCOLS["same-artist"]])[0]
     for index, model in enumerate(models):
         alone = score_queries([model], known, [PROTOCOLS["same-artist"]])[0]
@@ -129,7 +135,7 @@ def test_models_are_scored_side_by_side_as_alone() -> None:
 def test_queries_that_no_ranking_could_fail_or_answer_are_left_out(
     artists: list[str | None],
 ) -> None:
-    known = Labels.of(pa.table({"artist": pa.array(artists, pa.string())}))
+    known = TrackLabels.of(pa.table({"artist": pa.array(artists, pa.string())}))
     scores = score_queries([np.eye(3, dtype=np.float32)], known, list(RETRIEVAL))
     assert [len(found.rows) for found in scores] == [0] * len(RETRIEVAL)
     assert scores[0].values.shape == (0, 1, 4)
@@ -159,7 +165,7 @@ def test_rankings_are_a_stable_sort_by_falling_similarity(monkeypatch: pytest.Mo
     table = np.concatenate([few, rng.integers(-2, 3, size=(90, 7))]).astype(np.float32)
     expected = np.argsort(-table, axis=1, kind="stable")
     monkeypatch.setattr(
-        "musicu.evaluation.ranking.similarity_blocks", lambda vectors: [(0, vectors)]
+        "musicu.evaluation.similarity_ranking.similarity_blocks", lambda vectors: [(0, vectors)]
     )
     assert np.array_equal(np.array(list(rankings(table))), expected)
     for k in (1, 3, 7):
@@ -175,4 +181,4 @@ def test_vectors_that_are_not_finite_are_refused_by_row() -> None:
     vectors = np.ones((3, 2))
     vectors[1, 0] = np.nan
     with pytest.raises(QueryError, match=r"1 of 3 vectors .* row 1"):
-        unit_rows(vectors)
+        unit_vectors(vectors)

@@ -10,7 +10,7 @@ import pytest
 
 from musicu.evaluation import evaluate_vectors
 from musicu.evaluation.charts import axis_end, number
-from musicu.evaluation.vectors.evaluation import Evaluation
+from musicu.evaluation.vectors.evaluation_result import Evaluation
 from musicu.evaluation.vectors.picture import _principal, draw_map
 
 HOSTILE = '"><script>alert(1)</script>'
@@ -99,8 +99,8 @@ def test_the_map_keeps_far_groups_apart_and_names_them() -> None:
     kind = np.arange(80) % 2
     vectors = np.eye(6)[kind] + 0.05 * rng.normal(size=(80, 6))
     table = pa.table({"genre": [f"g{k}" for k in kind], "title": [f"t{i}" for i in range(80)]})
-    trial = evaluate_vectors({"m": vectors}, table, protocols=["cost"], bootstrap=0).trial
-    drawn = draw_map(trial)
+    data = evaluate_vectors({"m": vectors}, table, protocols=["cost"], bootstrap=0).data
+    drawn = draw_map(data)
     assert (drawn.method, drawn.coloured_by) == ("t-SNE", "genre")
     places = np.array([(p.x, p.y) for p in drawn.points])
     kinds = np.array([p.kind for p in drawn.points])

@@ -13,12 +13,12 @@ from musicu.audio import read_audio
 from musicu.audio.encoding import RATE
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
-from musicu.evaluation.labels import Labels
-from musicu.evaluation.ranking import unit_rows
-from musicu.evaluation.vectors.measurement import Trial
+from musicu.evaluation.labels import TrackLabels
+from musicu.evaluation.similarity_ranking import unit_vectors
+from musicu.evaluation.vectors.measurement import EvaluationData
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
 from musicu.evaluation.vectors.robustness import (
-    Players,
+    RecordingAccess,
     compare,
     measure_robustness,
     measure_seconds,
@@ -52,7 +52,7 @@ class BandEmbedder(Embedder):
             edges = np.geomspace(100, 4000, 25) * len(audio.samples) / 16_000
             sums = [power[int(a) : int(b)].sum() for a, b in pairwise(edges)]
             bands.append(np.sqrt(np.array(sums)))
-        return unit_rows(np.array(bands))
+        return unit_vectors(np.array(bands))
 
 
 def tone(track: int, seconds: float = 4.0) -> np.ndarray:
@@ -65,7 +65,7 @@ def tone(track: int, seconds: float = 4.0) -> np.ndarray:
 
 
 @pytest.fixture
-def heard(tmp_path: Path) -> tuple[Trial, Players]:
+def heard(tmp_path: Path) -> tuple[EvaluationData, RecordingAccess]:
     embedder = BandEmbedder()
     vectors, said = [], list[str]()
     for track in range(TRACKS):
@@ -73,11 +73,17 @@ def heard(tmp_path: Path) -> tuple[Trial, Players]:
         audio = read_audio(tmp_path / f"{track}.wav", 16_000, embedder.windows)
         vectors.append(embedder.embed(audio))
     table = pa.table({"artist": [f"a{i // 2}" for i in range(TRACKS)]})
-    trial = Trial({"bands": np.array(vectors)}, table, Labels.of(table), seed=0, draws=50)
-    return trial, Players(lambda row: tmp_path / f"{row}.wav", {"bands": embedder}, said.append)
+    data = EvaluationData(
+        {"bands": np.array(vectors)}, table, TrackLabels.of(table), seed=0, draws=50
+    )
+    return data, RecordingAccess(
+        lambda row: tmp_path / f"{row}.wav", {"bands": embedder}, said.append
+    )
 
 
-def test_a_model_deaf_to_the_change_keeps_its_neighbours(heard: tuple[Trial, Players]) -> None:
+def test_a_model_deaf_to_the_change_keeps_its_neighbours(
+    heard: tuple[EvaluationData, RecordingAccess],
+) -> None:
     found = measure_robustness(*heard, np.array([1, 5, 9]))
     values = {(m.protocol, m.metric): m for m in found}
     for change in ("12 dB down", "middle 30 s", "MP3 64 kbit/s"):
@@ -90,7 +96,7 @@ def test_a_model_deaf_to_the_change_keeps_its_neighbours(heard: tuple[Trial, Pla
 
 
 def test_unreadable_recordings_are_left_out_and_counted(
-    heard: tuple[Trial, Players], tmp_path: Path
+    heard: tuple[EvaluationData, RecordingAccess], tmp_path: Path
 ) -> None:
     (tmp_path / "5.wav").write_bytes(b"not sound")
     assert {(m.queries, m.left_out) for m in measure_robustness(*heard, np.array([1, 5]))} == {
@@ -149,7 +155,7 @@ def test_speed_moves_pitch(tmp_path: Path) -> None:
 
 def test_the_sample_is_drawn_by_the_seed_without_long_recordings() -> None:
     table = pa.table({"duration_seconds": [60.0, None, 4000.0, 90.0, 100.0]})
-    trial = Trial({}, table, Labels.of(table), seed=1, draws=0)
-    assert sample_rows(trial, 10).tolist() == [0, 1, 3, 4]
-    assert sample_rows(trial, 2).tolist() == sample_rows(trial, 2).tolist()
-    assert len(sample_rows(trial, 2)) == 2
+    data = EvaluationData({}, table, TrackLabels.of(table), seed=1, draws=0)
+    assert sample_rows(data, 10).tolist() == [0, 1, 3, 4]
+    assert sample_rows(data, 2).tolist() == sample_rows(data, 2).tolist()
+    assert len(sample_rows(data, 2)) == 2

@@ -12,7 +12,7 @@ import pytest
 from musicu.errors import QueryError
 from musicu.evaluation import PROTOCOLS, evaluate, evaluate_vectors
 from musicu.evaluation.vectors.measurement import TABLE
-from musicu.evaluation.vectors.run import OF_VECTORS, random_vectors
+from musicu.evaluation.vectors.vector_evaluation import OF_VECTORS, random_vectors
 from musicu.records import Vectors
 
 ARTIST = np.repeat(np.arange(30), 4)
@@ -188,7 +188,7 @@ def test_vectors_stay_with_their_tracks() -> None:
 def test_what_could_not_be_done_is_noted() -> None:
     found = evaluate(FakeCatalog(), protocols=["cost", "robustness"], bootstrap=0)
     assert any("musicu-stats-v1 is not in the catalog" in note for note in found.notes)
-    assert any("good was not heard again" in note for note in found.notes)
+    assert any("good was not run again" in note for note in found.notes)
     rows = found.to_table().to_pylist()
     assert all(r["value"] is None for r in rows if r["protocol"].startswith("robustness"))
 

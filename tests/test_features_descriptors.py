@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from musicu.errors import AudioError
 from musicu.features.activity import danceability, energy, onset_rate
-from musicu.features.describing import Listener, describe
+from musicu.features.describing import DescriptorExtractor, describe
 from musicu.features.descriptors import (
     NAMES,
     SET_NAME,
@@ -146,11 +146,11 @@ def test_a_file_its_samples_and_its_audio_are_described_alike(tmp_path: Path) ->
 def test_the_sizes_of_blocks_do_not_matter() -> None:
     signal = np.stack([np.tile(tune(seed, 4.0, 44_100), 9) for seed in (1, 2)], axis=1)
     whole = numbers(describe(signal, 44_100))
-    listener = Listener(44_100, 2)
+    extractor = DescriptorExtractor(44_100, 2)
     cuts = np.sort(np.random.default_rng(0).integers(0, len(signal), 60))
     for part in np.split(signal, cuts):
-        listener.hear(np.ascontiguousarray(part.T))
-    for name, value in numbers(listener.finish()).items():
+        extractor.update(np.ascontiguousarray(part.T))
+    for name, value in numbers(extractor.finish()).items():
         assert value == pytest.approx(whole[name], rel=1e-3, abs=1e-3), name
 
 
@@ -262,9 +262,9 @@ def test_energy_is_the_mean_of_its_parts() -> None:
 def test_pieces_of_any_size_have_one_spectrum() -> None:
     signal = np.tile(tune(5, 5.0), 7)
     whole, pieces = SpectrumMeter(), SpectrumMeter()
-    whole.hear(signal)
+    whole.update(signal)
     for start in range(0, len(signal), 7001):
-        pieces.hear(signal[start : start + 7001])
+        pieces.update(signal[start : start + 7001])
     assert whole.finish() == pieces.finish()
 
 
@@ -304,12 +304,12 @@ def test_a_file_cut_short_is_described_as_incomplete(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource usage on Windows")
 def test_three_hours_are_heard_in_bounded_memory() -> None:
     minute = np.stack([np.tile(tune(seed, 4.0, 44_100), 15) for seed in (1, 2)])
-    listener = Listener(44_100, 2)
-    listener.hear(minute)
+    extractor = DescriptorExtractor(44_100, 2)
+    extractor.update(minute)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(179):
-        listener.hear(minute)
-    found = listener.finish()
+        extractor.update(minute)
+    found = extractor.finish()
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert found.heard_seconds == pytest.approx(10_800.0)
     assert grown_mb < 300

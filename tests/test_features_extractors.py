@@ -57,7 +57,7 @@ EXTRACTORS: dict[str, Callable[[Any], dict[str, Any]]] = {
         "flatness": s.flatness,
         "percussive_share": s.percussive_share,
     },
-    "edges_of": lambda e: {
+    "silence_of": lambda e: {
         "silence_start_seconds": e.silence_start_seconds,
         "silence_end_seconds": e.silence_end_seconds,
         "fade_out_seconds": e.fade_out_seconds,

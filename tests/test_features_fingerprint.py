@@ -11,10 +11,10 @@ from music import RATE, piece, tune
 from numpy.typing import NDArray
 
 from musicu.audio.encoding import CODECS, write_sound
-from musicu.audit.fingerprints import best_comparison
+from musicu.audit.fingerprint_comparison import best_comparison
 from musicu.errors import AudioError
 from musicu.features.faults import FaultMeter, Faults
-from musicu.features.fingerprint import HOP, Fingerprint, FingerprintMeter
+from musicu.features.fingerprint_codes import HOP, Fingerprint, FingerprintMeter
 from musicu.features.fingerprinting import fingerprint, fingerprints_schema
 
 Samples = NDArray[np.float32]
@@ -23,7 +23,7 @@ Samples = NDArray[np.float32]
 def hear(samples: Samples, piece: int = 65_536) -> Fingerprint:
     meter = FingerprintMeter()
     for start in range(0, len(samples), piece):
-        meter.hear(samples[start : start + piece])
+        meter.update(samples[start : start + piece])
     return meter.finish()
 
 
@@ -87,7 +87,7 @@ def test_a_file_gives_every_column(tmp_path: Path) -> None:
 def faults(planes: Samples, rate: int = RATE) -> Faults:
     meter = FaultMeter(rate, len(planes))
     for start in range(0, planes.shape[1], 7001):
-        meter.hear(np.ascontiguousarray(planes[:, start : start + 7001], dtype=np.float32))
+        meter.update(np.ascontiguousarray(planes[:, start : start + 7001], dtype=np.float32))
     return meter.finish()
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tonal_samples import RATE, chords, drums
 
+from musicu.features.extractors import key_of
 from musicu.features.harmony import chord_shares, key_features, profile_fit
-from musicu.features.key import TONICS, camelot, estimate_key, key_of_pitches
+from musicu.features.key import TONICS, camelot, key_of_pitches
 from musicu.features.pitches import PitchStream, fine_pitches
 from musicu.features.tuning import chroma, tuning
 
@@ -15,7 +16,7 @@ from musicu.features.tuning import chroma, tuning
 @pytest.mark.parametrize("mode", ["major", "minor"])
 @pytest.mark.parametrize("tonic", range(12))
 def test_key_of_a_cadence_is_found(tonic: int, mode: str) -> None:
-    key = estimate_key(chords(tonic, mode), RATE)
+    key = key_of(chords(tonic, mode), RATE)
     assert (key.tonic, key.mode) == (TONICS[tonic], mode)
     assert key.confidence > 0.4
 
@@ -33,16 +34,16 @@ def test_transposing_moves_the_key_features_by_as_much() -> None:
 
 @pytest.mark.parametrize("cents", [-40.0, -15.0, 0.0, 20.0, 40.0])
 def test_tuning_is_found_and_does_not_change_the_key(cents: float) -> None:
-    key = estimate_key(chords(4, "major", cents=cents), RATE)
+    key = key_of(chords(4, "major", cents=cents), RATE)
     assert key.tuning_cents == pytest.approx(cents, abs=4.0)
     assert (key.tonic, key.mode) == ("E", "major")
 
 
 def test_level_and_silence_in_front_have_no_influence() -> None:
     sound = chords(7, "minor")
-    plain = estimate_key(sound, RATE)
-    quiet = estimate_key(sound * 0.01, RATE)
-    late = estimate_key(np.concatenate([np.zeros(2 * RATE, np.float32), sound]), RATE)
+    plain = key_of(sound, RATE)
+    quiet = key_of(sound * 0.01, RATE)
+    late = key_of(np.concatenate([np.zeros(2 * RATE, np.float32), sound]), RATE)
     assert plain.tonic == quiet.tonic == late.tonic == "G"
     assert plain.mode == quiet.mode == late.mode == "minor"
     assert quiet.confidence == pytest.approx(plain.confidence, abs=0.02)
@@ -51,25 +52,25 @@ def test_level_and_silence_in_front_have_no_influence() -> None:
 
 @pytest.mark.parametrize("rate", [44_100, 48_000, 16_000])
 def test_sample_rate_has_little_influence(rate: int) -> None:
-    key = estimate_key(chords(9, "major", rate=rate), rate)
+    key = key_of(chords(9, "major", rate=rate), rate)
     assert (key.tonic, key.mode) == ("A", "major")
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_has_low_confidence(seed: int) -> None:
     noise = 0.1 * np.random.default_rng(seed).standard_normal(15 * RATE)
-    key = estimate_key(noise.astype(np.float32), RATE)
+    key = key_of(noise.astype(np.float32), RATE)
     assert key.confidence < 0.5
     assert key.strength < 0.1
 
 
 def test_drums_alone_have_low_confidence() -> None:
-    assert estimate_key(drums(110), RATE).confidence < 0.5
+    assert key_of(drums(110), RATE).confidence < 0.5
 
 
 @pytest.mark.parametrize("n", [0, 100, 10 * RATE])
 def test_silence_has_no_key(n: int) -> None:
-    key = estimate_key(np.zeros(n, np.float32), RATE)
+    key = key_of(np.zeros(n, np.float32), RATE)
     assert (key.tonic, key.mode, key.camelot, key.tuning_cents) == (None, None, None, None)
     assert (key.confidence, key.strength) == (0.0, 0.0)
 
@@ -79,7 +80,7 @@ def test_pieces_of_any_size_give_the_same_key() -> None:
     stream = PitchStream()
     for start in range(0, len(sound), 23_456):
         stream.add(sound[start : start + 23_456])
-    assert key_of_pitches(stream.finish()) == estimate_key(sound, RATE)
+    assert key_of_pitches(stream.finish()) == key_of(sound, RATE)
 
 
 def test_camelot_numbers_neighbours_by_fifths() -> None:

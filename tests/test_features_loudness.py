@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from musicu.features.describing import describe
+from musicu.features.extractors import true_peak_of
 from musicu.features.loudness import (
     Loudness,
     LoudnessMeter,
@@ -31,7 +32,6 @@ from musicu.features.loudness import (
     sliding_powers,
 )
 from musicu.features.steps import StepSums
-from musicu.features.truepeak import true_peak_dbtp
 
 RATE = 48_000
 
@@ -45,7 +45,7 @@ def tones(*parts: tuple[float, float], rate: int = RATE, hz: float = 1000.0) -> 
 def heard(planes: NDArray[np.float32], rate: int = RATE, block: int = 40_000) -> Loudness:
     meter = LoudnessMeter(rate, len(planes))
     for start in range(0, planes.shape[1], block):
-        meter.hear(planes[:, start : start + block])
+        meter.update(planes[:, start : start + block])
     return meter.loudness()
 
 
@@ -105,7 +105,7 @@ def test_channels_of_unknown_places_count_alike() -> None:
 
 def test_tech_3341_9_short_term_loudness_stays() -> None:
     meter = LoudnessMeter(RATE, 2)
-    meter.hear(stereo(tones(*[(-20, 1.34), (-30, 1.66)] * 5)))
+    meter.update(stereo(tones(*[(-20, 1.34), (-30, 1.66)] * 5)))
     levels = -0.691 + 10 * np.log10(sliding_powers(meter.powers(), 300))
     assert np.abs(levels + 23.0).max() < 0.1
 
@@ -128,7 +128,7 @@ def test_tech_3341_11_and_14_follow_a_stair_of_tones(
         for part in ((-200.0, i * step), (-38.0 + i, seconds), (-200.0, seconds - i * step))
     ]
     meter = LoudnessMeter(RATE, 2)
-    meter.hear(stereo(tones(*stair)))
+    meter.update(stereo(tones(*stair)))
     levels = -0.691 + 10 * np.log10(sliding_powers(meter.powers(), length) + 1e-20)
     each = round(2 * seconds * 100)  # hundredths from one stair to the next
     # the windows that end while a tone and the silence around it sound
@@ -139,7 +139,7 @@ def test_tech_3341_11_and_14_follow_a_stair_of_tones(
 
 def test_tech_3341_12_momentary_loudness_stays() -> None:
     meter = LoudnessMeter(RATE, 2)
-    meter.hear(stereo(tones(*[(-20, 0.18), (-30, 0.22)] * 25)))
+    meter.update(stereo(tones(*[(-20, 0.18), (-30, 0.22)] * 25)))
     levels = -0.691 + 10 * np.log10(sliding_powers(meter.powers(), 40))
     assert np.abs(levels + 23.0).max() < 0.1
 
@@ -162,7 +162,7 @@ def test_tech_3341_true_peak_of_tones(
     n = np.arange(RATE)
     fade = np.minimum(1.0, np.minimum(n, n[::-1]) / 480)
     tone = amplitude * fade * np.sin(2 * np.pi * n / divisor + np.radians(phase))
-    peak = true_peak_dbtp(np.stack([tone, tone], axis=1))
+    peak = true_peak_of(np.stack([tone, tone], axis=1), RATE)
     assert peak is not None
     assert -0.4 <= peak - expected <= 0.2
 
@@ -175,7 +175,7 @@ def test_tech_3341_true_peak_of_one_period_between_the_samples(offset: int) -> N
     ramp = np.minimum(np.arange(len(fine)), 1920) / 1920  # 10 ms
     held_back = signal.firwin(1023, 0.25)
     tone = signal.fftconvolve(fine * ramp * ramp[::-1], held_back, mode="same")[offset::4]
-    peak = true_peak_dbtp(np.stack([tone, tone], axis=1))
+    peak = true_peak_of(np.stack([tone, tone], axis=1), RATE)
     assert peak is not None
     assert -0.4 <= peak <= 0.2
 
@@ -183,13 +183,13 @@ def test_tech_3341_true_peak_of_one_period_between_the_samples(offset: int) -> N
 def test_the_wave_may_rise_after_the_last_sample() -> None:
     n = np.arange(400)
     cut = np.sin(2 * np.pi * n / 4 + np.radians(45))
-    peak = true_peak_dbtp(cut)
+    peak = true_peak_of(cut, RATE)
     assert peak is not None
     assert peak >= 20 * np.log10(np.abs(cut).max())
 
 
 def test_silence_has_no_peak() -> None:
-    assert true_peak_dbtp(np.zeros(1000)) is None
+    assert true_peak_of(np.zeros(1000), RATE) is None
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from musicu.features.edges import Edges, fade_out, find_edges
 from musicu.features.loudness import LoudnessMeter
+from musicu.features.silence import Silence, fade_out, measure_silence
 from musicu.features.stereo import UNKNOWN, Stereo, StereoMeter
 
 RATE = 22_050
@@ -22,7 +22,7 @@ def noise(seed: int, seconds: float = 4.0) -> NDArray[np.float32]:
 def heard(left: NDArray[np.float32], right: NDArray[np.float32], block: int = 10_000) -> Stereo:
     meter = StereoMeter(RATE)
     for start in range(0, len(left), block):
-        meter.hear(np.stack([left[start : start + block], right[start : start + block]]))
+        meter.update(np.stack([left[start : start + block], right[start : start + block]]))
     return meter.stereo()
 
 
@@ -93,7 +93,7 @@ def test_neither_the_level_nor_the_blocks_matter(gain: float, mixed: float, bloc
 
 def powers(signal: NDArray[np.float32]) -> NDArray[np.float64]:
     meter = LoudnessMeter(RATE, 1)
-    meter.hear(signal[None])
+    meter.update(signal[None])
     return meter.powers()
 
 
@@ -107,7 +107,7 @@ def test_silence_at_both_ends_is_measured_at_any_level(
     before: float, after: float, gain: float
 ) -> None:
     sound = np.concatenate([silence(before), noise(0) * np.float32(gain), silence(after)])
-    edges = find_edges(powers(sound))
+    edges = measure_silence(powers(sound))
     assert edges.silence_start_seconds == pytest.approx(before, abs=0.02)
     assert edges.silence_end_seconds == pytest.approx(after, abs=0.05)
     assert edges.fade_out_seconds == 0.0
@@ -115,13 +115,13 @@ def test_silence_at_both_ends_is_measured_at_any_level(
 
 def test_noise_under_sixty_decibels_counts_as_silence() -> None:
     sound = np.concatenate([noise(1, 2.0) * np.float32(10**-3.3), noise(0)])
-    assert find_edges(powers(sound)).silence_start_seconds == pytest.approx(2.0, abs=0.02)
+    assert measure_silence(powers(sound)).silence_start_seconds == pytest.approx(2.0, abs=0.02)
 
 
 def test_where_nothing_sounds_there_are_no_edges() -> None:
-    nothing = Edges(None, None, None)
-    assert find_edges(powers(silence(3.0))) == nothing
-    assert find_edges(np.empty(0)) == nothing
+    nothing = Silence(None, None, None)
+    assert measure_silence(powers(silence(3.0))) == nothing
+    assert measure_silence(np.empty(0)) == nothing
 
 
 def beats(seconds: float) -> NDArray[np.float32]:

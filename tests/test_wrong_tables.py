@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from musicu.candidates import check_listens
 from musicu.cli.app import app
-from musicu.embeddings.tracks.groups import from_pairs, from_playlists
+from musicu.embeddings.tracks.track_groups import from_pairs, from_playlists
 from musicu.errors import QueryError
 from musicu.evaluation.recommendation.external_lists import told_of
 

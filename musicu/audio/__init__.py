@@ -1,17 +1,17 @@
-"""Recordings in, mono sound out: formats, seeking, resampling, windows."""
+"""Decoding: file formats, seeking, resampling to mono, windows."""
 
+from musicu.audio.decoding import MIN_SECONDS, read_audio, read_segments, stream_blocks
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
-from musicu.audio.reading import MIN_SECONDS, read_audio, read_stretches, stream_blocks
-from musicu.audio.source import Source
+from musicu.audio.source import AudioSource
 
 __all__ = [
     "MIN_SECONDS",
-    "Source",
+    "AudioSource",
     "Span",
     "open_source",
     "place_windows",
     "read_audio",
-    "read_stretches",
+    "read_segments",
     "stream_blocks",
 ]

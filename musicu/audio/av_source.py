@@ -1,4 +1,4 @@
-"""Recordings that only FFmpeg reads, through PyAV (the extra `av`)."""
+"""Formats that only FFmpeg decodes, through PyAV (the extra `av`)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from musicu.audio.source import UNKNOWN_FRAMES
 from musicu.errors import AudioError, MissingExtraError
 
-_PREROLL_SECONDS = 0.25  # heard and dropped before a seek's target, for the decoder to settle
-# Raw streams and what else has no length to rely on.
+_PREROLL_SECONDS = 0.25  # decoded and dropped before a seek's target, as decoders need a run-up
+# Raw streams and other formats without a reliable length.
 _UNTIMED = {"aac", "avi", "ac3", "eac3", "dts", "dtshd", "truehd", "mp3", "amr"}
 _SCALES = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 9223372036854775808.0}
 
@@ -27,7 +27,7 @@ def has_av() -> bool:
 
 
 class AvSource:
-    """A recording that FFmpeg reads; see `Source`. `name` is its format for error texts."""
+    """A recording decoded by FFmpeg; see `AudioSource`. name: of the format, for errors."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         if not has_av():
@@ -39,7 +39,7 @@ class AvSource:
         self._file, self._name = file, name
         first = next(self._open(), None)
         if first is None:
-            raise AudioError(f"{name}: there is no sound in it that FFmpeg can decode")
+            raise AudioError(f"{name}: FFmpeg finds no audio that it can decode")
         self.sample_rate, self.channels = int(first.sample_rate), len(first.layout.channels)
         self._origin = first.pts or 0
         self.promised = self._container.format.name not in _UNTIMED
@@ -48,12 +48,12 @@ class AvSource:
         self._restart()
 
     def _open(self) -> Iterator[Any]:
-        """Open the container at its beginning; the decoded frames."""
+        """Open the container at its beginning; returns the decoded frames."""
         import av
 
         self._file.seek(0)
         try:
-            # No protocol: a playlist in disguise must not open other files or addresses.
+            # No protocol: a disguised playlist must not open other files or addresses.
             options = {"protocol_whitelist": "none"}
             self._container: Any = av.open(self._file, options=options, metadata_errors="replace")
         except self._errors as error:
@@ -65,7 +65,7 @@ class AvSource:
         return self._decode()
 
     def _declared(self) -> int:
-        """The length in frames by the container, or by the packets where that is a guess."""
+        """The length in frames from the container, or from the packets where that is a guess."""
         if self.promised and self._stream.duration is not None:
             return round(float(self._stream.duration * self._stream.time_base) * self.sample_rate)
         if self.promised and self._container.duration is not None:
@@ -100,7 +100,7 @@ class AvSource:
         return at <= frame and self._skip(frame - at)
 
     def _restart(self) -> None:
-        """Begin anew; a seek to the start would lose what FFmpeg skips there."""
+        """Reopen the file; a seek to the start would lose samples that FFmpeg skips there."""
         self._container.close()
         self._decoder = self._open()
         self._pending = np.empty((0, self.channels), dtype=np.float32)
@@ -131,19 +131,19 @@ class AvSource:
         return joined[:frames]
 
     def _decode(self) -> Iterator[Any]:
-        """Decoded frames from here on; damage ends them."""
+        """Decoded frames from here on, up to the first damage."""
         try:
             yield from self._container.decode(self._stream)
         except self._errors:
             self.cut = True
 
     def _fits(self, frame: Any) -> bool:
-        """Whether a frame goes on in the recording's rate and channels."""
+        """Whether a frame has the recording's rate and channels."""
         same_rate = frame.sample_rate == self.sample_rate
         return bool(same_rate and len(frame.layout.channels) == self.channels)
 
     def close(self) -> None:
-        """Give the decoder back."""
+        """Release the decoder."""
         self._container.close()
 
 

@@ -1,4 +1,4 @@
-"""Sound written into files, and how it comes back from those of lossy codecs."""
+"""Encoding audio to files, and decoding it again after a lossy codec."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-RATE = 48_000  # Hz; one that every codec here takes
-BLOCK = 4_800  # libsndfile's Vorbis encoder overruns the stack on long writes
+RATE = 48_000  # Hz; every codec here supports it
+BLOCK = 4_800  # libsndfile's Vorbis encoder overflows the stack on long writes
 
-#: What the compression levels of libsndfile 1.2 mean for one channel at 48 kHz: about 64 kbit/s.
+#: Compression levels of libsndfile 1.2 that give about 64 kbit/s for one channel at 48 kHz.
 CODECS: dict[str, dict[str, Any]] = {
     "MP3": {
         "format": "MP3",
@@ -30,7 +30,7 @@ CODECS: dict[str, dict[str, Any]] = {
 def write_sound(
     samples: Samples, file: Path | BinaryIO, codec: dict[str, Any], rate: int = RATE
 ) -> None:
-    """Write mono float32 [n] at `rate` Hz into a file of that codec."""
+    """Encode mono float32 [n] at `rate` Hz into a file."""
     import soundfile
 
     with soundfile.SoundFile(file, "w", samplerate=rate, channels=1, **codec) as sound:
@@ -38,12 +38,12 @@ def write_sound(
             sound.write(samples[start : start + BLOCK])
 
 
-def heard_back(samples: Samples, codec: dict[str, Any], rate: int = RATE) -> Samples:
-    """Mono float32 [n] at `rate` Hz as it comes back from a file of that codec."""
+def encode_and_decode(samples: Samples, codec: dict[str, Any], rate: int = RATE) -> Samples:
+    """Mono float32 [n] at `rate` Hz after encoding and decoding."""
     import soundfile
 
     file = io.BytesIO()
     write_sound(samples, file, codec, rate)
     file.seek(0)
-    heard: Samples = soundfile.read(file, dtype="float32")[0]
-    return heard
+    decoded: Samples = soundfile.read(file, dtype="float32")[0]
+    return decoded

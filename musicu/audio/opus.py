@@ -1,12 +1,13 @@
-"""Ogg Opus whose pages tell wrong positions, repaired on the way to the decoder."""
+"""Ogg Opus with wrong granule positions, repaired on the way to the decoder."""
 
 from __future__ import annotations
 
 from itertools import accumulate
 from typing import BinaryIO
 
-from musicu.audio.ogg import Page, Repair, page_checksum, read_pages
+from musicu.audio.ogg_repair import Repair, complete_pages, page_checksum
 from musicu.audio.splice import Splice
+from musicu.tags.formats.ogg import Page
 
 _LONGEST_PACKET = 5760  # samples at 48 kHz, 120 ms
 _NOTHING_ENDS = -1  # the granule position of a page on which no packet ends
@@ -34,19 +35,19 @@ def opus_packet_samples(packet: bytes) -> int:
 class _OpusClock:
     """Recomputes the granule positions of one Opus stream, page after page (RFC 7845, 4).
 
-    A stream that was cut out of a longer one and begins late is moved to begin at 0: libsndfile
-    would take what the decoder needs to settle (the pre-skip) for sound.
+    A stream that was cut out of a longer one is shifted to begin at 0: otherwise libsndfile returns
+    the pre-skip, which the decoder needs to converge, as audio.
     """
 
     def __init__(self) -> None:
         self._headers_left = 2  # OpusHead and OpusTags
         self._position: int | None = None  # samples at the end of the page before
-        self._late = 0  # where a cut stream begins, in the positions that its pages tell
-        self._open = b""  # the first bytes of a packet that goes on on the next page
+        self._late = 0  # where a cut stream begins, in the granule positions of its pages
+        self._open = b""  # the first bytes of a packet that continues on the next page
         self._is_open = False
 
     def granule(self, page: Page) -> int:
-        """What the page's granule position should be."""
+        """The granule position that the page should have."""
         packets = self._packets_ended(page)
         headers = min(self._headers_left, len(packets))
         self._headers_left -= headers
@@ -61,16 +62,15 @@ class _OpusClock:
             self._position = 0
         begin, end = self._position, self._position + length
         self._position = end
-        told = page.granule - self._late
-        return told if page.ends and begin < told < end else end  # the end's padding is dropped
+        stated = page.granule - self._late
+        return stated if page.ends and begin < stated < end else end  # end padding is dropped
 
     def _packets_ended(self, page: Page) -> list[bytes]:
         """The first two bytes of every packet that ends on the page."""
         ended: list[bytes] = []
-        at = page.body_at
-        for start, step in zip(accumulate(page.lacing, initial=at), page.lacing, strict=False):
+        for start, step in zip(accumulate(page.lacing, initial=0), page.lacing, strict=False):
             if not self._is_open or len(self._open) < 2:
-                self._open += page.data[start : start + min(step, 2 - len(self._open))]
+                self._open += page.body[start : start + min(step, 2 - len(self._open))]
             self._is_open = step == 255
             if not self._is_open:
                 ended.append(self._open)
@@ -81,13 +81,13 @@ class _OpusClock:
 def repair_opus(file: BinaryIO, size: int) -> Repair:
     """Find pages of Ogg Opus whose granule position disagrees with their packets.
 
-    libsndfile gives up on such a page ("malformed"); FFmpeg writes them where it transcodes
-    Ogg Vorbis. Positions and checksums are recomputed; the layout stays, so that 12 bytes a
-    wrong page differ. Of chained streams only the first is heard, and `whole` is False.
+    libsndfile stops at such a page ("malformed"); FFmpeg writes them when it transcodes Ogg
+    Vorbis. Positions and checksums are recomputed and the layout stays: 12 bytes per wrong page
+    differ. Of chained streams only the first is read, and `whole` is False.
     """
     clock, spliced, done = _OpusClock(), Splice(file), 0
     serial, whole, wrong = None, False, False
-    for page in read_pages(file):
+    for page in complete_pages(file):
         serial = page.serial if serial is None else serial
         if page.serial != serial:
             return Repair(_closed(spliced, done, page.offset), False)
@@ -102,13 +102,13 @@ def repair_opus(file: BinaryIO, size: int) -> Repair:
 
 
 def _closed(spliced: Splice, done: int, size: int) -> Splice:
-    """The splice with the rest of the file behind its last change."""
+    """The splice with the rest of the file after its last change."""
     spliced.add_file(done, size - done)
     return spliced
 
 
 def _stamped(page: Page, granule: int) -> bytes:
     """Bytes 6 to 26 of the page's header with a new granule position and checksum."""
-    stamp = granule.to_bytes(8, "little", signed=True) + page.data[14:22]
-    blank = page.data[:6] + stamp + bytes(4) + page.data[26:]
+    stamp = granule.to_bytes(8, "little", signed=True) + page.header[14:22]
+    blank = page.header[:6] + stamp + bytes(4) + page.header[26:] + page.lacing + page.body
     return stamp + page_checksum(blank).to_bytes(4, "little")

@@ -1,4 +1,4 @@
-"""Where in a recording the windows lie."""
+"""Placing windows over a recording."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from musicu.records import Windows
 
 
 class Span(NamedTuple):
-    """A stretch of a recording in samples, `stop` excluded."""
+    """A range of samples, `stop` excluded."""
 
     start: int
     stop: int
@@ -17,9 +17,9 @@ class Span(NamedTuple):
 def place_windows(samples: int, sample_rate: int, windows: Windows | None) -> list[Span]:
     """Windows over a recording of `samples` at `sample_rate` Hz, in order, never overlapping.
 
-    The recording is cut into `windows.count` equal parts and a window lies in the middle of
-    each, so that fade-in and fade-out are rarely heard alone. A recording shorter than all the
-    windows together, or no `windows`, gives one span over the whole.
+    The recording is divided into `windows.count` equal parts with one window in the middle of
+    each, so that a window rarely holds only a fade. A recording shorter than all windows together,
+    or no `windows`, gives one span over the whole.
     """
     if windows is None:
         return [Span(0, samples)]

@@ -1,4 +1,4 @@
-"""What is made of a decoder's samples before anybody hears them: numbers, one channel, a level."""
+"""Sanitising decoded samples: finite values, one channel, a bounded level."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-#: Integers of 32 bits that were written as floats reach it. What lies beyond is no sample.
+#: 32-bit integers stored as floats reach this value. Anything beyond is not a sample.
 LIMIT = 2.0**31
-#: 96 dB over full scale, and over integers of 16 bits that were written as floats. Powers of what
-#: is louder would not fit float32.
+#: 96 dB over full scale, and above 16-bit integers stored as floats. Squares of louder samples
+#: would overflow float32.
 LOUDEST = 2.0**16
 
 Samples = NDArray[np.float32]
 
 
 def finite(values: Samples) -> Samples:
-    """The same values, of any shape, with 0 for NaN, infinities and what is beyond `LIMIT`."""
+    """Values of any shape, with 0 for NaN, infinities and values beyond `LIMIT`."""
     flat = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.dot(flat, flat) <= LIMIT**2:  # no sum of squares is, where one of them is not
+        if np.dot(flat, flat) <= LIMIT**2:  # false where any value is not finite
             return values
         return np.where(np.abs(values) <= LIMIT, values, np.float32(0.0))
 
 
 def mono(frames: Samples) -> Samples:
-    """The mean of the channels, float32 [n] of [n, channels], with 0 for what is no sample."""
+    """The mean of the channels, float32 [n] of [n, channels]; invalid values count as 0."""
     with np.errstate(over="ignore", invalid="ignore"):  # infinities of both signs
         mixed = _mean_of_channels(frames)
         if np.dot(mixed, mixed) <= LIMIT**2:
@@ -35,7 +35,7 @@ def mono(frames: Samples) -> Samples:
 
 
 def in_range(samples: Samples) -> Samples:
-    """Brought down to full scale by a power of two where they are beyond `LOUDEST`."""
+    """Samples scaled to full scale by a power of two where they exceed `LOUDEST`."""
     peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
     if peak <= LOUDEST:
         return samples
@@ -44,7 +44,7 @@ def in_range(samples: Samples) -> Samples:
 
 
 def _mean_of_channels(frames: Samples) -> Samples:
-    """Channel by channel, over their number: NumPy means over short rows take ten times as long."""
+    """The mean, channel by channel: a NumPy mean over short rows takes ten times as long."""
     if frames.shape[1] == 1:
         return frames[:, 0]
     mixed = frames[:, 0] + frames[:, 1]

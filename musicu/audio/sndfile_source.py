@@ -1,4 +1,4 @@
-"""Recordings that libsndfile reads, through soundfile."""
+"""Formats that libsndfile decodes, through soundfile."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from musicu.audio.source import UNKNOWN_FRAMES
 from musicu.audio.splice import Splice
 
-#: Frames decoded by one call. What a decoder has in hand when it fails is lost: keep it small.
+#: Frames decoded per call. A decoder that fails loses its current block, so blocks are small.
 BLOCK = 16384
-# In Ogg Vorbis libsndfile ends beside a place that lies less than 2 s ahead: it is read up to it.
-_SHORT_WAY_SECONDS = 2.5
+# libsndfile misses seek targets in Ogg Vorbis that lie less than 2 s ahead: read up to those.
+_SHORT_SEEK_SECONDS = 2.5
 
 
 class _SequentialFile(sf.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """A SoundFile that does not seek after each read.
 
     soundfile seeks to the new position after every read of a seekable file. In an MP3 that
-    restarts the decoder without the frames before, and the sound is wrong there (by up to half
-    of full scale).
+    restarts the decoder without the previous frames, and the samples there are wrong (by up to
+    half of full scale).
     """
 
     def seekable(self) -> bool:
@@ -31,7 +31,7 @@ class _SequentialFile(sf.SoundFile):  # type: ignore[misc]  # soundfile has no t
 
 
 class SndfileSource:
-    """A recording that libsndfile reads; see `Source`."""
+    """A recording decoded by libsndfile; see `AudioSource`."""
 
     def __init__(self, file: Splice, *, promised: bool = True, cut: bool = False) -> None:
         file.seek(0)
@@ -48,10 +48,10 @@ class SndfileSource:
         self._at = 0
 
     def _preroll_frames(self) -> int:
-        """What must be heard before a place that was sought, so that all is right from there on.
+        """Frames to decode and drop before a seek target, so that samples from there on are right.
 
-        libmpg123 drops the bit reservoir (ISO/IEC 11172-3, 2.4.3.4: 511 bytes at most) and hears
-        four frames again, too few at 32 kbit/s; Opus is to settle; Vorbis needs nothing.
+        libmpg123 drops the bit reservoir (ISO/IEC 11172-3, 2.4.3.4: 511 bytes at most) and decodes
+        four frames again, too few at 32 kbit/s; Opus has to converge; Vorbis needs nothing.
         """
         if self._file.format == "MP3" or "MPEG" in self._file.subtype:
             return 6 * 1152 if self.sample_rate >= 32_000 else self.sample_rate // 4
@@ -60,7 +60,7 @@ class SndfileSource:
     def seek(self, frame: int) -> bool:
         """Go to a frame; False where libsndfile cannot."""
         start = max(0, frame - self._preroll)
-        if self._vorbis and 0 <= start - self._at < _SHORT_WAY_SECONDS * self.sample_rate:
+        if self._vorbis and 0 <= start - self._at < _SHORT_SEEK_SECONDS * self.sample_rate:
             return len(self.read(frame - self._at)) == frame - self._at
         try:
             reached = self._at = self._file.seek(start)
@@ -84,17 +84,17 @@ class SndfileSource:
         return block[:done]
 
     def close(self) -> None:
-        """Give the decoder back."""
+        """Release the decoder."""
         self._file.close()
 
 
 _DATA_SIZE = re.compile(
     r"^ *(?:data|SSND|Data Size|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
-_UNKNOWN_SIZE = 0x7FFFF000  # what writes to a pipe puts this or more for the size
+_UNKNOWN_SIZE = 0x7FFFF000  # encoders that write to a pipe give this size or more
 
 
 def _data_missing(log: str) -> bool:
-    """Whether libsndfile noted that the sound is shorter than the header says."""
+    """Whether libsndfile logged that the data are shorter than the header says."""
     found: list[Any] = _DATA_SIZE.findall(log)
     return any(int(actual) < int(told) < _UNKNOWN_SIZE for told, actual in found)

@@ -1,4 +1,4 @@
-"""The role of an open recording: blocks of float samples from any position."""
+"""The role of a decoder: blocks of float samples from any position."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-#: So many frames, or more, say that the length is not known (libsndfile gives 2^63 - 1).
+#: A length of this many frames or more means unknown (libsndfile gives 2^63 - 1).
 UNKNOWN_FRAMES = 1 << 62
 
 
-class Source(Protocol):
+class AudioSource(Protocol):
     """A recording that can be read from any frame (one sample of each channel).
 
     sample_rate: Hz. channels: their number.
-    frames: the length that the file declares, `UNKNOWN_FRAMES` or more where it does not;
-        not to be trusted, neither up nor down.
+    frames: the length that the file states, `UNKNOWN_FRAMES` or more where it does not; the
+        true length may be shorter or longer.
     promised: whether fewer than `frames` mean that something is missing.
-    cut: whether the file's own structure says that its end is missing.
+    cut: whether the file's structure shows that its end is missing.
     """
 
     sample_rate: int
@@ -36,5 +36,5 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the decoder back."""
+        """Release the decoder."""
         ...

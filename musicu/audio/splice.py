@@ -1,4 +1,4 @@
-"""A read-only file made of stretches of another file and of bytes of our own."""
+"""A read-only file composed of ranges of another file and of literal bytes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from array import array
 from bisect import bisect_right
 from typing import BinaryIO
 
-_COPIED_BYTES = 64 << 20  # a longer view is read where it lies
+_COPIED_BYTES = 64 << 20  # longer views are read in place
 
 
 class Splice(io.RawIOBase):
-    """Serves pieces of `file` and literal bytes end to end, as one seekable file.
+    """Presents ranges of `file` and literal bytes as one seekable file.
 
-    Decoders read a repaired recording through it while the original stays as it is. A piece
-    takes 16 bytes of memory, whatever its length.
+    Decoders read a repaired recording through it while the original is unchanged. A range takes
+    16 bytes of memory, whatever its length.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -41,7 +41,7 @@ class Splice(io.RawIOBase):
         self._add(offset, length)
 
     def add_bytes(self, data: bytes) -> None:
-        """Append bytes of our own."""
+        """Append literal bytes."""
         self._add(-1 - len(self._literals), len(data))
         self._literals += data
 
@@ -58,8 +58,8 @@ class Splice(io.RawIOBase):
     def descriptor(self) -> int | None:
         """A new file descriptor of the same bytes, at their beginning; None where there is none.
 
-        Decoders read it in C, without a call of ours for every header: an MP3 is decoded in half
-        the time. What is not a file as it lies is copied into memory (Linux has files there).
+        Decoders read it in C without calling Python, which halves the time for an MP3. A view that
+        is not a whole file is copied into a file in memory (Linux only).
         """
         if not hasattr(os, "memfd_create"):
             return None
@@ -69,13 +69,13 @@ class Splice(io.RawIOBase):
         return self._copied() if self._length <= _COPIED_BYTES else None
 
     def _is_whole(self) -> bool:
-        """Whether this is a file as it lies."""
+        """Whether this is a whole file, unchanged."""
         if list(self._origins) != [0] or type(self._file) is not io.BufferedReader:
             return False
         return os.fstat(self._file.fileno()).st_size == self._length
 
     def _copied(self) -> int | None:
-        """A file in memory with the same bytes; None where the system has none for it."""
+        """A file in memory with the same bytes; None where the system cannot make one."""
         position, self._position = self._position, 0
         try:
             with os.fdopen(os.memfd_create("recording"), "wb") as copied:
@@ -100,9 +100,9 @@ class Splice(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move as a file does; a place before the beginning leaves the position as it is.
+        """Seek as a file does; a position before the beginning is ignored.
 
-        An error would be printed and lost: the caller is libsndfile, in C.
+        An exception would be printed and lost: the caller is libsndfile, in C.
         """
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
         if base + offset >= 0:
@@ -110,20 +110,20 @@ class Splice(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # any writable buffer
-        """Fill the buffer as far as the file goes or can be read; the number of bytes."""
+        """Fill the buffer as far as the file can be read; returns the number of bytes."""
         view = memoryview(buffer).cast("B")
         wanted = max(0, min(len(view), self._length - self._position))
         done = 0
         while done < wanted:
             got = self._read_piece(view[done:wanted])
-            if got == 0:  # the file has shrunk since it was spliced, or its disk fails
+            if got == 0:  # the file was truncated since, or its disk fails
                 break
             done += got
             self._position += got
         return done
 
     def _read_piece(self, view: memoryview) -> int:
-        """Bytes from the one piece at the position."""
+        """Bytes from the piece at the position."""
         index = bisect_right(self._starts, self._position) - 1
         last = index + 1 == len(self._starts)
         end = self._length if last else self._starts[index + 1]

@@ -1,4 +1,4 @@
-"""Whether a catalog can be trusted: copies, versions, damage, tags that cannot be right."""
+"""Catalog audit: duplicates, versions, damaged files, impossible tags."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from musicu.audit.auditing import audit as audit
     from musicu.audit.findings import KINDS as KINDS
     from musicu.audit.findings import Finding as Finding
-    from musicu.audit.matching import Match as Match
-    from musicu.audit.recordings import same_recording as same_recording
+    from musicu.audit.recording_groups import same_recording as same_recording
+    from musicu.audit.recording_matches import Match as Match
 
 _HOMES = {
     "Audit": "musicu.audit.auditing",
     "Finding": "musicu.audit.findings",
     "KINDS": "musicu.audit.findings",
-    "Match": "musicu.audit.matching",
+    "Match": "musicu.audit.recording_matches",
     "audit": "musicu.audit.auditing",
-    "same_recording": "musicu.audit.recordings",
+    "same_recording": "musicu.audit.recording_groups",
 }
 
 __all__ = sorted(_HOMES)

@@ -1,4 +1,4 @@
-"""An audit of a catalog: hear what was not heard yet, then say what is wrong with it."""
+"""The audit of a catalog: fingerprint new recordings, then report what is wrong."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 import pyarrow as pa
 
 from musicu.audit.findings import KINDS, Finding
-from musicu.audit.genres import genre_findings
-from musicu.audit.matching import Match
-from musicu.audit.recordings import find_recordings, save_recordings
-from musicu.audit.signal import signal_findings
-from musicu.audit.tagging import code_findings, tag_findings
+from musicu.audit.genre_checks import genre_findings
+from musicu.audit.recording_groups import find_recordings, save_recordings
+from musicu.audit.recording_matches import Match
+from musicu.audit.signal_checks import signal_findings
+from musicu.audit.tag_checks import code_findings, tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
 from musicu.catalog.store import Store
@@ -34,15 +34,15 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audit:
-    """What an audit found, by kind in the order of `KINDS`, and what it rests on.
+    """The findings of an audit, in the order of `KINDS`, and the data behind them.
 
-    heard: what the pass over the recordings did. rows: the tracks by id.
+    fingerprinted: the report of the fingerprint run. rows: the tracks by id.
     """
 
     path: Path
     findings: tuple[Finding, ...]
     matches: tuple[Match, ...]
-    heard: PassReport
+    fingerprinted: PassReport
     rows: Mapping[str, Row]
 
     def of(self, kind: str) -> list[Finding]:
@@ -50,7 +50,7 @@ class Audit:
         return [finding for finding in self.findings if finding.kind == kind]
 
     def counts(self) -> dict[str, int]:
-        """How many findings there are of each kind that has any."""
+        """The number of findings by kind; kinds without any are left out."""
         found = Counter(finding.kind for finding in self.findings)
         return {kind: found[kind] for kind in KINDS if found[kind]}
 
@@ -83,14 +83,14 @@ class Audit:
         write_page(self, Path(path))
 
     def clean_table(self) -> pa.Table:
-        """The tracks without what is wrong for certain: see `musicu.audit.clean`."""
+        """The tracks without certain faults: see `musicu.audit.clean`."""
         from musicu.audit.clean import clean_table
 
         return clean_table(self)
 
 
 def about(row: Row) -> dict[str, Any]:
-    """What names a track."""
+    """The columns that identify a track."""
     return {name: row[name] for name in ("track_id", "path", "title", "artists", "album")}
 
 
@@ -102,13 +102,14 @@ def audit(
     progress: Callable[[Progress], None] | None = None,
     today: date | None = None,
 ) -> Audit:
-    """Fingerprint what has no fingerprint yet, group tracks into recordings and works, and report.
+    """Fingerprint new recordings, group tracks into recordings and works, and report.
 
-    The groups are kept in the catalog (`recording_id`, `work_id`), where shelves use them; no
-    audio file is touched. model: whose vectors to use for neighbours; those last added, if any.
+    The groups are stored in the catalog (`recording_id`, `work_id`), where shelves use them; audio
+    files are never changed. model: whose vectors find neighbours. Default: the catalog's default
+    model, if any.
     Raises CatalogError where the folder is no catalog or another process writes it.
     """
-    heard = fingerprint_catalog(catalog, options=options, progress=progress)
+    fingerprinted = fingerprint_catalog(catalog, options=options, progress=progress)
     opened = Catalog.open(catalog)
     recordings, matches = find_recordings(opened, model)
     save_recordings(opened, recordings)
@@ -128,19 +129,21 @@ def audit(
     rank = {kind: place for place, kind in enumerate(KINDS)}
     ordered = sorted(found, key=lambda finding: rank[finding.kind])
     by_id = {row["track_id"]: row for row in rows}
-    return Audit(opened.path, tuple(ordered), tuple(matches), heard, by_id)
+    return Audit(opened.path, tuple(ordered), tuple(matches), fingerprinted, by_id)
 
 
-def _failures(catalog: Catalog, rows: Sequence[Row], heard: Mapping[str, Row]) -> Iterator[Finding]:
-    """Tracks that could not be read, or not described though they were heard, each once."""
+def _failures(
+    catalog: Catalog, rows: Sequence[Row], prints: Mapping[str, Row]
+) -> Iterator[Finding]:
+    """Tracks that could not be read, or were read but not described, each once."""
     hashes = {row["track_id"]: row["content_hash"] for row in rows}
     reasons: dict[str, Row] = {}
     for row in catalog.failures().to_pylist():
         if row["track_id"] in hashes:
             reasons.setdefault(row["track_id"], row)
     for track_id, row in reasons.items():
-        sounds = row["stage"] == "describe" and hashes[track_id] in heard
-        other = "undescribed" if sounds else "corrupt"
+        readable = row["stage"] == "describe" and hashes[track_id] in prints
+        other = "undescribed" if readable else "corrupt"
         kind = "unread" if row["stage"] in _NOT_TRIED else other
         yield Finding(kind, (track_id,), row["reason"], {"stage": row["stage"]})
 

@@ -1,8 +1,8 @@
-"""A table of the tracks without what is wrong for certain, as a source for another catalog.
+"""A table of the tracks without certain faults, as a source for another catalog.
 
-Out go files that cannot be read, silent ones, and all but the best copy of each recording. What
-the best copy's tags lack is taken from the other copies. Guesses (genres, dates, clipping) change
-nothing. No audio file is touched.
+Unreadable and silent files are dropped, and all but the best copy of each recording. Missing tags
+of the best copy are taken from the other copies. Guesses (genres, dates, clipping) change nothing.
+Audio files are never changed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Row = Mapping[str, Any]
 
 _OUT = ("corrupt", "silent")
 _LOSSLESS = ("flac", "wav", "pcm", "aiff", "alac", "ape", "wavpack", "tta")
-#: What follows from the file itself, and must not be taken from another.
+#: Properties of the file itself, which are never taken from another copy.
 _OF_THE_FILE = frozenset(
     ("codec", "bitrate_kbps", "sample_rate", "channels", "bit_depth", "duration_seconds")
 )
-#: What belongs to a release rather than to the recording; taken together with its album only.
+#: Properties of a release rather than of the recording; taken only together with the album.
 _OF_THE_RELEASE = frozenset(
     (
         *("album", "album_artist", "track_number", "disc_number", "date", "released", "label"),
@@ -44,7 +44,7 @@ CLEAN = pa.schema([("path", pa.string()), ("track_id", pa.string()), *METADATA])
 def clean_table(audit: Audit) -> pa.Table:
     """The columns of `CLEAN`, a row for each recording worth keeping, by id; paths are absolute.
 
-    Files whose names are not UTF-8 cannot stand in a table and are left out.
+    Files whose names are not UTF-8 have no text form and are left out.
     """
     out = {i for finding in audit.findings if finding.kind in _OUT for i in finding.track_ids}
     partial = {i for finding in audit.of("truncated") for i in finding.track_ids}
@@ -66,7 +66,7 @@ def write_clean(audit: Audit, path: Path) -> int:
 
 
 def _best(copies: Sequence[Row], partial: set[str]) -> dict[str, Any]:
-    """The best copy of a recording, with what its tags lack from the next best."""
+    """The best copy of a recording, with its missing tags taken from the next best."""
     ranked = sorted(copies, key=lambda row: _rank(row, partial))
     best = {name: ranked[0][name] for name in METADATA.names}
     for other in ranked[1:]:
@@ -78,7 +78,7 @@ def _best(copies: Sequence[Row], partial: set[str]) -> dict[str, Any]:
 
 
 def _rank(row: Row, partial: set[str]) -> tuple[Any, ...]:
-    """What makes one copy better than another, the best lowest."""
+    """The sort key of copies, the best first."""
     codec = (row["codec"] or "").lower()
     return (
         row["track_id"] in partial,

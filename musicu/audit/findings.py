@@ -1,4 +1,4 @@
-"""What an audit can find, and the small value in which it says so."""
+"""The kinds of findings of an audit, and the record of one finding."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Each kind of finding with what it means, the gravest first.
+#: Each kind of finding with its meaning, the gravest first.
 KINDS = {
-    "corrupt": "the file cannot be read, or nothing can be made of it",
-    "unread": "not heard here: it needs an optional dependency, or is not where it was",
-    "undescribed": "it sounds, but tempo, key and the like cannot be told: see why",
+    "corrupt": "the file cannot be read or decoded",
+    "unread": "not decoded here: it needs an optional dependency, or the file has moved",
+    "undescribed": "it can be decoded, but its descriptors could not be computed: see the reason",
     "truncated": "the file ends before its own header or structure says",
-    "silent": "nothing sounds: the mean level is under -60 dBFS",
+    "silent": "the mean level is below -60 dBFS",
     "duplicates": "one recording in several files",
-    "versions": "several versions of one work: nothing is wrong, they are linked",
+    "versions": "several versions of one work: no fault, they are linked",
     "clipped": "flat tops at the highest level",
     "one-sided": "one of two channels is silent",
     "mono-in-stereo": "two channels hold the same sound",
     "padded": "more than 5 s of silence at the beginning or the end",
-    "length": "the header gives another length than can be heard",
+    "length": "the header gives another length than can be decoded",
     "artists": "no performer is named, or a placeholder",
     "titles": "no title, or a placeholder",
-    "dates": "a date that cannot be, or stands out on its album",
-    "codes": "one ISRC or MusicBrainz id on recordings that sound different",
-    "genres": "sounds like another genre than its tag says: a guess, worth a listen",
-    "long": "longer than 20 minutes: a mix, a whole album or spoken word, or just long",
+    "dates": "an impossible date, or one that differs from its album's",
+    "codes": "one ISRC or MusicBrainz id on different recordings",
+    "genres": "sounds like another genre than its tag: a guess, to be checked by ear",
+    "long": "longer than 20 minutes: perhaps a mix, a whole album or spoken word",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found: its kind (of `KINDS`), the tracks, a sentence, and the numbers behind it."""
+    """One finding: its kind (of `KINDS`), the tracks, a sentence, and its numbers."""
 
     kind: str
     track_ids: tuple[str, ...]

@@ -9,7 +9,7 @@ import pyarrow as pa
 #: The descriptors that `musicu describe` adds; their columns are in `musicu.features.descriptors`.
 DESCRIPTOR_SET = "musicu-descriptors-v1"
 
-#: What `musicu audit` says of recordings and works; its columns are in `musicu.audit.recordings`.
+#: Recordings and works as `musicu audit` found them; columns: `musicu.audit.recording_groups`.
 RECORDING_SET = "musicu-recordings-v1"
 
 #: Descriptors that are too long to stand beside the tracks; `Catalog.descriptors` has them.

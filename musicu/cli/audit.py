@@ -90,8 +90,8 @@ def audit(
 def _print(found: Audit, verbose: bool) -> None:
     """The audit for people."""
     counts = found.counts()
-    tracks, heard = counted(len(found.rows), "track"), counted(found.heard.done, "recording")
-    note(f"{found.path}: {tracks}, {heard} heard now")
+    tracks = counted(len(found.rows), "track")
+    note(f"{found.path}: {tracks}, {counted(found.fingerprinted.done, 'recording')} read now")
     if not counts:
         note("nothing found")
         return

@@ -10,8 +10,8 @@ import click
 from musicu.catalog.catalog import Catalog
 from musicu.cli.options import BOOTSTRAP, CATALOG, PATH, SEED
 from musicu.cli.output import note
-from musicu.evaluation.vectors.run import BASELINES, PROTOCOLS
-from musicu.evaluation.vectors.run import evaluate as measure
+from musicu.evaluation.vectors.vector_evaluation import BASELINES, PROTOCOLS
+from musicu.evaluation.vectors.vector_evaluation import evaluate as measure
 
 
 class _Evaluate(click.Command):

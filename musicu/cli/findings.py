@@ -8,9 +8,9 @@ from typing import Any
 
 from musicu.cli.output import print_wide
 from musicu.evaluation.charts import beside, with_interval
-from musicu.evaluation.recommendation.accuracy import ACCURACY
+from musicu.evaluation.metrics import ACCURACY
 from musicu.evaluation.recommendation.findings import Findings, title
-from musicu.evaluation.vectors.evaluation import Evaluation
+from musicu.evaluation.vectors.evaluation_result import Evaluation
 
 Row = Mapping[str, Any]
 

@@ -71,7 +71,7 @@ def tracks(
         config=TrackConfig(**told),
         name=name,
         audio_model=audio_model,
-        say=print_json if as_json else _tell,
+        progress=print_json if as_json else _tell,
     )
     card = add_track_model(catalog, encoder)
     learned = encoder.about["training"]

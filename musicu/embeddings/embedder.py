@@ -90,6 +90,6 @@ class Embedder(ABC):
         if card.kind == "track":
             raise ModelError(
                 f"{card.name} reads what a catalog knows of tracks and hears nothing: load it with "
-                "musicu.embeddings.tracks.encoder.TrackEncoder"
+                "musicu.embeddings.tracks.track_encoder.TrackEncoder"
             )
         raise ModelError(f"{card.name} is of kind {card.kind!r}, which this version cannot load")

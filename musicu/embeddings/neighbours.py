@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save
 
 from musicu.embeddings.cards import ModelCard
 from musicu.errors import ModelError
+from musicu.normalisation import unit_rows
 
 NEIGHBOURS = "neighbours.safetensors"
 NEAREST = 6  # a recording of the catalog is its own nearest
@@ -50,7 +51,7 @@ def smooth(vectors: Floats, others: Floats, weight: float) -> Floats:
     vectors: float64 [n, dim] and others: float64 [m, dim], of any length. Result: float64
     [n, dim], of unit length.
     """
-    vectors, others = _unit(vectors), _unit(others)
+    vectors, others = unit_rows(vectors), unit_rows(others)
     if weight == 0.0:
         return vectors
     return _smoothed(vectors, vectors @ others.T, others, weight)
@@ -63,13 +64,7 @@ def _smoothed(
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :NEAREST]
     shares = np.maximum(np.take_along_axis(likeness, nearest, axis=1), 0.0)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
-    return _unit(vectors + weight * np.einsum("nk,nkd->nd", shares, others[nearest]))
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: Floats = vectors / np.maximum(lengths, 1e-12)
-    return units
+    return unit_rows(vectors + weight * np.einsum("nk,nkd->nd", shares, others[nearest]))
 
 
 def read_neighbours(card: ModelCard) -> Neighbours:

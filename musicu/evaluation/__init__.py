@@ -1,4 +1,4 @@
-"""Every number with its protocol, its baselines and its confidence interval."""
+"""Evaluation: protocols, baselines and confidence intervals."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from musicu.evaluation.vectors.evaluation import Evaluation as Evaluation
-    from musicu.evaluation.vectors.run import PROTOCOLS as PROTOCOLS
-    from musicu.evaluation.vectors.run import evaluate as evaluate
-    from musicu.evaluation.vectors.run import evaluate_vectors as evaluate_vectors
+    from musicu.evaluation.vectors.evaluation_result import Evaluation as Evaluation
+    from musicu.evaluation.vectors.vector_evaluation import PROTOCOLS as PROTOCOLS
+    from musicu.evaluation.vectors.vector_evaluation import evaluate as evaluate
+    from musicu.evaluation.vectors.vector_evaluation import evaluate_vectors as evaluate_vectors
 
 _HOMES = {
-    "Evaluation": "musicu.evaluation.vectors.evaluation",
-    "PROTOCOLS": "musicu.evaluation.vectors.run",
-    "evaluate": "musicu.evaluation.vectors.run",
-    "evaluate_vectors": "musicu.evaluation.vectors.run",
+    "Evaluation": "musicu.evaluation.vectors.evaluation_result",
+    "PROTOCOLS": "musicu.evaluation.vectors.vector_evaluation",
+    "evaluate": "musicu.evaluation.vectors.vector_evaluation",
+    "evaluate_vectors": "musicu.evaluation.vectors.vector_evaluation",
 }
 
 __all__ = ["PROTOCOLS", "Evaluation", "evaluate", "evaluate_vectors"]

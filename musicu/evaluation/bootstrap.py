@@ -1,9 +1,9 @@
-"""Intervals for means over tracks that are not independent of each other.
+"""Bootstrap intervals for means over tracks that are not independent of each other.
 
-Tracks of one artist resemble each other, so the artists are drawn, not the tracks (cluster
-bootstrap; Davison and Hinkley, 1997, section 3.8): each draw takes as many artists as there are,
-with replacement, each with all of its queries. Two models measured on the same queries see the
-same draws, which is what makes their difference a paired one. Intervals are percentile intervals.
+Tracks of one artist resemble each other, so artists are drawn, not tracks (cluster bootstrap;
+Davison and Hinkley, 1997, section 3.8): each draw takes as many artists as there are, with
+replacement, each with all of its queries. Two models measured on the same queries use the same
+draws, which pairs their difference. Intervals are percentile intervals.
 With fewer than about 20 artists they are too narrow; with fewer than two there is none.
 """
 
@@ -18,7 +18,7 @@ from musicu.errors import QueryError
 
 Floats = NDArray[np.float64]
 
-BLOCK = 64  # draws weighted at once: bounds the memory on catalogs of many artists
+BLOCK = 64  # draws weighted at once: bounds the memory on catalogs with many artists
 
 
 class Interval(NamedTuple):
@@ -32,7 +32,7 @@ class Resamples:
     """Draws of clusters with replacement, the same for every statistic computed from them.
 
     clusters: int [units], any codes; units with equal codes are drawn together.
-    count: how many draws. seed: decides all of them.
+    count: the number of draws. seed: random seed.
     """
 
     def __init__(self, clusters: NDArray[np.int64], count: int, seed: int) -> None:
@@ -71,12 +71,11 @@ class Resamples:
 
 
 def half_samples(clusters: NDArray[np.int64], count: int, seed: int) -> NDArray[np.bool_]:
-    """Draws of half the clusters without replacement: bool [draws, units], who is in each.
+    """Half-samples of the clusters without replacement: bool [draws, units], membership.
 
-    For statistics that repeated units would bias, such as mutual information. A mean over half
-    of the clusters, drawn so, varies as the mean over all of them does in new samples (Davison
-    and Hinkley, section 3.10): the draws need centring, but no scaling. No draws of fewer than
-    two clusters.
+    For statistics that repeated units would bias, such as mutual information. The mean over a
+    half-sample varies as the mean over all clusters does in new samples (Davison and Hinkley,
+    section 3.10): the draws need centring, but no scaling. No draws for fewer than two clusters.
     """
     found, codes = np.unique(clusters, return_inverse=True)
     rng = np.random.default_rng([seed, len(found)])

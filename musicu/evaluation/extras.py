@@ -1,4 +1,4 @@
-"""scikit-learn, which probes, clustering and the map of the report need: the extra `eval`."""
+"""The optional import of scikit-learn (the extra `eval`), for probes, clustering and maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from musicu.errors import MissingExtraError
 
 
 def sklearn(module: str) -> ModuleType:
-    """That module of scikit-learn; raises MissingExtraError where it is not installed."""
+    """A module of scikit-learn; raises MissingExtraError where it is not installed."""
     try:
         return importlib.import_module(f"sklearn.{module}")
     except ModuleNotFoundError as error:

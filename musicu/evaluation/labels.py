@@ -1,16 +1,16 @@
-"""What is known of the tracks, as groups of rows that share a value.
+"""Labels of tracks, as groups of rows that share a value.
 
 Conventions:
 
-- Names are compared without regard to case and outer blanks; empty ones count as missing.
-- A track has the artists of its column `artists` (or `artist`), or else its `album_artist`.
-  Two tracks are by the same artist where they share at least one.
-- The artist whose tracks are drawn, or kept in one fold, together is `album_artist`, or else the
-  first of `artists`. A track without any stands alone.
-- An album is its title together with that artist: two artists may each have a "Live".
+- Names are compared without case and surrounding spaces; empty ones count as missing.
+- The artists of a track are in `artists` (or `artist`), or else `album_artist`. Two tracks are by
+  the same artist where they share at least one.
+- The cluster of a track, for bootstrap draws and folds, is its `album_artist`, or else the first of
+  `artists`. A track without either is its own cluster.
+- An album is its title together with the cluster's artist: two artists may each have a "Live".
 - Two tracks are of the same genre where they share at least one of `genres` (or `genre`).
-- `source` is optional: where the recording came from (a shop, a label, a repository), so that
-  codecs and mastering can be told from music.
+- `source` is optional: where the recording came from (a shop, a label, a repository), to separate
+  the effect of codecs and mastering.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-class Groups:
-    """Rows by the values they have; a row may have none, one or several."""
+class LabelGroups:
+    """Rows grouped by values; a row may have none, one or several."""
 
     def __init__(self, values: Iterable[Sequence[Hashable]]) -> None:
         codes: dict[Hashable, int] = {}
@@ -46,7 +46,7 @@ class Groups:
         self.known: Mask = np.array([bool(c) for c in self.codes], dtype=bool)
 
     def shared(self, row: int) -> Mask:
-        """Which rows share a value with `row`, itself included: bool [rows]."""
+        """The rows that share a value with `row`, itself included: bool [rows]."""
         mask = np.zeros(len(self.codes), dtype=bool)
         for code in self.codes[row]:
             mask[self.members[code]] = True
@@ -58,20 +58,20 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labels:
-    """What is known of each row of a table of tracks.
+class TrackLabels:
+    """The labels of each row of a table of tracks.
 
-    clusters: int64 [tracks], equal where the tracks stand together in bootstrap and folds.
+    clusters: int64 [tracks], equal for tracks that are drawn, or kept in one fold, together.
     """
 
-    artists: Groups
-    albums: Groups
-    genres: Groups
-    sources: Groups
+    artists: LabelGroups
+    albums: LabelGroups
+    genres: LabelGroups
+    sources: LabelGroups
     clusters: Rows
 
     @classmethod
-    def of(cls, tracks: pa.Table) -> Labels:
+    def of(cls, tracks: pa.Table) -> TrackLabels:
         """The labels of a catalog's tracks, or of any table with columns of those names."""
         artists = _column(tracks, "artists", "artist")
         owners = [
@@ -80,14 +80,16 @@ class Labels:
         ]
         albums = _column(tracks, "album")
         return cls(
-            artists=Groups(names or owner for names, owner in zip(artists, owners, strict=True)),
-            albums=Groups(
+            artists=LabelGroups(
+                names or owner for names, owner in zip(artists, owners, strict=True)
+            ),
+            albums=LabelGroups(
                 [(album[0], *owner)] if album else []
                 for album, owner in zip(albums, owners, strict=True)
             ),
-            genres=Groups(_column(tracks, "genres", "genre")),
-            sources=Groups(_column(tracks, "source")),
-            clusters=_alone_where_unknown(Groups(owners).first()),
+            genres=LabelGroups(_column(tracks, "genres", "genre")),
+            sources=LabelGroups(_column(tracks, "source")),
+            clusters=_own_cluster_where_unknown(LabelGroups(owners).first()),
         )
 
     def __len__(self) -> int:
@@ -104,11 +106,11 @@ def classes(tracks: pa.Table, column: str) -> Rows:
     if not names:
         found = ", ".join(tracks.column_names)
         raise QueryError(f"there is no label column {column!r}; the tracks have: {found}")
-    return Groups(values[:1] for values in _column(tracks, names[0])).first()
+    return LabelGroups(values[:1] for values in _column(tracks, names[0])).first()
 
 
 def _column(tracks: pa.Table, *names: str) -> list[list[str]]:
-    """The values of the first of those columns that exists, as lists of folded names."""
+    """The values of the first of these columns that exists, as lists of folded names."""
     for name in names:
         if name in tracks.column_names:
             return [_folded(value) for value in tracks[name].to_pylist()]
@@ -116,12 +118,12 @@ def _column(tracks: pa.Table, *names: str) -> list[list[str]]:
 
 
 def _folded(value: Any) -> list[str]:
-    """One cell as a list of names: null is none, a list is several, the rest is one."""
+    """One cell as a list of names: null gives none, a list several, other values one."""
     cells = value if isinstance(value, list) else [value]
     names = (str(cell).strip().casefold() for cell in cells if cell is not None)
     return [name for name in names if name]
 
 
-def _alone_where_unknown(codes: Rows) -> Rows:
+def _own_cluster_where_unknown(codes: Rows) -> Rows:
     alone = np.arange(len(codes)) + codes.max(initial=-1) + 1
     return np.where(codes < 0, alone, codes)

@@ -1,6 +1,6 @@
-"""What can be measured in sound: descriptors for people, statistics and spectra for models.
+"""Audio features: descriptors for people, statistics and spectra for models.
 
-`describe` says what a musician would: see `musicu.features.descriptors` for the columns.
+`describe` gives tempo, key, loudness and the like: `musicu.features.descriptors` has the columns.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from musicu.features.descriptors import Descriptors as Descriptors
     from musicu.features.descriptors import columns as columns
     from musicu.features.descriptors import descriptors_schema as descriptors_schema
-    from musicu.features.extractors import edges_of as edges_of
     from musicu.features.extractors import key_of as key_of
     from musicu.features.extractors import loudness_of as loudness_of
+    from musicu.features.extractors import silence_of as silence_of
     from musicu.features.extractors import spectrum_of as spectrum_of
     from musicu.features.extractors import stereo_of as stereo_of
     from musicu.features.extractors import tempo_of as tempo_of
@@ -28,7 +28,7 @@ _HOMES = {
     "describing": ("describe",),
     "descriptors": ("SET_NAME", "Descriptors", "columns", "descriptors_schema"),
     "extractors": (
-        "edges_of",
+        "silence_of",
         "key_of",
         "loudness_of",
         "spectrum_of",

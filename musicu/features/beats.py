@@ -1,7 +1,7 @@
-"""Beat positions by dynamic programming, and how steadily they follow one another.
+"""Beat positions by dynamic programming, and how steady they are.
 
 Ellis, "Beat tracking by dynamic programming" (2007): the path of onsets whose distances stay
-close to the period. The period may drift slowly, as players do.
+close to the period. The period may drift slowly.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from scipy import fft, ndimage
 
 from musicu.features.onsets import ONSET_RATE
 
-TIGHTNESS = 100.0  # how dear it is to leave the period, against onsets of deviation 1
-WEIGHTS = np.array([4.0, 1.0, 1.0, 1.0, 1.0, 0.5])  # of the bands: drummers mark beats low
+TIGHTNESS = 100.0  # the cost of leaving the period, against onsets of deviation 1
+WEIGHTS = np.array([4.0, 1.0, 1.0, 1.0, 1.0, 0.5])  # of the bands: bass drums mark beats
 _WINDOW, _STRIDE = 1200, 600  # frames, 12 s and 6 s, that share one period
 _DRIFT = 0.06  # of the period, at most, either way
 _STEADY = 0.03
 _LATENCY = 0.0105  # seconds from a note to the peak of its onset strength, measured
-_SPAN = 4  # beats over which steadiness is measured: more than one, as swing is no unsteadiness
+_SPAN = 4  # beats over which steadiness is measured: over one beat, swing would count
 
 
 def track_beats(bands: NDArray[np.float32], period: float) -> NDArray[np.float32]:
     """Beats in seconds, float32 [b], rising, of onset strength float32 [frames, 6].
 
     period: seconds from beat to beat. Beats before the first and after the last sound are left
-    out. Empty for silence and for what is shorter than two periods.
+    out. Empty for silence and for recordings shorter than two periods.
     """
     curve = _accents(bands)
     if period * ONSET_RATE * 2 > len(curve) or curve.max(initial=0.0) <= 0.0:
@@ -38,9 +38,9 @@ def track_beats(bands: NDArray[np.float32], period: float) -> NDArray[np.float32
 
 
 def stability(beats: NDArray[np.float32]) -> float | None:
-    """Share of the beats, taken by fours, that lie within 3 % of the median tempo, in [0, 1].
+    """The share of four-beat spans within 3 % of the median tempo, in [0, 1].
 
-    1 for a machine or a steady drummer. None for fewer than eight beats.
+    1 for a drum machine. None for fewer than eight beats.
     """
     if len(beats) < 2 * _SPAN:
         return None
@@ -49,7 +49,7 @@ def stability(beats: NDArray[np.float32]) -> float | None:
 
 
 def mean_period(beats: NDArray[np.float32]) -> float | None:
-    """Seconds from beat to beat, to a thousandth or so; None for fewer than five beats."""
+    """Seconds from beat to beat, to about 0.1 %; None for fewer than five beats."""
     if len(beats) < 5:
         return None
     span = min(16, len(beats) // 2)
@@ -72,7 +72,7 @@ def _local_periods(curve: NDArray[np.float64], period: float) -> NDArray[np.floa
     starts = range(0, max(1, len(curve) - _STRIDE), _STRIDE)
     combs = np.stack([_comb(curve[s : s + _WINDOW], period * factors) for s in starts])
     combs = ndimage.gaussian_filter1d(combs, 1.0, axis=0, mode="nearest")
-    # staying costs nothing: where the comb is flat the period is kept
+    # no drift costs nothing: where the comb is flat the period is kept
     combs -= 0.05 * combs.max(axis=1, keepdims=True) * (np.log(factors) / _DRIFT) ** 2
     found: NDArray[np.float64] = period * factors[np.argmax(combs, axis=1)]
     return found
@@ -89,17 +89,17 @@ def _comb(window: NDArray[np.float64], lags: NDArray[np.float64]) -> NDArray[np.
 
 
 def _best_path(curve: NDArray[np.float64], periods: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Frames of the beats: the path with the most accent at the least change of period."""
+    """Frames of the beats: the path with the strongest accents and the steadiest period."""
     longest = float(periods.max())
     furthest, widest = round(2 * longest), round(1.5 * longest) + 2
-    padded = np.concatenate([np.full(furthest, -np.inf), curve])  # nothing lies before the start
+    padded = np.concatenate([np.full(furthest, -np.inf), curve])  # no beat before the start
     total, before = padded[furthest:], np.full(len(curve), -1, np.int64)
     earlier = np.lib.stride_tricks.sliding_window_view(padded, widest)
     start = 0
     while start < len(curve):
         period = periods[min(start // _STRIDE, len(periods) - 1)]
         near, far = max(1, round(period / 2)), round(period * 2)
-        stop = min(start + near, len(curve))  # all that these frames can follow lies before them
+        stop = min(start + near, len(curve))  # every possible predecessor lies before these frames
         back = np.arange(near, far + 1)
         cost = -TIGHTNESS * np.log(back / period) ** 2
         first = furthest + start - far

@@ -1,4 +1,4 @@
-"""What is made of the power spectra of a recording that comes in pieces, in blocks of frames."""
+"""Power spectra of streamed audio, reduced block by block."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-_AT_ONCE = 2**17  # samples under windows whose spectra are made at once: they stay in the cache
+_AT_ONCE = 2**17  # samples transformed at once: they stay in the processor's cache
 
 Table = NDArray[np.float32]
 
 
 class PowerBlocks:
-    """Cuts samples into blocks of centred frames, wherever the pieces that come in end.
+    """Cuts streamed samples into blocks of centred frames, whatever the size of the input pieces.
 
-    reduce: what becomes of the power spectra float32 [frames, n_fft // 2 + 1] of some frames,
-    float32 [frames, ...], each frame by itself. n_fft, hop: of the short-time Fourier transform,
-    in samples. block: frames to a block. ahead: frames of the block before that are given again
-    at the front (none at the start).
+    reduce: maps power spectra, float32 [frames, n_fft // 2 + 1], to float32 [frames, ...], frame
+    by frame. n_fft, hop: of the short-time Fourier transform, in samples. block: frames per block.
+    ahead: frames of the previous block that are repeated in front (none at the start).
     """
 
     def __init__(
@@ -27,17 +26,17 @@ class PowerBlocks:
     ) -> None:
         self._reduce = reduce
         self._n_fft, self._hop, self._block, self._ahead = n_fft, hop, block, ahead
-        self._held = np.zeros(n_fft // 2, np.float32)  # frames are centred: the first sees zeros
-        self._again = 0  # frames at the front of _held that were given already
+        self._held = np.zeros(n_fft // 2, np.float32)  # frames are centred: the first is half zeros
+        self._again = 0  # frames at the front of _held that are repeated
 
     def add(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, Table]]:
-        """Each block that is now whole: (frames given again, what was made of all frames)."""
+        """Each block that is now complete: (repeated frames, the reduced frames)."""
         self._held = np.concatenate([self._held, samples.astype(np.float32, copy=False)])
         while len(self._held) >= self._reach(self._again + self._block):
             yield self._give(self._again + self._block)
 
     def finish(self) -> Iterator[tuple[int, Table]]:
-        """What is left when all samples are in: 1 + n // hop frames in all."""
+        """The last block: 1 + n // hop frames in total."""
         self._held = np.pad(self._held, (0, self._n_fft // 2))
         frames = (len(self._held) - self._n_fft) // self._hop + 1
         if frames > self._again:
@@ -54,7 +53,7 @@ class PowerBlocks:
         return again, reduced
 
     def _reduced(self, samples: Table) -> Table:
-        """Of |STFT|² with a periodic Hann window; no padding."""
+        """|STFT|² with a periodic Hann window and no padding, reduced."""
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self._n_fft) / self._n_fft)
         frames = np.lib.stride_tricks.sliding_window_view(samples, self._n_fft)[:: self._hop]
         return np.concatenate(

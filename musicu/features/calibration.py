@@ -1,4 +1,4 @@
-"""Confidence that means what it says: of the answers given at 0.8, four in five are right."""
+"""Calibrated confidence: of the answers given at 0.8, four in five are right."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Calibration:
     right: NDArray[np.float32]
 
     def confidence(self, belief: float) -> float:
-        """The share of right answers among those held with this belief, in [0, 1]."""
+        """The share of right answers at this belief, in [0, 1]."""
         return float(np.clip(np.interp(belief, self.belief, self.right), 0.0, 1.0))
 
 
@@ -36,11 +36,10 @@ class Bin:
 def fit_calibration(belief: NDArray[np.float64], right: NDArray[np.float64]) -> Calibration:
     """Isotonic regression (Zadrozny and Elkan, 2002) of answers float64 [n], float64 [n].
 
-    right: 1 for a right answer and 0 for a wrong one; other values where only a discounted
-    opinion of it is known (see `recipes.fit_tempo_key`).
+    right: 1 for a right answer, 0 for a wrong one, and values between for uncertain ones.
 
-    Smoothed: knots are the means of equally many answers, made to rise, and each is drawn to
-    the mean of all by one right and one wrong answer, so that no confidence is exactly 0 or 1.
+    Smoothed: knots are means of equally many answers, made to rise, with one right and one wrong
+    answer added to each, so that no confidence is exactly 0 or 1.
     """
     order = np.argsort(belief, kind="stable")
     groups = [g for g in np.array_split(order, N_KNOTS) if len(g)]
@@ -66,7 +65,7 @@ def _rising(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArra
 def reliability(
     confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 5
 ) -> list[Bin]:
-    """How often answers of each confidence are right; empty bins are left out."""
+    """The share of right answers in bins of confidence; empty bins are left out."""
     edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip(np.digitize(confidence, edges) - 1, 0, bins - 1)
     return [

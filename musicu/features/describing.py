@@ -13,13 +13,13 @@ from musicu.audio import MIN_SECONDS
 from musicu.errors import AudioError
 from musicu.features import activity
 from musicu.features.descriptors import Descriptors
-from musicu.features.edges import Edges, find_edges
-from musicu.features.hearing import Hearing, Recording, hearing
-from musicu.features.key import Key, key_of_pitches
+from musicu.features.key import KeyEstimate, key_of_pitches
 from musicu.features.loudness import LoudnessMeter, measure
 from musicu.features.mono import SAMPLE_RATE, MonoMixer
 from musicu.features.onsets import OnsetStream
 from musicu.features.pitches import N_FINE, PitchStream
+from musicu.features.recording_stream import Recording, RecordingStream, open_recording
+from musicu.features.silence import Silence, measure_silence
 from musicu.features.spectrum import SpectrumMeter
 from musicu.features.stereo import MONO, UNKNOWN, StereoMeter
 from musicu.features.tempo import Tempo, tempo_of_onsets
@@ -40,18 +40,18 @@ def describe(recording: Recording, sample_rate: int | None = None) -> Descriptor
     sample rate is under 8 kHz, and ValueError for an `Audio` of several windows or samples
     without a rate.
     """
-    with hearing(recording, sample_rate) as heard:
-        return listen(heard, Listener(heard.sample_rate, heard.channels))
+    with open_recording(recording, sample_rate) as heard:
+        return extract_descriptors(heard, DescriptorExtractor(heard.sample_rate, heard.channels))
 
 
-def listen(heard: Hearing, listener: Listener) -> Descriptors:
-    """The descriptors of an open recording that `listener` hears to its end."""
+def extract_descriptors(heard: RecordingStream, extractor: DescriptorExtractor) -> Descriptors:
+    """The descriptors of an open recording that `extractor` hears to its end."""
     for planes in heard.planes():
-        listener.hear(planes)
-    return listener.finish(complete=heard.complete)
+        extractor.update(planes)
+    return extractor.finish(complete=heard.complete)
 
 
-class Listener:
+class DescriptorExtractor:
     """All meters over one recording; its memory grows by about 10 kB a second of music."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
@@ -76,14 +76,14 @@ class Listener:
         """How much was heard."""
         return self._frames / self._rate
 
-    def hear(self, planes: NDArray[np.float32]) -> None:
+    def update(self, planes: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [channels, n], finite."""
         self._frames += planes.shape[1]
         self._power += sum(float(np.dot(plane, plane)) for plane in planes)
-        self._loudness.hear(planes)
-        self._peak.hear(planes)
+        self._loudness.update(planes)
+        self._peak.update(planes)
         if self._stereo is not None:
-            self._stereo.hear(planes)
+            self._stereo.update(planes)
         self._mono.append(self._mixer.mix(planes))
         if sum(map(len, self._mono)) >= _MONO_PIECE:
             self._pass_on()
@@ -91,11 +91,11 @@ class Listener:
     def _pass_on(self) -> None:
         mono = np.concatenate(self._mono)
         self._mono = []
-        self.hear_mono(mono)
+        self.update_mono(mono)
 
-    def hear_mono(self, mono: NDArray[np.float32]) -> None:
+    def update_mono(self, mono: NDArray[np.float32]) -> None:
         """Take in the next samples of the mono mix at 22,050 Hz, float32 [n]."""
-        self._spectrum.hear(mono)
+        self._spectrum.update(mono)
         self._onsets.add(mono)
         self._pitches.add(mono)
 
@@ -111,7 +111,7 @@ class Listener:
         self._pass_on()
         self.powers = self._loudness.powers()
         self.fine_pitches = self._pitches.finish()
-        edges = find_edges(self.powers)
+        edges = measure_silence(self.powers)
         levels = self._levels(self.powers)
         return Descriptors(
             heard_seconds=self.seconds,
@@ -151,7 +151,7 @@ class Listener:
             "balance_db": stereo.balance_db,
         }
 
-    def _sound(self, edges: Edges, plr_db: float | None) -> Values:
+    def _sound(self, edges: Silence, plr_db: float | None) -> Values:
         """What the mono mix sounds like; unknown where nothing sounds."""
         spectrum, strength = self._spectrum.finish(), self._onsets.finish()
         if edges.silence_start_seconds is None or edges.silence_end_seconds is None:
@@ -180,7 +180,7 @@ def _rhythm(tempo: Tempo) -> Values:
     }
 
 
-def _harmony(key: Key) -> Values:
+def _harmony(key: KeyEstimate) -> Values:
     """A key as columns."""
     return {
         "key": None if key.tonic is None else f"{key.tonic} {key.mode}",

@@ -1,4 +1,4 @@
-"""Loud and soft, whatever the level as a whole; and the share of percussion.
+"""Dynamics independent of the overall level, and the percussive share.
 
 Harmonic and percussive parts by median filters after Fitzgerald, "Harmonic/percussive separation
 using median filtering" (DAFx 2010), here on mel bands.
@@ -22,7 +22,7 @@ _Table = NDArray[np.float32]
 
 
 def dynamics(frames: Frames) -> Statistics:
-    """Quantiles, spread and steps of loudness, in factors of ten of power; slow and fast."""
+    """Quantiles, spread and frame-to-frame steps of loudness (log10 of power); slow and fast."""
     loudness = frames.whole.loudness
     step = np.abs(frames.changes(loudness, 1)).mean()
     shares = [(loudness < limit).mean() for limit in (-0.3, -1.0, QUIET)]
@@ -35,7 +35,7 @@ def dynamics(frames: Frames) -> Statistics:
 
 
 def _by_second(loudness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means over a second around every second; at the ends with the values mirrored."""
+    """Moving means over one second, one value a second; the ends are mirrored."""
     smooth: NDArray[np.float32] = ndimage.uniform_filter1d(loudness, _SECOND)[::_SECOND]
     return smooth
 
@@ -43,7 +43,7 @@ def _by_second(loudness: NDArray[np.float32]) -> NDArray[np.float32]:
 def percussion(frames: Frames) -> Statistics:
     """The percussive share of the power in six groups of bands, each in [0, 1]."""
     power = frames.whole.power
-    # window by window: small tables stay in the processor's cache
+    # window by window: small arrays stay in the processor's cache
     shares = [percussive_share(window) for window in frames.windows(power)]
     struck = _by_group(power * np.concatenate(shares, axis=1))
     return {"percussion": struck / (_by_group(power) + 1e-9)}
@@ -61,17 +61,17 @@ def percussive_share(power: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def running_median(values: _Table, width: int, axis: int) -> _Table:
-    """Medians of 5, 9, 17 … (2^k + 1) neighbours, at the ends with the values mirrored.
+    """Running medians of 5, 9, 17 … (2^k + 1) neighbours; the ends are mirrored.
 
-    The numbers of `scipy.ndimage.median_filter`, in a fraction of the time: whole tables are
-    compared at once. Sorted runs of 2, 4, 8 … neighbours are merged from those of half the
+    Equal to `scipy.ndimage.median_filter`, in a fraction of the time: whole arrays are compared at
+    once. Sorted runs of 2, 4, 8 … neighbours are merged from those of half the
     length (Batcher's odd-even merge), each for all places together. Of the two runs on either
     side of a place, the lower and the upper half of their union are known by one comparison of
     each pair, and the median is the value in the middle, kept between these halves.
     """
     half = width // 2
     padded = values.take(_mirrored(values.shape[axis], half), axis=axis)
-    # all rows in one, as loops over short rows take long: what crosses rows falls in the padding
+    # all rows end to end, as loops over short rows are slow: what crosses rows is padding
     flat, step = padded.ravel(), padded.shape[1] if axis == 0 else 1
     run = _sorted_runs(flat, half, step)
     count = len(flat) - 2 * half * step
@@ -86,13 +86,13 @@ def running_median(values: _Table, width: int, axis: int) -> _Table:
 
 @lru_cache(maxsize=16)
 def _mirrored(count: int, margin: int) -> NDArray[np.int64]:
-    """Places 0 to count - 1 with `margin` more at both ends, as in a mirror."""
+    """Indices 0 to count - 1 with `margin` mirrored ones at both ends."""
     places: NDArray[np.int64] = np.pad(np.arange(count), margin, mode="symmetric")
     return places
 
 
 def _sorted_runs(flat: _Table, length: int, step: int) -> list[_Table]:
-    """`length` (2^k) values from every place on, `step` apart: the least of each, the next, …"""
+    """The `length` (2^k) values from every index on, `step` apart, sorted: least, next, …"""
     run, done = [flat], 1
     while done < length:
         shift = done * step
@@ -102,7 +102,7 @@ def _sorted_runs(flat: _Table, length: int, step: int) -> list[_Table]:
 
 
 def _merged(left: list[_Table], right: list[_Table]) -> list[_Table]:
-    """Two sorted runs of 2^k tables as one, place by place."""
+    """Two sorted runs of 2^k arrays merged elementwise."""
     if len(left) == 1:
         return [np.minimum(left[0], right[0]), np.maximum(left[0], right[0])]
     even, odd = _merged(left[::2], right[::2]), _merged(left[1::2], right[1::2])

@@ -1,4 +1,4 @@
-"""What is wrong with a recording as a signal: clipped, silent, one-sided, mono sold as stereo."""
+"""Faults of a recording as a signal: clipping, silence, one silent channel, mono in stereo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEP_SECONDS = 0.125
 _SILENT_DBFS = -60.0
 _FLAT = 2.0**-15  # one step of 16 bits: two samples that are equal
 _AT_PEAK = 0.995  # of the highest sample: where clipping happens
-_LOUD = 0.1  # flat stretches below it are not looked at
+_LOUD = 0.1  # flat runs below it are ignored
 _LEVELS, _HIGHEST = 4096, 4.0  # of |sample|, as far as float files go
 _SHORTEST, _LONGEST = 3, 400  # samples of a clipped top
 
@@ -24,9 +24,8 @@ class Faults:
     """Measured faults; None where there is nothing to measure.
 
     peak_dbfs, level_dbfs: the highest sample, and the mean power of all channels, re full scale.
-    clipped_share: the share of samples that lie in flat tops at the recording's highest level,
-    in [0, 1]: stretches of 3 to 400 equal samples that a curve leads to and from. A square wave
-    has none.
+    clipped_share: the share of samples in flat tops at the recording's highest level, in [0, 1]:
+    runs of 3 to 400 equal samples between a rise and a fall. A square wave has none.
     side_db: the power of (L-R)/2 relative to (L+R)/2; channel_db: of the softer channel relative
     to the louder; both of two channels only, at least -120.
     silence_start_seconds, silence_end_seconds: under -60 dBFS, in steps of 0.125 s.
@@ -42,7 +41,7 @@ class Faults:
 
 
 class FaultMeter:
-    """Hears a recording block by block, in its own channels and rate."""
+    """Measures faults block by block, in the recording's own channels and rate."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         self._rate, self._channels = sample_rate, channels
@@ -53,7 +52,7 @@ class FaultMeter:
         self._pair = np.zeros(4)  # left, right, middle, side
         self._tail = np.zeros((channels, 0), np.float32)
 
-    def hear(self, planes: NDArray[np.float32]) -> None:
+    def update(self, planes: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [channels, n], finite."""
         if not planes.shape[1]:
             return
@@ -70,7 +69,7 @@ class FaultMeter:
             self._pair += [float(np.dot(one, one)) for one in four]
 
     def finish(self) -> Faults:
-        """The faults of all that was heard."""
+        """The faults of all samples so far."""
         start, end = self._silences()
         power = float(self._powers.total()[0]) / max(1, self._frames)
         left, right, middle, side = self._pair
@@ -86,7 +85,7 @@ class FaultMeter:
         )
 
     def _silences(self) -> tuple[float, float]:
-        """Seconds of silence at the beginning and at the end; all of it at the beginning."""
+        """Seconds of silence at both ends; a silent recording counts at the beginning."""
         powers = self._powers.full()[0] / (STEP_SECONDS * self._rate)
         sounding = np.flatnonzero(powers > 10 ** (_SILENT_DBFS / 10))
         if not len(sounding):
@@ -102,8 +101,8 @@ class FaultMeter:
 def _flat_tops(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """Samples in flat tops by the level of the top, [_LEVELS].
 
-    A top is left and reached by a curve: the samples beside it are of its sign and at least half
-    as high. Those of a square wave are not.
+    The samples beside a top have its sign and at least half its height, unlike those beside the
+    tops of a square wave.
     """
     equal = np.abs(np.diff(samples)) < _FLAT
     edges = np.flatnonzero(np.diff(np.concatenate([[0], equal.view(np.int8), [0]])))

@@ -11,9 +11,9 @@ import pyarrow as pa
 from musicu.audio import MIN_SECONDS
 from musicu.errors import AudioError
 from musicu.features.faults import FaultMeter
-from musicu.features.fingerprint import FingerprintMeter
-from musicu.features.hearing import hearing_file
+from musicu.features.fingerprint_codes import FingerprintMeter
 from musicu.features.mono import MonoMixer
+from musicu.features.recording_stream import open_recording_file
 
 
 def fingerprints_schema() -> pa.Schema:
@@ -42,15 +42,15 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
 
     Raises AudioError where the file cannot be read or holds less than 0.2 s of sound.
     """
-    with hearing_file(path) as heard:
+    with open_recording_file(path) as heard:
         meter, mixer = FingerprintMeter(), MonoMixer(heard.sample_rate)
         faults = FaultMeter(heard.sample_rate, heard.channels)
         frames = 0
         for planes in heard.planes():
             frames += planes.shape[1]
-            faults.hear(planes)
-            meter.hear(mixer.mix(planes))
-    meter.hear(mixer.finish())
+            faults.update(planes)
+            meter.update(mixer.mix(planes))
+    meter.update(mixer.finish())
     seconds = frames / heard.sample_rate
     if seconds < MIN_SECONDS:
         raise AudioError(

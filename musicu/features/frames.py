@@ -1,4 +1,4 @@
-"""What every statistic starts from: short-time spectra of a recording, freed of its level."""
+"""Short-time spectra of a recording, normalised by its level: the input of every statistic."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ from musicu.records import Audio
 
 FRAME_RATE = SAMPLE_RATE / HOP
 N_CEPSTRA = 20
-FLOOR = -6.0  # 60 dB under the recording's mean power: what lies deeper is the codec's
-QUIET = -4.0  # frames 40 dB under it say nothing of the timbre
-PER_DECADE = np.float32(1.0 / np.log(10.0))  # NumPy has no quick log10
+FLOOR = -6.0  # 60 dB below the recording's mean power: anything lower is codec noise
+QUIET = -4.0  # frames 40 dB below it do not count for timbre
+PER_DECADE = np.float32(1.0 / np.log(10.0))  # NumPy's log10 is slow
 _TINY = 1e-20  # of mean power; digital silence lies under it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectra:
-    """Frames, of a window or of several; logarithms are to base 10, relative to the recording.
+    """Spectral frames of one or more windows; logarithms are to base 10, relative to the recording.
 
-    Every field is float32 [numbers, frames]: what is done along time is done quickly.
+    Every field is float32 [numbers, frames], so that operations along time are fast.
 
     power: 48 mel bands, the recording's mean being 1. mel: their logarithms.
     cepstra: 20, of `mel`.
-    salience: how far each of 48 semitones upwards from E3 stands out of its neighbours, at
-    least 0.
+    salience: how far each of 48 semitones from E3 up exceeds its neighbours, at least 0.
     flatness, peak: the log of the geometric mean and of the maximum over the arithmetic mean, in
     eight bands of about an octave.
     loudness: one row.
@@ -63,10 +62,10 @@ class Spectra:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
-    """A recording's frames, those of its windows end to end; none straddles two windows.
+    """A recording's frames, window after window; no frame spans two windows.
 
     edges: where in `whole` the windows begin, and the end.
-    active: the frames that sound, less than 40 dB below the recording's mean.
+    active: the frames less than 40 dB below the recording's mean.
     """
 
     audio: Audio
@@ -75,7 +74,7 @@ class Frames:
     active: Spectra
 
     def windows(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Views [..., frames of the window] of values [..., frames], a window each."""
+        """Views [..., frames of a window] of values [..., frames], one per window."""
         return [values[..., a:b] for a, b in pairwise(self.edges)]
 
     def changes(self, values: NDArray[np.float32], lag: int) -> NDArray[np.float32]:
@@ -98,9 +97,9 @@ class Frames:
 def read_frames(audio: Audio, sums: Sequence[Sums] | None = None) -> Frames:
     """The frames of a recording at 22,050 Hz.
 
-    sums: of each of its `spectrograms`, where they are at hand. The mean power of the recording
-    is 1 afterwards, so that its level has no influence. Digital silence becomes three seconds
-    of a flat spectrum.
+    sums: of each of its `spectrograms`, where they were computed already. The mean power is scaled
+    to 1, so that the level has no influence. Digital silence becomes three seconds of a flat
+    spectrum.
     """
     windows = sums or [sum_up(power) for power in spectrograms(audio)]
     together = Sums(*(np.concatenate(parts, axis=1) for parts in zip(*windows, strict=True)))
@@ -115,7 +114,7 @@ def read_frames(audio: Audio, sums: Sequence[Sums] | None = None) -> Frames:
 
 
 def _flat() -> Sums:
-    """Three seconds of the same power everywhere."""
+    """Three seconds of a flat spectrum."""
     count = (3 * SAMPLE_RATE - N_FFT) // HOP + 1
     bands = np.ones((N_MELS + N_NOTES + N_OCTAVES, count), np.float32)
     return Sums(bands, np.ones((N_OCTAVES, count), np.float32), np.zeros_like(bands[:N_OCTAVES]))
@@ -153,7 +152,7 @@ def cepstra(mel: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 
 def note_salience(notes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far log10 powers of notes stand out of the five around, float32 [48, frames], >= 0."""
+    """How far log10 powers of notes exceed the mean of the five around, float32 [48, frames]."""
     padded = np.concatenate([notes[1::-1], notes, notes[:-3:-1]])
     around = padded[:-4] + padded[1:-3]
     for start in (2, 3, 4):

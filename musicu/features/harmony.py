@@ -1,7 +1,7 @@
-"""What a recording's chroma says of each possible key.
+"""Features of each possible key, from a recording's chroma.
 
-Everything is measured from a tonic upwards, so that a transposed recording gives the same
-numbers for the transposed key.
+All features are relative to the tonic: a transposed recording gives the same numbers for the
+transposed key.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from scipy import ndimage
 from musicu.features.pitches import PITCH_RATE
 
 _MAJOR, _MINOR = (0, 4, 7), (0, 3, 7)
-_LATER = round(1.5 * PITCH_RATE)  # frames from a chord to the next
+_LATER = round(1.5 * PITCH_RATE)  # frames between the chords of a cadence
 _SHARPNESS = 10.0
 # Krumhansl and Kessler (1982), and Temperley's revision, "What's key for key?" (1999)
 _PROFILES = np.array(
@@ -35,12 +35,11 @@ _BASS_WEIGHT = 0.5
 
 
 def key_features(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What speaks for each tonic, float64 [12, 47], of chroma [frames, 2, 12].
+    """Features of each tonic, float64 [12, 47], of chroma [frames, 2, 12].
 
-    Rows are tonics from C upwards; each row reads the same from its tonic upwards: how well six
-    profiles fit five views of the chroma, and how much of a few notes, chords and cadences there
-    is. All twelve notes and chords of each view tell made pieces better apart, and recordings
-    worse: a network learns the manners of the rules from them.
+    Rows are tonics from C up. Each row holds, relative to its tonic, how well six profiles fit
+    five views of the chroma, and the shares of a few notes, chords and cadences. Using all twelve
+    notes and chords overfits synthesised pieces: it is better on those and worse on recordings.
     """
     bass, treble = (_even(chroma[:, part]) for part in (0, 1))
     both = _even(chroma.sum(axis=1))
@@ -60,8 +59,8 @@ def key_features(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
 def profile_fit(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     """How well each key's profile fits, mean correlation, float64 [12, 2], of [frames, 2, 12].
 
-    Three views of the chroma are compared: as it is, with the bass once more, and squared, so
-    that what stands out counts more.
+    Three views of the chroma are averaged: plain, with the bass added again, and squared, which
+    emphasises strong classes.
     """
     both = _even(chroma.sum(axis=1))
     plain = both.mean(axis=0)
@@ -70,14 +69,14 @@ def profile_fit(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _even(part: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Chroma of which loud and quiet frames count alike; nearly empty frames fade out."""
+    """Chroma normalised per frame, so that loud and quiet frames count alike; empty ones fade."""
     total = part.sum(axis=1, keepdims=True)
     even: NDArray[np.float64] = part / (total + 0.1 * total.mean() + 1e-9)
     return even
 
 
 def _above(table: NDArray[np.float64], steps: tuple[int, ...]) -> NDArray[np.float64]:
-    """What a table [12] holds so many semitones above each tonic, float64 [12, steps]."""
+    """The values of a table [12] at each interval in `steps` above each tonic, [12, steps]."""
     return np.stack([np.roll(table, -step) for step in steps], axis=1)
 
 
@@ -89,7 +88,7 @@ def _shares(part: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def chord_shares(calm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much each frame sounds like each major and minor triad, float64 [frames, 2, 12]."""
+    """Softmax similarity of each frame to each major and minor triad, float64 [frames, 2, 12]."""
     smooth = ndimage.uniform_filter1d(calm, 3, axis=0, mode="nearest")
     unit = smooth / (np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-3)
     likeness = np.stack(
@@ -101,10 +100,10 @@ def chord_shares(calm: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _followed(chords: NDArray[np.float64], mode: int) -> NDArray[np.float64]:
-    """How often the major triad a fifth above leads to the triad on each tonic, float64 [12]."""
+    """How often the dominant's major triad precedes the triad on each tonic, float64 [12]."""
     lag = _LATER if len(chords) > _LATER else 0
     now, later = chords[: len(chords) - lag], chords[lag:]
-    leading = np.roll(now[:, 0], -7, axis=1)  # place t holds the chord on t + 7
+    leading = np.roll(now[:, 0], -7, axis=1)  # index t holds the chord on t + 7
     followed: NDArray[np.float64] = (leading * later[:, mode]).mean(axis=0) * 48.0
     return followed
 

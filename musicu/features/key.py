@@ -1,10 +1,9 @@
-"""Key and mode, with how sure they are, and tuning.
+"""Key and mode with a calibrated confidence, and tuning.
 
-A small network scores each of the 24 keys by chroma, chords and bass as read from its tonic
-upwards (see `musicu.features.harmony`), so that a transposed recording gives the transposed
-key. It was fitted on music made by rules, whose key is known (`recipes.fit_tempo_key`).
-Music made by people follows more rules than those: the scores are tempered, and weighed with how
-well the pitch classes fit profiles counted in scores.
+A small network scores each of the 24 keys by chroma, chords and bass relative to its tonic (see
+`musicu.features.harmony`), so that a transposed recording gives the transposed key. It was trained
+on synthesised music, whose key is known. Since real music is more varied, the scores are divided
+by a temperature and combined with the fit of key profiles counted in notated music.
 """
 
 from __future__ import annotations
@@ -15,26 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.features.harmony import key_features, profile_fit
-from musicu.features.pitches import PitchStream
-from musicu.features.resampled import at_analysis_rate
 from musicu.features.scorer import Scorer, load_scorer, shares
 from musicu.features.tuning import chroma, tuning
 
 TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MODES = ("major", "minor")
-TEMPER = 4.0  # what scores are divided by
-PROFILES = 12.0  # what a correlation with a profile weighs
+TEMPER = 4.0  # temperature of the scores
+PROFILES = 12.0  # weight of the correlation with a profile
 _CAMELOT_C_MAJOR = 8  # 8B; a fifth up is one further around the wheel
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """What `estimate_key` found.
+class KeyEstimate:
+    """The key and tuning of a recording.
 
-    tonic: one of `TONICS`, mode: "major" or "minor", camelot: 1A to 12B (A is minor); None
-    where no pitch is heard. confidence: in [0, 1], the chance that tonic and mode are what a
-    musician would say; low where there is no key.
-    tuning_cents: of the recording's A from 440 Hz, in [-50, 50); None where no pitch is heard.
+    tonic: one of `TONICS`; mode: "major" or "minor"; camelot: 1A to 12B (A is minor); None
+    without pitched sound. confidence: in [0, 1], the probability that a musician names the same
+    tonic and mode; low where there is no key.
+    tuning_cents: of the recording's A from 440 Hz, in [-50, 50); None without pitched sound.
     strength: how far pitches agree on one tuning, in [0, 1]: near 0 for noise.
     """
 
@@ -46,25 +43,13 @@ class Key:
     strength: float
 
 
-NO_KEY = Key(None, None, 0.0, None, None, 0.0)
+NO_KEY = KeyEstimate(None, None, 0.0, None, None, 0.0)
 
 
-def estimate_key(samples: NDArray[np.float32], sample_rate: int) -> Key:
-    """Key and tuning of mono samples float32 [n] at any rate in Hz.
-
-    Silence has no key: tonic None, confidence 0. For sound that comes in pieces see
-    `PitchStream` and `key_of_pitches`. Raises ModelError where the package's constants are
-    missing.
-    """
-    stream = PitchStream()
-    stream.add(at_analysis_rate(samples, sample_rate))
-    return key_of_pitches(stream.finish())
-
-
-def key_of_pitches(fine: NDArray[np.float32]) -> Key:
+def key_of_pitches(fine: NDArray[np.float32]) -> KeyEstimate:
     """Key and tuning of fine pitch classes float32 [frames, 2, 120].
 
-    They are those of `musicu.features.pitches`.
+    See `musicu.features.pitches`.
     """
     if fine.max(initial=0.0) <= 0.0:
         return NO_KEY
@@ -72,7 +57,7 @@ def key_of_pitches(fine: NDArray[np.float32]) -> Key:
     scorer = load_scorer("key")
     belief = beliefs(scorer, chroma(fine, tuned.cents))
     tonic, mode = (int(i) for i in np.unravel_index(int(np.argmax(belief)), belief.shape))
-    return Key(
+    return KeyEstimate(
         tonic=TONICS[tonic],
         mode=MODES[mode],
         confidence=scorer.calibration.confidence(float(belief.max())),
@@ -83,9 +68,9 @@ def key_of_pitches(fine: NDArray[np.float32]) -> Key:
 
 
 def beliefs(scorer: Scorer, folded: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Belief in each tonic and mode, float64 [12, 2], of chroma float64 [frames, 2, 12].
+    """Probability of each tonic and mode, float64 [12, 2], of chroma float64 [frames, 2, 12].
 
-    The rest to 1 is the belief that there is no key.
+    The remainder to 1 is the probability of no key.
     """
     fit = profile_fit(folded)
     return shares(scorer.scores(key_features(folded)) / TEMPER + PROFILES * (fit - fit.max()))

@@ -1,4 +1,4 @@
-"""Loudness after ITU-R BS.1770-4 and EBU R 128, heard block by block.
+"""Loudness after ITU-R BS.1770-4 and EBU R 128, block by block.
 
 Signals are K-weighted (a head's high shelf, then a high pass) in filters made for their sample
 rate from the analogue prototype that gives the standard's coefficients at 48 kHz; powers are
@@ -44,8 +44,8 @@ _WEIGHTS: dict[int, tuple[float, ...]] = {
     4: (1, 1, _SIDE, _SIDE),
     5: (1, 1, 1, _SIDE, _SIDE),
     6: (1, 1, 1, 0, _SIDE, _SIDE),
-    7: (1, 1, 1, 0, 1, _SIDE, _SIDE),  # 6.1: the one behind, then the sides
-    8: (1, 1, 1, 0, 1, 1, _SIDE, _SIDE),  # 7.1: those behind, then the sides
+    7: (1, 1, 1, 0, 1, _SIDE, _SIDE),  # 6.1: back centre, then the sides
+    8: (1, 1, 1, 0, 1, 1, _SIDE, _SIDE),  # 7.1: the backs, then the sides
 }
 
 
@@ -95,7 +95,7 @@ def channel_weights(channels: int) -> NDArray[np.float64]:
 
 
 class LoudnessMeter:
-    """Hears a recording block by block; keeps its K-weighted power in steps of 10 ms.
+    """Measures a recording block by block; keeps its K-weighted power in steps of 10 ms.
 
     Raises ValueError for sample rates under 8 kHz.
     """
@@ -107,7 +107,7 @@ class LoudnessMeter:
         self._step = sample_rate / STEPS_PER_SECOND
         self._sums = StepSums(1, self._step)
 
-    def hear(self, planes: NDArray[np.floating[Any]]) -> None:
+    def update(self, planes: NDArray[np.floating[Any]]) -> None:
         """Take in the next samples, [channels, n], finite."""
         weighted, self._state = signal.sosfilt(
             self._sections, planes.astype(np.float64), zi=self._state
@@ -120,7 +120,7 @@ class LoudnessMeter:
         return np.asarray(self._sums.full()[0] / self._step)
 
     def loudness(self) -> Loudness:
-        """The loudness of what was heard so far."""
+        """The loudness of all samples so far."""
         return measure(self.powers())
 
 
@@ -137,7 +137,7 @@ def measure(powers: NDArray[np.float64]) -> Loudness:
 
 
 def sliding_powers(powers: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Mean power of every stretch of so many steps, float64 [steps - n + 1] or empty."""
+    """Mean power over each run of `steps` steps, float64 [n - steps + 1] or empty."""
     if len(powers) < steps:
         return np.empty(0)
     sums = np.cumsum(np.concatenate([[0.0], powers]))
@@ -150,7 +150,7 @@ def lufs(powers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _gated(powers: NDArray[np.float64], below_lu: float) -> NDArray[np.float64]:
-    """What is above -70 LUFS and not more than `below_lu` under the mean of that."""
+    """The powers above -70 LUFS and at most `below_lu` below the mean of those."""
     powers = powers[lufs(powers) > ABSOLUTE_GATE_LUFS]
     if not len(powers):
         return powers
@@ -158,15 +158,15 @@ def _gated(powers: NDArray[np.float64], below_lu: float) -> NDArray[np.float64]:
 
 
 def _integrated(momentary: NDArray[np.float64]) -> float | None:
-    heard = _gated(momentary, _INTEGRATED_GATE_LU)
-    return float(lufs(heard.mean())) if len(heard) else None
+    passed = _gated(momentary, _INTEGRATED_GATE_LU)
+    return float(lufs(passed.mean())) if len(passed) else None
 
 
 def _range(short_term: NDArray[np.float64]) -> float | None:
-    heard = np.sort(lufs(_gated(short_term, _RANGE_GATE_LU)))
-    if not len(heard):
+    passed = np.sort(lufs(_gated(short_term, _RANGE_GATE_LU)))
+    if not len(passed):
         return None
-    low, high = (heard[round((len(heard) - 1) * part)] for part in (0.10, 0.95))
+    low, high = (passed[round((len(passed) - 1) * part)] for part in (0.10, 0.95))
     return float(high - low)
 
 

@@ -62,7 +62,7 @@ def power_spectrogram(
     """Power |STFT|² with a periodic Hann window, float32 [frames, n_fft // 2 + 1].
 
     Frames are centred: the signal is padded with n_fft // 2 zeros at both ends, so that there
-    are 1 + len(samples) // hop frames. bins: how many to give, from the lowest; None for all.
+    are 1 + len(samples) // hop frames. bins: the number of lowest bins to return; None for all.
     """
     padded = np.pad(samples.astype(np.float32, copy=False), n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]

@@ -1,4 +1,4 @@
-"""Any channels at any rate as one mono signal at 22,050 Hz, block by block."""
+"""Streaming downmix and resampling to mono at 22,050 Hz."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import soxr
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 22_050
-_CANCELLED = 0.01  # of the channels' mean power: 20 dB under it the mix has lost the music
+_CANCELLED = 0.01  # of the channels' mean power: 20 dB below it the channels cancel
 
 
 class MonoMixer:
-    """Averages channels and resamples; channels that cancel each other are not averaged.
+    """Mixes channels down and resamples to 22,050 Hz.
 
-    Where the average of a block is more than 20 dB under its channels (one of them is inverted),
-    the loudest channel speaks for all.
+    Where the mean of a block is more than 20 dB below its channels (one of them is inverted), the
+    loudest channel is used instead.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -30,7 +30,7 @@ class MonoMixer:
         return mono if self._resampler is None else self._resample(mono, last=False)
 
     def finish(self) -> NDArray[np.float32]:
-        """What the resampler still holds, float32 [m]."""
+        """The samples left in the resampler, float32 [m]."""
         rest = np.empty(0, np.float32)
         return rest if self._resampler is None else self._resample(rest, last=True)
 

@@ -1,8 +1,8 @@
-"""Onset strength: how much begins to sound, a hundred times a second, in six bands.
+"""Onset strength in six bands, a hundred frames per second.
 
 SuperFlux after Böck and Widmer, "Maximum filter vibrato suppression for onset detection" (DAFx
 2013): rises of the log mel spectrum over two frames, against the maximum of neighbouring bands.
-Each band is measured against its own mean, so that neither level nor equalisation matters.
+Each band is normalised by its own mean, so that level and equalisation have no influence.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ N_BANDS = len(GROUPS) - 1
 BLOCK = 3000  # frames that share one normalisation, 30 s
 _LAG = 2
 _COMPRESSION = 30.0
-_FLOOR = 1e-5  # of the loudest band's mean power: what lies deeper is the codec's
+_FLOOR = 1e-5  # of the loudest band's mean power: anything lower is codec noise
 _SILENCE = 1e-9  # mean mel power of about -100 dBFS
 
 
 class OnsetStream:
-    """Onset strength of mono sound at 22,050 Hz that comes in pieces of any size."""
+    """Onset strength of mono audio at 22,050 Hz from pieces of any size."""
 
     def __init__(self) -> None:
         self._blocks = PowerBlocks(_mel, N_FFT, HOP, BLOCK, _LAG)

@@ -1,4 +1,4 @@
-"""Which periods a recording's onsets repeat at, and what that says of each possible tempo.
+"""Periodicities of a recording's onsets, and features of each candidate tempo.
 
 Autocorrelation and Fourier tempogram of the onset strength (Grosche and Müller, "Extracting
 predominant local pulse information", 2011), averaged over segments, on a logarithmic axis of
@@ -21,9 +21,9 @@ N_LAGS = 602  # frames, 6 s
 STEP = 0.005  # of the logarithm of the period
 SHORTEST, LONGEST = 0.05, 6.0  # seconds
 SLOWEST_BPM, FASTEST_BPM = 30.0, 300.0
-CELL = 4  # steps of periods to one candidate tempo: 2 %
+CELL = 4  # steps of the period axis per candidate tempo: 2 %
 #: All bands together, the lowest, the highest, and low bands against high ones. Each band by
-#: itself told made pieces better apart, and recordings worse.
+#: itself was better on synthesised pieces and worse on recordings.
 N_CHANNELS = 4
 MULTIPLES = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
 _COMB = (1, 2, 3, 4)
@@ -97,14 +97,14 @@ def _autocorrelation(segment: NDArray[np.float64]) -> NDArray[np.float64]:
     energy = (curves**2).sum(axis=1)
     energy[-2] = np.sqrt(energy[-2] * energy[-1])
     share = np.maximum(n - np.arange(N_LAGS), 1) / n
-    heard = np.arange(N_LAGS) < 0.8 * n
-    unbiased: NDArray[np.float64] = raw / (energy[:-1, None] + 1e-9) / share * heard
+    reliable = np.arange(N_LAGS) < 0.8 * n
+    unbiased: NDArray[np.float64] = raw / (energy[:-1, None] + 1e-9) / share * reliable
     return unbiased
 
 
 @lru_cache(maxsize=1)
 def _cosines() -> NDArray[np.float64]:
-    """What turns autocorrelation into spectral power at `periods()`, float64 [602, periods]."""
+    """The matrix from autocorrelation to spectral power at `periods()`, float64 [602, periods]."""
     lags = np.arange(N_LAGS)[:, None] / ONSET_RATE
     taper = np.cos(0.5 * np.pi * np.arange(N_LAGS) / N_LAGS)[:, None] ** 2
     matrix: NDArray[np.float64] = taper * np.cos(2 * np.pi * lags / periods())
@@ -113,7 +113,7 @@ def _cosines() -> NDArray[np.float64]:
 
 
 def _onset_density(curve: NDArray[np.float32]) -> float:
-    """Peaks a second that stand out of the second around them."""
+    """Peaks per second that exceed the mean of the second around them."""
     around = ndimage.uniform_filter1d(curve, 101)
     peak = (curve >= ndimage.maximum_filter1d(curve, 7)) & (curve > 1.3 * around + 0.02)
     return float(peak.sum() / max(len(curve) / ONSET_RATE, 1.0))
@@ -130,7 +130,7 @@ def _cells() -> NDArray[np.int64]:
 def candidates(pattern: Pattern) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The period of each candidate tempo, float64 [cells], and how well it fits, [cells, F].
 
-    Within its 2 % a candidate takes the period that the autocorrelation likes best.
+    Within its 2 % a candidate takes the period with the highest autocorrelation.
     """
     comb = _at(pattern.lags[:1], np.arange(len(periods())), _COMB).sum(axis=2)[0]
     within = _cells()[:, None] + np.arange(CELL)
@@ -147,7 +147,7 @@ def candidates(pattern: Pattern) -> tuple[NDArray[np.float64], NDArray[np.float6
 def _context(
     pattern: Pattern, chosen: NDArray[np.float64], strongest: float
 ) -> NDArray[np.float64]:
-    """Absolute tempo, onsets to a beat, and what is the same for all candidates."""
+    """Absolute tempo, onsets per beat, and the features that all candidates share."""
     position = np.log(60.0 / chosen)[:, None]
     absolute = np.exp(-0.5 * ((position - _PRIOR_CENTRES) / 0.2) ** 2)
     density = np.log2(pattern.onsets * chosen[:, None] + 0.05)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from musicu.features.blocks import PowerBlocks
-from musicu.features.describing import Listener, listen
+from musicu.features.describing import DescriptorExtractor, extract_descriptors
 from musicu.features.descriptors import Descriptors
-from musicu.features.hearing import Recording, hearing
 from musicu.features.loudness import STEPS_PER_SECOND, lufs, sliding_powers
 from musicu.features.mel import mel_filterbank
 from musicu.features.mono import SAMPLE_RATE
+from musicu.features.recording_stream import Recording, open_recording
 from musicu.features.tuning import chroma
 
 COLUMNS = 2400  # at most, to a curve or a picture
@@ -51,13 +51,13 @@ def picture_of(recording: Recording, sample_rate: int | None = None) -> Picture:
 
     Takes and raises what `musicu.features.describe` does.
     """
-    with hearing(recording, sample_rate) as heard:
-        listener = _Sketcher(heard.sample_rate, heard.channels)
-        return listener.picture(listen(heard, listener))
+    with open_recording(recording, sample_rate) as heard:
+        extractor = _Sketcher(heard.sample_rate, heard.channels)
+        return extractor.picture(extract_descriptors(heard, extractor))
 
 
-class _Sketcher(Listener):
-    """Hears what a `Listener` hears, and keeps what it looks like over time."""
+class _Sketcher(DescriptorExtractor):
+    """Hears what a `DescriptorExtractor` hears, and keeps what it looks like over time."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         super().__init__(sample_rate, channels)
@@ -66,8 +66,8 @@ class _Sketcher(Listener):
         self._extremes: list[NDArray[np.float32]] = []
         self._rest = np.empty(0, np.float32)
 
-    def hear_mono(self, mono: NDArray[np.float32]) -> None:
-        super().hear_mono(mono)
+    def update_mono(self, mono: NDArray[np.float32]) -> None:
+        super().update_mono(mono)
         self._mels += [mel for _, mel in self._blocks.add(mono)]
         self._rest = np.concatenate([self._rest, mono])
         whole = len(self._rest) // _WAVE_STEP * _WAVE_STEP

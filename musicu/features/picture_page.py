@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicu.catalog.words import clock, one_line
-from musicu.features.facts import facts
+from musicu.features.formatting import format_descriptors
 from musicu.features.key import TONICS
 from musicu.features.mel import hz_to_mel
 from musicu.features.picture import MEL_LIMITS_HZ, Picture
@@ -66,7 +66,7 @@ def render_picture(seen: Picture, title: str, sound: Sound) -> str:
         length=clock(seen.descriptors.heard_seconds),
         complete=seen.descriptors.complete,
         seconds=round(seen.descriptors.heard_seconds, 3),
-        facts=[(name, parts) for name, parts in facts(seen.descriptors) if parts],
+        facts=[(name, parts) for name, parts in format_descriptors(seen.descriptors) if parts],
         lanes=_lanes(seen),
         ticks=_ticks(seen.descriptors.heard_seconds),
         style=Markup(style),  # ours, no tag in it

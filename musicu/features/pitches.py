@@ -1,8 +1,8 @@
-"""Pitch classes to a tenth of a semitone: what a recording's chroma and tuning are made of.
+"""Pitch classes in tenths of a semitone, from which chroma and tuning are computed.
 
 Spectral peaks after Gómez, "Tonal description of music audio signals" (2006), weighted by their
-level in dB within 25 dB of the frame's loudest. Of power, amplitude, its root, the height over
-the spectrum around and this, this found most keys with published profiles.
+level in dB within 25 dB of the frame's loudest. This weight found more keys with published
+profiles than power, amplitude, its square root or the height above the local spectrum.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SILENCE = 1e-7  # power of the loudest bin, about -100 dBFS
 
 
 class PitchStream:
-    """Fine pitch classes of mono sound at 22,050 Hz that comes in pieces of any size."""
+    """Fine pitch classes of mono audio at 22,050 Hz from pieces of any size."""
 
     def __init__(self) -> None:
         self._blocks = PowerBlocks(_fine, N_FFT, HOP, BLOCK)
@@ -41,7 +41,7 @@ class PitchStream:
         self._parts += [fine for _, fine in self._blocks.add(samples)]
 
     def finish(self) -> NDArray[np.float32]:
-        """Of all that was added, float32 [1 + n // 4096, 2, 120]; see `fine_pitches`."""
+        """The pitch classes of all samples so far, float32 [1 + n // 4096, 2, 120]."""
         self._parts += [fine for _, fine in self._blocks.finish()]
         return np.concatenate(self._parts)
 

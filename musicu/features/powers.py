@@ -1,4 +1,4 @@
-"""Power spectra of a recording's windows, and the sums over bands that statistics start from."""
+"""Power spectra of a recording's windows, and their sums over bands."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from musicu.records import Audio
 SAMPLE_RATE = 22050
 N_FFT = 2048
 HOP = 512
-N_BINS = 726  # up to 7,806 Hz: nothing here hears further
+N_BINS = 726  # up to 7,806 Hz, the highest frequency used here
 N_MELS = 48
-MEL_LIMITS = (40.0, 7800.0)  # above, low-rate codecs invent
+MEL_LIMITS = (40.0, 7800.0)  # above, low-rate codecs synthesise
 LOWEST_NOTE = 52  # MIDI: E3, 165 Hz; below it a bin is wider than a semitone
 N_NOTES = 48
 OCTAVES_HZ = (40.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 5000.0, 7800.0)
 N_OCTAVES = len(OCTAVES_HZ) - 1
 TINY = np.float32(1e-18)  # of power; far below a 24-bit recording's last bit
-_TOGETHER = 32  # frames transformed at once: what is in between stays in the processor's cache
+_TOGETHER = 32  # frames transformed at once: intermediate results stay in the processor's cache
 
 Columns = NDArray[np.float32]
 
 
 def spectrograms(audio: Audio) -> Iterator[Columns]:
-    """Power of one window of a recording at 22,050 Hz after another, float32 [726 bins, frames].
+    """The power spectrogram of each window at 22,050 Hz, float32 [726 bins, frames].
 
     Frames are 93 ms long with a periodic Hann window, 43 a second, and lie wholly inside their
     window; one that is shorter than a frame is padded with zeros.
@@ -57,7 +57,7 @@ def _power(samples: NDArray[np.float32]) -> Columns:
 
 
 class Sums(NamedTuple):
-    """What the statistics keep of a window's power, each float32 [rows, frames].
+    """Band sums of a window's power spectrogram, each float32 [rows, frames].
 
     bands: 48 mel bands, 48 notes (semitones upwards from E3), and the mean of 8 octave bands.
     peaks: the greatest of each octave band. logs: the mean of its natural logarithms.
@@ -69,7 +69,7 @@ class Sums(NamedTuple):
 
 
 def sum_up(power: Columns) -> Sums:
-    """What the statistics need of one window's power."""
+    """The band sums of one window's power spectrogram."""
     peaks, logs = (np.empty((N_OCTAVES, power.shape[1]), np.float32) for _ in range(2))
     for octave, (low, high) in enumerate(pairwise(_octave_bounds())):
         inside = power[low:high]
@@ -80,7 +80,7 @@ def sum_up(power: Columns) -> Sums:
 
 
 def _sum_of_logs(power: Columns) -> NDArray[np.float32]:
-    """Of the natural logarithms over the bins, float32 [frames]."""
+    """The sum of natural logarithms over the bins, float32 [frames]."""
     floored = power + TINY
     even = len(floored) & ~1
     sums = np.log(floored[:even:2] * floored[1:even:2]).sum(axis=0)  # half the logarithms

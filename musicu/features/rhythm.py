@@ -1,4 +1,4 @@
-"""The pulse: fluctuation patterns, onsets and the periods at which they return.
+"""Rhythm: fluctuation patterns, onsets and their periodicity.
 
 Fluctuation patterns after Pampalk, "Computational models of music similarity" (2006); the onset
 curve's autocorrelation after Ellis, "Beat tracking by dynamic programming" (2007).
@@ -24,7 +24,7 @@ _TAPER = np.hanning(BLOCK).astype(np.float32)
 
 
 def fluctuation(frames: Frames) -> Statistics:
-    """How strongly twelve bands beat at twelve rates, 0.25 to 21 Hz: the median over blocks."""
+    """Modulation of twelve bands at twelve rates, 0.25 to 21 Hz: the median over blocks."""
     bands = frames.whole.mel.reshape(BLOCK_BANDS, 4, -1).mean(axis=1)
     blocks = np.stack([block for window in frames.windows(bands) for block in _blocks(window)])
     return {"fluctuation": np.log(np.median(_patterns(blocks), axis=0) + 0.005).ravel()}
@@ -51,9 +51,9 @@ def _patterns(blocks: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def onset_curves(frames: Frames) -> list[NDArray[np.float32]]:
-    """Mean rise of the log mel bands from frame to frame, float32 [frames - 1] for each window.
+    """Mean rise of the log mel bands from frame to frame, float32 [frames - 1] per window.
 
-    At least one number: 0 for a window of one frame.
+    A window of one frame gives one 0.
     """
     mel = frames.whole.mel
     rises = mel[:, 1:] - mel[:, :-1]
@@ -75,7 +75,7 @@ def periodicity(frames: Frames) -> NDArray[np.float64]:
 
 
 def pulse(frames: Frames) -> Statistics:
-    """Periodicity at forty periods from 0.1 to 4 s, and its shape whatever the tempo."""
+    """Periodicity at forty periods from 0.1 to 4 s, and its tempo-invariant shape."""
     smooth = ndimage.gaussian_filter1d(periodicity(frames), 1.0)
     curve = np.interp(PERIODS * FRAME_RATE, np.arange(_MAX_LAG), smooth)
     shape = np.concatenate([np.sort(curve)[::-1][:12], np.abs(fft.rfft(curve))[1:12]])
@@ -83,7 +83,7 @@ def pulse(frames: Frames) -> Statistics:
 
 
 def onsets(frames: Frames) -> Statistics:
-    """How strong the onsets are: mean, deviation and quantiles of the onset curve."""
+    """Onset strength: mean, deviation and quantiles of the onset curve."""
     curve = np.concatenate(onset_curves(frames))
     values = [mean(curve), deviation(curve), *quantiles(curve, (0.5, 0.9, 0.98))]
     return {"onsets": np.log(np.array(values) + 0.005)}

@@ -1,4 +1,4 @@
-"""Small networks that say how well each answer fits, in NumPy, and the file that holds them."""
+"""Small networks that score candidate answers, in NumPy, and their file format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Scorer:
 
     mean, scale: float32 [features]. hidden: float32 [networks, features, units], hidden_bias:
     [networks, units]. output: [networks, units, scores], output_bias: [networks, scores].
-    calibration: from the share of belief to the share of right answers.
+    calibration: from the highest probability to the share of right answers.
     """
 
     mean: NDArray[np.float32]
@@ -36,7 +36,7 @@ class Scorer:
     calibration: Calibration
 
     def scores(self, features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """How well each answer fits, float64 [answers, scores]: the log of its odds to "none".
+        """Scores float64 [answers, scores]: the log odds of each answer against "none".
 
         features: [answers, features].
         """
@@ -53,9 +53,9 @@ class Scorer:
 
 
 def shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Belief in each answer, of the shape of `scores`.
+    """The probability of each answer, in the shape of `scores`.
 
-    They sum to at most 1; what is missing is the belief that there is no answer (score 0).
+    The sum is at most 1; the remainder is the probability of no answer (score 0).
     """
     top = max(float(scores.max()), 0.0)
     weights = np.exp(scores - top)

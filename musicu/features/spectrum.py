@@ -1,6 +1,6 @@
-"""What the spectrum of a whole recording is like: bright or dull, noisy or tonal, struck or held.
+"""Spectral descriptors of a whole recording: brightness, flatness and percussive share.
 
-Heard in mono at 22,050 Hz, in frames of 93 ms, 43 a second.
+Measured in mono at 22,050 Hz, in frames of 93 ms, 43 per second.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _NOISE_FLATNESS = np.exp(-np.euler_gamma)  # of a periodogram of white noise
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """The spectrum of what sounds (less than 40 dB under the mean); None in silence.
+    """The spectrum of frames less than 40 dB below the mean; None in silence.
 
     brightness_hz: the centroid of the magnitude spectrum from 40 Hz to 10 kHz, mean over frames.
     flatness: the geometric over the arithmetic mean of the power in each octave from 100 to
     6400 Hz, mean in decibels over octaves and frames, relative to white noise: 0 tone, 1 noise.
-    percussive_share: the share of the power that median filters over time and frequency take
-    for struck rather than held (Fitzgerald, DAFx 2010), in [0, 1].
+    percussive_share: the share of the power that median filters over time and frequency assign to
+    percussion (Fitzgerald, DAFx 2010), in [0, 1].
     """
 
     brightness_hz: float | None
@@ -47,7 +47,7 @@ class Spectrum:
 
 
 class SpectrumMeter:
-    """Hears mono sound at 22,050 Hz in pieces of any size."""
+    """Measures mono audio at 22,050 Hz from pieces of any size."""
 
     def __init__(self) -> None:
         self._blocks = PowerBlocks(_rows, N_FFT, HOP, _BLOCK)
@@ -55,13 +55,13 @@ class SpectrumMeter:
         self._struck = 0.0
         self._total = 0.0
 
-    def hear(self, samples: NDArray[np.float32]) -> None:
+    def update(self, samples: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [n]."""
         for _, rows in self._blocks.add(samples):
             self._take(rows)
 
     def finish(self) -> Spectrum:
-        """The spectrum of all that was heard."""
+        """The spectrum of all samples so far."""
         for _, rows in self._blocks.finish():
             self._take(rows)
         level, centroid, flatness = np.concatenate(self._frames).T.astype(np.float64)

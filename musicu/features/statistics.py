@@ -1,4 +1,4 @@
-"""All statistics of a recording, in eleven blocks that each say one thing of it."""
+"""All statistics of a recording, in eleven blocks by topic."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BLOCKS: dict[str, tuple[Callable[[Frames], Statistics], ...]] = {
 def track_statistics(audio: Audio, sums: Sequence[Sums] | None = None) -> dict[str, Statistics]:
     """The statistics of a recording at 22,050 Hz: block → group → float64 [n], always finite.
 
-    sums: of its `powers.spectrograms`, where they are at hand.
+    sums: of its `powers.spectrograms`, where they were computed already.
     """
     frames = read_frames(audio, sums)
     found: dict[str, Statistics] = {}

@@ -1,4 +1,4 @@
-"""Sums of a stream over steps of equal length, whatever the blocks in which it comes."""
+"""Streaming sums over steps of equal length, whatever the size of the input blocks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 class StepSums:
     """Sums of several rows of values over steps of `samples_per_step` samples.
 
-    Steps of a broken length begin at the nearest whole sample: none of them drifts.
+    Steps of a fractional length begin at the nearest whole sample, so that they do not drift.
     """
 
     def __init__(self, rows: int, samples_per_step: float) -> None:
         self._length = samples_per_step
-        self._position = 0  # samples heard
+        self._position = 0  # samples so far
         self._open = np.zeros((rows, 1))  # the step that is not full yet
         self._done: list[NDArray[np.float64]] = []
         self._count = 0
@@ -42,6 +42,6 @@ class StepSums:
         return np.concatenate([self._open[:, :0], *self._done], axis=1)
 
     def total(self) -> NDArray[np.float64]:
-        """The sums over everything heard, float64 [rows]."""
+        """The sums over all samples so far, float64 [rows]."""
         total: NDArray[np.float64] = self.full().sum(axis=1) + self._open[:, 0]
         return total

@@ -1,4 +1,4 @@
-"""How wide a stereo recording is, and what is left of it in mono."""
+"""Stereo width and mono compatibility."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from musicu.features.steps import StepSums
 
 STEP_SECONDS = 0.5
 _SILENT = 1e-10  # power; -100 dBFS
-_QUIET = 1e-4  # of the recording's mean power: 40 dB under it a step does not count
-_ONE_SIDED = 1e-8  # of the other channel's power: 80 dB under it a channel is silent
+_QUIET = 1e-4  # of the recording's mean power: steps 40 dB below it do not count
+_ONE_SIDED = 1e-8  # of the other channel's power: 80 dB below it a channel is silent
 _LOWEST_DB = -60.0
 
 
@@ -26,8 +26,8 @@ class Stereo:
     0.5 unrelated channels or one channel alone, 1 channels in opposite phase.
     correlation: of left and right over the whole recording, in [-1, 1].
     correlation_low: its 5th percentile over half-seconds.
-    mono_change_db: the level of the mono mix (L+R)/2 relative to the mean power of the channels,
-    in [-60, 0] dB: 0 for equal channels, -3 for unrelated ones.
+    mono_change_db: the level of the mono downmix (L+R)/2 relative to the mean power of the
+    channels, in [-60, 0] dB: 0 for equal channels, -3 for unrelated ones.
     balance_db: left over right, in [-60, 60] dB.
     """
 
@@ -43,17 +43,17 @@ MONO = Stereo(0.0, 1.0, 1.0, 0.0, 0.0)
 
 
 class StereoMeter:
-    """Hears left and right block by block; a constant offset of a channel does not count."""
+    """Measures left and right block by block, ignoring a constant offset of a channel."""
 
     def __init__(self, sample_rate: int) -> None:
         self._sums = StepSums(5, sample_rate * STEP_SECONDS)
-        self._heard = 0
+        self._samples = 0
         self._step = sample_rate * STEP_SECONDS
 
-    def hear(self, planes: NDArray[np.floating[Any]]) -> None:
+    def update(self, planes: NDArray[np.floating[Any]]) -> None:
         """Take in the next samples, [2, n], finite."""
         left, right = planes
-        self._heard += len(left)
+        self._samples += len(left)
         rows = np.empty((5, len(left)))
         rows[0], rows[1] = left, right
         for row, (one, other) in zip(rows[2:], ((0, 0), (1, 1), (0, 1)), strict=True):
@@ -61,10 +61,10 @@ class StereoMeter:
         self._sums.add(rows)
 
     def stereo(self) -> Stereo:
-        """The relation of what was heard so far."""
-        if not self._heard:
+        """The relation of left and right so far."""
+        if not self._samples:
             return UNKNOWN
-        total = self._sums.total()[:, None] / self._heard
+        total = self._sums.total()[:, None] / self._samples
         left, right, both = (float(v) for v in _moments(total)[:, 0])
         if left + right < _SILENT:
             return UNKNOWN

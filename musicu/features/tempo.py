@@ -1,11 +1,11 @@
-"""Tempo, with how sure it is, what else it may be, and where the beats fall.
+"""Tempo with a calibrated confidence, alternatives and beats.
 
 A small network scores each tempo from 30 to 300 BPM by the recording's periodicities at that
-period and its multiples (see `musicu.features.periodicity`); it was fitted on music made by
-rules, whose tempo is known (`recipes.fit_tempo_key`). As rules make no two octaves alike,
-it knows one from the other too well: its scores are tempered, and weighed with where people tap,
-around two beats a second (van Noorden and Moelants, "Resonance in the perception of musical
-pulse", 1999). Belief is spread over the candidates and "no beat", and calibrated.
+period and its multiples (see `musicu.features.periodicity`). It was trained on synthesised music,
+whose tempo is known and whose octaves are easier to tell apart than those of recordings. So its
+scores are divided by a temperature and combined with a prior around the tempo at which people tap,
+two beats per second (van Noorden and Moelants, "Resonance in the perception of musical pulse",
+1999). The probabilities of the candidates and of "no beat" sum to 1 and are calibrated.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.features.beats import mean_period, stability, track_beats
-from musicu.features.onsets import ONSET_RATE, OnsetStream
+from musicu.features.onsets import ONSET_RATE
 from musicu.features.periodicity import candidates, rhythm_pattern
-from musicu.features.resampled import at_analysis_rate
 from musicu.features.scorer import Scorer, load_scorer, shares
 
 SHORTEST_SECONDS = 3.0
-_SAME = 0.03  # of the logarithm: tempi so close are one
-_FINER = 0.0075  # of the logarithm: beats correct a tempo by so much; more is their straying
+_SAME = 0.03  # of the logarithm: tempi this close count as one
+_FINER = 0.0075  # of the logarithm: the most by which beats correct a tempo
 _RELATIONS = {"half": 1 / 2, "double": 2.0, "third": 1 / 3, "triple": 3.0,
               "dotted": 2 / 3, "triplet": 3 / 2}  # fmt: skip
 _N_ALTERNATIVES = 3
 _LEAST_WEIGHT = 0.005
-TEMPER = 2.0  # what scores are divided by
+TEMPER = 2.0  # temperature of the scores
 TAPPED_BPM, TAPPED_OCTAVES = 120.0, 0.6  # the middle and the deviation of a bell over log tempo
 
 
@@ -37,9 +36,8 @@ TAPPED_BPM, TAPPED_OCTAVES = 120.0, 0.6  # the middle and the deviation of a bel
 class TempoAlternative:
     """Another tempo that listeners may tap.
 
-    relation: to the first answer; "half", "double", "third", "triple", "dotted" (2/3: the beat
-    is a dotted one), "triplet" (3/2) or "other". weight: belief in it, in [0, 1]; that of all
-    answers sums to at most 1.
+    relation: to the first answer: "half", "double", "third", "triple", "dotted" (2/3),
+    "triplet" (3/2) or "other". weight: its probability; those of all answers sum to at most 1.
     """
 
     bpm: float
@@ -49,12 +47,12 @@ class TempoAlternative:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tempo:
-    """What `estimate_tempo` found.
+    """The tempo and beats of a recording.
 
-    bpm: beats per minute in [30, 300], or None where nothing is heard or less than 3 seconds.
-    confidence: in [0, 1], the chance that bpm is within 4 % of what a musician would say; low
-    where there is no beat. alternatives: most likely first.
-    stability: share of beats within 3 % of the median tempo, in [0, 1]; None below eight beats.
+    bpm: beats per minute in [30, 300]; None for silence and less than 3 seconds.
+    confidence: in [0, 1], the probability that bpm is within 4 % of a musician's answer; low
+    without a beat. alternatives: most likely first.
+    stability: see `beats.stability`; None below eight beats.
     beats: float32 [b], seconds from the start, rising.
     """
 
@@ -66,18 +64,6 @@ class Tempo:
 
 
 NO_TEMPO = Tempo(None, 0.0, (), None, np.empty(0, np.float32))
-
-
-def estimate_tempo(samples: NDArray[np.float32], sample_rate: int) -> Tempo:
-    """Tempo and beats of mono samples float32 [n] at any rate in Hz.
-
-    Silence and less than 3 seconds have no tempo: bpm None, confidence 0, no beats. For sound
-    that comes in pieces see `OnsetStream` and `tempo_of_onsets`. Raises ModelError where the
-    package's constants are missing.
-    """
-    stream = OnsetStream()
-    stream.add(at_analysis_rate(samples, sample_rate))
-    return tempo_of_onsets(stream.finish())
 
 
 def tempo_of_onsets(bands: NDArray[np.float32]) -> Tempo:
@@ -101,7 +87,7 @@ def tempo_of_onsets(bands: NDArray[np.float32]) -> Tempo:
 def beliefs(
     scorer: Scorer, position: NDArray[np.float64], features: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
-    """Belief in each candidate, float64 [cells]; the rest to 1 is the belief in no beat.
+    """Probability of each candidate, float64 [cells]; the remainder to 1 is that of no beat.
 
     position: logarithm of each candidate's BPM. features: [cells, F] of
     `musicu.features.periodicity.candidates`.
@@ -112,10 +98,10 @@ def beliefs(
 
 
 def rank(position: NDArray[np.float64], belief: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """The most likely tempi (BPM, belief), best first, one at least and four at most.
+    """The one to four most likely tempi (BPM, probability), best first.
 
-    position: logarithm of each candidate's BPM, belief: in each, float64 [cells]. Belief in
-    tempi that lie within 3 % counts together.
+    position: logarithm of each candidate's BPM. belief: the probability of each, float64 [cells];
+    those of tempi within 3 % are added.
     """
     left = belief.copy()
     found: list[tuple[float, float]] = []
@@ -132,7 +118,7 @@ def rank(position: NDArray[np.float64], belief: NDArray[np.float64]) -> list[tup
 
 
 def relation(ratio: float) -> str:
-    """What a tempo of `ratio` times another is to it; "other" where it is nothing simple."""
+    """The name of the relation of a tempo to another, by their ratio; "other" if not simple."""
     for name, exact in _RELATIONS.items():
         if abs(np.log(ratio / exact)) < 0.04:
             return name

@@ -1,4 +1,4 @@
-"""The colour of the sound: what the spectra look like, how far they spread and how they move.
+"""Timbre: the shape of the spectra, their spread and their changes.
 
 Cepstra as a Gaussian after Mandel & Ellis, "Song-level features and support vector machines for
 music classification" (ISMIR 2005); spectral, delta and correlation patterns after Seyerlehner,
@@ -29,12 +29,12 @@ def quantiles(values: NDArray[np.float32], shares: tuple[float, ...]) -> NDArray
 
 
 def mean(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Along the last axis."""
+    """The mean along the last axis, in float64."""
     return np.asarray(values.mean(axis=-1), np.float64)
 
 
 def deviation(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Standard deviation along the last axis."""
+    """The standard deviation along the last axis, in float64."""
     return np.asarray(values.std(axis=-1), np.float64)
 
 
@@ -51,7 +51,7 @@ def colour(frames: Frames) -> Statistics:
 
 
 def spread(frames: Frames) -> Statistics:
-    """How far bands and cepstra wander."""
+    """The variation of bands and cepstra over time."""
     mel = frames.active.mel
     low, high = quantiles(mel, (0.1, 0.9))
     return {
@@ -62,7 +62,7 @@ def spread(frames: Frames) -> Statistics:
 
 
 def togetherness(frames: Frames) -> Statistics:
-    """Which cepstra and which bands rise together: correlations, each in [-1, 1]."""
+    """Correlations between cepstra and between bands, each in [-1, 1]."""
     bands = frames.active.mel.reshape(12, 4, -1).mean(axis=1)
     return {
         "cepstrum_correlations": _correlations(frames.active.cepstra[:13]),
@@ -71,7 +71,7 @@ def togetherness(frames: Frames) -> Statistics:
 
 
 def _correlations(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The upper triangle of the correlation matrix; spreads near nothing count as nothing."""
+    """The upper triangle of the correlation matrix; deviations near 0 give correlations near 0."""
     covariance = products(values - values.mean(axis=1, keepdims=True))
     spreads = np.sqrt(np.diag(covariance)) + 0.05
     correlations = covariance / np.outer(spreads, spreads)
@@ -81,7 +81,7 @@ def _correlations(values: NDArray[np.float32]) -> NDArray[np.float64]:
 def products(
     values: NDArray[np.float32], others: NDArray[np.float32] | None = None
 ) -> NDArray[np.float64]:
-    """Means over time of the products of every row with every row, float64 [rows, rows]."""
+    """Means over time of the product of each pair of rows, float64 [rows, rows]."""
     others = values if others is None else others
     # einsum and not BLAS: the same bits whatever the number of threads
     sums = np.einsum("it,jt->ij", values, others)
@@ -89,7 +89,7 @@ def products(
 
 
 def movement(frames: Frames) -> Statistics:
-    """How quickly cepstra change, and how strongly bands rise."""
+    """The rate of change of cepstra, and the rises of bands."""
     found: Statistics = {}
     for lag in _LAGS:
         change = frames.changes(frames.whole.cepstra, 2 * lag)
@@ -102,7 +102,7 @@ def movement(frames: Frames) -> Statistics:
 
 
 def tonality(frames: Frames) -> Statistics:
-    """Tone or noise: flatness and peaks of octave bands, and moments of the mel spectrum."""
+    """Tonality: flatness and peaks of octave bands, and moments of the mel spectrum."""
     flatness, peak = frames.active.flatness, frames.active.peak
     return {
         "flatness": mean(flatness),

@@ -1,8 +1,8 @@
-"""Harmony, whatever the key: intervals instead of notes.
+"""Key-invariant harmony: intervals instead of notes.
 
-A transposed recording keeps its chroma's circular autocorrelation, the magnitudes of its
+Transposition keeps the circular autocorrelation of chroma, the magnitudes of its
 discrete Fourier transform (after Amiot, "Music through Fourier space", 2016) and its sorted
-profile.
+values.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def chroma(salience: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def harmony(frames: Frames) -> Statistics:
-    """Which intervals sound together and after one another, and how quickly chords change."""
+    """Intervals that sound together and in succession, and the rate of chord changes."""
     salience = frames.active.salience
     shares = chroma(salience)
     profile = mean(shares)
@@ -56,14 +56,14 @@ def around_the_octave(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
 def _chroma_spectrum(
     shares: NDArray[np.float32], profile: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Magnitudes of the Fourier transform over pitch classes: of frames, and of their mean."""
+    """Magnitudes of the Fourier transform over pitch classes, of frames and of their mean."""
     magnitude = np.abs(fft.rfft(shares, axis=0))[1:]
     whole = np.abs(fft.rfft(profile))[1:]
     return np.concatenate([mean(magnitude), deviation(magnitude), whole])
 
 
 def _agreement(smooth: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean cosine of chroma with itself after each lag, float64 [4]; 1 where it is too short."""
+    """Mean cosine of chroma with itself at each lag, float64 [4]; 1 where it is too short."""
     unit = smooth / (np.sqrt(np.square(smooth).sum(axis=0)) + np.float32(1e-9))
     lags = [lag if lag < smooth.shape[1] else None for lag in _CHANGE_LAGS]
     found = [1.0 if k is None else (unit[:, k:] * unit[:, :-k]).sum(axis=0).mean() for k in lags]
@@ -71,7 +71,7 @@ def _agreement(smooth: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _clarity(salience: NDArray[np.float32], shares: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much stands out at all, how much that varies, and the entropy of chroma."""
+    """Mean and deviation of the total salience, and the mean entropy of chroma."""
     total = salience.sum(axis=0)
     entropy = -(shares * np.log(shares + np.float32(1e-6))).sum(axis=0)
     return np.array([mean(total), deviation(total), mean(entropy)])

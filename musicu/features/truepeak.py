@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +39,7 @@ def _runs() -> NDArray[np.float32]:
 
 
 class PeakMeter:
-    """Hears a recording block by block; keeps the highest sample and the highest point."""
+    """Measures a recording block by block; keeps the highest sample and the true peak."""
 
     def __init__(self, channels: int) -> None:
         self._tail = np.zeros((channels, _TAPS - 1), np.float32)
@@ -48,7 +47,7 @@ class PeakMeter:
         self.sample_peak = 0.0
         self._between = 0.0
 
-    def hear(self, planes: NDArray[np.float32]) -> None:
+    def update(self, planes: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [channels, n], finite."""
         if not planes.shape[1]:
             return
@@ -67,7 +66,7 @@ class PeakMeter:
             whole = np.concatenate([tail, plane, padding])
             stretches = np.lib.stride_tricks.sliding_window_view(whole, _RUN + _TAPS - 1)[::_RUN]
             known = max(self.true_peak, highest)
-            rising = _loudest(whole) * self._bound > known  # the others cannot reach it
+            rising = _loudest(whole) * self._bound > known  # the others stay below
             if rising.any():
                 points = stretches[rising] @ _runs()
                 highest = max(highest, float(points.max()), -float(points.min()))
@@ -79,27 +78,18 @@ class PeakMeter:
         return max(self.sample_peak, self._between)
 
     def finish(self) -> None:
-        """Hear the silence after the end, where the wave may still rise."""
-        self.hear(np.zeros((len(self._tail), _TAPS), np.float32))
+        """Add the silence after the end, where the interpolated wave may still rise."""
+        self.update(np.zeros((len(self._tail), _TAPS), np.float32))
 
 
 def _loudest(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The highest absolute value in each run and the one after it, float32 [runs - 1]."""
+    """The highest absolute value in each run and the next, float32 [runs - 1]."""
     runs = np.abs(samples)
     while len(runs) > len(samples) // _RUN:
-        runs = np.maximum(runs[::2], runs[1::2])  # quicker by far than a maximum over rows
+        runs = np.maximum(runs[::2], runs[1::2])  # much faster than a maximum over rows
     return np.maximum(runs[:-1], runs[1:])
 
 
 def decibels(amplitude: float) -> float | None:
     """A linear amplitude in dB relative to full scale; None for silence."""
     return 20.0 * float(np.log10(amplitude)) if amplitude > 0.0 else None
-
-
-def true_peak_dbtp(samples: NDArray[np.floating[Any]]) -> float | None:
-    """True peak of samples [n] or [n, channels] in dBTP; None for silence."""
-    planes = np.atleast_2d(np.asarray(samples, np.float32).T)
-    meter = PeakMeter(len(planes))
-    meter.hear(np.ascontiguousarray(planes))
-    meter.finish()
-    return decibels(meter.true_peak)

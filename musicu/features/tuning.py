@@ -1,4 +1,4 @@
-"""How far a recording is tuned from A = 440 Hz."""
+"""Tuning: the deviation of a recording from A = 440 Hz."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tuning(fine: NDArray[np.float32]) -> Tuning:
     total = fine.sum(axis=(0, 1), dtype=np.float64)
     turns = np.exp(2j * np.pi * np.arange(N_FINE) / STEPS)
     mean = complex((total * turns).sum() / (total.sum() + 1e-12))
-    # rounded first: a hair under half a semitone must not become the semitone below
+    # rounded first, so that a value just below 50 cents does not wrap around
     cents = round(float(np.angle(mean)) / (2 * np.pi) * 100.0, 6)
     return Tuning(cents if cents < 50.0 else -50.0, abs(mean))
 
@@ -37,7 +37,7 @@ def tuning(fine: NDArray[np.float32]) -> Tuning:
 def chroma(fine: NDArray[np.float32], cents: float) -> NDArray[np.float64]:
     """Semitone classes from C upwards in that tuning, float64 [frames, 2, 12].
 
-    Each pitch counts to the semitone that it is nearest to, fading out between two.
+    Each pitch counts for its nearest semitone, with a cross-fade between two.
     """
     distance = np.arange(N_FINE)[:, None] / STEPS - cents / 100.0 - np.arange(12)
     distance = (distance + 6.0) % 12.0 - 6.0

@@ -1,4 +1,4 @@
-"""How peaked the waveform is, whatever its level: what compression and limiting leave behind."""
+"""Peakiness of the waveform, independent of its level: it shows compression and limiting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from musicu.features.timbre import Statistics, quantiles
 BLOCK = 2048  # samples, 93 ms
 _SHARES = (0.999, 0.99, 0.9, 0.5)
 _QUANTILES = (0.1, 0.5, 0.9)
-_STRIDE = 5  # every fifth sample tells the quantiles of all
+_STRIDE = 5  # quantiles are taken of every fifth sample
 _SILENT = 1e-20  # of mean power
 
 
@@ -22,14 +22,14 @@ def peakiness(frames: Frames) -> Statistics:
     """
     samples = frames.audio.samples if len(frames.audio.samples) else np.zeros(1, np.float32)
     offset = np.float32(samples.mean(dtype=np.float64))
-    # window by window: a recording would not fit into the processor's cache
+    # window by window: a whole recording does not fit into the processor's cache
     windows = [window for window in frames.audio.windows() if len(window)]
-    heard = [_hear(window, offset) for window in windows or [samples]]
-    level = sum(energy for energy, *_ in heard) / len(samples)
+    measured = [_window_powers(window, offset) for window in windows or [samples]]
+    level = sum(energy for energy, *_ in measured) / len(samples)
     level = level if level > _SILENT else 1.0
-    peak, power, fourth = np.concatenate([blocks for _, blocks, _ in heard], axis=1)
+    peak, power, fourth = np.concatenate([blocks for _, blocks, _ in measured], axis=1)
     peak, power, fourth = peak / level, power / level, fourth / level**2
-    some = np.concatenate([part for *_, part in heard])
+    some = np.concatenate([part for *_, part in measured])
     whole = np.array([peak.max(), *quantiles(some, _SHARES) / level])
     crest = np.sqrt(peak) / (np.sqrt(power) + 1e-9)
     kurtosis = (fourth + 1e-12) / (power**2 + 1e-12)
@@ -40,13 +40,13 @@ def peakiness(frames: Frames) -> Statistics:
     }
 
 
-def _hear(
+def _window_powers(
     window: NDArray[np.float32], offset: np.float32
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float32]]:
-    """The sum of squares of a window's samples; of blocks of 2048; and some of the squares.
+    """The energy of a window; the powers of its blocks of 2048 samples; and every fifth power.
 
-    Of blocks their maximum, mean and mean square, float64 [3, blocks]; they lie end to end, and
-    a window shorter than a block is padded with zeros. Of the squares float32 [n].
+    Of the blocks: maximum, mean and mean square of the squared samples, float64 [3, blocks]. A
+    window shorter than a block is padded with zeros. The single powers are float32 [n].
     """
     squares = np.square(window - offset)
     energy = float(squares.sum())

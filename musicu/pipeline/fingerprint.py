@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from musicu.features.fingerprint import NAME
+from musicu.features.fingerprint_codes import NAME
 from musicu.features.fingerprinting import fingerprints_schema
 from musicu.pipeline.loop import Progress
 from musicu.pipeline.recordings import PassOptions, PassReport, hear_recordings

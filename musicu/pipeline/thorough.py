@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.audio import read_stretches
+from musicu.audio import read_segments
 from musicu.embeddings.cards import ModelCard, find_model
 from musicu.embeddings.embedder import Embedder
 
@@ -44,7 +44,7 @@ def embed_whole(file: Path, embedder: Embedder) -> tuple[NDArray[np.float32], bo
     `read_audio` does.
     """
     total, complete = np.zeros(embedder.dim), True
-    for audio in read_stretches(file, embedder.sample_rate, STRETCH_SECONDS):
+    for audio in read_segments(file, embedder.sample_rate, STRETCH_SECONDS):
         total += len(audio.samples) * embedder.embed(audio).astype(np.float64)
         complete = audio.complete
     unit: NDArray[np.float32] = (total / np.linalg.norm(total)).astype(np.float32)

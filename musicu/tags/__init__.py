@@ -1,1 +1,1 @@
-"""What a file says of itself: containers, fields, dates, and the hash of its content."""
+"""Tags of audio files: containers, fields, dates, and the content hash."""

@@ -1,4 +1,4 @@
-"""The hash of a recording: of its audio without tags, so that a retagged file keeps it.
+"""The content hash of a recording: of its audio without tags, so that retagging keeps it.
 
 SHA-256 cut to 128 bits: with the CPU's SHA instructions it runs at 1.5 GB/s where BLAKE2b runs at
 0.6 GB/s (AMD EPYC, one core); without them at about 0.4 GB/s, still faster than most disks.
@@ -13,24 +13,24 @@ from typing import BinaryIO
 
 from musicu.errors import AudioError
 from musicu.tags.formats import asf, chunks, flac, mp4, mpeg, ogg
-from musicu.tags.formats.edges import Edges, find_edges
-from musicu.tags.formats.kinds import kind_of
-from musicu.tags.formats.raw import at, size_of
+from musicu.tags.formats.container import detect_container
+from musicu.tags.formats.extent import AudioExtent, find_extent
+from musicu.tags.formats.raw_tags import file_size, read_at
 
 _BLOCK = 1 << 20
 
-#: What a hash is made of, in order: bytes as they are, or the span (start, end) of the file.
+#: Parts of a hash in order: literal bytes, or a range (start, end) of the file.
 Part = bytes | tuple[int, int]
 
 
 def content_hash(file: Path) -> str:
-    """32 hex digits that name a recording, whatever its file's name and tags.
+    """32 hex digits that identify a recording, independent of its file name and tags.
 
-    Hashed are, of MP3 the frames without ID3, APE and Lyrics3 tags and without the Xing, Info or
-    VBRI frame; of FLAC the frames; of Ogg the packets of each stream without comments and without
-    page headers; of WAV, RF64 and AIFF the samples; of MP4 the media data; of WMA the data packets;
-    each with the sound's format (rate, channels, bits). Anything else is hashed whole but for tags
-    around it. A file that is cut short has a hash of what is there.
+    Hashed are: of MP3 the frames without ID3, APE and Lyrics3 tags and without the Xing, Info or
+    VBRI frame; of FLAC the frames; of Ogg the packets of each stream without comments and page
+    headers; of WAV, RF64 and AIFF the samples; of MP4 the media data; of WMA the data packets;
+    each with the audio format (rate, channels, bits). Other files are hashed whole, except tags at
+    both ends. A truncated file has the hash of its remaining part.
 
     Raises AudioError where the file cannot be read.
     """
@@ -42,13 +42,13 @@ def content_hash(file: Path) -> str:
 
 
 def _hash(file: BinaryIO) -> str:
-    edges = find_edges(file)
-    kind = kind_of(file, edges)
+    extent = find_extent(file)
+    kind = detect_container(file, extent)
     digest = hashlib.sha256(kind.encode() + b"\0")
     if kind == "ogg":
         digest.update(_ogg_digests(file))
     else:
-        for part in _parts(file, kind, edges):
+        for part in _parts(file, kind, extent):
             if isinstance(part, bytes):
                 digest.update(part)
             else:
@@ -57,7 +57,7 @@ def _hash(file: BinaryIO) -> str:
 
 
 def _add_span(digest: hashlib._Hash, file: BinaryIO, start: int, end: int) -> None:
-    """Hash a span of the file in constant memory."""
+    """Hash a range of the file in constant memory."""
     file.seek(start)
     block = memoryview(bytearray(min(_BLOCK, max(end - start, 0))))
     while start < end:
@@ -68,73 +68,73 @@ def _add_span(digest: hashlib._Hash, file: BinaryIO, start: int, end: int) -> No
         start += count
 
 
-def _parts(file: BinaryIO, kind: str, edges: Edges) -> Iterator[Part]:
-    """What the hash of a file is made of; the whole file where it holds no audio to be found."""
+def _parts(file: BinaryIO, kind: str, extent: AudioExtent) -> Iterator[Part]:
+    """The hashed parts of a file; the whole file where no audio is found in it."""
     find = {"mpeg": _mpeg, "flac": _flac, "wav": _wav, "aiff": _aiff, "mp4": _mp4, "asf": _asf}
-    parts = list(find[kind](file, edges)) if kind in find else []
+    parts = list(find[kind](file, extent)) if kind in find else []
     if any(isinstance(part, tuple) and part[1] > part[0] for part in parts):
         yield from parts
     else:
-        yield edges.start, edges.end
+        yield extent.start, extent.end
 
 
-def _mpeg(file: BinaryIO, edges: Edges) -> Iterator[Part]:
-    frame = mpeg.first_frame(file, edges.start, edges.end)
+def _mpeg(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
+    frame = mpeg.first_frame(file, extent.start, extent.end)
     if frame is not None:
-        yield mpeg.sound_start(file, frame), edges.end
+        yield mpeg.audio_start(file, frame), extent.end
 
 
-def _flac(file: BinaryIO, edges: Edges) -> Iterator[Part]:
-    """The frames, with what STREAMINFO says of the format; its other numbers follow from them."""
-    end = edges.start + 4
-    for kind, offset, size in flac.blocks(file, edges.start, edges.end):
+def _flac(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
+    """The frames, and the format in STREAMINFO; its other numbers follow from the frames."""
+    end = extent.start + 4
+    for kind, offset, size in flac.blocks(file, extent.start, extent.end):
         end = offset + size
-        form = flac.parse_streaminfo(at(file, offset, size)) if kind == 0 else None
+        form = flac.parse_streaminfo(read_at(file, offset, size)) if kind == 0 else None
         if form is not None:
             yield repr(form[:3]).encode()
-    yield end, edges.end
+    yield end, extent.end
 
 
-def _wav(file: BinaryIO, edges: Edges) -> Iterator[Part]:
-    """Format and samples; plain and extensible headers of the same sound count the same."""
+def _wav(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
+    """Format and samples; plain and extensible headers of the same audio count the same."""
     for chunk in chunks.chunks(file, big_endian=False):
         if chunk.name == b"fmt ":
-            sound = chunks.wav_sound(at(file, chunk.offset, min(chunk.size, 64)))
+            sound = chunks.parse_fmt(read_at(file, chunk.offset, min(chunk.size, 64)))
             yield repr(sound and sound[:4]).encode()
         elif chunk.name == b"data":
             yield chunk.offset, chunk.offset + chunk.size
 
 
-def _aiff(file: BinaryIO, edges: Edges) -> Iterator[Part]:
+def _aiff(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
     for chunk in chunks.chunks(file, big_endian=True):
         if chunk.name == b"COMM":
-            body = at(file, chunk.offset, min(chunk.size, 64))
-            sound = chunks.aiff_sound(body)
+            body = read_at(file, chunk.offset, min(chunk.size, 64))
+            sound = chunks.parse_comm(body)
             yield repr(sound and sound[:4]).encode() + body[18:22]  # sowt or twos: the byte order
         elif chunk.name == b"SSND":
             yield chunk.offset + 8, chunk.offset + chunk.size
 
 
-def _mp4(file: BinaryIO, edges: Edges) -> Iterator[Part]:
-    """The media data as they lie, wherever the atom that describes them was moved to."""
+def _mp4(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
+    """The media data, wherever the atom that describes them lies."""
     media = mp4.audio_track(file)
     found = mp4.audio_entry(file, media) if media is not None else None
     if found is not None:
         yield repr(tuple(found[0])).encode()
-    for atom in mp4.inside(file, (b"mdat",), 0, size_of(file)):
+    for atom in mp4.inside(file, (b"mdat",), 0, file_size(file)):
         yield atom.start, atom.end
 
 
-def _asf(file: BinaryIO, edges: Edges) -> Iterator[Part]:
-    """The data packets, after the 26 bytes that name the file and count them."""
+def _asf(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
+    """The data packets, after 26 bytes with the file's id and the packet count."""
     yield asf.audio_format(file)
-    for item in asf.objects(file, 0, size_of(file)):
+    for item in asf.objects(file, 0, file_size(file)):
         if item.guid == asf.DATA:
             yield item.start + 26, item.end
 
 
-class _Stream:
-    """The hash of one logical Ogg stream: its packets laid end to end, without the comments."""
+class _OggStreamHash:
+    """The hash of one logical Ogg stream: its concatenated packets without the comments."""
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
@@ -144,7 +144,7 @@ class _Stream:
         self._in_headers = True
 
     def add(self, page: ogg.Page) -> None:
-        """Take in a page: packet by packet while headers last, whole after that."""
+        """Add a page: packet by packet during the headers, whole after them."""
         place = 0
         for length in page.lacing if self._in_headers else b"":
             piece = page.body[place : place + length]
@@ -162,7 +162,7 @@ class _Stream:
         self.digest.update(page.body[place:])
 
     def _begin_packet(self, piece: bytes) -> None:
-        """Find out whether a packet is audio or, if not, a header that retagging leaves alone."""
+        """Decide whether a packet is audio, a header that retagging keeps, or comments."""
         more, comments = ogg.comment_packets(self._first)
         if self._packets == 0:
             self._keep = True
@@ -185,11 +185,11 @@ class _Stream:
 
 def _ogg_digests(file: BinaryIO) -> bytes:
     """The hashes of the logical streams, in the order in which they begin."""
-    streams: list[_Stream] = []
-    current: dict[int, _Stream] = {}
+    streams: list[_OggStreamHash] = []
+    current: dict[int, _OggStreamHash] = {}
     for page in ogg.pages(file):
         if page.begins or page.serial not in current:
-            current[page.serial] = _Stream()
+            current[page.serial] = _OggStreamHash()
             streams.append(current[page.serial])
         current[page.serial].add(page)
     return b"".join(stream.digest.digest() for stream in streams)

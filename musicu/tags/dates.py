@@ -1,4 +1,4 @@
-"""Dates as precise as they are known: a year, a month, or a day."""
+"""Partial dates: a year, a month or a day."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-#: Years outside of this range are slips ("0000", "20205") rather than releases of recordings.
+#: Years outside this range are typing errors ("0000", "20205").
 FIRST_YEAR, LAST_YEAR = 1860, 2200
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -56,12 +56,12 @@ class PartialDate:
 
 
 def parse_date(text: str) -> PartialDate | None:
-    """Read a date as people and programs write it; None where there is none to be trusted.
+    """Parse a date as people and programs write it; None where it is missing or impossible.
 
     Reads ISO 8601 of any precision (a time is left out), "19970521", "21.05.1997", "May 1997",
     "21 May 1997" and "May 21, 1997". "05/06/1997" could be May or June and keeps its year only,
-    "21/05/1997" can be just one day. A month or day of 0, or one that does not exist, counts as
-    not known.
+    "21/05/1997" is unambiguous. A month or day of 0, or one that does not exist, counts as
+    unknown.
     """
     text = text.strip()
     for form in _FORMS:
@@ -78,7 +78,7 @@ def parse_date(text: str) -> PartialDate | None:
 
 
 def _slashed(a: int, b: int, year: int) -> PartialDate | None:
-    """Day/month or month/day: only told apart where one of them is above 12, or both agree."""
+    """Day/month or month/day: unambiguous only where one is above 12, or both are equal."""
     if a == b or b > 12:
         return _checked(year, a, b)
     return _checked(year, b, a) if a > 12 else _checked(year, 0, 0)

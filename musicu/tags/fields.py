@@ -1,8 +1,8 @@
-"""Tags and sound properties of a file, as METADATA columns.
+"""Tags and audio properties of a file, as METADATA columns.
 
-Read by our own small readers (`formats/`), because tinytag 2.3 loses all tags to one damaged
-field, mixes ARTIST with ARTISTS, miscounts genre numbers from 139 on, guesses the length of an MP3
-from its first frames, and knows neither APEv2, RF64 nor unsynchronised ID3.
+The readers in `formats/` are our own, because tinytag 2.3 loses all tags to one damaged field,
+mixes ARTIST with ARTISTS, miscounts genre numbers from 139 on, guesses the length of an MP3 from
+its first frames, and reads neither APEv2, RF64 nor unsynchronised ID3.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from musicu.tags.dates import parse_date
 from musicu.tags.formats.ape import read_ape
 from musicu.tags.formats.asf import read_asf
 from musicu.tags.formats.chunks import read_chunks
-from musicu.tags.formats.edges import Edges, find_edges
+from musicu.tags.formats.container import detect_container
+from musicu.tags.formats.extent import AudioExtent, find_extent
 from musicu.tags.formats.flac import read_flac
 from musicu.tags.formats.id3 import read_id3v1, read_id3v2
-from musicu.tags.formats.kinds import kind_of
 from musicu.tags.formats.mp4 import read_mp4
 from musicu.tags.formats.mpeg import read_adts, read_mpeg
 from musicu.tags.formats.ogg import read_ogg
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, plain
+from musicu.tags.formats.raw_tags import RawTags, ignore_damage, plain, read_at
 
 _R128_TO_REPLAYGAIN_DB = 5.0  # RFC 7845 refers to -23 LUFS, ReplayGain 2 to -18 LUFS
 _MARKS = {
@@ -37,10 +37,10 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 
 
 def read_tags(file: Path) -> dict[str, Any]:
-    """The METADATA columns that a file's tags and headers give; what they don't is left out.
+    """The METADATA columns in a file's tags and headers; missing ones are left out.
 
     Nothing is decoded, and no picture is read. Text is in NFC without control characters and
-    surrounding space. `duration_seconds` and `bitrate_kbps` are as the headers state them.
+    surrounding space. `duration_seconds` and `bitrate_kbps` are those of the headers.
 
     Raises AudioError where the file cannot be read.
     """
@@ -52,39 +52,39 @@ def read_tags(file: Path) -> dict[str, Any]:
     return {**_metadata(raw.fields), **_properties(raw)}
 
 
-def read_raw(file: BinaryIO) -> Raw:
-    """The fields and properties of a file; of damaged tags, as much as can be read."""
-    raw = Raw()
-    edges = find_edges(file)
-    with damage_ends_here():
-        _read_container(file, edges, raw)
-    for tag in _tags_around(file, edges):
-        raw.underlay(tag)
+def read_raw(file: BinaryIO) -> RawTags:
+    """The fields and properties of a file; from damaged tags, as much as can be read."""
+    raw = RawTags()
+    extent = find_extent(file)
+    with ignore_damage():
+        _read_container(file, extent, raw)
+    for tag in _tags_around(file, extent):
+        raw.fill_from(tag)
     return raw
 
 
-def _tags_around(file: BinaryIO, edges: Edges) -> Iterator[Raw]:
-    """The tags in front of and behind the audio, those that say more first."""
-    for offset, size in edges.id3v2:
-        tag = Raw()
+def _tags_around(file: BinaryIO, extent: AudioExtent) -> Iterator[RawTags]:
+    """The tags before and after the audio, the richer ones first."""
+    for offset, size in extent.id3v2:
+        tag = RawTags()
         read_id3v2(file, offset, size, tag)
         yield tag
-    for offset, size in edges.ape:
-        tag = Raw()
+    for offset, size in extent.ape:
+        tag = RawTags()
         read_ape(file, offset, size, tag)
         yield tag
-    if edges.id3v1 is not None:
-        tag = Raw()
-        read_id3v1(file, edges.id3v1, tag)
+    if extent.id3v1 is not None:
+        tag = RawTags()
+        read_id3v1(file, extent.id3v1, tag)
         yield tag
 
 
-def _read_container(file: BinaryIO, edges: Edges, raw: Raw) -> None:
-    kind = kind_of(file, edges)
+def _read_container(file: BinaryIO, extent: AudioExtent, raw: RawTags) -> None:
+    kind = detect_container(file, extent)
     if kind == "mpeg":
-        read_mpeg(file, edges, raw)
+        read_mpeg(file, extent, raw)
     elif kind == "flac":
-        read_flac(file, edges, raw)
+        read_flac(file, extent, raw)
     elif kind == "ogg":
         read_ogg(file, raw)
     elif kind in ("wav", "aiff"):
@@ -94,14 +94,14 @@ def _read_container(file: BinaryIO, edges: Edges, raw: Raw) -> None:
     elif kind == "asf":
         read_asf(file, raw)
     elif kind == "adts":
-        read_adts(file, edges, raw)
+        read_adts(file, extent, raw)
     else:
-        head = at(file, edges.start, 4)
+        head = read_at(file, extent.start, 4)
         raw.codec = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
 
 
-def _properties(raw: Raw) -> dict[str, Any]:
-    """The sound's properties, where they make sense."""
+def _properties(raw: RawTags) -> dict[str, Any]:
+    """The audio properties that are plausible."""
     found = {
         "codec": raw.codec,
         "bitrate_kbps": raw.bitrate_kbps,
@@ -119,7 +119,7 @@ def _properties(raw: Raw) -> dict[str, Any]:
 
 
 def _metadata(fields: dict[str, list[str]]) -> dict[str, Any]:
-    """Columns from fields; of several names for one column, the first that gives a value."""
+    """Columns from fields; of several field names for a column, the first with a value."""
     found: dict[str, Any] = {}
     for column, names, read in _COLUMNS:
         for name in names:
@@ -138,7 +138,7 @@ def _metadata(fields: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """Text in NFC; control characters and lone surrogates become spaces, which are trimmed."""
+    """Text in NFC; control characters and lone surrogates become spaces; trimmed."""
     return unicodedata.normalize("NFC", _UNSEEN.sub(" ", text)).strip()
 
 
@@ -156,7 +156,7 @@ def _language(texts: list[str]) -> str | None:
 
 
 def _several(texts: list[str]) -> list[str] | None:
-    """Values, also where one text holds several parted by "; " or NUL; never at "," "&" or "/"."""
+    """All values, also of texts with several separated by "; "; "," "&" and "/" do not separate."""
     parts = [part.strip() for text in texts for part in re.split(r";\s+|;$", text)]
     return list(dict.fromkeys(part for part in parts if part)) or None
 
@@ -173,7 +173,7 @@ def _count(texts: list[str]) -> int | None:
 
 
 def _number(texts: list[str]) -> float | None:
-    """The number at the start of a text; a comma may stand for the point."""
+    """The number at the start of a text; a comma counts as a decimal point."""
     match = re.match(r"[-+]?\d{1,9}(?:[.,]\d{1,9})?", texts[0])
     return float(match[0].replace(",", ".")) if match else None
 
@@ -228,7 +228,7 @@ def _uuids(texts: list[str]) -> list[str] | None:
     return list(dict.fromkeys(found)) or None
 
 
-#: Column, the names it goes by in tags (best first), and how its value is read.
+#: Column, its field names in tags (best first), and the parser of its value.
 _COLUMNS: list[tuple[str, tuple[str, ...], Callable[[list[str]], Any]]] = [
     ("title", ("title",), _first),
     ("artists", ("artists", "artist", "author", "performer"), _several),

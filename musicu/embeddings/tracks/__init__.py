@@ -1,1 +1,1 @@
-"""Track encoders: metadata, sound and listening in one space, learned on one's own catalog."""
+"""Track encoders: metadata, audio and listening in one space, trained on one catalog."""

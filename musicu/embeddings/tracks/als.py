@@ -5,8 +5,8 @@ preference p = 1 where there was feedback and confidence c = 1 + weight,
 
     x_u = (YᵀY + Yᵀ(C_u − I)Y + λI)⁻¹ Yᵀ C_u p_u   (eq. 4)
 
-and the same for the items in turn. Rows of like length are solved together in one batch, and those
-of few entries by a system of their own length in the place of one of all factors.
+and likewise for the items. Rows of similar length are solved in one batch, and rows with few
+entries by a system of their own length instead of one of all factors.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 _BATCH_VALUES = 1 << 20  # gathered values held at once: 4 MB
-_SHORT = 0.5  # of the factors: up to so many entries a row counts as short
-_LONGEST = 4096  # entries of a row that are used, the strongest; more change next to nothing
+_SHORT = 0.5  # of the factors: rows with at most this many entries count as short
+_LONGEST = 4096  # strongest entries of a row that are used; more hardly change the result
 
 
 class Factors(NamedTuple):
@@ -56,7 +56,7 @@ def fit_als(
 
 
 def solve_rows(weights: csr_matrix, others: Floats, regularisation: float) -> Floats:
-    """The best vectors of the rows for given vectors of the columns: float32 [rows, factors]."""
+    """The least-squares vectors of the rows for given columns: float32 [rows, factors]."""
     factors = others.shape[1]
     gram = others.T @ others + regularisation * np.eye(factors, dtype=np.float32)
     turned = others @ np.linalg.inv(gram.astype(np.float64)).astype(np.float32)
@@ -76,7 +76,7 @@ def solve_rows(weights: csr_matrix, others: Floats, regularisation: float) -> Fl
 
 
 def _many(gathered: Floats, gram: Floats, extra: Floats, wanted: Floats) -> Floats:
-    """Equation 4 as it stands: a system of [factors, factors] a row."""
+    """Equation 4 as it stands: one system of [factors, factors] per row."""
     systems = gram + np.swapaxes(gathered * extra[..., None], 1, 2) @ gathered
     right = np.einsum("rwf,rw->rf", gathered, wanted)
     found: Floats = np.linalg.solve(systems, right[..., None])[..., 0]
@@ -84,7 +84,7 @@ def _many(gathered: Floats, gram: Floats, extra: Floats, wanted: Floats) -> Floa
 
 
 def _few(gathered: Floats, turned: Floats, extra: Floats, wanted: Floats) -> Floats:
-    """The same by a system of [width, width] a row, by the matrix inversion lemma (Woodbury).
+    """The same by one system of [width, width] per row (Woodbury's matrix inversion lemma).
 
     With G = YᵀY + λI, D = C - I and K = V G⁻¹ Vᵀ of a row's own vectors V, the answer is
     G⁻¹ Vᵀ (w - y), where (I + D K) y = D K w.
@@ -98,7 +98,7 @@ def _few(gathered: Floats, turned: Floats, extra: Floats, wanted: Floats) -> Flo
 
 
 def _batches(lengths: Ints, factors: int) -> Iterator[tuple[Ints, int]]:
-    """Rows of like length, and the longest of each batch; empty rows are in none."""
+    """Batches of rows of similar length, with the longest; empty rows are left out."""
     order = np.argsort(lengths, kind="stable")
     order = order[lengths[order] > 0]
     while len(order):

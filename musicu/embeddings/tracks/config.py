@@ -1,4 +1,4 @@
-"""How a track encoder is built and trained."""
+"""The configuration of a track encoder and its training."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from musicu.errors import QueryError
 
 @dataclass(frozen=True, slots=True)
 class TrackConfig:
-    """The recipe of a track encoder; the defaults are what the benchmarks were run with.
+    """The hyper-parameters of a track encoder; the defaults are those of the benchmarks.
 
-    dim: length of a vector. A kernel of numbers takes two fifths of it, where there are any
-    (`kernel.py`), the networks share the rest. networks: how many are trained, each from
-    another seed; their vectors stand side by side, so that a likeness is the mean of theirs, which
-    errs less than one (Lakshminarayanan et al., NeurIPS 2017). hidden: width of a network's hidden
-    layer. factors: of the collaborative vectors, where it fits them itself.
-    steps: of the optimiser, of all networks and at most; epochs: how often a network draws each
-    track of each group, on average and at most (but no fewer than 100 steps), as small sets are
-    soon known by heart.
-    batch: groups a step. context: how many tracks of a group stand for it, at most.
-    learning_rate: of Adam, falling to zero as a half cosine.
-    temperature: of the contrastive loss. popularity_correction: 0 learns how probable a track is,
-    1 how much more probable than it is anyway (logQ; Bengio and Senecal, 2008), so that popular
-    tracks get no credit for being popular.
-    modality_dropout: how often a kind of feature is hidden from a track while training;
-    token_dropout: how often a word, tag or name is. weight_decay: of the weights, times the rate.
-    min_count: tracks that a word, tag or name must be on to be learned; max_vocabulary: how many of
-    them, the most frequent first, of each kind.
-    heldout: share of the tracks that are kept from training, to see how it does on new ones.
-    session_gap_minutes: a pause that parts a listener's sessions; None: a history is one group.
-    seed: decides every draw.
+    dim: length of a vector. The kernel of numbers (`kernel.py`) takes two fifths of it where tracks
+    have numbers; the networks share the rest. networks: size of the ensemble, each network from
+    another seed; their vectors are concatenated, so that a similarity is the mean of theirs, which
+    has a lower error (Lakshminarayanan et al., NeurIPS 2017). hidden: width of the hidden layer.
+    factors: of the collaborative vectors, where they are fitted here.
+    steps: the most optimiser steps, over all networks. epochs: the most passes of a network over
+    the members of all groups (but no fewer than 100 steps), as small sets overfit soon.
+    batch: groups per step. context: the most tracks of a group that represent it.
+    learning_rate: of Adam, with cosine decay to zero.
+    temperature: of the contrastive loss. popularity_correction: 0 learns the probability of a
+    track, 1 its lift over its popularity (logQ; Bengio and Senecal, 2008).
+    modality_dropout: the probability of hiding a block of features of a track in training;
+    token_dropout: of hiding a word, tag or name. weight_decay: of the weights, times the rate.
+    min_count: the fewest tracks with a word, tag or name for it to enter the vocabulary;
+    max_vocabulary: the most entries of each vocabulary, the most frequent first.
+    heldout: share of tracks kept out of training, to measure recall on new tracks.
+    session_gap_minutes: the pause that ends a session; None: a history is one group.
+    seed: random seed.
     """
 
     dim: int = 256
@@ -70,11 +68,11 @@ class TrackConfig:
 
     @property
     def kernel_dim(self) -> int:
-        """How much of a vector the kernel takes, where there is one: an even number."""
+        """The kernel's part of a vector, where there is a kernel: an even number."""
         return 2 * (self.dim // 5)
 
     def of_network(self, number: int, room: int) -> TrackConfig:
-        """The config of one of the networks, by its number from 0, that share so much room."""
+        """The config of one network of the ensemble, by number from 0; room: their joint dim."""
         dim, rest = divmod(room, self.networks)
         return replace(
             self,

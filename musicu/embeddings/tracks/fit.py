@@ -1,4 +1,4 @@
-"""Learn a track encoder on a catalog, from what is known of which tracks belong together."""
+"""Train a track encoder on a catalog, from tracks that belong together."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.tracks.als import fit_als, solve_rows
-from musicu.embeddings.tracks.artists import (
+from musicu.embeddings.tracks.config import TrackConfig
+from musicu.embeddings.tracks.contrastive_training import steps_for, train
+from musicu.embeddings.tracks.discography import (
     Discography,
     artists_of,
     key_projections,
     keys_of,
     with_listening,
 )
-from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.encoder import TrackEncoder, audio_rows
-from musicu.embeddings.tracks.features import Features, FeatureSpace, Floats
-from musicu.embeddings.tracks.groups import (
-    Groups,
+from musicu.embeddings.tracks.heldout_tracks import (
+    HeldoutQueries,
+    baseline_vectors,
+    choose_heldout,
+    heldout_queries,
+)
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.track_encoder import TrackEncoder, audio_rows
+from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
+from musicu.embeddings.tracks.track_groups import (
+    TrackGroups,
     from_listens,
     from_metadata,
     from_pairs,
     from_playlists,
 )
-from musicu.embeddings.tracks.heldout import (
-    HeldOut,
-    choose_heldout,
-    heldout_trial,
-    simpler_ways,
-)
-from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.network import Networks, Parameters, encoded
-from musicu.embeddings.tracks.training import steps_for, train
+from musicu.embeddings.tracks.track_network import Networks, Parameters, encoded
 from musicu.errors import QueryError
+from musicu.normalisation import unit_rows
 from musicu.records import Vectors
 
-Say = Callable[[dict[str, Any]], None]
+ProgressCallback = Callable[[dict[str, Any]], None]
 
-_LOOKS = 10  # how often training looks at the held-out tracks
+_CHECKS = 10  # how often training measures recall on the held-out tracks
 _REGULARISATION = 10.0
 
 
@@ -59,53 +59,54 @@ def fit_tracks(
     *,
     name: str = "tracks-v1",
     audio_model: str | None = None,
-    say: Say | None = None,
+    progress: ProgressCallback | None = None,
 ) -> TrackEncoder:
-    """Learn from any of pairs, listens and playlists; from artists and albums where none is given.
+    """Train on pairs, listens and playlists; on artists and albums where none is given.
 
-    The tables' columns are those of `groups`. collaborative: vectors of tracks from elsewhere, to
-    be used in the place of those that it fits to the tables. audio_model: whose vectors say how
-    tracks sound; the one last added to the catalog, if any, where None. say: is told how it goes.
+    The columns of the tables are those of `track_groups`. collaborative: vectors of tracks from
+    elsewhere, used instead of fitting them to the tables. audio_model: whose vectors are the audio
+    features; None: the last that was not trained on this catalog, if any. progress: called with an
+    event per check.
 
-    Raises QueryError where a table lacks a column, holds what is no number, or has no two
+    Raises QueryError where a table lacks a column, has a weight that is no number, or has no two
     different tracks of the catalog that belong together.
     """
     config = config or TrackConfig()
     tracks = catalog.tracks()
     groups = _groups(tracks, pairs, listens, playlists, config)
-    sound = _sound_model(catalog, audio_model)
+    sound = _audio_model(catalog, audio_model)
     audio = catalog.vectors(sound) if sound else None
-    work = _Work(tracks, audio, groups, collaborative, config)
-    networks = work.train(say or _silent)
+    fit = _Fit(tracks, audio, groups, collaborative, config)
+    networks = fit.train(progress or _silent)
     return TrackEncoder(
         name=name,
         networks=networks,
-        space=work.space,
-        kernel=work.kernel,
-        projections=work.projections,
-        discography=work.whole_discography(),
+        space=fit.space,
+        kernel=fit.kernel,
+        projections=fit.projections,
+        discography=fit.whole_discography(),
         audio_model=sound,
-        about=work.about(),
+        about=fit.about(),
     )
 
 
 @dataclass(slots=True)
-class _Look:
-    """The parameters that were best for held-out tracks so far."""
+class _Checkpoint:
+    """The best parameters so far, by recall on held-out tracks."""
 
     recall: float
     step: int
     parameters: Parameters
 
 
-class _Work:
-    """One fit: what it prepares, and what it keeps for the encoder and its card."""
+class _Fit:
+    """The state of one training run."""
 
     def __init__(
         self,
         tracks: pa.Table,
         audio: Vectors | None,
-        groups: Groups,
+        groups: TrackGroups,
         collaborative: Vectors | None,
         config: TrackConfig,
     ) -> None:
@@ -115,22 +116,22 @@ class _Work:
         self._by_date = order.to_numpy()
         self._tracks, self._ids = tracks, np.asarray(tracks["track_id"].to_pylist(), object)
         self._heldout = choose_heldout(groups.members, config.heldout, self._rng)
-        self._trial = heldout_trial(groups.members, self._heldout, self._rng)
+        self._queries = heldout_queries(groups.members, self._heldout, self._rng)
         self._learned = groups.without(self._heldout)
-        taught = np.zeros(len(self._ids), bool)
-        taught[self._learned.members.indices] = True
+        in_training = np.zeros(len(self._ids), bool)
+        in_training[self._learned.members.indices] = True
         rows = audio_rows(tracks, audio)
         self.space = FeatureSpace.fit(
-            tracks.filter(pa.array(taught)),
-            None if rows is None else rows[taught],
+            tracks.filter(pa.array(in_training)),
+            None if rows is None else rows[in_training],
             config.min_count,
             config.max_vocabulary,
         )
         self._content = self.space.content(tracks, rows)
         if not self._content.blocks:
             raise QueryError(
-                "nothing is known of the tracks but their ids: give the table columns of words or "
-                "numbers, or the catalog vectors of their sound"
+                "the tracks have no features but their ids: give the table columns of words or "
+                "numbers, or the catalog audio vectors"
             )
         self.kernel = Kernel.fit(tracks, self._learned.members, config.kernel_dim, self._rng)
         self.projections = key_projections(self._content, self._rng)
@@ -138,14 +139,14 @@ class _Work:
         self._users: Floats | None = None
         self._vectors = self._collaborative()
         self._scores: dict[str, float] = {}
-        self._best: _Look | None = None
+        self._best: _Checkpoint | None = None
 
     def _collaborative(self) -> Floats | None:
-        """Collaborative unit vectors of the tracks that were not held out; zero where unknown."""
+        """Collaborative unit vectors of tracks in training; zeros for held-out and unknown ones."""
         if self._given is not None:
             given = audio_rows(self._tracks, self._given)
             assert given is not None
-            return _units(np.where(self._heldout[:, None], 0, np.nan_to_num(given)))
+            return unit_rows(np.where(self._heldout[:, None], np.float32(0), np.nan_to_num(given)))
         if self._learned.interactions is None:
             return None
         factors = fit_als(
@@ -155,7 +156,7 @@ class _Work:
             seed=self._config.seed,
         )
         self._users = factors.users
-        return _units(factors.items)
+        return unit_rows(factors.items)
 
     def _discography(self, vectors: Floats | None) -> Discography | None:
         if vectors is None:
@@ -167,44 +168,44 @@ class _Work:
         )
 
     def whole_discography(self) -> Discography | None:
-        """The collaborative vectors, those of the held-out tracks folded in."""
+        """The collaborative vectors, with held-out tracks folded in."""
         if self._vectors is None or not self._heldout.any():
             return self._discography(self._vectors)
         vectors = self._vectors.copy()
         if self._given is not None:
             given = audio_rows(self._tracks, self._given)
             assert given is not None
-            vectors[self._heldout] = _units(np.nan_to_num(given))[self._heldout]
+            vectors[self._heldout] = unit_rows(np.nan_to_num(given))[self._heldout]
         elif self._users is not None and self._groups.interactions is not None:
             columns = csr_matrix(self._groups.interactions.T)[np.flatnonzero(self._heldout)]
-            vectors[self._heldout] = _units(solve_rows(columns, self._users, _REGULARISATION))
+            vectors[self._heldout] = unit_rows(solve_rows(columns, self._users, _REGULARISATION))
         return self._discography(vectors)
 
-    def train(self, say: Say) -> Networks:
-        """The networks, each as it was best for held-out tracks."""
+    def train(self, progress: ProgressCallback) -> Networks:
+        """Train the networks; each is kept at its best step for held-out tracks."""
         features = with_listening(
             self._content, self._tracks, self._discography(self._vectors), self.projections
         )
-        if self._trial is not None:
-            ways = simpler_ways(features, self._keys)
-            self._scores = {way: self._trial.recall(found) for way, found in ways.items()}
-            say({"event": "held out", "tracks": int(self._heldout.sum()), **self._scores})
+        if self._queries is not None:
+            baselines = baseline_vectors(features, self._keys)
+            self._scores = {name: self._queries.recall(v) for name, v in baselines.items()}
+            progress({"event": "held out", "tracks": int(self._heldout.sum()), **self._scores})
         networks = tuple(
-            self._network(number, features, say) for number in range(self._config.networks)
+            self._network(number, features, progress) for number in range(self._config.networks)
         )
-        if self._trial is not None:
-            found = _encoded(networks, features, self._trial)
+        if self._queries is not None:
+            found = _encoded(networks, features, self._queries)
             if self.kernel is not None:
-                found = self.kernel.beside(found, self._tracks)
-            self._scores["this model"] = self._trial.recall(found)
+                found = self.kernel.concatenate(found, self._tracks)
+            self._scores["this model"] = self._queries.recall(found)
         return networks
 
-    def _network(self, number: int, features: Features, say: Say) -> Parameters:
-        """One of the networks."""
+    def _network(self, number: int, features: Features, progress: ProgressCallback) -> Parameters:
+        """Train one network."""
         room = self._config.dim - (self.kernel.dim if self.kernel else 0)
         config = self._config.of_network(number, room)
         steps = steps_for(config, self._learned.members)
-        every = max(1, steps // _LOOKS)
+        every = max(1, steps // _CHECKS)
         losses: list[float] = []
         self._best = None
 
@@ -214,26 +215,26 @@ class _Work:
                 return
             event = {"event": "step", "step": number * steps + step}
             event |= {"loss": float(np.mean(losses[-every:]))}
-            say(event | self._look(step, features, parameters))
+            progress(event | self._check(step, features, parameters))
 
         parameters = train(features, self._learned.members, config, watch)
         return parameters if self._best is None else self._best.parameters
 
-    def _look(self, step: int, features: Features, parameters: Parameters) -> dict[str, float]:
-        """How the held-out tracks are found now; the best parameters are kept."""
-        if self._trial is None:
+    def _check(self, step: int, features: Features, parameters: Parameters) -> dict[str, float]:
+        """Measure recall on the held-out tracks; keep the best parameters."""
+        if self._queries is None:
             return {}
-        recall = self._trial.recall(_encoded((parameters,), features, self._trial))
+        recall = self._queries.recall(_encoded((parameters,), features, self._queries))
         if self._best is None or recall > self._best.recall:
             copies = {name: values.copy() for name, values in parameters.items()}
-            self._best = _Look(recall, step, copies)
+            self._best = _Checkpoint(recall, step, copies)
         return {"recall@10": recall}
 
     def about(self) -> dict[str, Any]:
-        """What the model's card says."""
+        """The text and numbers of the model's card."""
         blocks = {n: int(known.sum()) for n, known in self._content.known.items()}
-        told: dict[str, Any] = {
-            "summary": "a track encoder, learned on one catalog",
+        card: dict[str, Any] = {
+            "summary": "a track encoder, trained on one catalog",
             "training": {
                 "tracks": len(self._ids),
                 "groups": len(self._groups),
@@ -246,17 +247,17 @@ class _Work:
         }
         if self._scores:
             held = int(self._heldout.sum())
-            told["scores"] = {
+            card["scores"] = {
                 f"recall@10 of {held} held-out tracks": {
-                    way: round(score, 4) for way, score in self._scores.items()
+                    name: round(score, 4) for name, score in self._scores.items()
                 }
             }
-        told["weaknesses"] = (
-            "Knows the words, names and listeners of its catalog only; train it anew when they "
-            "have changed. The step with the best score on held-out tracks was taken, so that "
-            "score is a little high."
+        card["weaknesses"] = (
+            "Knows the words, names and listeners of its catalog only; train it again when they "
+            "change. The step with the best score on held-out tracks was kept, so that score is "
+            "slightly optimistic."
         )
-        return told
+        return card
 
 
 def _groups(
@@ -265,15 +266,15 @@ def _groups(
     listens: pa.Table | None,
     playlists: pa.Table | None,
     config: TrackConfig,
-) -> Groups:
-    """The groups of every table that is given, one below the other."""
+) -> TrackGroups:
+    """The groups of all given tables, concatenated."""
     ids = tracks["track_id"].combine_chunks()
     found = [] if pairs is None else [from_pairs(pairs, ids)]
     found += [] if listens is None else [from_listens(listens, ids, config.session_gap_minutes)]
     found += [] if playlists is None else [from_playlists(playlists, ids)]
     if not found:
         return from_metadata(tracks)
-    return Groups(
+    return TrackGroups(
         csr_matrix(vstack([g.members for g in found])),
         csr_matrix(vstack([g.interactions for g in found])),
         sum(g.unknown for g in found),
@@ -281,17 +282,17 @@ def _groups(
     )
 
 
-def _sound_model(catalog: Catalog, asked: str | None) -> str | None:
-    """The model whose vectors say how tracks sound: as asked, or the last that was not learned."""
+def _audio_model(catalog: Catalog, asked: str | None) -> str | None:
+    """The audio model: as given, or the last one that was not trained on this catalog."""
     if asked is not None:
         return catalog.model_entry(asked)[0]
     own = {path.parent.name for path in (catalog.path / "models").glob("*/card.json")}
     return next((name for name in catalog.models() if name not in own), None)
 
 
-def _encoded(networks: Networks, features: Features, trial: HeldOut) -> Floats:
-    """Vectors of the tracks that a trial needs; zero for the others."""
-    rows = np.union1d(trial.tracks, trial.known.indices)
+def _encoded(networks: Networks, features: Features, queries: HeldoutQueries) -> Floats:
+    """Vectors of the tracks in the held-out queries; zeros for the others."""
+    rows = np.union1d(queries.tracks, queries.known.indices)
     dim = sum(network["hidden.weight"].shape[0] for network in networks)
     vectors = np.zeros((len(features), dim), np.float32)
     for part in np.array_split(rows, max(1, len(rows) // 8192)):
@@ -299,11 +300,5 @@ def _encoded(networks: Networks, features: Features, trial: HeldOut) -> Floats:
     return vectors
 
 
-def _units(rows: NDArray[np.floating[Any]]) -> Floats:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    units: Floats = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return units
-
-
 def _silent(event: Mapping[str, Any]) -> None:
-    """Say nothing."""
+    """Ignore progress."""

@@ -1,20 +1,20 @@
-"""Adam with decoupled weight decay, by hand; rows that a step does not touch stay as they are.
+"""Adam with decoupled weight decay, in NumPy, with lazy updates of sparse rows.
 
 Kingma and Ba, "Adam" (ICLR 2015), algorithm 1; Loshchilov and Hutter, "Decoupled Weight Decay
-Regularization" (ICLR 2019). Of sparse blocks only the touched rows move (lazy Adam).
+Regularization" (ICLR 2019). Of sparse blocks only the rows in a batch are updated (lazy Adam).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from musicu.embeddings.tracks.network import Gradients, Parameters, RowGradient
+from musicu.embeddings.tracks.track_network import Gradients, Parameters, RowGradient
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.99, 1e-8
 
 
 class Adam:
-    """The moments of every parameter; `step` changes the parameters in place."""
+    """Adam with its moments; `step` updates the parameters in place."""
 
     def __init__(self, parameters: Parameters, weight_decay: float) -> None:
         self._parameters = parameters

@@ -11,22 +11,22 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import ModelCard, read_card
-from musicu.embeddings.tracks.encoder import TrackEncoder
+from musicu.embeddings.tracks.track_encoder import TrackEncoder
 from musicu.errors import CatalogError
 from musicu.ingest.table_import import put_vectors
 
-ROOM = "models"
+FOLDER = "models"
 
 
 def add_track_model(catalog: str | Path, encoder: TrackEncoder) -> ModelCard:
-    """Keep an encoder in a catalog, with the vectors of all its tracks; one of its name goes.
+    """Store an encoder in a catalog, with the vectors of all tracks; replaces one of its name.
 
-    Raises CatalogError where the name is that of vectors from elsewhere.
+    Raises CatalogError where vectors from elsewhere have that name.
     """
     folder = Path(catalog)
     with write_lock(folder):
         store = Store.open(folder)
-        room = folder / ROOM / encoder.name
+        room = folder / FOLDER / encoder.name
         if encoder.name in store.manifest.models and not (room / "card.json").is_file():
             raise CatalogError(
                 f"{folder} has vectors of another model under the name {encoder.name!r}: choose "
@@ -45,12 +45,12 @@ def add_track_model(catalog: str | Path, encoder: TrackEncoder) -> ModelCard:
 
 
 def refresh_track_vectors(catalog: str | Path) -> list[str]:
-    """Encode the tracks of a catalog anew with each track encoder that it holds.
+    """Encode the tracks of a catalog again with each of its track encoders.
 
-    For when tracks, metadata or vectors of sound have changed; returns the encoders' names.
+    For changed tracks, metadata or audio vectors; returns the names of the encoders.
     """
     folder = Path(catalog)
-    cards = [read_card(path.parent) for path in sorted((folder / ROOM).glob("[!.]*/card.json"))]
+    cards = [read_card(path.parent) for path in sorted((folder / FOLDER).glob("[!.]*/card.json"))]
     if not cards:
         return []
     with write_lock(folder):
@@ -62,10 +62,10 @@ def refresh_track_vectors(catalog: str | Path) -> list[str]:
 
 
 def _encode(store: Store, encoder: TrackEncoder, card: ModelCard) -> None:
-    """Put the vectors of all tracks in the place of those that the model had."""
+    """Replace the model's vectors by those of all tracks."""
     catalog = Catalog(store)
-    heard = encoder.audio_model if encoder.audio_model in catalog.models() else None
-    audio = catalog.vectors(heard) if heard else None
+    audio_model = encoder.audio_model if encoder.audio_model in catalog.models() else None
+    audio = catalog.vectors(audio_model) if audio_model else None
     found = encoder.encode(catalog.tracks(), audio)
     entry = ModelEntry(card.fingerprint, card.dim, TRACK_KEY)
     put_vectors(store, card.name, entry, found.ids, found.values, replace=True)

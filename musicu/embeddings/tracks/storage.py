@@ -1,9 +1,9 @@
 """The files of a track encoder's model folder, as plain arrays and tables.
 
-card.json             what the model is
+card.json             the model card
 network.safetensors   weights, bins, idf, projections and the kernel
-vocabulary.json       the tokens of each kind of word, in the order of the weights' rows
-discography.parquet   track_id, artists, vector (collaborative), key; not where there are none
+vocabulary.json       the tokens of each vocabulary, in the order of the weights' rows
+discography.parquet   track_id, artists, vector (collaborative), key; only with listening
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from safetensors.numpy import load_file, save_file
 
 from musicu.catalog.rows import vector_column
 from musicu.embeddings.cards import FORMAT_VERSION
-from musicu.embeddings.tracks.artists import Discography
-from musicu.embeddings.tracks.features import FeatureSpace, Floats, Vocabulary
+from musicu.embeddings.tracks.discography import Discography
 from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.network import Networks, Parameters
+from musicu.embeddings.tracks.track_features import FeatureSpace, Floats, Vocabulary
+from musicu.embeddings.tracks.track_network import Networks, Parameters
 
 KIND = "track"
 NETWORK, VOCABULARY, DISCOGRAPHY = "network.safetensors", "vocabulary.json", "discography.parquet"
@@ -32,7 +32,7 @@ NETWORK, VOCABULARY, DISCOGRAPHY = "network.safetensors", "vocabulary.json", "di
 def write_card(
     folder: Path, name: str, dim: int, files: list[str], about: Mapping[str, Any]
 ) -> None:
-    """Write `card.json`; a track encoder hears nothing itself, so it has no windows."""
+    """Write `card.json`; a track encoder reads no audio itself, so it has no windows."""
     card = {
         "format": FORMAT_VERSION,
         "name": name,
@@ -48,9 +48,11 @@ def write_card(
     )
 
 
-def write_arrays(folder: Path, space: FeatureSpace, **rooms: Mapping[str, Floats]) -> None:
-    """Write the feature space and rooms of arrays, each under "room.name"."""
-    arrays = {f"{room}.{name}": a for room, found in rooms.items() for name, a in found.items()}
+def write_arrays(folder: Path, space: FeatureSpace, **sections: Mapping[str, Floats]) -> None:
+    """Write the feature space and sections of arrays, each array under "section.name"."""
+    arrays = {
+        f"{section}.{name}": a for section, found in sections.items() for name, a in found.items()
+    }
     arrays |= {f"idf.{kind}": found.idf for kind, found in space.vocabularies.items()}
     arrays |= {f"edges.{name}": edges for name, edges in space.edges.items()}
     if space.audio_mean is not None:
@@ -62,36 +64,36 @@ def write_arrays(folder: Path, space: FeatureSpace, **rooms: Mapping[str, Floats
 
 
 def read_arrays(folder: Path) -> tuple[FeatureSpace, dict[str, dict[str, Floats]]]:
-    """The feature space, and the rooms of arrays; raises what the readers raise."""
-    rooms: dict[str, dict[str, Floats]] = {}
+    """The feature space and the sections of arrays; raises the errors of the readers."""
+    sections: dict[str, dict[str, Floats]] = {}
     for name, values in sorted(load_file(folder / NETWORK).items()):
-        room, _, rest = name.partition(".")
-        rooms.setdefault(room, {})[rest] = values
+        section, _, rest = name.partition(".")
+        sections.setdefault(section, {})[rest] = values
     words: dict[str, list[str]] = json.loads((folder / VOCABULARY).read_text("utf-8"))
     vocabularies = {
-        kind: Vocabulary({token: i for i, token in enumerate(tokens)}, rooms["idf"][kind])
+        kind: Vocabulary({token: i for i, token in enumerate(tokens)}, sections["idf"][kind])
         for kind, tokens in words.items()
     }
-    mean = rooms.get("audio", {}).get("mean")
-    return FeatureSpace(vocabularies, rooms.get("edges", {}), mean), rooms
+    mean = sections.get("audio", {}).get("mean")
+    return FeatureSpace(vocabularies, sections.get("edges", {}), mean), sections
 
 
-def networks_of(rooms: Mapping[str, Parameters]) -> Networks:
-    """The networks among the rooms: network0, network1 …; "network" where there is only one."""
-    names = [f"network{number}" for number in range(len(rooms))]
-    found = tuple(rooms[name] for name in names if name in rooms)
-    return found or (rooms["network"],)
+def networks_of(sections: Mapping[str, Parameters]) -> Networks:
+    """The networks in the sections network0, network1 …, or in the one section "network"."""
+    names = [f"network{number}" for number in range(len(sections))]
+    found = tuple(sections[name] for name in names if name in sections)
+    return found or (sections["network"],)
 
 
-def rooms_of(kernel: Kernel) -> dict[str, Mapping[str, Floats]]:
-    """A kernel as rooms of arrays."""
+def kernel_sections(kernel: Kernel) -> dict[str, Mapping[str, Floats]]:
+    """A kernel as sections of arrays."""
     names = ("middle", "frequencies", "centre")
     return {"kernel": {name: getattr(kernel, name) for name in names}, "knots": kernel.knots}
 
 
-def kernel_of(rooms: Mapping[str, Mapping[str, Floats]]) -> Kernel | None:
-    """The kernel among the rooms, if there is one."""
-    return Kernel(dict(rooms["knots"]), **rooms["kernel"]) if "kernel" in rooms else None
+def kernel_of(sections: Mapping[str, Mapping[str, Floats]]) -> Kernel | None:
+    """The kernel in the sections, if there is one."""
+    return Kernel(dict(sections["knots"]), **sections["kernel"]) if "kernel" in sections else None
 
 
 def write_discography(folder: Path, found: Discography) -> None:
@@ -108,7 +110,7 @@ def write_discography(folder: Path, found: Discography) -> None:
 
 
 def read_discography(folder: Path) -> Discography:
-    """The collaborative vectors with their artists; raises what the reader raises."""
+    """The collaborative vectors with their artists; raises the errors of the reader."""
     with pq.ParquetFile(folder / DISCOGRAPHY) as file:
         table = file.read()
     ids = np.asarray(table["track_id"].to_pylist(), object)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from musicu.embeddings.neighbours import Neighbours, smooth
 from musicu.embeddings.stats import LEVELS
 from musicu.embeddings.training.export import Encoder
-from musicu.embeddings.training.pooling import unit
 from musicu.embeddings.training.projection_head import join_blocks
+from musicu.normalisation import unit_rows
 
 Rows = NDArray[np.float64]
 QUANTILES = 400.0  # recordings as which a model's own quantiles count; 100 was no better
@@ -52,7 +52,9 @@ def add_neighbours(encoder: Encoder, vectors: Rows, weight: float, seed: int) ->
     if weight == 0.0:
         return replace(encoder, neighbours=None)
     kept = np.sort(np.random.default_rng(seed).permutation(len(vectors))[:MOST_NEIGHBOURS])
-    return replace(encoder, neighbours=Neighbours(unit(vectors[kept]), weight))
+    return replace(
+        encoder, neighbours=Neighbours(unit_rows(vectors[kept]).astype(np.float32), weight)
+    )
 
 
 def smoothed(encoder: Encoder, vectors: Rows) -> Rows:

@@ -14,7 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from musicu.audio import Span, place_windows
-from musicu.audio.encoding import CODECS, RATE, heard_back
+from musicu.audio.encoding import CODECS, RATE, encode_and_decode
 from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.stats import flat_statistics
 from musicu.embeddings.training.windows_cache import WindowsCache
@@ -121,6 +121,6 @@ def as_read(samples: Samples, windows: Windows) -> Audio:
 def as_lossy(audio: Audio, codec: str) -> Audio:
     """The same windows as they come back from a file of a lossy codec."""
     fine = soxr.resample(audio.samples, SAMPLE_RATE, RATE)
-    coded = soxr.resample(heard_back(fine, CODECS[codec]), RATE, SAMPLE_RATE)
+    coded = soxr.resample(encode_and_decode(fine, CODECS[codec]), RATE, SAMPLE_RATE)
     length = len(audio.samples)  # which no resampling promises to the sample
     return replace(audio, samples=np.pad(coded[:length], (0, max(0, length - len(coded)))))

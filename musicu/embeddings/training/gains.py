@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.normalisation import unit_rows
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -93,7 +95,7 @@ def precisions(vectors: Floats, groups: Ints, queries: NDArray[np.bool_]) -> Flo
     rows = np.flatnonzero(queries & (groups >= 0))
     if len(rows) == 0:
         return found
-    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    units = unit_rows(vectors)
     likeness = units[rows] @ units.T
     right = groups == groups[rows][:, None]
     right[np.arange(len(rows)), rows] = False

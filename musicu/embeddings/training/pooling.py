@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from musicu.normalisation import unit_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +22,7 @@ class Whitening:
 
     def apply(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Unit vectors float32 [..., dim] of pooled features float32 [..., pooled]."""
-        return unit((pooled - self.centre) @ self.matrix)
+        return unit_rows((pooled - self.centre) @ self.matrix).astype(np.float32)
 
 
 def pool_chunks(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -33,13 +34,6 @@ def pool_chunks(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
     spread = np.sqrt(np.square(chunks - mean[..., None, :]).mean(axis=-2))
     both: NDArray[np.float32] = np.concatenate([mean, spread], axis=-1)
     return both
-
-
-def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The same directions with length 1, float32 [..., dim]; zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: NDArray[np.float32] = (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return units
 
 
 def fit_whitening(

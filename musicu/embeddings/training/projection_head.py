@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from musicu.embeddings.stats import Constants, side_by_side
 from musicu.embeddings.training.constants import block_weights, fit_blocks
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.pooling import unit
 from musicu.embeddings.training.wccn import inverse_root, within_class_covariance
+from musicu.normalisation import unit_rows
 
 Rows = NDArray[np.float64]
 
@@ -89,7 +89,8 @@ def fit_head(inputs: HeadInput, config: HeadConfig, made: HeadInput | None = Non
 
 def head_vectors(constants: Constants, inputs: HeadInput) -> NDArray[np.float32]:
     """Unit vectors float32 [crops, recordings, dim]."""
-    return unit((_blocks(inputs, constants) - constants.centre) @ constants.final)
+    vectors = (_blocks(inputs, constants) - constants.centre) @ constants.final
+    return unit_rows(vectors).astype(np.float32)
 
 
 def join_blocks(statistics: Rows, learned: NDArray[np.float32], constants: Constants) -> Rows:

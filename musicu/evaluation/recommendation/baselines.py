@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import diags
 
-from musicu.embeddings.tracks.artists import Discography
-from musicu.evaluation.ranking import unit_rows
+from musicu.embeddings.tracks.discography import Discography
 from musicu.evaluation.recommendation.groups import artist_matrix, listeners_of
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.nearest import Content, nearest_heard
 from musicu.evaluation.recommendation.training import Model, Scorer, Scores, Training
+from musicu.evaluation.similarity_ranking import unit_vectors
 
 CONTENT_FREE = ("random", "popularity", "artist", "artist-mean", "als")
 WITH_CONTENT = ("artist-attention", "content-knn", "artist+content")
@@ -104,7 +104,7 @@ def artist_attention(training: Training, content: Content) -> Scorer:
     What somebody has heard stands where it is; of artists that nobody has heard, at the mean.
     """
     drawn = np.random.default_rng(training.seed).normal(size=(content.shape[1], _KEY_DIM))
-    keys = unit_rows(np.asarray(content @ drawn))
+    keys = unit_vectors(np.asarray(content @ drawn))
     heard = listeners_of(training.history) > 0
     ids = np.asarray(training.tracks["track_id"].to_pylist(), object)
     names = [[str(code) for code in codes] for codes in training.artists.codes]

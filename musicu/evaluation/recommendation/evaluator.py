@@ -11,10 +11,9 @@ from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
 from musicu.evaluation.bootstrap import Resamples
-from musicu.evaluation.labels import Groups
-from musicu.evaluation.ranking import nearest
+from musicu.evaluation.labels import LabelGroups
+from musicu.evaluation.metrics import Floats, Mask, accuracy, recall
 from musicu.evaluation.recommendation import beyond_accuracy as beyond
-from musicu.evaluation.recommendation.accuracy import Floats, Mask, accuracy, recall
 from musicu.evaluation.recommendation.groups import (
     artist_matrix,
     emerging,
@@ -26,6 +25,7 @@ from musicu.evaluation.recommendation.groups import (
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.splits import Split
 from musicu.evaluation.recommendation.training import Scorer, Scores
+from musicu.evaluation.similarity_ranking import nearest
 
 BLOCK_CELLS = 8_000_000  # scores held at once: 32 MB of float32
 
@@ -62,7 +62,7 @@ class Ruler:
     """What every model of one split is measured with: groups, popularity, bootstrap draws."""
 
     def __init__(
-        self, split: Split, artists: Groups, ks: Sequence[int], draws: int, seed: int
+        self, split: Split, artists: LabelGroups, ks: Sequence[int], draws: int, seed: int
     ) -> None:
         if not ks or min(ks) < 1:
             raise QueryError(f"k is {list(ks)}: give one or more numbers from 1 on")

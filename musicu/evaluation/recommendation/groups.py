@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from musicu.evaluation.labels import Groups
+from musicu.evaluation.labels import LabelGroups
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,7 +52,7 @@ def track_groups(listeners: Ints) -> dict[str, Mask]:
     return dict(zip(TRACK_GROUPS, (cold, ~cold & ~top, top), strict=True))
 
 
-def emerging(history: csr_matrix, artists: Groups) -> Mask:
+def emerging(history: csr_matrix, artists: LabelGroups) -> Mask:
     """Which tracks have only emerging artists: bool [tracks].
 
     A track without a known artist counts as an artist of its own.
@@ -64,7 +64,7 @@ def emerging(history: csr_matrix, artists: Groups) -> Mask:
     return mask
 
 
-def artist_matrix(artists: Groups) -> csr_matrix:
+def artist_matrix(artists: LabelGroups) -> csr_matrix:
     """Which artists a track has: csr float32 [tracks, artists]; alone where none is known."""
     alone = np.flatnonzero(~artists.known)
     rows = np.repeat(np.arange(len(artists.codes)), [len(codes) for codes in artists.codes])
@@ -75,7 +75,7 @@ def artist_matrix(artists: Groups) -> csr_matrix:
     return csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
 
 
-def main_artist(artists: Groups) -> Ints:
+def main_artist(artists: LabelGroups) -> Ints:
     """The first artist of each track, a code of its own where none is known: int64 [tracks]."""
     codes = artists.first()
     own = len(artists.names) + np.arange(len(codes))

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from musicu.embeddings.tracks.features import numbers_of
+from musicu.embeddings.tracks.track_features import numbers_of
 from musicu.errors import QueryError
-from musicu.evaluation.ranking import Matrix, unit_rows
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.training import Scorer, Scores, Training
+from musicu.evaluation.similarity_ranking import Matrix, unit_vectors
 from musicu.records import Vectors
 
 #: Unit rows, one a track, zeros where nothing is known: float32 [tracks, dim], dense or sparse.
@@ -57,7 +57,7 @@ def content_of(vectors: Vectors, track_ids: pa.ChunkedArray) -> Matrix:
         return np.zeros((len(track_ids), vectors.values.shape[1]), np.float32)
     places = pc.index_in(track_ids, value_set=pa.array(vectors.ids, pa.string()))
     rows = pc.fill_null(places, -1).to_numpy()
-    found: Matrix = unit_rows(vectors.values)[np.maximum(rows, 0)]
+    found: Matrix = unit_vectors(vectors.values)[np.maximum(rows, 0)]
     found[rows < 0] = 0
     return found
 
@@ -105,7 +105,7 @@ def number_vectors(tracks: pa.Table) -> Matrix:
     table = np.stack(known, axis=1)
     spread = np.nanstd(table, axis=0)
     scaled = (table - np.nanmean(table, axis=0)) / np.where(spread > 0, spread, 1)
-    return unit_rows(np.clip(np.nan_to_num(scaled), -_FAR, _FAR).astype(np.float32))
+    return unit_vectors(np.clip(np.nan_to_num(scaled), -_FAR, _FAR).astype(np.float32))
 
 
 def _said(tracks: pa.Table) -> list[list[str]]:

@@ -16,7 +16,7 @@ from musicu.evaluation.charts import (
     filled,
     number,
 )
-from musicu.evaluation.recommendation.accuracy import ACCURACY
+from musicu.evaluation.metrics import ACCURACY
 from musicu.evaluation.recommendation.findings import Findings, title
 from musicu.evaluation.recommendation.groups import LISTENER_GROUPS, TRACK_GROUPS
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError
-from musicu.evaluation.labels import Labels
+from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.recommendation import splits
 from musicu.evaluation.recommendation.baselines import BASELINES, WITH_CONTENT, baselines
 from musicu.evaluation.recommendation.encoder import encoder_vectors, set_fit_model
@@ -140,7 +140,7 @@ def evaluate_models(
     if clash := sorted(set(chosen) & set(models)):
         raise QueryError(f"{clash[0]!r} is the name of a baseline: rename that model")
     split = make_split(tracks, listens, protocol)
-    labels = Labels.of(tracks)
+    labels = TrackLabels.of(tracks)
     training = Training.of(split, tracks, labels, protocol.seed)
     ruler = Ruler(split, labels.artists, protocol.ks, protocol.bootstrap, protocol.seed)
     figures = {}
@@ -181,7 +181,7 @@ def _cut(tracks: pa.Table, listening: Listening, protocol: Protocol) -> Split:
         moment = None if day is None else datetime.combine(day, time(), timezone.utc)
         return splits.by_time(listening, at=moment, share=share)
     if protocol.split == "new-artists":
-        artists = Labels.of(tracks).artists
+        artists = TrackLabels.of(tracks).artists
         return splits.by_artists(listening, artists, share=share, seed=seed, among=among)
     if protocol.split == "new-tracks":
         return splits.by_tracks(listening, share=share, seed=seed, among=among)
@@ -241,7 +241,7 @@ def _baselines(
     return {name: known[name] for name in against if name in known}, notes
 
 
-def _about(split: Split, labels: Labels, protocol: Protocol) -> dict[str, Any]:
+def _about(split: Split, labels: TrackLabels, protocol: Protocol) -> dict[str, Any]:
     """What was asked, of whom and on what, in numbers."""
     return {
         "protocol": split.about,

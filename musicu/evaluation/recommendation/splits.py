@@ -27,7 +27,7 @@ import pyarrow as pa
 from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
-from musicu.evaluation.labels import Groups
+from musicu.evaluation.labels import LabelGroups
 from musicu.evaluation.recommendation.listening import Ints, Listening, Mask
 from musicu.records import counted
 
@@ -85,7 +85,12 @@ def by_time(listening: Listening, *, at: datetime | None = None, share: float = 
 
 
 def by_artists(
-    listening: Listening, artists: Groups, *, share: float = 0.2, seed: int = 0, among: str = "new"
+    listening: Listening,
+    artists: LabelGroups,
+    *,
+    share: float = 0.2,
+    seed: int = 0,
+    among: str = "new",
 ) -> Split:
     """Hold a share of the artists out whole: a track is new where any of its artists is.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.als import Factors, fit_als
-from musicu.evaluation.labels import Groups, Labels
+from musicu.evaluation.labels import LabelGroups, TrackLabels
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.splits import Split
 
@@ -38,12 +38,12 @@ class Training:
     users: NDArray[np.object_]
     candidates: Ints
     tracks: pa.Table
-    artists: Groups
+    artists: LabelGroups
     listens: pa.Table
     seed: int
 
     @classmethod
-    def of(cls, split: Split, tracks: pa.Table, labels: Labels, seed: int) -> Training:
+    def of(cls, split: Split, tracks: pa.Table, labels: TrackLabels, seed: int) -> Training:
         """The training part of a split of the listens of those tracks."""
         if "popularity" in tracks.column_names:
             at = tracks.column_names.index("popularity")

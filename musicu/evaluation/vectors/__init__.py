@@ -1,1 +1,1 @@
-"""How good vectors are: retrieval, probes, clusters, robustness."""
+"""Evaluation of vectors: retrieval, probes, clustering, hubness, robustness and cost."""

@@ -1,4 +1,4 @@
-"""Hubs: tracks that are near to too many others, and so appear on every shelf.
+"""Hubness: tracks that are neighbours of too many others, and so appear on every shelf.
 
 Conventions: the k-occurrence of a track is the number of other tracks that have it among their
 k = 10 nearest neighbours (Radovanović, Nanopoulos and Ivanović, JMLR 2010); its mean is k. A
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.evaluation.ranking import Matrix, neighbours
+from musicu.evaluation.similarity_ranking import Matrix, neighbours
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +18,7 @@ K = 10
 
 
 def k_occurrence(vectors: Matrix, k: int = K) -> NDArray[np.int64]:
-    """How many other tracks have each track among their `k` nearest, int64 [tracks]."""
+    """The k-occurrence of each track, int64 [tracks]."""
     return np.bincount(neighbours(vectors, k).ravel(), minlength=len(vectors))
 
 

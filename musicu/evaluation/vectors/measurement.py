@@ -1,4 +1,4 @@
-"""What was measured, and the table that it becomes."""
+"""Measurements, and their table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from musicu.evaluation.bootstrap import Floats, Resamples, interval
-from musicu.evaluation.labels import Labels
-from musicu.evaluation.ranking import Matrix, Rows
+from musicu.evaluation.labels import TrackLabels
+from musicu.evaluation.similarity_ranking import Matrix, Rows
 
 TABLE = pa.schema(
     [
@@ -21,8 +21,11 @@ TABLE = pa.schema(
         ("low", pa.float64()),  # the 95 % interval, artists drawn; null where there is none
         ("high", pa.float64()),
         ("queries", pa.int64()),
-        ("artists", pa.int64()),  # whom the queries belong to; few of them make the interval vague
-        ("left_out", pa.int64()),  # tracks that the protocol cannot ask about
+        (
+            "artists",
+            pa.int64(),
+        ),  # clusters of the queries; few of them make the interval unreliable
+        ("left_out", pa.int64()),  # tracks that are no queries of the protocol
         ("higher_is_better", pa.bool_()),
         ("baseline", pa.string()),  # a row for each baseline other than the model itself
         ("difference", pa.float64()),  # model - baseline, paired: on the same queries and draws
@@ -34,20 +37,20 @@ TABLE = pa.schema(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
-    """The models that are measured, and what is known of the tracks, row by row.
+class EvaluationData:
+    """The vectors of the models, and the labels of the same tracks, row by row.
 
-    models: by name, float32 [tracks, dim], unit rows. draws: how many bootstrap draws.
+    models: by name, float32 [tracks, dim], unit rows. draws: the number of bootstrap draws.
     """
 
     models: dict[str, Matrix]
     tracks: pa.Table
-    labels: Labels
+    labels: TrackLabels
     seed: int
     draws: int
 
     def resamples(self, rows: Rows) -> Resamples:
-        """Draws of the artists of those rows; the same rows always give the same draws."""
+        """Bootstrap draws of the artists of these rows; equal rows give equal draws."""
         return Resamples(self.labels.clusters[rows], self.draws, self.seed)
 
 
@@ -70,18 +73,20 @@ class Measurement:
     note: str = ""
 
 
-def unmeasured(trial: Trial, protocol: str, metrics: Iterable[str], note: str) -> list[Measurement]:
-    """Rows which say that a protocol cannot be measured here, and why."""
-    left_out = len(trial.labels)
+def unmeasured(
+    data: EvaluationData, protocol: str, metrics: Iterable[str], note: str
+) -> list[Measurement]:
+    """Measurements without values for a protocol that cannot be measured; note: why."""
+    left_out = len(data.labels)
     return [
         Measurement(protocol, metric, model, None, left_out=left_out, note=note)
         for metric in metrics
-        for model in trial.models
+        for model in data.models
     ]
 
 
 def to_table(measurements: Sequence[Measurement], baselines: Sequence[str]) -> pa.Table:
-    """A row for every measurement and baseline other than its model, in the columns of TABLE."""
+    """A row per measurement and baseline other than its model, in the columns of TABLE."""
     known = {(m.protocol, m.metric, m.model): m for m in measurements}
     rows = []
     for found in measurements:

@@ -1,8 +1,8 @@
-"""Changes to a recording that a listener would hardly call another recording.
+"""Perturbations of a recording that keep its music.
 
-Each writes a file, which is then read like any other: windows fall where they fall. All are
-made from mono sound at 48 kHz. Lossy files hold 64 kbit/s for that one channel: MP3 constant,
-Opus nearly so, Vorbis at quality 0.3, which came to 53 to 63 kbit/s on four pieces of music.
+Each writes a file, which is then read and windowed like any other. All are made from mono audio at
+48 kHz. Lossy files have about 64 kbit/s for that one channel: MP3 constant, Opus nearly so, Vorbis
+at quality 0.3, which gave 53 to 63 kbit/s on four pieces of music.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def middle(samples: Samples, seconds: float = 30.0) -> Samples:
 
 
 def at_speed(samples: Samples, speed: float) -> Samples:
-    """Played `speed` times as fast, as from a turntable: tempo and pitch change together."""
+    """Resampled to `speed` times the tempo; the pitch changes with it, as on a turntable."""
     import soxr
 
     return np.asarray(soxr.resample(samples, RATE * speed, RATE), dtype=np.float32)

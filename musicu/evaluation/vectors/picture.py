@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from musicu.errors import MissingExtraError
 from musicu.evaluation.extras import sklearn
-from musicu.evaluation.ranking import Matrix
-from musicu.evaluation.vectors.measurement import Trial
+from musicu.evaluation.similarity_ranking import Matrix
+from musicu.evaluation.vectors.measurement import EvaluationData
 
 Floats = NDArray[np.float64]
 
@@ -44,19 +44,19 @@ class Map:
     points: tuple[Point, ...]
 
 
-def draw_map(trial: Trial) -> Map:
+def draw_map(data: EvaluationData) -> Map:
     """The first model's vectors by t-SNE where scikit-learn is installed, else by PCA.
 
     t-SNE (van der Maaten and Hinton, JMLR 2008) keeps neighbours together; distances between
     far groups mean nothing. At most `MOST_POINTS` tracks, drawn by the seed.
     """
-    model, vectors = next(iter(trial.models.items()))
+    model, vectors = next(iter(data.models.items()))
     # The rows were shuffled by the seed, so the first are a draw.
     rows = min(len(vectors), MOST_POINTS)
-    places, method = _plane(vectors[:rows], trial.seed)
+    places, method = _plane(vectors[:rows], data.seed)
     low, high = places.min(axis=0), places.max(axis=0)
     scaled = (places - low) / np.where(high > low, high - low, 1)
-    tracks = trial.tracks.slice(0, rows)
+    tracks = data.tracks.slice(0, rows)
     column, names = _names(tracks)
     common = [name for name, _ in Counter(n for n in names if n).most_common(COLOURED)]
     kinds = [common.index(name) if name in common else len(common) for name in names]

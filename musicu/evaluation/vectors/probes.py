@@ -1,9 +1,9 @@
-"""Probes: what a simple classifier reads from the vectors about artists it has not seen.
+"""Probes: the accuracy of simple classifiers on the vectors of unseen artists.
 
 Conventions:
 
-- Five folds, stratified by class; the tracks of one artist are always in one fold, so nothing is
-  learned from the artist who is asked about. Only classes of at least five artists take part.
+- Five folds, stratified by class; the tracks of one artist are always in one fold, so that no
+  test artist is in the training part. Only classes of at least five artists are used.
 - Linear: logistic regression on columns standardised by the training folds, C of 0.01, 0.1 or 1
   by an artist-disjoint third of the training folds.
 - Neighbours: the class of most of the ten nearest training tracks by cosine, ties to the more
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import classes
-from musicu.evaluation.ranking import Matrix, Rows, nearest
-from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
+from musicu.evaluation.similarity_ranking import Matrix, Rows, nearest
+from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
 
 FOLDS = 5
 NEIGHBOURS = 10
@@ -33,24 +33,24 @@ METRICS = ("accuracy", "balanced accuracy")
 Predict = Callable[[Matrix, Rows, Rows, Matrix, int], Rows]
 
 
-def measure_probe(trial: Trial, kind: str, column: str) -> list[Measurement]:
+def measure_probe(data: EvaluationData, kind: str, column: str) -> list[Measurement]:
     """Both accuracies of every model's probe of that kind ("linear" or "neighbour") on a column.
 
     Raises QueryError where the tracks have no such column.
     """
     name = f"{kind}-probe:{column}"
-    truth = classes(trial.tracks, column)
-    rows = np.flatnonzero(np.isin(truth, _shared_classes(truth, trial.labels.clusters)))
+    truth = classes(data.tracks, column)
+    rows = np.flatnonzero(np.isin(truth, _shared_classes(truth, data.labels.clusters)))
     if len(np.unique(truth[rows])) < 2:
         note = f"needs two classes of {column} with at least {FOLDS} artists each"
-        return unmeasured(trial, name, METRICS, note)
-    truth, artists = truth[rows], trial.labels.clusters[rows]
-    resamples = trial.resamples(rows)
+        return unmeasured(data, name, METRICS, note)
+    truth, artists = truth[rows], data.labels.clusters[rows]
+    resamples = data.resamples(rows)
     _, index, sizes = np.unique(truth, return_inverse=True, return_counts=True)
     weights = {"accuracy": np.ones(len(rows)), "balanced accuracy": 1 / sizes[index]}
     right = {
-        model: _right(PREDICTORS[kind], vectors[rows], truth, artists, trial.seed)
-        for model, vectors in trial.models.items()
+        model: _right(PREDICTORS[kind], vectors[rows], truth, artists, data.seed)
+        for model, vectors in data.models.items()
     }
     return [
         Measurement(
@@ -61,7 +61,7 @@ def measure_probe(trial: Trial, kind: str, column: str) -> list[Measurement]:
             draws=resamples.means(values, weights[metric]),
             queries=len(rows),
             artists=resamples.clusters,
-            left_out=len(trial.labels) - len(rows),
+            left_out=len(data.labels) - len(rows),
         )
         for metric in METRICS
         for model, values in right.items()
@@ -69,7 +69,7 @@ def measure_probe(trial: Trial, kind: str, column: str) -> list[Measurement]:
 
 
 def _shared_classes(truth: Rows, artists: Rows) -> Rows:
-    """The classes that at least as many artists share as there are folds."""
+    """The classes with at least as many artists as there are folds."""
     pairs = np.unique(np.stack([truth, artists], axis=1), axis=0)
     found, counts = np.unique(pairs[:, 0], return_counts=True)
     shared: Rows = found[(counts >= FOLDS) & (found >= 0)]
@@ -79,7 +79,7 @@ def _shared_classes(truth: Rows, artists: Rows) -> Rows:
 def _right(
     predict: Predict, vectors: Matrix, truth: Rows, artists: Rows, seed: int
 ) -> NDArray[np.float64]:
-    """1 where the class was predicted from other artists, else 0: float64 [tracks]."""
+    """1 where the prediction is right, else 0: float64 [tracks]."""
     right = np.zeros(len(truth))
     for train, test in _folds(truth, artists, FOLDS, seed):
         found = predict(vectors[train], truth[train], artists[train], vectors[test], seed)
@@ -120,7 +120,7 @@ def _neighbour(train: Matrix, truth: Rows, artists: Rows, test: Matrix, seed: in
     names, index = np.unique(truth, return_inverse=True)
     votes = np.zeros((len(test), len(names)))
     rows = np.arange(len(test))[:, None]
-    # A vote is one and a little for similarity: the sum of the littles stays below one.
+    # A vote is 1 plus a fraction for similarity; the fractions add up to less than 1.
     ties = np.take_along_axis(similarities, found, axis=1).astype(np.float64)
     np.add.at(votes, (rows, index[found]), 1 + ties / (2 * NEIGHBOURS))
     predicted: Rows = names[votes.argmax(axis=1)]

@@ -12,7 +12,7 @@ from musicu.evaluation.vectors.picture import draw_map
 from musicu.evaluation.vectors.protocols import RETRIEVAL
 
 if TYPE_CHECKING:
-    from musicu.evaluation.vectors.evaluation import Evaluation
+    from musicu.evaluation.vectors.evaluation_result import Evaluation
 
 FEW_ARTISTS = 20  # below this, percentile intervals of artists are too narrow
 #: Of the map's kinds: told apart on light and dark ground; the last is for all others.
@@ -62,15 +62,15 @@ class Section:
 def render(evaluation: Evaluation) -> str:
     """The page as HTML; nothing in it is fetched, and no label can become markup."""
     rows = evaluation.to_table().to_pylist()
-    colours = colours_of(list(evaluation.trial.models), evaluation.baselines)
+    colours = colours_of(list(evaluation.data.models), evaluation.baselines)
     return filled(
         "report.html.j2",
         about=evaluation.about(),
         sections=list(_sections(rows, colours)),
         colours=colours,
         baselines=evaluation.baselines,
-        only_baselines=set(evaluation.trial.models) <= set(evaluation.baselines),
-        map=draw_map(evaluation.trial),
+        only_baselines=set(evaluation.data.models) <= set(evaluation.baselines),
+        map=draw_map(evaluation.data),
         hues=HUES,
         head=HEAD,
         rows=[_cells(row) for row in rows],

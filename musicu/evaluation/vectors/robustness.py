@@ -1,9 +1,9 @@
-"""Robustness: whether a recording keeps its neighbours when its sound is changed a little.
+"""Robustness: whether a recording keeps its neighbours under perturbations.
 
-Conventions: the vector of a changed recording asks the catalog's own vectors. Its neighbours are
-those without the recording itself, and are compared with the neighbours of the recording's own
-vector. The rank of the original counts the tracks that are strictly more similar, plus one.
-Cost is processor time of this process, all threads together, on the unchanged files.
+Conventions: the vector of a perturbed recording queries the catalog's vectors. Its neighbours,
+without the recording itself, are compared with those of the unchanged recording. The rank of the
+original is 1 plus the number of strictly more similar tracks. Cost is the processor time of this
+process, over all threads, on the unchanged files.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from musicu.audio import read_audio
 from musicu.audio.encoding import RATE, Samples
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import AudioError
-from musicu.evaluation.ranking import Matrix, Rows, nearest
-from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
+from musicu.evaluation.similarity_ranking import Matrix, Rows, nearest
+from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
 
 K = 10
-LONGEST_SECONDS = 600.0  # longer recordings are left out: they are changed in memory
+LONGEST_SECONDS = 600.0  # longer recordings are left out: they are processed in memory
 METRICS = (
     "nearest neighbour unchanged",
     "overlap@10",
@@ -37,72 +37,76 @@ COSTS = ("processor seconds to decode", "processor seconds to embed")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Players:
-    """What can be heard again: a file for every row of the trial, and the models by name.
+class RecordingAccess:
+    """The files of the rows, and the models that can embed them again, by name.
 
-    say: told which recording is heard now.
+    progress: called with the recording in progress.
     """
 
     file: Callable[[int], Path]
     embedders: Mapping[str, Embedder]
-    say: Callable[[str], None]
+    progress: Callable[[str], None]
 
 
-def sample_rows(trial: Trial, count: int) -> Rows:
+def sample_rows(data: EvaluationData, count: int) -> Rows:
     """At most `count` rows drawn by the seed, rising; recordings over ten minutes left out."""
-    rows = np.arange(len(trial.labels))
-    if "duration_seconds" in trial.tracks.column_names:
-        seconds = trial.tracks["duration_seconds"].to_pylist()
+    rows = np.arange(len(data.labels))
+    if "duration_seconds" in data.tracks.column_names:
+        seconds = data.tracks["duration_seconds"].to_pylist()
         rows = np.array([row for row in rows if (seconds[row] or 0.0) <= LONGEST_SECONDS], int)
-    drawn = np.random.default_rng(trial.seed).permutation(rows)[:count]
+    drawn = np.random.default_rng(data.seed).permutation(rows)[:count]
     return np.sort(drawn)
 
 
-def measure_robustness(trial: Trial, players: Players, rows: Rows) -> list[Measurement]:
+def measure_robustness(
+    data: EvaluationData, recordings: RecordingAccess, rows: Rows
+) -> list[Measurement]:
     """Every perturbation's four metrics for every model that can be loaded, over those rows.
 
     A recording that cannot be read is left out, and counted.
     """
     names = [f"robustness:{change}" for change in PERTURBATIONS]
-    if len(trial.labels) < K + 2 or not players.embedders:
+    if len(data.labels) < K + 2 or not recordings.embedders:
         why = f"needs more than {K + 1} tracks and a model that can be loaded"
-        return [row for name in names for row in unmeasured(trial, name, METRICS, why)]
-    heard: list[int] = []
+        return [row for name in names for row in unmeasured(data, name, METRICS, why)]
+    measured: list[int] = []
     scores: list[NDArray[np.float64]] = []
     for number, row in enumerate(rows, start=1):
-        players.say(f"robustness: recording {number} of {len(rows)}")
+        recordings.progress(f"robustness: recording {number} of {len(rows)}")
         try:
-            whole = read_audio(players.file(int(row)), RATE).samples
-            scores.append(_changed_scores(trial, players, int(row), whole))
+            whole = read_audio(recordings.file(int(row)), RATE).samples
+            scores.append(_changed_scores(data, recordings, int(row), whole))
         except AudioError:
             continue
-        heard.append(int(row))
-    return _measurements(trial, players, np.array(heard, np.int64), scores, len(rows))
+        measured.append(int(row))
+    return _measurements(data, recordings, np.array(measured, np.int64), scores, len(rows))
 
 
 def _changed_scores(
-    trial: Trial, players: Players, row: int, whole: Samples
+    data: EvaluationData, recordings: RecordingAccess, row: int, whole: Samples
 ) -> NDArray[np.float64]:
     """One recording's scores, float64 [perturbations, models, metrics]."""
     with tempfile.TemporaryDirectory() as folder:
         return np.array(
             [
-                _scores_of_file(trial, players, row, write(whole, Path(folder)))
+                _scores_of_file(data, recordings, row, write(whole, Path(folder)))
                 for write in PERTURBATIONS.values()
             ]
         )
 
 
-def _scores_of_file(trial: Trial, players: Players, row: int, path: Path) -> list[list[float]]:
+def _scores_of_file(
+    data: EvaluationData, recordings: RecordingAccess, row: int, path: Path
+) -> list[list[float]]:
     scores = []
-    for name, embedder in players.embedders.items():
+    for name, embedder in recordings.embedders.items():
         audio = read_audio(path, embedder.sample_rate, embedder.windows)
-        scores.append(compare(trial.models[name], row, embedder.embed(audio)))
+        scores.append(compare(data.models[name], row, embedder.embed(audio)))
     return scores
 
 
 def compare(vectors: Matrix, row: int, changed: NDArray[np.float32]) -> list[float]:
-    """The four metrics, in the order of METRICS, of a changed vector of that row."""
+    """The four metrics, in the order of METRICS, of a row's vector after a perturbation."""
     before, after = vectors @ vectors[row], vectors @ changed
     rank = 1 + int(np.count_nonzero(np.delete(after, row) > after[row]))
     before[row] = after[row] = -np.inf
@@ -112,8 +116,8 @@ def compare(vectors: Matrix, row: int, changed: NDArray[np.float32]) -> list[flo
 
 
 def _measurements(
-    trial: Trial,
-    players: Players,
+    data: EvaluationData,
+    recordings: RecordingAccess,
     rows: Rows,
     scores: Sequence[NDArray[np.float64]],
     asked: int,
@@ -121,8 +125,8 @@ def _measurements(
     if len(rows) == 0:
         note = "none of the recordings that were drawn could be read"
         names = [f"robustness:{change}" for change in PERTURBATIONS]
-        return [row for name in names for row in unmeasured(trial, name, METRICS, note)]
-    values, resamples = np.array(scores), trial.resamples(rows)
+        return [row for name in names for row in unmeasured(data, name, METRICS, note)]
+    values, resamples = np.array(scores), data.resamples(rows)
     return [
         Measurement(
             protocol=f"robustness:{change}",
@@ -136,24 +140,26 @@ def _measurements(
         )
         for i, change in enumerate(PERTURBATIONS)
         for k, metric in enumerate(METRICS)
-        for j, model in enumerate(players.embedders)
+        for j, model in enumerate(recordings.embedders)
     ]
 
 
-def measure_seconds(trial: Trial, players: Players, rows: Rows) -> list[Measurement]:
+def measure_seconds(
+    data: EvaluationData, recordings: RecordingAccess, rows: Rows
+) -> list[Measurement]:
     """Processor seconds per track to decode and to embed, over those rows."""
     found = []
-    for model, embedder in players.embedders.items():
-        heard, spent = [], []
-        players.say(f"cost of {model}")
+    for model, embedder in recordings.embedders.items():
+        measured, spent = [], []
+        recordings.progress(f"cost of {model}")
         for row in rows:
             try:
-                spent.append(_timed(embedder, players.file(int(row))))
+                spent.append(_timed(embedder, recordings.file(int(row))))
             except AudioError:
                 continue
-            heard.append(int(row))
-        if heard:
-            seconds, resamples = np.array(spent), trial.resamples(np.array(heard, np.int64))
+            measured.append(int(row))
+        if measured:
+            seconds, resamples = np.array(spent), data.resamples(np.array(measured, np.int64))
             found += [
                 Measurement(
                     protocol="cost",
@@ -161,9 +167,9 @@ def measure_seconds(trial: Trial, players: Players, rows: Rows) -> list[Measurem
                     model=model,
                     value=float(seconds[:, column].mean()),
                     draws=resamples.means(seconds[:, column]),
-                    queries=len(heard),
+                    queries=len(measured),
                     artists=resamples.clusters,
-                    left_out=len(rows) - len(heard),
+                    left_out=len(rows) - len(measured),
                     higher_is_better=False,
                 )
                 for column, metric in enumerate(COSTS)

@@ -1,4 +1,4 @@
-"""Measures that need nothing but vectors and labels: retrieval and hubness."""
+"""Measures of vectors and labels alone: retrieval and hubness."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from musicu.evaluation.vectors.hubness import K, k_occurrence, powers, skewness
-from musicu.evaluation.vectors.measurement import Measurement, Trial, unmeasured
+from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
 from musicu.evaluation.vectors.protocols import QueryScores, Retrieval, score_queries
 
 
-def measure_retrieval(trial: Trial, protocols: Sequence[Retrieval]) -> list[Measurement]:
+def measure_retrieval(data: EvaluationData, protocols: Sequence[Retrieval]) -> list[Measurement]:
     """Every model under every protocol, with one ranking per query and model for all of them."""
-    scored = score_queries(list(trial.models.values()), trial.labels, protocols)
+    scored = score_queries(list(data.models.values()), data.labels, protocols)
     return [
         measurement
         for protocol, scores in zip(protocols, scored, strict=True)
-        for measurement in _of_protocol(trial, protocol, scores)
+        for measurement in _of_protocol(data, protocol, scores)
     ]
 
 
-def _of_protocol(trial: Trial, protocol: Retrieval, scores: QueryScores) -> list[Measurement]:
+def _of_protocol(
+    data: EvaluationData, protocol: Retrieval, scores: QueryScores
+) -> list[Measurement]:
     if len(scores.rows) == 0:
-        note = "no track has anything relevant to find beside something that is not"
-        return unmeasured(trial, protocol.name, protocol.metrics, note)
-    resamples = trial.resamples(scores.rows)
+        note = "no track has both relevant and irrelevant candidates"
+        return unmeasured(data, protocol.name, protocol.metrics, note)
+    resamples = data.resamples(scores.rows)
     return [
         Measurement(
             protocol=protocol.name,
@@ -35,10 +37,10 @@ def _of_protocol(trial: Trial, protocol: Retrieval, scores: QueryScores) -> list
             draws=resamples.means(values),
             queries=len(scores.rows),
             artists=resamples.clusters,
-            left_out=len(trial.labels) - len(scores.rows),
+            left_out=len(data.labels) - len(scores.rows),
         )
         for column, metric in enumerate(protocol.metrics)
-        for index, model in enumerate(trial.models)
+        for index, model in enumerate(data.models)
         for values in [scores.values[:, index, column]]
     ]
 
@@ -46,18 +48,18 @@ def _of_protocol(trial: Trial, protocol: Retrieval, scores: QueryScores) -> list
 HUBNESS = ("skewness", "share of anti-hubs", "largest hub")
 
 
-def measure_hubness(trial: Trial) -> list[Measurement]:
-    """How unevenly tracks appear among the ten nearest of others; lower is better throughout.
+def measure_hubness(data: EvaluationData) -> list[Measurement]:
+    """Hubness of every model, of the ten nearest neighbours; lower is better for every metric.
 
     The largest hub is the share of all tracks that have it among their ten nearest. It is a
     maximum, for which the bootstrap gives no interval.
     """
-    if len(trial.labels) <= K:
-        return unmeasured(trial, "hubness", HUBNESS, f"needs more than {K} tracks")
-    rows = np.arange(len(trial.labels))
-    resamples = trial.resamples(rows)
+    if len(data.labels) <= K:
+        return unmeasured(data, "hubness", HUBNESS, f"needs more than {K} tracks")
+    rows = np.arange(len(data.labels))
+    resamples = data.resamples(rows)
     found = []
-    for model, vectors in trial.models.items():
+    for model, vectors in data.models.items():
         occurrence = k_occurrence(vectors)
         moments, anti = powers(occurrence), (occurrence == 0).astype(np.float64)
         values = {

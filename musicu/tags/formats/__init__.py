@@ -1,6 +1,6 @@
-"""What lies in audio files besides the sound: where tags begin and end, and what they say.
+"""Containers of audio files: where tags begin and end, and what they hold.
 
-Each module knows one container: how to walk through it, which is what the content hash needs, and
-how to read its tags into `raw.Raw`. They read a few kilobytes and never a picture. A damaged field
-costs that field and not the rest of the file's tags.
+Each module knows one container: how to walk through it, as the content hash needs, and how to
+read its tags into `raw_tags.RawTags`. They read a few kilobytes and never a picture. A damaged
+field costs that field and leaves the file's other tags readable.
 """

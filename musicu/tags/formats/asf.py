@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.raw_tags import RawTags, file_size, ignore_damage, read_at
 
 
 def _guid(text: str) -> bytes:
@@ -36,7 +36,7 @@ _FIELDS = {
 }  # fmt: skip
 
 
-class Object(NamedTuple):
+class AsfObject(NamedTuple):
     """An object's id, and where its contents begin and end."""
 
     guid: bytes
@@ -44,20 +44,20 @@ class Object(NamedTuple):
     end: int
 
 
-def objects(file: BinaryIO, start: int, end: int) -> Iterator[Object]:
-    """The objects that lie one after the other between two places."""
+def objects(file: BinaryIO, start: int, end: int) -> Iterator[AsfObject]:
+    """The consecutive objects between two offsets."""
     while start + 24 <= end:
-        header = at(file, start, 24)
+        header = read_at(file, start, 24)
         size = int.from_bytes(header[16:], "little")
         if len(header) < 24 or size < 24:
             return
-        yield Object(header[:16], start + 24, min(start + size, end))
+        yield AsfObject(header[:16], start + 24, min(start + size, end))
         start += size
 
 
-def header_objects(file: BinaryIO) -> Iterator[Object]:
+def header_objects(file: BinaryIO) -> Iterator[AsfObject]:
     """The objects in the header, and those in its extension."""
-    end = size_of(file)
+    end = file_size(file)
     for top in objects(file, 0, end):
         if top.guid == HEADER:
             for item in objects(file, top.start + 6, top.end):
@@ -69,16 +69,16 @@ def header_objects(file: BinaryIO) -> Iterator[Object]:
 def audio_format(file: BinaryIO) -> bytes:
     """The WAVEFORMATEX of the first audio stream; b"" where there is none."""
     for item in header_objects(file):
-        if item.guid == _STREAM and at(file, item.start, 16) == _AUDIO:
-            size = int.from_bytes(at(file, item.start + 40, 4), "little")
-            return at(file, item.start + 54, min(size, 4096))
+        if item.guid == _STREAM and read_at(file, item.start, 16) == _AUDIO:
+            size = int.from_bytes(read_at(file, item.start + 40, 4), "little")
+            return read_at(file, item.start + 54, min(size, 4096))
     return b""
 
 
-def read_asf(file: BinaryIO, raw: Raw) -> None:
+def read_asf(file: BinaryIO, raw: RawTags) -> None:
     """Fill in tags and properties of a WMA file."""
     for item in header_objects(file):
-        with damage_ends_here():
+        with ignore_damage():
             if item.guid == _CONTENT:
                 _read_content(file, item, raw)
             elif item.guid == _EXTENDED_CONTENT:
@@ -86,9 +86,9 @@ def read_asf(file: BinaryIO, raw: Raw) -> None:
             elif item.guid in (_METADATA, _METADATA_LIBRARY):
                 _read_items(file, item, raw, "<4xH", "<HI")
             elif item.guid == _FILE:
-                duration, _, preroll = struct.unpack("<QQQ", at(file, item.start + 40, 24))
+                duration, _, preroll = struct.unpack("<QQQ", read_at(file, item.start + 40, 24))
                 raw.duration_seconds = max(duration / 1e7 - preroll / 1e3, 0.0) or None
-    with damage_ends_here():
+    with ignore_damage():
         tag, channels, rate, per_second, _, bits = struct.unpack_from("<HHIIHH", audio_format(file))
         raw.codec = _CODECS.get(tag, f"wav-{tag:x}")
         raw.channels, raw.sample_rate = channels, rate
@@ -96,32 +96,32 @@ def read_asf(file: BinaryIO, raw: Raw) -> None:
         raw.bit_depth = bits if tag == 0x163 else None
 
 
-def _read_content(file: BinaryIO, item: Object, raw: Raw) -> None:
-    """Title and author, the only two of five fixed fields that are of use."""
-    sizes = struct.unpack("<5H", at(file, item.start, 10))
+def _read_content(file: BinaryIO, item: AsfObject, raw: RawTags) -> None:
+    """Title and author; the other three fixed fields are not used."""
+    sizes = struct.unpack("<5H", read_at(file, item.start, 10))
     place = item.start + 10
     for name, size in zip(("title", "artist"), sizes, strict=False):
-        raw.add(name, _text(at(file, place, size)))
+        raw.add(name, _text(read_at(file, place, size)))
         place += size
 
 
-def _read_items(file: BinaryIO, item: Object, raw: Raw, head: str, middle: str) -> None:
+def _read_items(file: BinaryIO, item: AsfObject, raw: RawTags, head: str, middle: str) -> None:
     """Named values. In metadata objects, language and stream lie before the name's length."""
-    (count,) = struct.unpack("<H", at(file, item.start, 2))
+    (count,) = struct.unpack("<H", read_at(file, item.start, 2))
     place = item.start + 2
     library = head != "<H"
     for _ in range(count):
-        (name_size,) = struct.unpack(head, at(file, place, struct.calcsize(head)))
+        (name_size,) = struct.unpack(head, read_at(file, place, struct.calcsize(head)))
         place += struct.calcsize(head)
         if not library:
-            name = _text(at(file, place, name_size))
+            name = _text(read_at(file, place, name_size))
             place += name_size
-        kind, size = struct.unpack(middle, at(file, place, struct.calcsize(middle)))
+        kind, size = struct.unpack(middle, read_at(file, place, struct.calcsize(middle)))
         place += struct.calcsize(middle)
         if library:
-            name = _text(at(file, place, name_size))
+            name = _text(read_at(file, place, name_size))
             place += name_size
-        value = at(file, place, min(size, _MOST_TEXT))
+        value = read_at(file, place, min(size, _MOST_TEXT))
         place += size
         if place > item.end:
             return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from musicu.tags.formats.id3 import read_id3v2
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.raw_tags import RawTags, file_size, ignore_damage, read_at
 
 _MOST_TEXT = 1 << 20
 _WAV_CODECS = {1: "pcm", 3: "float", 6: "alaw", 7: "mulaw", 0x50: "mp2", 0x55: "mp3"}
@@ -26,15 +26,15 @@ _AIFF_TEXT = {b"NAME": "title", b"AUTH": "artist"}
 
 
 class Chunk(NamedTuple):
-    """A chunk's name and where its contents lie, cut at the end of the file."""
+    """A chunk's name and the range of its contents, cut at the end of the file."""
 
     name: bytes
     offset: int
     size: int
 
 
-class Sound(NamedTuple):
-    """What a WAV or AIFF file says of its samples; frames: -1 where it does not say."""
+class SampleFormat(NamedTuple):
+    """The sample format of a WAV or AIFF file; frames: -1 where not given."""
 
     codec: str
     channels: int
@@ -46,14 +46,14 @@ class Sound(NamedTuple):
 
 def chunks(file: BinaryIO, big_endian: bool) -> Iterator[Chunk]:
     """The chunks of a WAV (RF64, BW64) or AIFF file; a size of 0 for data: up to the end."""
-    offset, end, wide = 12, size_of(file), 0
-    while len(header := at(file, offset, 8)) == 8:
+    offset, end, wide = 12, file_size(file), 0
+    while len(header := read_at(file, offset, 8)) == 8:
         if min(header[:4]) < 0x20 or max(header[:4]) > 0x7E:  # not a name: lost, or padding
             return
         name, size = header[:4], int.from_bytes(header[4:], "big" if big_endian else "little")
         offset += 8
         if name == b"ds64":
-            wide = int.from_bytes(at(file, offset + 8, 8), "little")
+            wide = int.from_bytes(read_at(file, offset + 8, 8), "little")
         if name == b"data" and size == 0xFFFFFFFF:
             size = wide or end - offset
         elif name == b"data" and size == 0:  # written to a pipe, or never finished
@@ -62,19 +62,19 @@ def chunks(file: BinaryIO, big_endian: bool) -> Iterator[Chunk]:
         offset += size + size % 2
 
 
-def wav_sound(fmt: bytes) -> Sound | None:
-    """What a `fmt ` chunk says; None where it is cut short."""
+def parse_fmt(fmt: bytes) -> SampleFormat | None:
+    """The format in a `fmt ` chunk; None where the chunk is truncated."""
     if len(fmt) < 16:
         return None
     tag, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", fmt)
     if tag == 0xFFFE and len(fmt) >= 26:
         tag = int.from_bytes(fmt[24:26], "little")
     codec = _WAV_CODECS.get(tag, "adpcm" if tag in (2, 0x11) else f"wav-{tag:x}")
-    return Sound(codec, channels, rate, bits, -1, align)
+    return SampleFormat(codec, channels, rate, bits, -1, align)
 
 
-def aiff_sound(comm: bytes) -> Sound | None:
-    """What a COMM chunk says; None where it is cut short."""
+def parse_comm(comm: bytes) -> SampleFormat | None:
+    """The format in a COMM chunk; None where the chunk is truncated."""
     if len(comm) < 18:
         return None
     channels, frames, bits, exponent, mantissa = struct.unpack_from(">HIHHQ", comm)
@@ -82,39 +82,41 @@ def aiff_sound(comm: bytes) -> Sound | None:
     rate = int(mantissa * 2.0**power) if -128 < power < 0 else 0
     kind = comm[18:22].decode("latin-1") if len(comm) >= 22 else "NONE"
     codec = _AIFF_CODECS.get(kind, kind.strip().lower())
-    return Sound(codec, channels, rate, bits, frames, channels * ((bits + 7) // 8))
+    return SampleFormat(codec, channels, rate, bits, frames, channels * ((bits + 7) // 8))
 
 
-def read_chunks(file: BinaryIO, big_endian: bool, raw: Raw) -> None:
+def read_chunks(file: BinaryIO, big_endian: bool, raw: RawTags) -> None:
     """Fill in tags and properties of a WAV or AIFF file."""
-    sound: Sound | None = None
+    sound: SampleFormat | None = None
     frames, data = -1, 0
-    text = Raw()  # of its own, because ID3 in the same file says more
+    text = RawTags()  # separate, because ID3 in the same file takes precedence
     for chunk in chunks(file, big_endian):
         if chunk.name in (b"fmt ", b"COMM"):
-            body = at(file, chunk.offset, min(chunk.size, 64))
-            sound = aiff_sound(body) if big_endian else wav_sound(body)
+            body = read_at(file, chunk.offset, min(chunk.size, 64))
+            sound = parse_comm(body) if big_endian else parse_fmt(body)
         elif chunk.name in (b"data", b"SSND"):
             data = chunk.size - (8 if big_endian else 0)
         elif chunk.name == b"fact" and chunk.size >= 4:
-            frames = int.from_bytes(at(file, chunk.offset, 4), "little")
+            frames = int.from_bytes(read_at(file, chunk.offset, 4), "little")
         elif chunk.name.lower() == b"id3 ":
             read_id3v2(file, chunk.offset, chunk.size, raw)
         else:
-            with damage_ends_here():
+            with ignore_damage():
                 _read_text(file, chunk, text)
-    raw.underlay(text)
+    raw.fill_from(text)
     if sound is not None:
         _set_sound(sound, frames, data, raw)
 
 
-def _read_text(file: BinaryIO, chunk: Chunk, raw: Raw) -> None:
+def _read_text(file: BinaryIO, chunk: Chunk, raw: RawTags) -> None:
     """A LIST INFO chunk, or AIFF's NAME and AUTH."""
     if chunk.name in _AIFF_TEXT:
-        raw.add(_AIFF_TEXT[chunk.name], _text(at(file, chunk.offset, min(chunk.size, _MOST_TEXT))))
+        raw.add(
+            _AIFF_TEXT[chunk.name], _text(read_at(file, chunk.offset, min(chunk.size, _MOST_TEXT)))
+        )
     if chunk.name != b"LIST":
         return
-    body = at(file, chunk.offset, min(chunk.size, _MOST_TEXT))
+    body = read_at(file, chunk.offset, min(chunk.size, _MOST_TEXT))
     place = 4 if body[:4] == b"INFO" else len(body)
     while place + 8 <= len(body):
         name, size = struct.unpack_from("<4sI", body, place)
@@ -125,7 +127,7 @@ def _read_text(file: BinaryIO, chunk: Chunk, raw: Raw) -> None:
 
 
 def _text(data: bytes) -> str:
-    """Text whose encoding no standard states: UTF-8 where it is that, else Windows-1252."""
+    """Text of unspecified encoding: UTF-8 where valid, else Windows-1252."""
     data = data.split(b"\0", 1)[0]
     try:
         return data.decode("utf-8")
@@ -133,8 +135,8 @@ def _text(data: bytes) -> str:
         return data.decode("cp1252", "replace")
 
 
-def _set_sound(sound: Sound, fact: int, data: int, raw: Raw) -> None:
-    """The properties, with the duration from the bytes that are there."""
+def _set_sound(sound: SampleFormat, fact: int, data: int, raw: RawTags) -> None:
+    """The properties, with the duration from the bytes that exist."""
     raw.codec = sound.codec
     raw.channels = sound.channels or None
     raw.sample_rate = sound.sample_rate or None

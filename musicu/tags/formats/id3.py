@@ -1,6 +1,6 @@
-"""ID3v1, and ID3v2.2 to 2.4 as the world writes them.
+"""ID3v1, and ID3v2.2 to 2.4 as found in practice.
 
-Includes what readers often leave out: unsynchronised and compressed frames, extended headers, the
+Supports what readers often leave out: unsynchronised and compressed frames, extended headers, the
 plain frame sizes that old iTunes wrote into v2.4, and several values in one TXXX frame.
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import BinaryIO
 
-from musicu.tags.formats.edges import id3v2_bytes, synchsafe
-from musicu.tags.formats.genres import GENRES
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.extent import id3v2_bytes, synchsafe
+from musicu.tags.formats.id3_genres import GENRES
+from musicu.tags.formats.raw_tags import RawTags, file_size, ignore_damage, read_at
 
 _MOST_TEXT = 1 << 20
 _CODECS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
@@ -30,41 +30,41 @@ _FRAMES = {
 }  # fmt: skip
 
 
-def read_id3v2(file: BinaryIO, offset: int, most: int, raw: Raw) -> None:
-    """Add the fields of the ID3v2 tag at `offset`, `most` bytes at most; pictures stay unread."""
-    with damage_ends_here():
+def read_id3v2(file: BinaryIO, offset: int, most: int, raw: RawTags) -> None:
+    """Add the fields of the ID3v2 tag at `offset`, `most` bytes at most; pictures are skipped."""
+    with ignore_damage():
         for name, body in _frames(file, offset, most):
-            with damage_ends_here():
+            with ignore_damage():
                 _read_frame(name, body, raw)
 
 
 def _frames(file: BinaryIO, offset: int, most: int) -> Iterator[tuple[str, bytes]]:
     """The text frames of a tag."""
-    header = at(file, offset, 10)
+    header = read_at(file, offset, 10)
     size = min(id3v2_bytes(header), most)
     version, flags = header[3], header[5]
     if flags & 0x80 and version < 4:  # applied to the whole tag, after sizes were counted
-        file = BytesIO(at(file, offset + 10, size - 10).replace(b"\xff\0", b"\xff"))
-        offset, size = -10, size_of(file) + 10
+        file = BytesIO(read_at(file, offset + 10, size - 10).replace(b"\xff\0", b"\xff"))
+        offset, size = -10, file_size(file) + 10
     place, end = offset + 10, offset + size
     if flags & 0x40 and version > 2:
-        place += _extended_bytes(at(file, place, 4), version)
+        place += _extended_bytes(read_at(file, place, 4), version)
     head_bytes = 6 if version == 2 else 10
     while place + head_bytes <= end:
-        head = at(file, place, head_bytes)
+        head = read_at(file, place, head_bytes)
         name = head[: 3 if version == 2 else 4]
         if not re.fullmatch(rb"[A-Z][A-Z0-9]{2}[A-Z0-9 ]?", name):
             return
         length = _frame_bytes(file, place, head, version, end)
         place += head_bytes
         if name[:1] == b"T" or name in (b"UFID", b"UFI"):
-            body = at(file, place, min(length, end - place, _MOST_TEXT))
+            body = read_at(file, place, min(length, end - place, _MOST_TEXT))
             yield name.decode("latin-1").strip(), _unwrapped(body, head, version, flags & 0x80)
         place += length
 
 
 def _extended_bytes(start: bytes, version: int) -> int:
-    """The length of the extended header, which v2.3 counts without its own size field."""
+    """The length of the extended header, whose size field v2.3 does not count."""
     return synchsafe(start) if version == 4 else int.from_bytes(start, "big") + 4
 
 
@@ -84,7 +84,7 @@ def _frame_follows(file: BinaryIO, place: int, end: int) -> bool:
     """Whether a frame, padding or the end of the tag comes at this place."""
     if place >= end:
         return place == end
-    return re.match(rb"[A-Z][A-Z0-9]{3}|\0", at(file, place, 4)) is not None
+    return re.match(rb"[A-Z][A-Z0-9]{3}|\0", read_at(file, place, 4)) is not None
 
 
 def _unwrapped(body: bytes, head: bytes, version: int, unsynchronised: int) -> bytes:
@@ -104,14 +104,14 @@ def _unwrapped(body: bytes, head: bytes, version: int, unsynchronised: int) -> b
 
 
 def _inflated(data: bytes) -> bytes:
-    """Decompressed text, up to the most that a text may have."""
+    """Decompressed text, up to the length limit of a text."""
     try:
         return zlib.decompressobj().decompress(data, _MOST_TEXT)
     except zlib.error as error:
         raise ValueError("a compressed frame is damaged") from error
 
 
-def _read_frame(name: str, body: bytes, raw: Raw) -> None:
+def _read_frame(name: str, body: bytes, raw: RawTags) -> None:
     if name in ("UFID", "UFI"):
         owner, _, value = body.partition(b"\0")
         if owner == b"http://musicbrainz.org":
@@ -157,10 +157,10 @@ def _genre(text: str) -> str:
     return {"RX": "Remix", "CR": "Cover"}.get(text, text)
 
 
-def read_id3v1(file: BinaryIO, offset: int, raw: Raw) -> None:
+def read_id3v1(file: BinaryIO, offset: int, raw: RawTags) -> None:
     """Fill the fields that no better tag has from the 128 bytes of an ID3v1 tag."""
-    data = at(file, offset, 128)
-    old = Raw()
+    data = read_at(file, offset, 128)
+    old = RawTags()
     for name, start, stop in (("title", 3, 33), ("artist", 33, 63), ("album", 63, 93)):
         old.add(name, data[start:stop].split(b"\0")[0].decode("latin-1").strip())
     old.add("year", data[93:97].decode("latin-1").strip("\0 "))
@@ -168,4 +168,4 @@ def read_id3v1(file: BinaryIO, offset: int, raw: Raw) -> None:
         old.add("tracknumber", str(data[126]))
     if len(data) == 128 and data[127] < len(GENRES):
         old.add("genre", GENRES[data[127]])
-    raw.underlay(old)
+    raw.fill_from(old)

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
-from musicu.tags.formats.genres import GENRES
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.id3_genres import GENRES
+from musicu.tags.formats.raw_tags import RawTags, file_size, ignore_damage, read_at
 
 _MOST_TEXT = 1 << 16
 _FIELDS = {
@@ -28,8 +28,8 @@ class Atom(NamedTuple):
     end: int
 
 
-class Entry(NamedTuple):
-    """What a sample description says of the sound."""
+class SampleEntry(NamedTuple):
+    """The audio properties in a sample description."""
 
     name: bytes
     channels: int
@@ -38,9 +38,9 @@ class Entry(NamedTuple):
 
 
 def atoms(file: BinaryIO, start: int, end: int) -> Iterator[Atom]:
-    """The atoms that lie one after the other between two places."""
+    """The consecutive atoms between two offsets."""
     while start + 8 <= end:
-        header = at(file, start, 16)
+        header = read_at(file, start, 16)
         if len(header) < 8:
             return
         size, head = int.from_bytes(header[:4], "big"), 8
@@ -54,7 +54,7 @@ def atoms(file: BinaryIO, start: int, end: int) -> Iterator[Atom]:
 
 
 def inside(file: BinaryIO, path: Sequence[bytes], start: int, end: int) -> Iterator[Atom]:
-    """Every atom that a path of names leads to."""
+    """Every atom at a path of names."""
     for atom in atoms(file, start, end):
         if atom.name == path[0]:
             if len(path) == 1:
@@ -64,42 +64,42 @@ def inside(file: BinaryIO, path: Sequence[bytes], start: int, end: int) -> Itera
 
 
 def audio_track(file: BinaryIO) -> Atom | None:
-    """The `mdia` atom of the first track that is sound."""
-    for media in inside(file, (b"moov", b"trak", b"mdia"), 0, size_of(file)):
+    """The `mdia` atom of the first audio track."""
+    for media in inside(file, (b"moov", b"trak", b"mdia"), 0, file_size(file)):
         for handler in inside(file, (b"hdlr",), media.start, media.end):
-            if at(file, handler.start + 8, 4) == b"soun":
+            if read_at(file, handler.start + 8, 4) == b"soun":
                 return media
     return None
 
 
-def audio_entry(file: BinaryIO, media: Atom) -> tuple[Entry, Atom] | None:
-    """The first sample description of a track of sound."""
+def audio_entry(file: BinaryIO, media: Atom) -> tuple[SampleEntry, Atom] | None:
+    """The first sample description of an audio track."""
     for table in inside(file, (b"minf", b"stbl", b"stsd"), media.start, media.end):
         for atom in atoms(file, table.start + 8, table.end):
-            body = at(file, atom.start, 28)
+            body = read_at(file, atom.start, 28)
             if len(body) == 28:
                 channels, bits, _, _, rate = struct.unpack_from(">HHHHI", body, 16)
-                return Entry(atom.name, channels, bits, rate >> 16), atom
+                return SampleEntry(atom.name, channels, bits, rate >> 16), atom
     return None
 
 
-def read_mp4(file: BinaryIO, raw: Raw) -> None:
+def read_mp4(file: BinaryIO, raw: RawTags) -> None:
     """Fill in tags and properties of an MP4 file."""
-    end = size_of(file)
+    end = file_size(file)
     for path in ((b"moov", b"udta", b"meta"), (b"moov", b"meta")):
         for meta in inside(file, path, 0, end):
-            full = at(file, meta.start + 4, 4) != b"hdlr"  # QuickTime leaves out the version
+            full = read_at(file, meta.start + 4, 4) != b"hdlr"  # QuickTime leaves out the version
             for item in inside(file, (b"ilst",), meta.start + 4 * full, meta.end):
                 _read_items(file, item, raw)
     media = audio_track(file)
     if media is not None:
-        with damage_ends_here():
+        with ignore_damage():
             _read_sound(file, media, raw)
 
 
-def _read_items(file: BinaryIO, items: Atom, raw: Raw) -> None:
+def _read_items(file: BinaryIO, items: Atom, raw: RawTags) -> None:
     for item in atoms(file, items.start, items.end):
-        with damage_ends_here():
+        with ignore_damage():
             if item.name == b"----":
                 _read_named(file, item, raw)
             elif item.name in _FIELDS:
@@ -111,20 +111,22 @@ def _read_items(file: BinaryIO, items: Atom, raw: Raw) -> None:
             raw.add("genre", GENRES[int(number) - 1])
 
 
-def _read_named(file: BinaryIO, item: Atom, raw: Raw) -> None:
-    """A freeform item: its name lies in an atom of its own."""
+def _read_named(file: BinaryIO, item: Atom, raw: RawTags) -> None:
+    """A freeform item, whose name is in an atom of its own."""
     name = ""
     for atom in atoms(file, item.start, item.end):
         if atom.name == b"name":
-            name = at(file, atom.start + 4, min(atom.end - atom.start - 4, 256)).decode("utf-8")
+            name = read_at(file, atom.start + 4, min(atom.end - atom.start - 4, 256)).decode(
+                "utf-8"
+            )
         elif atom.name == b"data" and name:
             raw.add(name, _value(file, atom, b"----"))
 
 
 def _value(file: BinaryIO, data: Atom, item: bytes) -> str:
     """A data atom as text: UTF-8, UTF-16, an integer, or the first number of a pair."""
-    kind = int.from_bytes(at(file, data.start, 4), "big") & 0xFFFFFF
-    body = at(file, data.start + 8, min(data.end - data.start - 8, _MOST_TEXT))
+    kind = int.from_bytes(read_at(file, data.start, 4), "big") & 0xFFFFFF
+    body = read_at(file, data.start + 8, min(data.end - data.start - 8, _MOST_TEXT))
     if item in (b"trkn", b"disk"):
         return str(int.from_bytes(body[2:4], "big"))
     if kind == 2:
@@ -134,10 +136,10 @@ def _value(file: BinaryIO, data: Atom, item: bytes) -> str:
     return body.decode("utf-8", "replace")
 
 
-def _read_sound(file: BinaryIO, media: Atom, raw: Raw) -> None:
+def _read_sound(file: BinaryIO, media: Atom, raw: RawTags) -> None:
     """Codec and properties from the sample description, duration from the media header."""
     for header in inside(file, (b"mdhd",), media.start, media.end):
-        body = at(file, header.start, 32)
+        body = read_at(file, header.start, 32)
         layout, place = (">IQ", 20) if body[0] == 1 else (">II", 12)
         scale, duration = struct.unpack_from(layout, body, place)
         if scale and duration:
@@ -148,17 +150,17 @@ def _read_sound(file: BinaryIO, media: Atom, raw: Raw) -> None:
     entry, atom = found
     raw.codec = _CODECS.get(entry.name, entry.name.decode("latin-1").strip().lower())
     raw.channels, raw.sample_rate = entry.channels or None, entry.sample_rate or None
-    with damage_ends_here():
+    with ignore_damage():
         _read_details(file, entry, atom, raw)
     if raw.duration_seconds:
-        data = sum(a.end - a.start for a in inside(file, (b"mdat",), 0, size_of(file)))
+        data = sum(a.end - a.start for a in inside(file, (b"mdat",), 0, file_size(file)))
         raw.bitrate_kbps = data * 8 / raw.duration_seconds / 1000
 
 
-def _read_details(file: BinaryIO, entry: Entry, atom: Atom, raw: Raw) -> None:
-    """What the atoms within a sample description add."""
+def _read_details(file: BinaryIO, entry: SampleEntry, atom: Atom, raw: RawTags) -> None:
+    """The properties in the atoms within a sample description."""
     for detail in atoms(file, atom.start + 28, atom.end):
-        body = at(file, detail.start, min(detail.end - detail.start, 256))
+        body = read_at(file, detail.start, min(detail.end - detail.start, 256))
         if detail.name == b"alac" and entry.name == b"alac":
             raw.bit_depth, raw.channels = body[9], body[13]
             (raw.sample_rate,) = struct.unpack_from(">I", body, 24)

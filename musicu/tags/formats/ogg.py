@@ -8,44 +8,76 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from musicu.tags.formats.flac import parse_streaminfo, set_format
-from musicu.tags.formats.raw import Raw, at, damage_ends_here, size_of
+from musicu.tags.formats.raw_tags import RawTags, file_size, ignore_damage, read_at
 from musicu.tags.formats.vorbis import read_comments
 
 _TAIL = 1 << 17
 
 
-class Page(NamedTuple):
-    """A page: its logical stream, whether it begins one, and the packets' pieces in it.
+_BEGINS, _ENDS = 2, 4  # bits of a page's header type
 
-    granule: samples up to the end of the last packet that ends here; -1: none does.
-    lacing: the lengths of the segments; less than 255 ends a packet.
+
+class Page(NamedTuple):
+    """One page, where it lies in the file, and the pieces of packets in it.
+
+    header: the first 27 bytes. lacing: the lengths of the segments; one below 255 ends a packet.
+    body: empty where bodies are not read.
     """
 
-    serial: int
-    begins: bool
-    granule: int
+    offset: int
+    header: bytes
     lacing: bytes
     body: bytes
+
+    @property
+    def begins(self) -> bool:
+        """Whether a logical stream begins here."""
+        return bool(self.header[5] & _BEGINS)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the logical stream ends here."""
+        return bool(self.header[5] & _ENDS)
+
+    @property
+    def granule(self) -> int:
+        """Samples up to the end of the last packet that ends here; -1: none does."""
+        return int.from_bytes(self.header[6:14], "little", signed=True)
+
+    @property
+    def serial(self) -> int:
+        """The number of the logical stream."""
+        return int.from_bytes(self.header[14:18], "little")
+
+    @property
+    def body_offset(self) -> int:
+        """Where the body begins in the file."""
+        return self.offset + 27 + len(self.lacing)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the page was read to its end."""
+        return len(self.lacing) == self.header[26] and len(self.body) == sum(self.lacing)
 
 
 def pages(file: BinaryIO, bodies: bool = True) -> Iterator[Page]:
     """The pages of a file, with or without their bodies.
 
-    What lies between pages is passed over; the last page may be cut short. Between two pages, the
-    file stands at the end of the first.
+    Bytes between pages are skipped; the last page may be cut short. Between two pages, the file
+    stands at the end of the first.
     """
     file.seek(0)
     while len(header := file.read(27)) == 27:
+        offset = file.tell() - 27
         if header[:4] != b"OggS":
-            if not _seek_page(file, file.tell() - 26):
+            if not _seek_page(file, offset + 1):
                 return
             continue
         lacing = file.read(header[26])
-        granule, serial = struct.unpack_from("<qI", header, 6)
         end = file.tell() + sum(lacing)
         body = file.read(sum(lacing)) if bodies else b""
         file.seek(end)
-        yield Page(serial, bool(header[5] & 2), granule, lacing, body)
+        yield Page(offset, header, lacing, body)
         file.seek(end)
 
 
@@ -74,24 +106,24 @@ class _Packet(io.RawIOBase):
         self._place = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes, from as many pages as they lie in."""
+        """Up to `size` bytes, across pages."""
         parts, start = [], 0
         for offset, length in self._spans:
             skip = self._place - start
             if size > 0 and 0 <= skip < length:
-                parts.append(at(self._file, offset + skip, min(size, length - skip)))
+                parts.append(read_at(self._file, offset + skip, min(size, length - skip)))
                 size -= len(parts[-1])
                 self._place += len(parts[-1])
             start += length
         return b"".join(parts)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place from the start (whence 0) or from here (1)."""
+        """Seek from the start (whence 0) or from the current position (1)."""
         self._place = offset + (self._place if whence else 0)
         return self._place
 
     def tell(self) -> int:
-        """The place in the packet."""
+        """The position in the packet."""
         return self._place
 
 
@@ -114,9 +146,9 @@ def _second_packet(file: BinaryIO, serial: int) -> list[tuple[int, int]]:
 
 
 def comment_packets(first: bytes) -> tuple[int, int]:
-    """How many header packets follow the first, and which of them (from 1) holds the comments.
+    """The number of header packets after the first, and which of them (from 1) has the comments.
 
-    (-1, 1) for FLAC, whose headers go on until a packet that begins with 0xFF.
+    (-1, 1) for FLAC, whose headers continue up to a packet that begins with 0xFF.
     """
     if first.startswith(b"\x01vorbis"):
         return 2, 1
@@ -128,26 +160,26 @@ def comment_packets(first: bytes) -> tuple[int, int]:
 _COMMENTS_AFTER = ((b"\x01vorbis", 7), (b"OpusHead", 8), (b"\x7fFLAC", 4))
 
 
-def read_ogg(file: BinaryIO, raw: Raw) -> None:
+def read_ogg(file: BinaryIO, raw: RawTags) -> None:
     """Fill in tags and properties of the first audio stream in an Ogg file."""
     serial, first = _audio_stream(file)
     comments = _Packet(file, serial)
     start = next((size for mark, size in _COMMENTS_AFTER if first.startswith(mark)), 0)
     read_comments(comments, start, comments.size, raw)
     skipped = 0
-    with damage_ends_here():
+    with ignore_damage():
         skipped = _read_first(first, raw)
     rate = raw.sample_rate
     last = _last_granule(file, serial) - skipped
     if rate and last > 0 and not (first.startswith(b"\x7fFLAC") and raw.duration_seconds):
         raw.duration_seconds = last / rate
     if raw.duration_seconds:
-        audio = size_of(file) - len(first) - comments.size
+        audio = file_size(file) - len(first) - comments.size
         raw.bitrate_kbps = audio * 8 / raw.duration_seconds / 1000
 
 
 def _audio_stream(file: BinaryIO) -> tuple[int, bytes]:
-    """The serial number and first packet of the first stream that is audio."""
+    """The serial number and first packet of the first audio stream."""
     serial, first = -1, b""
     for page in pages(file):
         if not page.begins:
@@ -159,7 +191,7 @@ def _audio_stream(file: BinaryIO) -> tuple[int, bytes]:
     return serial, first
 
 
-def _read_first(packet: bytes, raw: Raw) -> int:
+def _read_first(packet: bytes, raw: RawTags) -> int:
     """The properties in an identification header; returns the samples to skip at the start."""
     if packet.startswith(b"\x01vorbis"):
         raw.codec = "vorbis"
@@ -179,8 +211,8 @@ def _read_first(packet: bytes, raw: Raw) -> int:
 
 
 def _last_granule(file: BinaryIO, serial: int) -> int:
-    """Samples in the file: the last page's position, or the sum over streams that are chained."""
-    tail = at(file, size_of(file) - _TAIL, _TAIL)
+    """Samples in the file: the last granule position, or the sum over chained streams."""
+    tail = read_at(file, file_size(file) - _TAIL, _TAIL)
     place = tail.rfind(b"OggS")
     last = -1
     while place >= 0 and last < 0:
@@ -193,7 +225,7 @@ def _last_granule(file: BinaryIO, serial: int) -> int:
 
 
 def _walked_granules(file: BinaryIO) -> int:
-    """The last position of every stream, added up."""
+    """The sum of the last granule positions of all streams."""
     ends: dict[int, int] = {}
     for page in pages(file, bodies=False):
         if page.granule > 0:

@@ -1,4 +1,4 @@
-"""Vorbis comments, the tags of FLAC and of everything in Ogg."""
+"""Vorbis comments, the tags of FLAC and Ogg formats."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import struct
 from io import RawIOBase
 from typing import BinaryIO
 
-from musicu.tags.formats.raw import Raw, damage_ends_here
+from musicu.tags.formats.raw_tags import RawTags, ignore_damage
 
 _MOST_TEXT = 1 << 16
 
 
-def read_comments(file: BinaryIO | RawIOBase, offset: int, end: int, raw: Raw) -> None:
-    """Add the comments between two places of a file; long ones (pictures) are passed over."""
-    with damage_ends_here():
+def read_comments(file: BinaryIO | RawIOBase, offset: int, end: int, raw: RawTags) -> None:
+    """Add the comments between two offsets of a file; long ones (pictures) are skipped."""
+    with ignore_damage():
         file.seek(offset)
         (vendor,) = struct.unpack("<I", file.read(4))
         file.seek(vendor, 1)

@@ -1,0 +1,150 @@
+"""The track encoder: from metadata, audio and listening of a track to a unit vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from safetensors import SafetensorError
+
+from musicu.embeddings.cards import ModelCard, read_card
+from musicu.embeddings.tracks import storage
+from musicu.embeddings.tracks.discography import Discography, with_listening
+from musicu.embeddings.tracks.kernel import Kernel
+from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
+from musicu.embeddings.tracks.track_network import Networks, encoded
+from musicu.errors import ModelError, QueryError
+from musicu.records import Vectors
+
+_ROWS_AT_ONCE = 8192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackEncoder:
+    """Maps tracks to unit vectors in which tracks that are played together are near.
+
+    name: of the model, with its version. kernel: of the numbers; None without numbers.
+    projections: from content to keys, by block. discography: None for training without listening.
+    audio_model: whose vectors are an input; None for none. about: the text of its card.
+    """
+
+    name: str
+    networks: Networks
+    space: FeatureSpace
+    kernel: Kernel | None
+    projections: dict[str, Floats]
+    discography: Discography | None
+    audio_model: str | None
+    about: dict[str, Any]
+
+    @property
+    def dim(self) -> int:
+        """The length of a vector."""
+        learned = sum(int(network["hidden.weight"].shape[0]) for network in self.networks)
+        return learned + (self.kernel.dim if self.kernel else 0)
+
+    def encode(
+        self, tracks: pa.Table, audio: Vectors | None = None, *, listened: bool = False
+    ) -> Vectors:
+        """Ids and unit vectors float32 [tracks, dim], in the order of the table.
+
+        tracks: `track_id` and any columns of a catalog; missing columns count as unknown. audio:
+        vectors of `audio_model`, of any of the tracks. A track without any known feature, not even
+        a word seen in training, has no vector and is left out.
+        listened: also use the collaborative vectors of tracks played in training. Use it for the
+        tracks that represent a listener or playlist, which it improves; encode candidates without
+        it, so that played and unplayed tracks are comparable.
+
+        Raises QueryError where there are no ids, or audio has another length.
+        """
+        if "track_id" not in tracks.column_names:
+            raise QueryError(
+                f"the table has no column 'track_id', only {', '.join(tracks.column_names)}"
+            )
+        ids, values = [np.empty(0, object)], [np.empty((0, self.dim), np.float32)]
+        for start in range(0, tracks.num_rows, _ROWS_AT_ONCE):
+            part = tracks.slice(start, _ROWS_AT_ONCE)
+            features = self.features(part, audio)
+            if not listened:
+                features = features.without("collaborative")
+            known = np.any(list(features.known.values()), axis=0)
+            ids.append(np.asarray(part["track_id"].to_pylist(), object)[known])
+            found = encoded(self.networks, features.take(np.flatnonzero(known)))
+            kept = part.filter(pa.array(known))
+            values.append(found if self.kernel is None else self.kernel.concatenate(found, kept))
+        return Vectors(np.concatenate(ids), np.concatenate(values))
+
+    def features(self, tracks: pa.Table, audio: Vectors | None) -> Features:
+        """The input features of tracks; raises QueryError where audio has another length."""
+        expected = self.space.audio_mean
+        if audio is not None and expected is not None and audio.values.shape[1] != len(expected):
+            raise QueryError(
+                f"{self.name} takes vectors of {self.audio_model} with {len(expected)} numbers, "
+                f"these have {audio.values.shape[1]}"
+            )
+        content = self.space.content(tracks, audio_rows(tracks, audio))
+        return with_listening(content, tracks, self.discography, self.projections)
+
+    def save(self, folder: str | Path) -> ModelCard:
+        """Write the model folder and return its card; raises ModelError where that fails."""
+        folder = Path(folder)
+        files = [storage.NETWORK, storage.VOCABULARY]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            sections: dict[str, Mapping[str, Floats]] = {
+                f"network{n}": found for n, found in enumerate(self.networks)
+            }
+            sections["projection"] = self.projections
+            if self.kernel is not None:
+                sections |= storage.kernel_sections(self.kernel)
+            storage.write_arrays(folder, self.space, **sections)
+            if self.discography is not None:
+                storage.write_discography(folder, self.discography)
+                files.append(storage.DISCOGRAPHY)
+            about = {**self.about, "audio_model": self.audio_model}
+            storage.write_card(folder, self.name, self.dim, files, about)
+        except OSError as error:
+            raise ModelError(f"cannot write the model to {folder}: {error.strerror}") from error
+        return read_card(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TrackEncoder:
+        """Load the encoder of a model folder; raises ModelError where it is incomplete."""
+        card = read_card(Path(folder))
+        if card.kind != storage.KIND:
+            raise ModelError(f"{card.name} is of kind {card.kind!r}, not a track encoder")
+        listened = storage.DISCOGRAPHY in card.files
+        try:
+            space, sections = storage.read_arrays(card.folder)
+            discography = storage.read_discography(card.folder) if listened else None
+            about = {name: text for name, text in card.about.items() if name != "audio_model"}
+            return cls(
+                name=card.name,
+                networks=storage.networks_of(sections),
+                space=space,
+                kernel=storage.kernel_of(sections),
+                projections=sections.get("projection", {}),
+                discography=discography,
+                audio_model=card.about.get("audio_model"),
+                about=about,
+            )
+        except (OSError, ValueError, KeyError, SafetensorError, pa.ArrowException) as error:
+            raise ModelError(
+                f"{card.folder} does not hold the track encoder of its card ({error!r}): train it "
+                "again"
+            ) from error
+
+
+def audio_rows(tracks: pa.Table, audio: Vectors | None) -> Floats | None:
+    """The vectors of tracks, float32 [tracks, dim], NaN where there is none."""
+    if audio is None:
+        return None
+    held = pa.array(audio.ids, pa.string())
+    rows = pc.fill_null(pc.index_in(tracks["track_id"], value_set=held), -1).to_numpy()
+    nothing = np.full((1, audio.values.shape[1]), np.nan, np.float32)
+    return np.where((rows >= 0)[:, None], audio.values[rows] if len(held) else nothing, nothing)

@@ -1,0 +1,71 @@
+"""One name, one thing: no class is defined twice, and no module is mistaken for another."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "musicu"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+#: Classes that are still defined twice. A name that is no longer double leaves this list.
+DOUBLE_CLASSES = {
+    "Band",
+    "Found",
+    "Heard",
+    "Imported",
+    "Interest",
+    "Key",
+    "Listener",
+    "Note",
+    "Placing",
+    "Recipe",
+    "Source",
+    "Style",
+    "_Known",
+}
+#: Modules that still share a name, as above.
+DOUBLE_MODULES = {
+    "export",
+    "files",
+    "findings",
+    "finish",
+    "flac",
+    "folder",
+    "listening",
+    "matching",
+    "names",
+    "nearest",
+    "page",
+    "picture",
+    "playlists",
+    "reasons",
+    "run",
+    "schema",
+    "sources",
+    "table",
+    "training",
+}
+#: `__init__` is every package's; `musicu.catalog.catalog` holds the one class of its package.
+GENERIC_MODULES = {"__init__", "catalog"}
+
+
+def class_names(module: Path) -> list[str]:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    return [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+
+
+def doubled(names: list[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def test_no_class_is_defined_twice() -> None:
+    assert doubled([name for module in MODULES for name in class_names(module)]) == DOUBLE_CLASSES
+
+
+def test_no_module_is_called_as_another() -> None:
+    """The modules of `cli` are named by their commands, which are named by what they run."""
+    names = [module.stem for module in MODULES if module.parent != PACKAGE / "cli"]
+    packages = [module.parent.name for module in MODULES if module.stem == "__init__"]
+    found = doubled([*names, *packages]) - GENERIC_MODULES
+    assert found == DOUBLE_MODULES
