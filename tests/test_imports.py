@@ -12,9 +12,10 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 LAYERS = [
-    {"records", "errors", "html", "registry", "threads"},
+    {"records", "errors", "registry", "threads"},
     {"audio", "tags"},
     {"catalog"},
+    {"pages"},
     {"ingest"},
     {"features"},
     {"embeddings"},

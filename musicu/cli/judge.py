@@ -55,15 +55,15 @@ def make(
     settings can be compared. The page hides names and which side is which.
     """
     from musicu.catalog.catalog import Catalog
-    from musicu.judge import answers_needed, make_trials, write_test
+    from musicu.judge import answers_needed, make_questions, write_test
 
     opened = Catalog.open(catalog)
-    trials = make_trials(
+    found = make_questions(
         opened, first, second, count=questions, seed=seed, other_artists=not same_artist
     )
     page = out / "judge.html" if out.is_dir() or not out.suffix else out
-    write_test(opened, first, second, trials, page, audio=audio)
-    note(f"page: {page}, {counted(len(trials), 'question')}")
+    write_test(opened, first, second, found, page, audio=audio)
+    note(f"page: {page}, {counted(len(found), 'question')}")
     note(f"to tell a preference of 65 % from chance takes about {answers_needed(0.65)} answers")
 
 
@@ -71,13 +71,18 @@ def make(
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line.")
 def read(answers: tuple[Path, ...], as_json: bool) -> None:
-    """Say what ANSWERS, files saved from the page, prefer, and how sure that is."""
+    """Say what ANSWERS, files saved from the page, prefer, and how sure that is.
+
+    Of a listener who saved several times, the last file counts.
+    """
     from musicu.judge import read_answers
 
     found = read_answers(answers)
     if as_json:
         print_json(_document(found))
         return
+    if found.repeated:
+        note(f"left out: {counted(found.repeated, 'file')} of listeners who saved again later")
     told = found.preference
     rows = [
         [found.first, told.wins],
@@ -118,6 +123,7 @@ def _document(found: Verdict) -> dict[str, Any]:
         "losses": told.losses,
         "same": found.same,
         "listeners": found.listeners,
+        "repeated": found.repeated,
         "share": told.share,
         "low": told.low,
         "high": told.high,

@@ -182,7 +182,8 @@ def shelves(
 
 def _write(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
     """Write the folder of pages, and say where."""
-    from musicu.shelves.gallery import INDEX, write_gallery
+    from musicu.pages.document import INDEX
+    from musicu.shelves.gallery import write_gallery
 
     for problem in write_gallery(built, out, title=title, audio=audio):
         note(problem)

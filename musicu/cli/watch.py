@@ -119,8 +119,9 @@ def _refresher(
 def _write_shelves(catalog: Path, model: str, recipes: Path, shelves: Path) -> None:
     """Build the shelves of a file of recipes and write their page."""
     from musicu.catalog.catalog import Catalog
+    from musicu.pages.document import INDEX
     from musicu.shelves import World, load_recipes
-    from musicu.shelves.gallery import INDEX, write_gallery
+    from musicu.shelves.gallery import write_gallery
 
     opened = Catalog.open(catalog)
     name = model if model in opened.models() else None

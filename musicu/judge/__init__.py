@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from musicu.judge.binomial import Preference as Preference
     from musicu.judge.binomial import answers_needed as answers_needed
     from musicu.judge.binomial import preference as preference
-    from musicu.judge.page import write_test as write_test
-    from musicu.judge.trials import Trial as Trial
-    from musicu.judge.trials import make_trials as make_trials
+    from musicu.judge.judge_page import write_test as write_test
+    from musicu.judge.questions import Question as Question
+    from musicu.judge.questions import make_questions as make_questions
 
 _HOMES = {
     "Preference": "binomial",
-    "Trial": "trials",
+    "Question": "questions",
     "Verdict": "answers",
     "answers_needed": "binomial",
-    "make_trials": "trials",
+    "make_questions": "questions",
     "preference": "binomial",
     "read_answers": "answers",
-    "write_test": "page",
+    "write_test": "judge_page",
 }
 
 __all__ = sorted(_HOMES)

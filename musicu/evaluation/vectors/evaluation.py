@@ -58,11 +58,11 @@ class Evaluation:
 
     def to_html(self, path: str | Path) -> Path:
         """Write a page that stands alone: bars with intervals, a map, and every number."""
-        from musicu.evaluation.vectors.report import render
+        from musicu.evaluation.vectors.vector_report import render_report
+        from musicu.pages.document import write_page
 
-        path = Path(path)
-        path.write_text(render(self), encoding="utf-8")
-        return path
+        write_page(Path(path), "vector-report", render_report(self))
+        return Path(path)
 
     def value(self, protocol: str, metric: str, model: str) -> float | None:
         """One number; None where it was not measured."""
