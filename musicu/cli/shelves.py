@@ -12,7 +12,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.listeners import LISTENS, heard_by, known_as
-from musicu.cli.options import BLOCK_ARTIST, CATALOG, FILE, MODEL, PATH, filters
+from musicu.cli.options import BLOCK_ARTIST, CATALOG, FILE, MODEL, PATH, filters, page_of
 from musicu.cli.output import note, print_table
 from musicu.cli.playlist import gather
 from musicu.errors import QueryError
@@ -129,7 +129,14 @@ def shelf(
 @click.command()
 @filters
 @CATALOG
-@click.option("-o", "--out", type=PATH, required=True, help="The folder to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    required=True,
+    callback=page_of("gallery"),
+    help="The folder to write.",
+)
 @LISTENS
 @_USER
 @_TODAY

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from musicu.cli.options import FOLDER, JOBS, PATH, PRUNE, QUIET
+from musicu.cli.options import FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
 from musicu.cli.output import note, print_json
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
@@ -26,7 +26,9 @@ from musicu.records import counted
 @click.argument("source", type=FOLDER)
 @click.argument("catalog", type=FOLDER)
 @click.option("--recipes", type=PATH, help="Shelves to keep up to date.")
-@click.option("--shelves", type=PATH, help="The folder for their page.")
+@click.option(
+    "--shelves", type=PATH, callback=page_of("gallery"), help="The folder for their page."
+)
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),

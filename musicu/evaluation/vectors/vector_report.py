@@ -34,12 +34,12 @@ HEAD = (
     "note",
 )
 ABOUT = {protocol.name: protocol.about for protocol in RETRIEVAL} | {
-    "linear-probe": "Logistic regression on the vectors, asked about artists it has not seen.",
-    "neighbour-probe": "A vote of the ten nearest tracks, all of other artists.",
-    "clustering": "k-means on the vectors beside the groups that people name.",
-    "hubness": "How unevenly tracks appear among the ten nearest of others.",
-    "robustness": "Neighbours after a change to the sound that leaves the music as it is.",
-    "cost": "What a track costs.",
+    "linear-probe": "Logistic regression on the vectors, tested on artists not trained on.",
+    "neighbour-probe": "A majority vote of the ten nearest tracks by other artists.",
+    "clustering": "k-means on the vectors, compared with the labels.",
+    "hubness": "How unevenly tracks appear among the ten nearest neighbours of others.",
+    "robustness": "Nearest neighbours after a change to the audio that keeps the music.",
+    "cost": "What a track costs in time and storage.",
 }
 
 
@@ -99,13 +99,13 @@ def _counts(row: dict[str, Any]) -> str:
     if not row["queries"]:
         return ""
     artists = "1 artist" if row["artists"] == 1 else f"{row['artists']:,} artists"
-    counts = f"{row['queries']:,} tracks asked, of {artists}"
+    counts = f"{row['queries']:,} queries by {artists}"
     return counts + (f"; {row['left_out']:,} left out" if row["left_out"] else "")
 
 
 def _warning(row: dict[str, Any]) -> str:
     if row["artists"] == 1:
-        return "One artist only: there is no interval, and the numbers say next to nothing."
+        return "One artist only: there is no interval, and the numbers mean little."
     if 0 < row["artists"] < FEW_ARTISTS:
         return f"Only {row['artists']} artists: the intervals are too narrow to rely on."
     return ""
