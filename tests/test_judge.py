@@ -1,4 +1,4 @@
-"""Blind tests: which questions are asked, what the answers mean, and when they suffice."""
+"""Blind tests: which trials are asked, what the answers mean, and when they suffice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shelves_samples import MemoryCatalog
 
 from musicu.cli.judge import judge
 from musicu.errors import QueryError, SourceError
-from musicu.judge import Question, answers_needed, make_questions, preference, read_answers
+from musicu.judge import BlindTrial, answers_needed, make_trials, preference, read_answers
 from musicu.judge.answers import seal
 
 
@@ -82,20 +82,20 @@ def results(path: Path, ids: list[str], seed: int) -> str:
 def test_sides_are_shuffled_and_questions_are_repeatable(tmp_path: Path) -> None:
     catalog, ids = world()
     a, b = results(tmp_path / "a.parquet", ids, 1), results(tmp_path / "b.parquet", ids, 2)
-    questions = make_questions(catalog, a, b, count=20)  # type: ignore[arg-type]
-    assert questions == make_questions(catalog, a, b, count=20)  # type: ignore[arg-type]
-    assert 4 <= sum(q.first_left for q in questions) <= 16
-    assert len({q.seed for q in questions}) == 20
-    assert len({int(q.seed[1:]) % 10 for q in questions[:8]}) == 8  # artists take turns
-    other = make_questions(catalog, a, b, count=20, seed=1)  # type: ignore[arg-type]
-    assert [t.seed for t in other] != [t.seed for t in questions]
+    trials = make_trials(catalog, a, b, count=20)  # type: ignore[arg-type]
+    assert trials == make_trials(catalog, a, b, count=20)  # type: ignore[arg-type]
+    assert 4 <= sum(q.first_left for q in trials) <= 16
+    assert len({q.seed for q in trials}) == 20
+    assert len({int(q.seed[1:]) % 10 for q in trials[:8]}) == 8  # artists take turns
+    other = make_trials(catalog, a, b, count=20, seed=1)  # type: ignore[arg-type]
+    assert [t.seed for t in other] != [t.seed for t in trials]
 
 
 def test_no_question_shows_the_seed_its_artist_or_what_both_list(tmp_path: Path) -> None:
     catalog, ids = world()
     a, b = results(tmp_path / "a.parquet", ids, 1), results(tmp_path / "b.parquet", ids, 2)
     artists = {row["track_id"]: row["artists"] for row in catalog.tracks().to_pylist()}
-    for trial in make_questions(catalog, a, b, count=40):  # type: ignore[arg-type]
+    for trial in make_trials(catalog, a, b, count=40):  # type: ignore[arg-type]
         shown = (trial.first, trial.second)
         assert len({trial.seed, *shown}) == 3
         assert all(artists[one] != artists[trial.seed] for one in shown)
@@ -105,15 +105,15 @@ def test_two_that_agree_are_not_judged(tmp_path: Path) -> None:
     catalog, ids = world()
     a = results(tmp_path / "a.parquet", ids, 1)
     with pytest.raises(QueryError, match="nothing to judge"):
-        make_questions(catalog, a, a)  # type: ignore[arg-type]
+        make_trials(catalog, a, a)  # type: ignore[arg-type]
 
 
 def saved(
     path: Path, choices: list[str], models: tuple[str, str] = ("A", "B"), **more: object
 ) -> Path:
-    questions = [Question("s", "x", "y", first_left=i % 2 == 0) for i in range(len(choices))]
+    trials = [BlindTrial("s", "x", "y", first_left=i % 2 == 0) for i in range(len(choices))]
     answers = [{"trial": i, "choice": c, "seconds": 1.0} for i, c in enumerate(choices)]
-    document = {"format": 1, "test": "t", "sealed": seal(*models, questions), "answers": answers}
+    document = {"format": 1, "test": "t", "sealed": seal(*models, trials), "answers": answers}
     path.write_text(json.dumps(document | more), encoding="utf-8")
     return path
 

@@ -14,7 +14,7 @@ import pytest
 from shelves_samples import MemoryCatalog, write_tone
 
 from musicu.catalog.rows import track_file
-from musicu.judge import Question, read_answers, write_test
+from musicu.judge import BlindTrial, read_answers, write_test
 
 if sys.platform == "win32":
     pytest.skip("the debugging pipe needs POSIX descriptors", allow_module_level=True)
@@ -39,7 +39,7 @@ class Files(MemoryCatalog):
         return track_file(next(row for row in rows if row["track_id"] == track_id))
 
 
-def made(folder: Path, audio: str = "relative") -> tuple[Path, list[Question]]:
+def made(folder: Path, audio: str = "relative") -> tuple[Path, list[BlindTrial]]:
     names = ["a.wav", "50% #1?.wav", "ü <b>.wav", "d.wav"]
     for i, name in enumerate(names):
         write_tone(folder / "müsic" / name, 110.0 * (i + 1), 2.0)
@@ -48,10 +48,10 @@ def made(folder: Path, audio: str = "relative") -> tuple[Path, list[Question]]:
         for i, name in enumerate(names)
     ]
     catalog = Files(rows, np.eye(len(rows), 6, dtype=np.float32))
-    questions = [Question("t0", "t1", "t2", True), Question("t1", "t2", "t3", False)] * 2
+    trials = [BlindTrial("t0", "t1", "t2", True), BlindTrial("t1", "t2", "t3", False)] * 2
     page = folder / "pages" / "judge.html"
-    write_test(catalog, "old", "new", questions, page, audio=audio)  # type: ignore[arg-type]
-    return page, questions
+    write_test(catalog, "old", "new", trials, page, audio=audio)  # type: ignore[arg-type]
+    return page, trials
 
 
 def opened(browser: Browser, page: Path) -> None:
@@ -149,7 +149,7 @@ def test_page_fits_the_screen_and_everything_has_a_name(
 
 
 def test_a_session_lasts_until_somebody_else_starts_over(browser: Browser, tmp_path: Path) -> None:
-    page, questions = made(tmp_path)
+    page, trials = made(tmp_path)
     opened(browser, page)
     files = []
     for number in range(3):
@@ -167,4 +167,4 @@ def test_a_session_lasts_until_somebody_else_starts_over(browser: Browser, tmp_p
     assert sessions[0] == sessions[1] != sessions[2]
     found = read_answers(files)
     assert (found.listeners, found.repeated) == (2, 1)
-    assert found.preference.wins + found.preference.losses == 2 * len(questions)
+    assert found.preference.wins + found.preference.losses == 2 * len(trials)

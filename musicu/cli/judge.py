@@ -55,15 +55,15 @@ def make(
     settings can be compared. The page hides names and which side is which.
     """
     from musicu.catalog.catalog import Catalog
-    from musicu.judge import answers_needed, make_questions, write_test
+    from musicu.judge import answers_needed, make_trials, write_test
 
     opened = Catalog.open(catalog)
-    found = make_questions(
+    trials = make_trials(
         opened, first, second, count=questions, seed=seed, other_artists=not same_artist
     )
     page = out / "judge.html" if out.is_dir() or not out.suffix else out
-    write_test(opened, first, second, found, page, audio=audio)
-    note(f"page: {page}, {counted(len(found), 'question')}")
+    write_test(opened, first, second, trials, page, audio=audio)
+    note(f"page: {page}, {counted(len(trials), 'question')}")
     note(f"to tell a preference of 65 % from chance takes about {answers_needed(0.65)} answers")
 
 

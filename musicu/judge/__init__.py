@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from musicu.judge.binomial import answers_needed as answers_needed
     from musicu.judge.binomial import preference as preference
     from musicu.judge.judge_page import write_test as write_test
-    from musicu.judge.questions import Question as Question
-    from musicu.judge.questions import make_questions as make_questions
+    from musicu.judge.trials import BlindTrial as BlindTrial
+    from musicu.judge.trials import make_trials as make_trials
 
 _HOMES = {
     "Preference": "binomial",
-    "Question": "questions",
+    "BlindTrial": "trials",
     "Verdict": "answers",
     "answers_needed": "binomial",
-    "make_questions": "questions",
+    "make_trials": "trials",
     "preference": "binomial",
     "read_answers": "answers",
     "write_test": "judge_page",

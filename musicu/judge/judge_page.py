@@ -12,7 +12,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.locations import absolute
 from musicu.errors import CatalogError
 from musicu.judge.answers import FORMAT_VERSION, seal
-from musicu.judge.questions import Question
+from musicu.judge.trials import BlindTrial
 from musicu.pages.audio import AudioPlaces
 from musicu.pages.document import json_block, render, write_page
 
@@ -21,7 +21,7 @@ def write_test(
     catalog: Catalog,
     first: str,
     second: str,
-    questions: Sequence[Question],
+    trials: Sequence[BlindTrial],
     path: str | Path,
     *,
     audio: Literal["relative", "absolute", "copied"] = "relative",
@@ -37,18 +37,18 @@ def write_test(
     address = partial(_address, catalog, places)
     document = {
         "format": FORMAT_VERSION,
-        "test": hashlib.sha256("".join(map(repr, questions)).encode()).hexdigest()[:12],
-        "sealed": seal(first, second, questions),
-        "trials": [_shown(question, address) for question in questions],
+        "test": hashlib.sha256("".join(map(repr, trials)).encode()).hexdigest()[:12],
+        "sealed": seal(first, second, trials),
+        "trials": [_shown(trial, address) for trial in trials],
     }
-    write_page(page, "judge", render("judge", count=len(questions), data=json_block(document)))
+    write_page(page, "judge", render("judge", count=len(trials), data=json_block(document)))
 
 
-def _shown(question: Question, address: Callable[[str], str]) -> dict[str, str]:
+def _shown(trial: BlindTrial, address: Callable[[str], str]) -> dict[str, str]:
     """Addresses alone: a name would tell more than the sound."""
-    sides = (question.first, question.second)
-    left, right = map(address, sides if question.first_left else reversed(sides))
-    return {"seed": address(question.seed), "left": left, "right": right}
+    sides = (trial.first, trial.second)
+    left, right = map(address, sides if trial.first_left else reversed(sides))
+    return {"seed": address(trial.seed), "left": left, "right": right}
 
 
 def _address(catalog: Catalog, places: AudioPlaces, track_id: str) -> str:

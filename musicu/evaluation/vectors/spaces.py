@@ -23,7 +23,7 @@ def measure_retrieval(trial: Trial, protocols: Sequence[Retrieval]) -> list[Meas
 
 def _of_protocol(trial: Trial, protocol: Retrieval, scores: QueryScores) -> list[Measurement]:
     if len(scores.rows) == 0:
-        note = "no track has anything relevant to find beside something that is not"
+        note = "no query has both relevant and irrelevant tracks"
         return unmeasured(trial, protocol.name, protocol.metrics, note)
     resamples = trial.resamples(scores.rows)
     return [
