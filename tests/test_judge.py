@@ -15,7 +15,7 @@ from shelves_samples import MemoryCatalog
 
 from musicu.cli.judge import judge
 from musicu.errors import QueryError, SourceError
-from musicu.judge import BlindTrial, answers_needed, make_trials, preference, read_answers
+from musicu.judge import Trial, answers_needed, make_trials, preference, read_answers
 from musicu.judge.answers import seal
 
 
@@ -111,7 +111,7 @@ def test_two_that_agree_are_not_judged(tmp_path: Path) -> None:
 def saved(
     path: Path, choices: list[str], models: tuple[str, str] = ("A", "B"), **more: object
 ) -> Path:
-    trials = [BlindTrial("s", "x", "y", first_left=i % 2 == 0) for i in range(len(choices))]
+    trials = [Trial("s", "x", "y", first_left=i % 2 == 0) for i in range(len(choices))]
     answers = [{"trial": i, "choice": c, "seconds": 1.0} for i, c in enumerate(choices)]
     document = {"format": 1, "test": "t", "sealed": seal(*models, trials), "answers": answers}
     path.write_text(json.dumps(document | more), encoding="utf-8")

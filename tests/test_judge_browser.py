@@ -14,7 +14,7 @@ import pytest
 from shelves_samples import MemoryCatalog, write_tone
 
 from musicu.catalog.rows import track_file
-from musicu.judge import BlindTrial, read_answers, write_test
+from musicu.judge import Trial, read_answers, write_test
 
 if sys.platform == "win32":
     pytest.skip("the debugging pipe needs POSIX descriptors", allow_module_level=True)
@@ -39,7 +39,7 @@ class Files(MemoryCatalog):
         return track_file(next(row for row in rows if row["track_id"] == track_id))
 
 
-def made(folder: Path, audio: str = "relative") -> tuple[Path, list[BlindTrial]]:
+def made(folder: Path, audio: str = "relative") -> tuple[Path, list[Trial]]:
     names = ["a.wav", "50% #1?.wav", "ü <b>.wav", "d.wav"]
     for i, name in enumerate(names):
         write_tone(folder / "müsic" / name, 110.0 * (i + 1), 2.0)
@@ -48,7 +48,7 @@ def made(folder: Path, audio: str = "relative") -> tuple[Path, list[BlindTrial]]
         for i, name in enumerate(names)
     ]
     catalog = Files(rows, np.eye(len(rows), 6, dtype=np.float32))
-    trials = [BlindTrial("t0", "t1", "t2", True), BlindTrial("t1", "t2", "t3", False)] * 2
+    trials = [Trial("t0", "t1", "t2", True), Trial("t1", "t2", "t3", False)] * 2
     page = folder / "pages" / "judge.html"
     write_test(catalog, "old", "new", trials, page, audio=audio)  # type: ignore[arg-type]
     return page, trials

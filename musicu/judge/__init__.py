@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from musicu.judge.binomial import answers_needed as answers_needed
     from musicu.judge.binomial import preference as preference
     from musicu.judge.judge_page import write_test as write_test
-    from musicu.judge.trials import BlindTrial as BlindTrial
+    from musicu.judge.trials import Trial as Trial
     from musicu.judge.trials import make_trials as make_trials
 
 _HOMES = {
     "Preference": "binomial",
-    "BlindTrial": "trials",
+    "Trial": "trials",
     "Verdict": "answers",
     "answers_needed": "binomial",
     "make_trials": "trials",

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from musicu.errors import SourceError
 from musicu.judge.binomial import Preference, answers_needed, preference
-from musicu.judge.trials import BlindTrial
+from musicu.judge.trials import Trial
 
 FORMAT_VERSION = 1
 _CHOICES = ("left", "right", "same")
@@ -51,7 +51,7 @@ class Verdict:
         return None if self.needed is None else max(1, self.needed - answers)
 
 
-def seal(first: str, second: str, trials: Sequence[BlindTrial]) -> str:
+def seal(first: str, second: str, trials: Sequence[Trial]) -> str:
     """Who is who, packed so that nobody reads it by accident; it is no secret."""
     document = {"models": [first, second], "first_left": [q.first_left for q in trials]}
     packed = zlib.compress(json.dumps(document).encode())

@@ -12,7 +12,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.locations import absolute
 from musicu.errors import CatalogError
 from musicu.judge.answers import FORMAT_VERSION, seal
-from musicu.judge.trials import BlindTrial
+from musicu.judge.trials import Trial
 from musicu.pages.audio import AudioPlaces
 from musicu.pages.document import json_block, render, write_page
 
@@ -21,7 +21,7 @@ def write_test(
     catalog: Catalog,
     first: str,
     second: str,
-    trials: Sequence[BlindTrial],
+    trials: Sequence[Trial],
     path: str | Path,
     *,
     audio: Literal["relative", "absolute", "copied"] = "relative",
@@ -44,7 +44,7 @@ def write_test(
     write_page(page, "judge", render("judge", count=len(trials), data=json_block(document)))
 
 
-def _shown(trial: BlindTrial, address: Callable[[str], str]) -> dict[str, str]:
+def _shown(trial: Trial, address: Callable[[str], str]) -> dict[str, str]:
     """Addresses alone: a name would tell more than the sound."""
     sides = (trial.first, trial.second)
     left, right = map(address, sides if trial.first_left else reversed(sides))

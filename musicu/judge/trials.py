@@ -23,7 +23,7 @@ _NEEDED = (*_SAME, "artists", "album_artist")
 
 
 @dataclass(frozen=True, slots=True)
-class BlindTrial:
+class Trial:
     """A seed, and the best track that only the first or only the second of two models lists.
 
     first_left: whether the first model's track is shown to the left.
@@ -43,7 +43,7 @@ def make_trials(
     count: int = 30,
     seed: int = 0,
     other_artists: bool = True,
-) -> list[BlindTrial]:
+) -> list[Trial]:
     """At most `count` trials on two models, of seeds by as many artists as there are.
 
     first, second: each a model of the catalog, or a CSV or Parquet file of results with the
@@ -57,13 +57,13 @@ def make_trials(
     tracks = catalog.tracks()
     needed = [name for name in _NEEDED if name in tracks.column_names]
     rows = {row["track_id"]: row for row in tracks.select(needed).to_pylist()}
-    trials: list[BlindTrial] = []
+    trials: list[Trial] = []
     for track_id in _seeds(list(rows.values()), rng):
         lists = [_listed(found(track_id), rows, track_id, other_artists) for found in results]
         own = [[i for i in lists[k] if not _beside(i, lists[1 - k][:LISTED], rows)] for k in (0, 1)]
         if own[0] and own[1] and lists[0][:1] != lists[1][:1]:
             left = bool(rng.integers(2))
-            trials.append(BlindTrial(track_id, own[0][0], own[1][0], left))
+            trials.append(Trial(track_id, own[0][0], own[1][0], left))
         if len(trials) == count:
             break
     if not trials:
