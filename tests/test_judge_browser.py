@@ -126,7 +126,7 @@ def test_the_file_is_downloaded(browser: Browser, tmp_path: Path) -> None:
     browser.press("s")
     browser.wait_for("document.getElementById('saved').textContent === '1 answers saved'")
     for _ in range(200):
-        files = [p for p in folder.iterdir() if p.suffix == ".json"]
+        files = [p for p in folder.glob("*.json") if p.stat().st_size]  # empty at first
         if files:
             break
         browser.run("new Promise((done) => setTimeout(done, 50))")
