@@ -45,3 +45,7 @@ class AmbiguousTrackError(QueryError):
 
 class RegistryError(MusicuError):
     """A name under which nothing is registered, or a package whose registration does not work."""
+
+
+class PageError(MusicuError):
+    """A page that cannot be written where it was to be."""

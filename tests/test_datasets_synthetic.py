@@ -16,7 +16,7 @@ from scipy import fft
 from tinytag import TinyTag
 
 from musicu.datasets import DEMO_TRUTH, make_demo_music
-from musicu.datasets.synth.cover import SIDE, draw_cover, png
+from musicu.datasets.synth.cover import SIDE, draw_cover
 from musicu.datasets.synth.flac import write_flac
 from musicu.datasets.synth.held import HELD
 from musicu.datasets.synth.mixing import InstrumentBank
@@ -29,6 +29,7 @@ from musicu.datasets.synth.styles import STYLES
 from musicu.datasets.synth.theory import TONIC_NAMES, Chord, Tonality, progression
 from musicu.errors import MusicuError
 from musicu.features.mel import mel_filterbank, power_spectrogram
+from musicu.pages.png import png
 
 SECONDS = 9.0
 

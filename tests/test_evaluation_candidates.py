@@ -456,7 +456,9 @@ def test_a_page_of_a_single_model_without_baselines_or_draws(tmp_path: Path) -> 
     models = {"only": lambda training: nearest_heard(training, tag_vectors(tracks))}
     protocol = Protocol(split="new-artists", bootstrap=0, ks=(3,))
     found = evaluate_models(tracks, log(), models, protocol, against=())
-    assert "Ahead or behind" not in found.to_html(tmp_path / "page.html").read_text("utf-8")
+    assert "Differences from baselines" not in found.to_html(tmp_path / "page.html").read_text(
+        "utf-8"
+    )
     assert found.to_table().column("low").null_count == found.to_table().num_rows
 
 

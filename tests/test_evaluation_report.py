@@ -11,13 +11,13 @@ import pytest
 from musicu.evaluation import evaluate_vectors
 from musicu.evaluation.charts import axis_end, number
 from musicu.evaluation.vectors.evaluation_result import Evaluation
-from musicu.evaluation.vectors.picture import _principal, draw_map
+from musicu.evaluation.vectors.vector_map import _principal, draw_vectors
 
 HOSTILE = '"><script>alert(1)</script>'
 VOID = {"meta", "rect", "path", "br"}
 
 
-class Page(HTMLParser):
+class ReportPage(HTMLParser):
     """Tags that are open, what was seen, and all text."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ def measured() -> Evaluation:
     return evaluate_vectors(vectors, table, protocols=protocols, bootstrap=50)
 
 
-def parse(text: str) -> Page:
-    page = Page()
+def parse(text: str) -> ReportPage:
+    page = ReportPage()
     page.feed(text)
     page.close()
     return page
@@ -100,7 +100,7 @@ def test_the_map_keeps_far_groups_apart_and_names_them() -> None:
     vectors = np.eye(6)[kind] + 0.05 * rng.normal(size=(80, 6))
     table = pa.table({"genre": [f"g{k}" for k in kind], "title": [f"t{i}" for i in range(80)]})
     data = evaluate_vectors({"m": vectors}, table, protocols=["cost"], bootstrap=0).data
-    drawn = draw_map(data)
+    drawn = draw_vectors(data)
     assert (drawn.method, drawn.coloured_by) == ("t-SNE", "genre")
     places = np.array([(p.x, p.y) for p in drawn.points])
     kinds = np.array([p.kind for p in drawn.points])

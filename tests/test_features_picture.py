@@ -18,8 +18,9 @@ from tonal_samples import chords, drums
 from musicu.cli.app import app
 from musicu.features import picture_of
 from musicu.features.picture import COLUMNS, MEL_LIMITS_HZ, N_MELS, Picture
-from musicu.features.picture_page import Sound, render_picture
-from musicu.features.png import heat_png
+from musicu.features.recording_page import render_recording
+from musicu.pages.audio import PageAudio
+from musicu.pages.png import png
 
 RATE = 22_050
 ATTACK = '"><img src=x onerror="window.hit=1"><script>window.hit=1</script>'
@@ -36,8 +37,8 @@ def seen() -> Picture:
     return picture_of(band(), RATE)
 
 
-def read_png(data: bytes) -> NDArray[np.uint8]:
-    """The pixels of a palette PNG without filters, uint8 [rows, columns]."""
+def read_png(data: bytes, palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The pixels of a palette PNG whose rows are filtered "up", uint8 [rows, columns]."""
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     at, chunks = 8, {}
     while at < len(data):
@@ -47,18 +48,19 @@ def read_png(data: bytes) -> NDArray[np.uint8]:
         chunks[name] = body
         at += 12 + length
     columns, rows = struct.unpack(">II", chunks[b"IHDR"][:8])
-    assert len(chunks[b"PLTE"]) == 768
+    assert chunks[b"PLTE"] == palette.tobytes()
     lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(rows, columns + 1)
-    assert not lines[:, 0].any()
-    return lines[:, 1:]
+    assert (lines[:, 0] == 2).all()
+    return np.cumsum(lines[:, 1:], axis=0, dtype=np.uint8)
 
 
 def test_a_png_holds_the_values() -> None:
-    shares = np.linspace(-0.5, 1.5, 35).reshape(5, 7)
-    expected = np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
-    np.testing.assert_array_equal(read_png(heat_png(shares)), expected)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (5, 7), np.uint8)
+    palette = rng.integers(0, 256, (256, 3), np.uint8)
+    np.testing.assert_array_equal(read_png(png(pixels, palette), palette), pixels)
     with pytest.raises(ValueError, match=r"\(0, 3\)"):
-        heat_png(np.zeros((0, 3)))
+        png(np.zeros((0, 3), np.uint8), palette)
 
 
 def test_a_picture_shows_a_tone_where_it_sounds() -> None:
@@ -90,18 +92,20 @@ def test_curves_are_bounded_and_finite(seconds: float) -> None:
     for curve in (seen.wave, seen.loudness.T, seen.chroma, seen.mel):
         assert np.isfinite(curve).all()
         assert curve.shape[1] <= COLUMNS
-    assert len(render_picture(seen, "noise", Sound(None))) < 2_000_000
+    assert len(render_recording(seen, "noise", PageAudio(None))) < 2_000_000
 
 
 def test_silence_has_a_picture_too() -> None:
-    text = render_picture(picture_of(np.zeros(5 * RATE, np.float32), RATE), "nothing", Sound(None))
+    text = render_recording(
+        picture_of(np.zeros(5 * RATE, np.float32), RATE), "nothing", PageAudio(None)
+    )
     assert "silent" in text
     assert "no beat found" in text
     assert "nan" not in text.lower().replace("nano", "")
 
 
 def test_text_of_a_name_is_escaped(seen: Picture) -> None:
-    text = render_picture(seen, ATTACK, Sound(f"x.ogg{ATTACK}", "audio/ogg", ATTACK))
+    text = render_recording(seen, ATTACK, PageAudio(f"x.ogg{ATTACK}", "audio/ogg", ATTACK))
     assert "<img src=x" not in text
     assert text.count("<script>") == 1
     assert "default-src 'none'" in text
@@ -109,7 +113,7 @@ def test_text_of_a_name_is_escaped(seen: Picture) -> None:
 
 
 def test_marks_lie_inside(seen: Picture) -> None:
-    from musicu.features.picture_page import _bands, _notes, _ticks
+    from musicu.features.recording_page import _bands, _notes, _ticks
 
     for mark in (*_bands(), *_notes("Eb minor"), *_ticks(200.0), *_ticks(0.3), *_ticks(20_000.0)):
         assert 0.0 <= mark.place <= 100.0
@@ -158,7 +162,7 @@ if sys.platform != "win32":  # the debugging pipe needs POSIX descriptors
     def opened(browser: Browser, folder: Path, seen: Picture) -> None:
         sf.write(folder / "band.wav", band(), RATE)
         page = folder / "page.html"
-        page.write_text(render_picture(seen, ATTACK, Sound("band.wav", "audio/wav")), "utf-8")
+        page.write_text(render_recording(seen, ATTACK, PageAudio("band.wav", "audio/wav")), "utf-8")
         browser.events.clear()
         browser.open(page.as_uri())
 

@@ -12,9 +12,10 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 LAYERS = [
-    {"records", "errors", "html", "normalisation", "registry", "threads"},
+    {"records", "errors", "normalisation", "registry", "threads"},
     {"audio", "tags"},
     {"catalog"},
+    {"pages"},
     {"ingest"},
     {"features"},
     {"embeddings"},

@@ -1,4 +1,4 @@
-"""Blind tests: which questions are asked, what the answers mean, and when they suffice."""
+"""Blind tests: which trials are asked, what the answers mean, and when they suffice."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def test_sides_are_shuffled_and_questions_are_repeatable(tmp_path: Path) -> None
     a, b = results(tmp_path / "a.parquet", ids, 1), results(tmp_path / "b.parquet", ids, 2)
     trials = make_trials(catalog, a, b, count=20)  # type: ignore[arg-type]
     assert trials == make_trials(catalog, a, b, count=20)  # type: ignore[arg-type]
-    assert 4 <= sum(trial.first_left for trial in trials) <= 16
-    assert len({trial.seed for trial in trials}) == 20
-    assert len({int(trial.seed[1:]) % 10 for trial in trials[:8]}) == 8  # artists take turns
+    assert 4 <= sum(q.first_left for q in trials) <= 16
+    assert len({q.seed for q in trials}) == 20
+    assert len({int(q.seed[1:]) % 10 for q in trials[:8]}) == 8  # artists take turns
     other = make_trials(catalog, a, b, count=20, seed=1)  # type: ignore[arg-type]
     assert [t.seed for t in other] != [t.seed for t in trials]
 
@@ -108,12 +108,59 @@ def test_two_that_agree_are_not_judged(tmp_path: Path) -> None:
         make_trials(catalog, a, a)  # type: ignore[arg-type]
 
 
-def saved(path: Path, choices: list[str], models: tuple[str, str] = ("A", "B")) -> Path:
+def saved(
+    path: Path, choices: list[str], models: tuple[str, str] = ("A", "B"), **more: object
+) -> Path:
     trials = [Trial("s", "x", "y", first_left=i % 2 == 0) for i in range(len(choices))]
     answers = [{"trial": i, "choice": c, "seconds": 1.0} for i, c in enumerate(choices)]
     document = {"format": 1, "test": "t", "sealed": seal(*models, trials), "answers": answers}
-    path.write_text(json.dumps(document), encoding="utf-8")
+    path.write_text(json.dumps(document | more), encoding="utf-8")
     return path
+
+
+def test_only_the_last_file_of_a_session_counts(tmp_path: Path) -> None:
+    moments = ("2026-05-01T10:00:00.000Z", "2026-05-01T10:05:00.000Z", "2026-05-01T10:02:00.000Z")
+    answers = (["left"] * 4, ["left"] * 2 + ["right"] * 4, ["left"] * 5)
+    files = [
+        saved(tmp_path / f"{i}.json", choices, session="s1", saved=moment)
+        for i, (choices, moment) in enumerate(zip(answers, moments, strict=True))
+    ]
+    files.append(saved(tmp_path / "other.json", ["left"] * 6, session="s2", saved=moments[0]))
+    found = read_answers(files)
+    last, other = read_answers(files[1:2]), read_answers(files[3:])
+    assert (found.listeners, found.repeated) == (2, 2)
+    assert found.preference.wins == last.preference.wins + other.preference.wins
+    assert found.preference.p_value == read_answers([files[3], files[1]]).preference.p_value
+
+
+def test_files_without_a_session_that_agree_to_a_tenth_of_a_second_are_one_listeners(
+    tmp_path: Path,
+) -> None:
+    def file(name: str, answered: int, seconds: float, changed: int = 0) -> Path:
+        path = saved(tmp_path / name, ["left"] * 8)
+        document = json.loads(path.read_text("utf-8"))
+        document["answers"] = document["answers"][:answered]
+        for answer in document["answers"]:
+            answer["seconds"] = seconds + answer["trial"]
+        for answer in document["answers"][:changed]:
+            answer["choice"] = "right"
+        path.write_text(json.dumps(document), "utf-8")
+        return path
+
+    early, late = file("a.json", 4, 2.1, changed=1), file("b.json", 8, 2.1)
+    found = read_answers([late, early])
+    assert (found.listeners, found.repeated) == (1, 1)
+    assert found.preference == read_answers([late]).preference
+    somebody_else = file("c.json", 8, 2.2)
+    assert read_answers([late, early, somebody_else]).listeners == 2
+
+
+def test_the_command_says_how_many_files_do_not_count(tmp_path: Path) -> None:
+    files = [saved(tmp_path / f"{i}.json", ["left"] * 5, session="s", saved=f"{i}") for i in (1, 2)]
+    done = CliRunner().invoke(judge, ["read", *map(str, files)])
+    assert "1 file of listeners who saved again" in done.output + done.stderr
+    told = json.loads(CliRunner().invoke(judge, ["read", "--json", str(files[0])]).stdout)
+    assert (told["listeners"], told["repeated"]) == (1, 0)
 
 
 def test_answers_of_several_listeners_are_unsealed_and_counted(tmp_path: Path) -> None:

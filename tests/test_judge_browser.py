@@ -126,7 +126,7 @@ def test_the_file_is_downloaded(browser: Browser, tmp_path: Path) -> None:
     browser.press("s")
     browser.wait_for("document.getElementById('saved').textContent === '1 answers saved'")
     for _ in range(200):
-        files = [p for p in folder.iterdir() if p.suffix == ".json"]
+        files = [p for p in folder.glob("*.json") if p.stat().st_size]  # empty at first
         if files:
             break
         browser.run("new Promise((done) => setTimeout(done, 50))")
@@ -146,3 +146,25 @@ def test_page_fits_the_screen_and_everything_has_a_name(
     named = [n for n in tree if n.get("role", {}).get("value") in roles and not n["ignored"]]
     assert {node["role"]["value"] for node in named} == roles
     assert all(node["name"]["value"] for node in named)
+
+
+def test_a_session_lasts_until_somebody_else_starts_over(browser: Browser, tmp_path: Path) -> None:
+    page, trials = made(tmp_path)
+    opened(browser, page)
+    files = []
+    for number in range(3):
+        if number == 2:
+            browser.run("document.getElementById('again').click()")
+        for _ in range(2 if number < 2 else 4):
+            browser.press("ArrowLeft")
+        if number == 0:
+            come_back(browser, page, "3 of 4")
+        files.append(tmp_path / f"{number}.json")
+        files[-1].write_text(browser.run("JSON.stringify(documentOfAnswers())"), "utf-8")
+    documents = [json.loads(file.read_text("utf-8")) for file in files]
+    assert [len(document["answers"]) for document in documents] == [2, 4, 4]
+    sessions = [document["session"] for document in documents]
+    assert sessions[0] == sessions[1] != sessions[2]
+    found = read_answers(files)
+    assert (found.listeners, found.repeated) == (2, 1)
+    assert found.preference.wins + found.preference.losses == 2 * len(trials)

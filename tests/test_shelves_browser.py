@@ -56,7 +56,8 @@ def opened(browser: Browser, page: Path) -> None:
 
 
 def played(browser: Browser, place: int) -> None:
-    browser.wait_for(f"document.querySelectorAll('audio')[{place}].currentTime > 0")
+    box = f"document.querySelectorAll('[data-track]')[{place}]"
+    browser.wait_for(f"{box}.classList.contains('current') && player.audio.currentTime > 0")
 
 
 @pytest.mark.parametrize("audio", ["relative", "absolute", "embedded"])
@@ -70,7 +71,7 @@ def test_sound_plays_from_the_disk_and_goes_on_to_the_next(
     played(browser, 2)  # by itself, after it
     played(browser, 4)  # past the one that is broken
     browser.wait_for("document.querySelectorAll('.item')[2].classList.contains('broken')")
-    browser.wait_for("document.querySelectorAll('audio')[4].ended")
+    browser.wait_for("player.audio.ended")
     assert (
         browser.run("window.hit === undefined && document.querySelectorAll('main img').length") == 5
     )
@@ -81,20 +82,22 @@ def test_sound_plays_from_the_disk_and_goes_on_to_the_next(
 def test_playing_one_pauses_the_other_and_keys_move_on(browser: Browser, tmp_path: Path) -> None:
     make_shelf(tmp_path).to_html(tmp_path / "shelf.html")
     opened(browser, tmp_path / "shelf.html")
-    paused = "[...document.querySelectorAll('audio')].map((a) => a.paused)"
-    browser.run("for (const a of document.querySelectorAll('audio')) a.loop = true")
+    playing = "[...document.querySelectorAll('[data-track]')].map((box) => box.matches('.playing'))"
+    browser.run("player.audio.loop = true")
     browser.press(" ")
     played(browser, 1)
     browser.press("j")
     played(browser, 2)
-    assert browser.run(paused) == [True, True, False, True, True]
+    assert browser.run(playing) == [False, False, True, False, False]
     browser.press("k")
-    browser.wait_for("!document.querySelectorAll('audio')[1].paused")
-    assert browser.run(paused) == [True, False, True, True, True]
+    played(browser, 1)
+    browser.wait_for("!player.audio.paused")
+    assert browser.run(playing) == [False, True, False, False, False]
     browser.press(" ")
-    browser.wait_for("document.querySelectorAll('audio')[1].paused")
+    browser.wait_for("player.audio.paused")
     browser.wait_for("document.getElementById('toggle').getAttribute('aria-label') === 'Play'")
-    browser.run("document.querySelectorAll('audio')[0].play()")
+    assert browser.run("[...document.querySelectorAll('audio')].every((one) => one.paused)")
+    browser.run("document.querySelector('.hero .play').click()")
     browser.wait_for("document.querySelector('.hero').classList.contains('playing')")
 
 
@@ -107,13 +110,13 @@ def test_the_bar_shows_and_sets_how_far_a_track_has_played(
     played(browser, 1)
     browser.wait_for("document.getElementById('length').textContent === '0:00'")  # half a second
     browser.run("document.getElementById('toggle').click()")
-    browser.wait_for("document.querySelectorAll('audio')[1].paused")
+    browser.wait_for("player.audio.paused")
     browser.run(
         "const bar = document.getElementById('position'); bar.value = 800;"
         "for (const kind of ['input', 'change']) bar.dispatchEvent(new Event(kind))"
     )
-    track = "document.querySelectorAll('audio')[1]"
-    assert browser.run(f"{track}.currentTime / {track}.duration") == pytest.approx(0.8, abs=0.01)
+    heard = browser.run("player.audio.currentTime / player.audio.duration")
+    assert heard == pytest.approx(0.8, abs=0.01)
 
 
 def test_injected_script_is_refused_by_the_policy(browser: Browser, tmp_path: Path) -> None:

@@ -138,4 +138,26 @@ def test_map_as_table_json_and_page(musicu, demo_catalog: Path, tmp_path: Path) 
     assert places.column_names == ["track_id", "x", "y", "region"]
     assert document["tracks"] == places.num_rows
     assert sum(region["tracks"] for region in document["regions"]) == places.num_rows
-    assert (tmp_path / "map" / "index.html").is_file()
+    page = tmp_path / "map" / "index.html"
+    before = page.read_bytes()
+    code, _, err = musicu("shelves", demo_catalog, "-o", tmp_path / "map")
+    assert code == 1
+    assert "holds a map" in err
+    assert "choose another file or folder" in err
+    assert page.read_bytes() == before
+    assert [each.name for each in page.parent.iterdir()] == ["index.html"]
+
+
+def test_map_never_replaces_a_page_of_shelves(musicu, demo_catalog: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for time in (1, 2):  # its own kind may be written again
+        code, _, err = musicu("shelves", demo_catalog, "-o", tmp_path / "site")
+        assert code == 0, (time, err)
+    before = (tmp_path / "site" / "index.html").read_bytes()
+    for place in ("site", "site/index.html"):
+        code, out, err = musicu(
+            "map", demo_catalog, "--projection", "pca", "--html", tmp_path / place
+        )
+        assert code == 1
+        assert "holds a page of shelves" in err
+        assert out == ""
+    assert (tmp_path / "site" / "index.html").read_bytes() == before

@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pytest
 from shelves_samples import MemoryCatalog, unit, write_tone
 
+from musicu.catalog.identity import fold
 from musicu.catalog.schema import TRACKS
 from musicu.errors import MusicuError, QueryError
 from musicu.records import Vectors
@@ -22,7 +24,7 @@ from musicu.shelves import ShelfContext
 from musicu.shelves.character import Character
 from musicu.shelves.clusters import region_count, regions
 from musicu.shelves.map import draw_map, project, write_map
-from musicu.shelves.naming import Namer
+from musicu.shelves.naming import Namer, genre_counts
 
 ATTACK = '</script><img src=x onerror="window.hit=1">\n"\\u0000'
 
@@ -107,6 +109,16 @@ def test_names_are_tags_that_set_apart_else_words_that_were_measured() -> None:
     assert namer.names([rows[:10], rows[:10]])[1].endswith("(2)")
     bare = described(genres=[None] * 3)
     assert Namer(bare, Character(bare)).name(bare.to_pylist()) == "Mixed"
+
+
+def test_genres_are_counted_once_a_track_whatever_their_spelling() -> None:
+    column = [["Jazz", "JAZZ", "rock"], None, [], ["jazz"], [None, ""], ["Röck", "Rock"]]
+    table = described(genres=column)["genres"].cast(pa.list_(pa.string()))
+    plain: Counter[str] = Counter()
+    for genres in column:
+        plain.update({fold(name) for name in genres or () if name} - {""})
+    assert genre_counts(pa.chunked_array([table.chunk(0)[:2], table.chunk(0)[2:]])) == plain
+    assert genre_counts(pa.chunked_array([pa.nulls(3)])) == {}
 
 
 def test_a_guess_of_low_confidence_gives_no_word() -> None:

@@ -26,8 +26,8 @@ from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
 from musicu.shelves import Shelf, build_shelf
 from musicu.shelves.covers import MAX_BYTES, cover_of, drawn_cover, picture_type
-from musicu.shelves.page import render_page
 from musicu.shelves.shelf import ShelfTrack
+from musicu.shelves.shelf_page import render_shelf
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -104,7 +104,7 @@ def shelf_of(count: int, root: str | None = "/music", **columns: Any) -> Shelf:
 
 
 def page(shelf: Shelf, audio: Any = "relative") -> str:
-    return render_page(shelf, Path("/pages"), audio, 10**6)[0]
+    return render_shelf(shelf, Path("/pages"), audio, 10**6)[0]
 
 
 PLAIN = Parsed(page(shelf_of(2)))
@@ -199,7 +199,7 @@ def test_address_on_windows() -> None:
 
 def test_format_that_browsers_lack_is_said_to_be_so() -> None:
     shelf = shelf_of(2, path=["s.mp3", "a.wma", "b.aiff"])
-    text, problems = render_page(shelf, Path("/pages"), "relative", 0)
+    text, problems = render_shelf(shelf, Path("/pages"), "relative", 0)
     assert problems == [
         "A1 - T: most browsers do not play WMA",
         "A2 - T: most browsers do not play AIFF",
@@ -209,7 +209,7 @@ def test_format_that_browsers_lack_is_said_to_be_so() -> None:
 
 
 def test_tracks_without_files_still_make_a_page() -> None:
-    text, problems = render_page(shelf_of(1, root=None), Path("/pages"), "relative", 0)
+    text, problems = render_shelf(shelf_of(1, root=None), Path("/pages"), "relative", 0)
     assert problems == ["A0 - T: its file is not known", "A1 - T: its file is not known"]
     assert "<audio" not in text
 

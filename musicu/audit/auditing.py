@@ -78,9 +78,9 @@ class Audit:
 
     def to_html(self, path: str | Path) -> None:
         """Write one page that works offline; raises CatalogError where the disk refuses."""
-        from musicu.audit.page import write_page
+        from musicu.audit.audit_page import write_audit
 
-        write_page(self, Path(path))
+        write_audit(self, Path(path))
 
     def clean_table(self) -> pa.Table:
         """The tracks without certain faults: see `musicu.audit.clean`."""

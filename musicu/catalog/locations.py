@@ -32,6 +32,11 @@ def file_url(file: PurePath, folder: PurePath | None = None) -> str:
     return file.as_uri() if relative is None else quote(os.fsencode(relative), safe="/")
 
 
+def url_below(folder_url: str, path: str | bytes) -> str:
+    """The URL of a file below a folder, from the folder's URL and the path with slashes."""
+    return f"{folder_url.rstrip('/')}/{quote(os.fsencode(path), safe='/')}"
+
+
 def absolute(path: Path) -> Path:
     """The path from the root, links left as they are."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute() keeps ".."

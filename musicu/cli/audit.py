@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.audit.findings import KINDS
-from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET
+from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
 from musicu.cli.output import note, print_table
 from musicu.cli.progress import progress_bar
 from musicu.pipeline.recordings import PassOptions
@@ -33,7 +33,7 @@ def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> froz
 @click.command()
 @CATALOG
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
-@click.option("--html", type=PATH, help="Write a page.")
+@click.option("--html", type=PATH, callback=page_of("audit"), help="Write a page.")
 @click.option(
     "--fix",
     metavar="OUT.parquet",

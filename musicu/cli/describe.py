@@ -20,7 +20,7 @@ from musicu.records import counted
 
 if TYPE_CHECKING:
     from musicu.features.descriptors import Descriptors
-    from musicu.features.picture_page import Sound
+    from musicu.pages.audio import PageAudio
 
 _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
 
@@ -101,31 +101,28 @@ def _describe_files(paths: tuple[Path, ...], as_json: bool, pages: dict[Path, Pa
 
 def _draw(path: Path, page: Path) -> Descriptors:
     """Write the page of a file; its descriptors."""
-    from musicu.catalog.files import write_atomically
     from musicu.features.picture import picture_of
-    from musicu.features.picture_page import render_picture
+    from musicu.features.recording_page import write_recording
+    from musicu.pages.document import refuse_other_page
 
+    refuse_other_page(page, "recording")
     seen = picture_of(path)
-    text = render_picture(seen, path.name, _sound(path, page))
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(page, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
+    write_recording(seen, path.name, _sound(path, page), page)
     note(f"page: {safe(page)}")
     return seen.descriptors
 
 
-def _sound(path: Path, page: Path) -> Sound:
+def _sound(path: Path, page: Path) -> PageAudio:
     """The sound itself where it is small, else the address of its file."""
-    from musicu.catalog.locations import absolute, file_url
-    from musicu.features.picture_page import Sound
-    from musicu.shelves.covers import data_url
-    from musicu.shelves.rendering import media_type
+    from musicu.catalog.locations import absolute
+    from musicu.pages.audio import AudioPlaces
 
-    kind = media_type(path)
-    if kind is None:
-        return Sound(None, "", f"Most browsers do not play {path.suffix.lstrip('.').upper()}.")
-    if path.stat().st_size > _EMBED_BYTES:
-        return Sound(file_url(absolute(path), absolute(page).parent), kind)
-    return Sound(data_url(path.read_bytes(), kind.split(";")[0]), kind)
+    small = path.stat().st_size <= _EMBED_BYTES
+    folder = absolute(page).parent
+    places = AudioPlaces(
+        "embedded" if small else "relative", folder, embed_limit_bytes=_EMBED_BYTES
+    )
+    return places.find(path, path.name)
 
 
 def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: PassOptions) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import BOOTSTRAP, CATALOG, PATH, SEED
+from musicu.cli.options import BOOTSTRAP, CATALOG, PATH, SEED, page_of
 from musicu.cli.output import note
 from musicu.evaluation.vectors.vector_evaluation import BASELINES, PROTOCOLS
 from musicu.evaluation.vectors.vector_evaluation import evaluate as measure
@@ -65,7 +65,7 @@ class _Evaluate(click.Command):
 )
 @BOOTSTRAP
 @SEED
-@click.option("--html", type=PATH, help="Write a report page.")
+@click.option("--html", type=PATH, callback=page_of("vector-report"), help="Write a report page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
     catalog: Path,

@@ -10,7 +10,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.findings import print_findings
-from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED
+from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED, page_of
 from musicu.cli.output import note
 from musicu.evaluation.recommendation import (
     BASELINES,
@@ -90,7 +90,9 @@ from musicu.ingest.table import read_table
     type=FOLDER,
     help="Write the training part, the listeners asked and the candidates here, and stop.",
 )
-@click.option("--html", type=PATH, help="Write a report page.")
+@click.option(
+    "--html", type=PATH, callback=page_of("recommendation-report"), help="Write a report page."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def candidates(
     catalog: Path,

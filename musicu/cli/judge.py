@@ -71,13 +71,18 @@ def make(
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line.")
 def read(answers: tuple[Path, ...], as_json: bool) -> None:
-    """Say what ANSWERS, files saved from the page, prefer, and how sure that is."""
+    """Say what ANSWERS, files saved from the page, prefer, and how sure that is.
+
+    Of a listener who saved several times, the last file counts.
+    """
     from musicu.judge import read_answers
 
     found = read_answers(answers)
     if as_json:
         print_json(_document(found))
         return
+    if found.repeated:
+        note(f"left out: {counted(found.repeated, 'file')} of listeners who saved again later")
     told = found.preference
     rows = [
         [found.first, told.wins],
@@ -118,6 +123,7 @@ def _document(found: Verdict) -> dict[str, Any]:
         "losses": told.losses,
         "same": found.same,
         "listeners": found.listeners,
+        "repeated": found.repeated,
         "share": told.share,
         "low": told.low,
         "high": told.high,

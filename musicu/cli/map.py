@@ -8,14 +8,16 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import CATALOG, MODEL, PATH, filters
+from musicu.cli.options import CATALOG, MODEL, PATH, filters, page_of
 from musicu.cli.output import note, print_json, print_table
 
 
 @click.command()
 @filters
 @CATALOG
-@click.option("--html", type=PATH, help="Write a page: a file, or a folder for it.")
+@click.option(
+    "--html", type=PATH, callback=page_of("map"), help="Write a page: a file, or a folder for it."
+)
 @click.option("--table", type=PATH, help="Write places as Parquet.")
 @click.option("--regions", type=click.IntRange(min=1), help="How many; by size where not given.")
 @click.option(
@@ -56,6 +58,7 @@ def map(
     import pyarrow.parquet as pq
 
     from musicu.catalog.files import write_atomically
+    from musicu.pages.document import page_file
     from musicu.shelves import ShelfContext
     from musicu.shelves.map import draw_map, write_map
 
@@ -70,7 +73,6 @@ def map(
         write_atomically(table, lambda to: pq.write_table(atlas.places, to))
         note(f"table: {table}")
     if html is not None:
-        page = html if html.suffix.lower() in (".html", ".htm") else html / "index.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
+        page = page_file(html)
         write_map(atlas, context, page, title=title or catalog.resolve().name, audio=audio)
         note(f"page: {page}")

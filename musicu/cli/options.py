@@ -42,6 +42,21 @@ BOOTSTRAP = click.option(
     help="Draws for the intervals.",
 )
 
+
+def page_of(kind: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:
+    """A callback for an option that names a page: refused before the work where it would
+    replace another kind of page."""
+
+    def checked(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        from musicu.pages.document import INDEX, refuse_other_page
+
+        for file in () if path is None else (path, path / INDEX):
+            refuse_other_page(file, kind)
+        return path
+
+    return checked
+
+
 _WHERE_OPTIONS = [
     click.option("--released-after", metavar="DATE", help="Released on that day or later."),
     click.option("--released-before", metavar="DATE", help="Released before that day."),

@@ -12,7 +12,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.listeners import LISTENS, heard_by, known_as
-from musicu.cli.options import BLOCK_ARTIST, CATALOG, EXISTING, FILE, MODEL, PATH, filters
+from musicu.cli.options import BLOCK_ARTIST, CATALOG, EXISTING, FILE, MODEL, PATH, filters, page_of
 from musicu.cli.output import note, print_table
 from musicu.cli.playlist import gather
 from musicu.errors import QueryError
@@ -125,7 +125,14 @@ def shelf(
 @click.command()
 @filters
 @CATALOG
-@click.option("-o", "--out", type=PATH, required=True, help="The folder to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    required=True,
+    callback=page_of("gallery"),
+    help="The folder to write.",
+)
 @LISTENS
 @_USER
 @_TODAY
@@ -211,7 +218,8 @@ def _given(candidates: Path, catalog: Path, user: str | None, size: int | None) 
 
 def _write(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
     """Write the folder of pages, and say where."""
-    from musicu.shelves.gallery import INDEX, write_gallery
+    from musicu.pages.document import INDEX
+    from musicu.shelves.gallery import write_gallery
 
     for problem in write_gallery(built, out, title=title, audio=audio):
         note(problem)

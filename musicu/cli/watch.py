@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from musicu.cli.options import FOLDER, JOBS, PATH, PRUNE, QUIET
+from musicu.cli.options import FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
 from musicu.cli.output import note, print_json
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
@@ -26,7 +26,9 @@ from musicu.records import counted
 @click.argument("source", type=FOLDER)
 @click.argument("catalog", type=FOLDER)
 @click.option("--recipes", type=PATH, help="Shelves to keep up to date.")
-@click.option("--shelves", type=PATH, help="The folder for their page.")
+@click.option(
+    "--shelves", type=PATH, callback=page_of("gallery"), help="The folder for their page."
+)
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
@@ -119,8 +121,9 @@ def _refresher(
 def _write_shelves(catalog: Path, model: str, recipes: Path, shelves: Path) -> None:
     """Build the shelves of a file of recipes and write their page."""
     from musicu.catalog.catalog import Catalog
+    from musicu.pages.document import INDEX
     from musicu.shelves import ShelfContext, load_recipes
-    from musicu.shelves.gallery import INDEX, write_gallery
+    from musicu.shelves.gallery import write_gallery
 
     opened = Catalog.open(catalog)
     name = model if model in opened.models() else None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+_TITLES = {"ndcg": "nDCG", "mrr": "MRR", "gini": "Gini"}
+
 
 @dataclass(frozen=True, slots=True)
 class Beside:
@@ -40,21 +42,6 @@ class Chart:
     better: str
     end: str
     bars: tuple[Bar, ...]
-
-
-def filled(template: str, **given: Any) -> str:
-    """A page as HTML; what it is given can become no markup, and nothing may be missing."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("musicu.evaluation", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page: str = environment.get_template(template).render(**given)
-    return page
 
 
 def colours_of(models: Sequence[str], baselines: Sequence[str]) -> dict[str, str]:
@@ -142,3 +129,8 @@ def number(value: float | None) -> str:
     if abs(value) >= 10 and value == int(value):
         return f"{int(value):,}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def title(metric: str, k: int) -> str:
+    """A metric of lists of k, for people: nDCG@10."""
+    return f"{_TITLES.get(metric, metric)}@{k}"

@@ -14,7 +14,7 @@ import pyarrow as pa
 from musicu.catalog.schema import DESCRIPTOR_SET
 
 SET_NAME = DESCRIPTOR_SET
-REMARKS = Path(__file__).parent / "templates" / "remarks.md"
+REMARKS = Path(__file__).parent / "remarks.md"
 
 _BS1770 = "ITU-R BS.1770-4"
 _R128 = "EBU R 128, Tech 3341"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from musicu.judge.binomial import Preference as Preference
     from musicu.judge.binomial import answers_needed as answers_needed
     from musicu.judge.binomial import preference as preference
-    from musicu.judge.page import write_test as write_test
+    from musicu.judge.judge_page import write_test as write_test
     from musicu.judge.trials import Trial as Trial
     from musicu.judge.trials import make_trials as make_trials
 
@@ -23,7 +23,7 @@ _HOMES = {
     "make_trials": "trials",
     "preference": "binomial",
     "read_answers": "answers",
-    "write_test": "page",
+    "write_test": "judge_page",
 }
 
 __all__ = sorted(_HOMES)

@@ -18,6 +18,8 @@ from musicu.ingest.table import TABLE_SUFFIXES, read_table
 #: A track of one model counts as its own where the other does not have it among its first ones.
 LISTED = 5
 _POOL = 60
+_SAME = ("track_id", "content_hash", "recording_id", "work_id")
+_NEEDED = (*_SAME, "artists", "album_artist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,19 @@ def make_trials(
     seed: int = 0,
     other_artists: bool = True,
 ) -> list[Trial]:
-    """At most `count` questions on two models, of seeds by as many artists as there are.
+    """At most `count` trials on two models, of seeds by as many artists as there are.
 
     first, second: each a model of the catalog, or a CSV or Parquet file of results with the
     columns query_id, track_id and score, as `musicu similar` gives them. other_artists: leave
     out tracks by the seed's own artist, which any model finds. Seeds on which both agree are
-    passed over. The same arguments give the same questions, in the same order and on the same
+    passed over. The same arguments give the same trials, in the same order and on the same
     sides. Raises QueryError where no question is left.
     """
     rng = np.random.default_rng(seed)
     results = [_results(catalog, name) for name in (first, second)]
-    rows = {row["track_id"]: row for row in catalog.tracks().to_pylist()}
+    tracks = catalog.tracks()
+    needed = [name for name in _NEEDED if name in tracks.column_names]
+    rows = {row["track_id"]: row for row in tracks.select(needed).to_pylist()}
     trials: list[Trial] = []
     for track_id in _seeds(list(rows.values()), rng):
         lists = [_listed(found(track_id), rows, track_id, other_artists) for found in results]
@@ -131,5 +135,4 @@ def _beside(track_id: str, others: Sequence[str], rows: dict[str, dict[str, Any]
 
 def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
     """Whether two tracks are one recording or versions of one work, as far as was audited."""
-    named = ("track_id", "content_hash", "recording_id", "work_id")
-    return any(a.get(name) is not None and a.get(name) == b.get(name) for name in named)
+    return any(a.get(name) is not None and a.get(name) == b.get(name) for name in _SAME)

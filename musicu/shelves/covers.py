@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import math
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from musicu.catalog.identity import artist_keys, fold
-from musicu.shelves.shelf import ShelfTrack
+from musicu.pages.audio import data_url
+
+if TYPE_CHECKING:
+    from musicu.shelves.shelf import ShelfTrack
 
 #: A picture larger than this, in bytes or on a side in pixels, is not put into a page.
 MAX_BYTES = 500_000
@@ -30,15 +33,16 @@ class Cover:
 def cover_of(track: ShelfTrack, keep: Callable[[bytes, str], str] | None = None) -> Cover:
     """The picture in the track's file where it has a usable one, else a drawn cover.
 
-    keep: takes a picture and its media type, and gives its address; a data URL without it.
+    keep: takes a picture of a file and its media type, and gives its address; without it, and
+    for drawn covers, the address is a data URL.
     """
-    address = keep or data_url
     name = fold(track.row.get("album")) or track.track_id
     key = "\0".join([name, *sorted(artist_keys(track.row))[:1]])
     picture = read_picture(track.file) if track.file is not None else None
     if picture is not None and (kind := picture_type(picture)) is not None:
-        return Cover(address(picture, kind), hue_of(key), drawn=False)
-    return Cover(address(drawn_cover(key).encode(), "image/svg+xml"), hue_of(key), drawn=True)
+        return Cover((keep or data_url)(picture, kind), hue_of(key), drawn=False)
+    drawn = data_url(drawn_cover(key).encode(), "image/svg+xml")
+    return Cover(drawn, hue_of(key), drawn=True)
 
 
 def read_picture(file: Path) -> bytes | None:
@@ -76,11 +80,6 @@ def _jpeg_sides(data: bytes) -> Iterator[tuple[int, int]]:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             yield struct.unpack(">HH", data[place + 5 : place + 9])
         place += 2 + length
-
-
-def data_url(data: bytes, media_type: str) -> str:
-    """Bytes as a data URL."""
-    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def hue_of(key: str) -> int:

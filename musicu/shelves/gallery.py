@@ -10,26 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from musicu.catalog.files import write_atomically
 from musicu.catalog.locations import absolute
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
+from musicu.pages.audio import COPIES, AudioPlacing, copy_name
+from musicu.pages.document import INDEX, refuse_other_page, render, write_page
 from musicu.shelves.covers import Cover
-from musicu.shelves.page import PLAIN_HUE
-from musicu.shelves.rendering import (
-    COPIES,
-    AudioPlacing,
-    PageTrack,
-    Placing,
-    asset,
-    copy_name,
-    filled,
-    page_track,
-    problems_of,
-)
+from musicu.shelves.rendering import PLAIN_HUE, PageTrack, TrackRenderer, problems_of
 from musicu.shelves.shelf import Shelf
-
-INDEX = "index.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +45,8 @@ def write_gallery(
     audio: "relative" names the files as seen from the folder, "absolute" by their full path,
     "copied" puts copies beside the pages, so that the folder can be sent to others whole.
 
-    Raises QueryError for another placing or for no shelf at all, CatalogError where the disk
-    refuses.
+    Raises QueryError for another placing or for no shelf at all, PageError where the folder
+    holds another kind of page, CatalogError where the disk refuses.
     """
     if audio == "embedded" or not shelves:
         raise QueryError(
@@ -67,20 +55,17 @@ def write_gallery(
             else "there is no shelf to show"
         )
     folder = absolute(Path(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    placing = Placing(audio, folder, covers=folder / "covers")
-    rows = [_row(shelf, place + 1, folder, placing, audio) for place, shelf in enumerate(shelves)]
+    refuse_other_page(folder / INDEX, "gallery")  # before anything is written
+    renderer = TrackRenderer(audio, folder, folder / "covers")
+    rows = [_row(shelf, place + 1, renderer) for place, shelf in enumerate(shelves)]
     problems = problems_of([item for row in rows for item in row.items])
-    text = _page(one_line(title), rows, problems)
-    write_atomically(folder / INDEX, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
+    write_page(folder / INDEX, "gallery", _page(one_line(title), rows, problems))
     return problems
 
 
-def _row(
-    shelf: Shelf, number: int, folder: Path, placing: Placing, audio: AudioPlacing
-) -> GalleryRow:
+def _row(shelf: Shelf, number: int, renderer: TrackRenderer) -> GalleryRow:
     """A shelf's row; its own page, playlist and JSON are written on the way."""
-    name = f"shelf-{number:02}"
+    name, folder, audio = f"shelf-{number:02}", renderer.folder, renderer.audio
     shelf.to_html(folder / f"{name}.html", audio)
     shelf.to_json(folder / f"{name}.json")
     listed = all(item.file is not None for item in shelf)
@@ -91,8 +76,8 @@ def _row(
         number=number,
         title=one_line(shelf.title),
         about=one_line(shelf.about),
-        seed=placing.cover(shelf.seed) if shelf.seed is not None else None,
-        items=[page_track(item, placing) for item in shelf],
+        seed=renderer.cover(shelf.seed) if shelf.seed is not None else None,
+        items=renderer.items(shelf.items),
         page=f"{name}.html",
         playlist=f"{name}.m3u8" if listed else None,
     )
@@ -110,11 +95,9 @@ def _copied(shelf: Shelf, folder: Path) -> Shelf:
 
 def _page(title: str, rows: Sequence[GalleryRow], problems: Sequence[str]) -> str:
     shown = [item for row in rows for item in row.items]
-    hue = shown[0].cover.hue if shown else PLAIN_HUE
-    return filled(
-        "gallery.html.jinja",
-        asset("base.css").replace("__HUE__", str(hue)) + asset("gallery.css"),
-        asset("position.js") + asset("gallery.js"),
+    return render(
+        "gallery",
+        hue=shown[0].cover.hue if shown else PLAIN_HUE,
         title=title,
         rows=rows,
         problems=problems,

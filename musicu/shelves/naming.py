@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from musicu.catalog.identity import Row, artist_keys, fold
 from musicu.catalog.words import one_line
@@ -31,9 +32,7 @@ class Namer:
         """Count the catalog's genres, and keep its descriptors' spreads."""
         self._character = character
         self._total = max(1, tracks.num_rows)
-        self._spread: Counter[str] = Counter()
-        for genres in tracks["genres"].to_pylist():
-            self._spread.update({fold(name) for name in genres or ()} - {""})
+        self._spread = genre_counts(tracks["genres"])
 
     def name(self, rows: Sequence[Row]) -> str:
         """A name such as "Chiptune, fast and bright" or "Slow, dark"; "Mixed" where none fits."""
@@ -99,3 +98,17 @@ class Namer:
         """The name, and the next thing that sets the group apart."""
         further = [word for word in self.words(rows)[MAX_WORDS:] if word not in name]
         return f"{name}, {further[0]}" if further else name
+
+
+def genre_counts(genres: pa.ChunkedArray) -> dict[str, int]:
+    """How many tracks have each genre, whatever its spelling, from a column of lists."""
+    lists = genres.cast(pa.list_(pa.string())).combine_chunks()
+    spelled = pc.list_flatten(lists).dictionary_encode()
+    names = [fold(name) for name in spelled.dictionary.to_pylist()]
+    folded, keys = np.unique(np.array(names, dtype=object), return_inverse=True)
+    known = spelled.indices.is_valid().to_numpy(zero_copy_only=False)
+    tracks = pc.list_parent_indices(lists).to_numpy()[known]
+    spellings = spelled.indices.drop_null().to_numpy()
+    pairs = np.unique(tracks * max(1, len(folded)) + keys[spellings])  # each once a track
+    counts = np.bincount(pairs % max(1, len(folded)), minlength=len(folded))
+    return {n: c for n, c in zip(folded.tolist(), counts.tolist(), strict=True) if n}

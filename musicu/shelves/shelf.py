@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -59,13 +59,12 @@ class ShelfTrack:
     @property
     def title(self) -> str:
         """The title, else the file's name without its ending."""
-        return self.row.get("title") or PurePosixPath(self.row.get("path") or self.track_id).stem
+        return title_of(self.row.get("title"), self.row.get("path"), self.track_id)
 
     @property
     def artist(self) -> str:
         """The performers, else the album's; "Unknown artist" where neither is known."""
-        names = ", ".join(name for name in self.row.get("artists") or () if name)
-        return names or self.row.get("album_artist") or "Unknown artist"
+        return artist_of(self.row.get("artists"), self.row.get("album_artist"))
 
     @property
     def year(self) -> str | None:
@@ -180,11 +179,22 @@ class Shelf:
             order, as long as they fit into `embed_limit_bytes`, "copied" puts copies into a
             folder `music` beside the page.
         Returns a sentence for each track that cannot be played there, and why; the page says
-        the same. Raises CatalogError where the disk refuses.
+        the same. Raises PageError where another kind of page lies there, CatalogError where
+        the disk refuses.
         """
-        from musicu.shelves.page import write_page
+        from musicu.shelves.shelf_page import write_shelf
 
-        return write_page(self, Path(path), audio, embed_limit_bytes)
+        return write_shelf(self, Path(path), audio, embed_limit_bytes)
+
+
+def title_of(title: str | None, path: str | None, track_id: str) -> str:
+    """What a page calls a track: its title, else its file's name without the ending."""
+    return title or PurePosixPath(path or track_id).stem
+
+
+def artist_of(artists: Sequence[str] | None, album_artist: str | None) -> str:
+    """Whose a track is, on a page: the performers, else the album's."""
+    return ", ".join(filter(None, artists or ())) or album_artist or "Unknown artist"
 
 
 def _about(track: ShelfTrack) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""Album covers: a gradient with rings or stripes, as PNG without an image library."""
+"""Album covers: a gradient with rings or stripes, as PNG."""
 
 from __future__ import annotations
 
 import colorsys
-import struct
-import zlib
 
 import numpy as np
 from numpy.typing import NDArray
+
+from musicu.pages.png import png
 
 SIDE = 240  # pixels
 
@@ -47,19 +47,3 @@ def _shape(
         field = y - 0.65 - 0.12 * np.sin(2 * np.pi * (rng.uniform(0.8, 2.2) * x + rng.random()))
     mask: NDArray[np.float64] = np.clip(0.5 + field * SIDE / 2, 0, 1)  # soft edges
     return mask
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """An RGB image uint8 [height, width, 3] as PNG (ISO/IEC 15948), every row filtered "up"."""
-    height, width, _ = pixels.shape
-    above = np.concatenate([np.zeros_like(pixels[:1]), pixels[:-1]])
-    rows = np.concatenate(
-        [np.full((height, 1), 2, np.uint8), (pixels - above).reshape(height, -1)], axis=1
-    )
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6))
-    return b"\x89PNG\r\n\x1a\n" + body + _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -37,9 +37,6 @@ TABLE = pa.schema(
 )
 
 
-_TITLES = {"ndcg": "nDCG", "mrr": "MRR", "gini": "Gini"}
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     """Figures of one split, by model.
@@ -99,16 +96,11 @@ class Findings:
 
     def to_html(self, path: str | Path) -> Path:
         """Write a page that stands alone: accuracy, what it costs in coverage, and groups."""
-        from musicu.evaluation.recommendation.page import render
+        from musicu.evaluation.recommendation.recommendation_report import render_report
+        from musicu.pages.document import write_page
 
-        path = Path(path)
-        path.write_text(render(self), encoding="utf-8")
-        return path
-
-
-def title(metric: str, k: int) -> str:
-    """A metric of lists of k, for people: nDCG@10."""
-    return f"{_TITLES.get(metric, metric)}@{k}"
+        write_page(Path(path), "recommendation-report", render_report(self))
+        return Path(path)
 
 
 def _numbers(figure: Figure) -> dict[str, Any]:

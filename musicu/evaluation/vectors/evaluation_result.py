@@ -57,12 +57,12 @@ class Evaluation:
         return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
 
     def to_html(self, path: str | Path) -> Path:
-        """Write a self-contained page: bars with intervals, a map, and every number."""
-        from musicu.evaluation.vectors.report import render
+        """Write a page that stands alone: bars with intervals, a map, and every number."""
+        from musicu.evaluation.vectors.vector_report import render_report
+        from musicu.pages.document import write_page
 
-        path = Path(path)
-        path.write_text(render(self), encoding="utf-8")
-        return path
+        write_page(Path(path), "vector-report", render_report(self))
+        return Path(path)
 
     def value(self, protocol: str, metric: str, model: str) -> float | None:
         """One value; None where it was not measured."""

@@ -25,7 +25,7 @@ def _of_protocol(
     data: EvaluationData, protocol: Retrieval, scores: QueryScores
 ) -> list[Measurement]:
     if len(scores.rows) == 0:
-        note = "no track has both relevant and irrelevant candidates"
+        note = "no query has both relevant and irrelevant tracks"
         return unmeasured(data, protocol.name, protocol.metrics, note)
     resamples = data.resamples(scores.rows)
     return [
