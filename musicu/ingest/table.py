@@ -25,7 +25,7 @@ from musicu.ingest.columns import (
     text_of,
 )
 from musicu.ingest.delimited import csv_options, plain_suffix
-from musicu.ingest.ids import id_texts
+from musicu.ingest.normalise import normalise
 from musicu.ingest.path_list import (
     absolute,
     common_root,
@@ -91,6 +91,8 @@ class TableSource:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise SourceError(f"the table has several columns named {repeated[0]!r}: rename them")
+        table, self._doubts = normalise(table)
+        names = table.column_names
         has_ids = find_column(names, ID_NAMES) is not None
         self._path_column = _path_column(table, has_ids)
         self.has_files = self._path_column is not None
@@ -103,10 +105,8 @@ class TableSource:
         self._table = _plain_types(table)
         self._base = root or home
         self._root = root
-        self._paths = (
-            self._texts(self._table, self._path_column, "path") if self._path_column else []
-        )
-        self._ids = self._read_ids(self._id_column) if self._id_column else None
+        self._paths = self._texts(self._path_column, "path") if self._path_column else []
+        self._ids = self._texts(self._id_column, "id") if self._id_column else None
         self._check_unique()
 
     @property
@@ -146,7 +146,8 @@ class TableSource:
         yield from zip(self._ids, self._given(), strict=True)
 
     def unread(self) -> Iterator[str]:
-        """A sentence for each column of dates or places with cells that cannot be read."""
+        """A sentence for each column of dates or places with cells that cannot be trusted."""
+        yield from self._doubts
         for target, source in self._metadata.items():
             if target not in _DOUBTFUL or pa.types.is_nested(self._table[source].type):
                 continue
@@ -161,23 +162,13 @@ class TableSource:
                     f"first in row {row + 1}: {cells[row]!r}"
                 )
 
-    @staticmethod
-    def _texts(table: pa.Table, column: str, what: str) -> list[str]:
+    def _texts(self, column: str, what: str) -> list[str]:
         """A column as text without nulls."""
-        texts = [text_of(c) if c is not None else None for c in table[column].to_pylist()]
+        texts = [text_of(c) if c is not None else None for c in self._table[column].to_pylist()]
         for row, text in enumerate(texts):
             if text is None:
                 raise SourceError(f"row {row + 1} of the table has no {what} ({column!r} is empty)")
         return [text for text in texts if text is not None]
-
-    def _read_ids(self, column: str) -> list[str]:
-        """The ids; raises SourceError where a row has none, or the column can hold none."""
-        try:
-            ids = pa.table({column: id_texts(self._table[column])})
-        except pa.ArrowException:
-            what = f"the column {column!r} holds {self._table[column].type}"
-            raise SourceError(f"{what}: ids are text or whole numbers") from None
-        return self._texts(ids, column, "id")
 
     def _check_unique(self) -> None:
         """Raise SourceError where two rows would be one track."""

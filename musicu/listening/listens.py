@@ -45,7 +45,7 @@ class Checked:
     unknown: listens of tracks that the catalog does not have; they are not among the listens.
     duplicates: listens that repeat another in all columns; one of each is kept.
     future: listens later than a day from now, left out.
-    unweighted: listens whose weight is 0 or not a finite number, left out.
+    unweighted: listens whose weight is not a finite number, left out.
     early: listens that are dated before sound was recorded; they count as undated.
     """
 
@@ -66,7 +66,7 @@ class Checked:
         if self.future:
             yield f"{counted(self.future, 'listen')} in the future: left out"
         if self.unweighted:
-            yield f"{counted(self.unweighted, 'listen')} with a weight of 0 or none: left out"
+            yield f"{counted(self.unweighted, 'listen')} with a weight that is no number: left out"
         if self.early:
             yield f"{counted(self.early, 'listen')} from before sound was recorded: undated"
 
@@ -114,8 +114,8 @@ def check_listens(
     has no time zone.
     """
     listens = listens_table(table)
-    weighs = pc.and_(pc.is_finite(listens["weight"]), pc.not_equal(listens["weight"], 0))
-    listens, unweighted = _kept(listens, weighs)
+    finite = pc.is_finite(listens["weight"])
+    listens, unweighted = _kept(listens, finite)
     late = pc.fill_null(pc.greater(listens["timestamp"], latest(now)), False)
     listens, future = _kept(listens, pc.invert(late))
     listens, early = undated_before_sound(listens)
