@@ -22,6 +22,7 @@ KINDS = {
     "length": "the header gives another length than can be heard",
     "artists": "no performer is named, or a placeholder",
     "titles": "no title, or a placeholder",
+    "letters": "a name in the letters of another encoding",
     "dates": "a date that cannot be, or stands out on its album",
     "codes": "one ISRC or MusicBrainz id on recordings that sound different",
     "genres": "sounds like another genre than its tag says: a guess, worth a listen",
