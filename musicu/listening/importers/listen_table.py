@@ -212,7 +212,9 @@ def _raw(table: pa.Table, found: ListenTable, notes: ReadingNotes, where: str) -
     columns["timestamp"] = _moments(table, found, columns)
     columns["weight"] = _weights(columns, found.format.skipped(text), table.num_rows)
     if found.format.playlist:
-        columns["context"] = pa.repeat(PLAYLIST + Path(where).stem, table.num_rows)
+        columns["context"] = pa.repeat(
+            PLAYLIST + found.path.name.partition(".csv")[0], table.num_rows
+        )
     given = [
         columns[field.name].cast(field.type)
         if field.name in columns
