@@ -86,7 +86,7 @@ def _dates(found: ds.Dataset) -> DateForm | None:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return None
     evidence = DateEvidence()
-    for batch in found.to_batches(columns=["timestamp"]):
+    for batch in _read(found, ["timestamp"], ", ".join(found.files[:1])):
         evidence.add(batch["timestamp"])
     return evidence.form()
 
@@ -99,11 +99,22 @@ def _text_form(path: Path) -> ds.CsvFileFormat:
 
 def batches(listens: ListenLog, users: Collection[str] | None = None) -> Iterator[pa.Table]:
     """The listens in the form of LISTENS, some at a time; only those of some users, where given."""
-    for batch in listens.data.to_batches(columns=_needed(listens.data.schema.names)):
+    needed = _needed(listens.data.schema.names)
+    for batch in _read(listens.data, needed, ", ".join(listens.files[:1])):
         rows = listeners_of(pa.Table.from_batches([batch]))
         table = _of(listens_table(rows, listens.dates), users)
         if table.num_rows:
             yield table
+
+
+def _read(found: ds.Dataset, columns: list[str], what: str) -> Iterator[pa.RecordBatch]:
+    """Some rows at a time; raises QueryError where a row further down cannot be read."""
+    try:
+        for batch in found.to_batches(columns=columns):
+            batch.validate(full=True)  # text may hold bytes that are no text
+            yield batch
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise QueryError(f"the listens {what} cannot be read: {error}") from error
 
 
 def _needed(names: list[str]) -> list[str]:
