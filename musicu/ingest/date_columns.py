@@ -244,7 +244,8 @@ def release_date(cell: Any, form: DateForm) -> PartialDate | None:
     """The date of a release in a cell of a column of that form, as precise as it says."""
     text = cell.isoformat() if hasattr(cell, "isoformat") else str(cell).strip()
     if form.unit is not None and re.match(_NUMBER, text):
-        micros = form.unit.micros(np.array([_number(text)]))[0]
+        number = float(text.replace(",", "."))
+        micros = form.unit.micros(np.array([number]))[0] if number else np.nan
         if _civil_us(1) <= micros < _civil_us(3000):
             day = (_1970 + timedelta(microseconds=float(micros))).date().isoformat()
             return parse_date(day[: {"years": 4, "digits like 202405": 7}.get(form.unit.said, 10)])
@@ -278,10 +279,6 @@ def _texts(column: pa.Array) -> pa.Array:
     except pa.ArrowException:
         return pa.nulls(len(column), pa.string())
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", "."))
 
 
 def _micros(found: datetime | None) -> int | None:

@@ -16,7 +16,7 @@ import pyarrow.csv as pc_csv
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 #: The first line by which Excel says what parts the columns.
-_SEP = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
+_SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 
 def plain_suffix(path: Path) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import html.entities
 import re
 
-_ENTITY = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 
 def unescape(text: str) -> str:
@@ -17,8 +18,14 @@ def unescape(text: str) -> str:
     if "&" not in text:
         return text
     for _ in range(3):  # &amp;amp;amp;
-        plain = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+        plain = _ENTITY.sub(lambda match: _character(match[0]), text)
         if plain == text:
             break
         text = plain
     return text
+
+
+def _character(entity: str) -> str:
+    """What an entity stands for; what is none stays, though HTML reads its beginning as one."""
+    known = entity[1] == "#" or entity[1:] in html.entities.html5
+    return html.unescape(entity) if known else entity
