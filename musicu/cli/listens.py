@@ -65,6 +65,8 @@ def listens(
     )
     for warning in done.notes.warnings():
         note(f"warning: {safe(warning)}")
+    if done.notes.doubts:
+        note("those listens are undated: --dates day-first or month-first tells what they mean")
     note(f"{out}: {done.summary()}")
     if unmatched is not None:
         write_unmatched(done, unmatched)

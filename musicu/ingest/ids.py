@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +21,11 @@ def id_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
         chunks = [_texts(chunk) for chunk in column.chunks]
         return pa.chunked_array(chunks or [_texts(pa.array([], column.type))])
     return pa.chunked_array([_texts(column)])
+
+
+def id_text(cell: str | None) -> str | None:
+    """One id out of a cell of text; None where it is empty."""
+    return re.sub(_WHOLE, r"\1", (cell or "").strip()) or None
 
 
 def _texts(ids: pa.Array) -> pa.Array:

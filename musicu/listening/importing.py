@@ -29,7 +29,7 @@ _NAMED = ("artist", "title", "album", "isrc", "recording_mbid")
 
 
 @dataclass(slots=True)
-class Imported:
+class ListenImport:
     """What became of the listens of some files.
 
     listens: written, of which `undated` have no moment, or none that can be read. read: found in
@@ -86,7 +86,7 @@ def import_listens(
     user: str | None = None,
     columns: Mapping[str, str] | None = None,
     day_first: bool | None = None,
-) -> Imported:
+) -> ListenImport:
     """Write the listens of some files to `out`, a Parquet table of `candidates.LISTENS`.
 
     tracks: of the catalog. key: that of the pseudonyms. user: whose the exports of one person are
@@ -94,7 +94,7 @@ def import_listens(
     are counted and left out, and so are files without listens beside others. Raises SourceError
     where a file is not there, or none holds listens; nothing is written then.
     """
-    done = Imported()
+    done = ListenImport()
     options = ReadingOptions(columns or {}, day_first, done.notes)
 
     def write(path: Path) -> None:
@@ -111,7 +111,7 @@ def import_listens(
     return done
 
 
-def write_unmatched(done: Imported, path: Path) -> None:
+def write_unmatched(done: ListenImport, path: Path) -> None:
     """Write what could not be matched as CSV."""
     write_atomically(path, lambda temporary: pc_csv.write_csv(done.unmatched_table(), temporary))
 
@@ -131,7 +131,9 @@ def _read(files: list[Path], options: ReadingOptions) -> Iterator[pa.Table]:
     options.notes.skipped += [str(error) for error in errors]
 
 
-def _matched(raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: Imported) -> pa.Table:
+def _matched(
+    raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: ListenImport
+) -> pa.Table:
     """The listens of a table of RAW that are of known tracks, and a note of the others."""
     done.read += raw.num_rows
     weight = raw["weight"].to_numpy()
@@ -158,7 +160,7 @@ def _matched(raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: Impor
     return pa.Table.from_arrays(columns, schema=LISTENS)
 
 
-def _count(raw: pa.Table, found: Matches, done: Imported) -> None:
+def _count(raw: pa.Table, found: Matches, done: ListenImport) -> None:
     for number, way in enumerate(WAYS[:-1]):
         done.matched[way] = done.matched.get(way, 0) + int((found.way == number).sum())
     done.ambiguous += int(found.ambiguous.sum())
