@@ -173,7 +173,7 @@ def read_pieces(folder: Path, memory: Path | None = None, *, worn: bool = False)
 
     memory: as `remembered` has it.
     """
-    for number, line in enumerate((folder / "truth.jsonl").read_text().splitlines()):
+    for number, line in enumerate((folder / "truth.jsonl").read_text("utf-8").splitlines()):
         truth = json.loads(line)
         path, name = folder / truth["file"], f"{folder.name}-{number:05d}"
         yield remembered(memory, name, partial(_analyse_piece, path)), truth

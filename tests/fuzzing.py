@@ -228,6 +228,33 @@ def _tables() -> Reader:
     return make_tables, feed
 
 
+def _histories() -> Reader:
+    from fuzzing_corpus import make_histories
+
+    from musicu.listening.importers.reading import ReadingOptions, read_listens
+
+    def feed(path: Path) -> None:
+        options = ReadingOptions()
+        for table in read_listens(path, options):
+            table.validate(full=True)
+        list(options.notes.warnings())
+
+    return make_histories, feed
+
+
+def _listens() -> Reader:
+    from fuzzing_corpus import make_listens
+
+    from musicu.listening.listens import check_listens
+    from musicu.listening.sharding import batches, open_listens
+
+    def feed(path: Path) -> None:
+        for table in batches(open_listens(path)):
+            list(check_listens(table).warnings())
+
+    return make_listens, feed
+
+
 def _catalogs() -> Reader:
     from fuzzing_corpus import catalog_with, make_catalog_files
 
@@ -271,6 +298,8 @@ READERS: dict[str, Callable[[], Reader]] = {
     "audio": _audio,
     "tags": _tags,
     "tables": _tables,
+    "histories": _histories,
+    "listens": _listens,
     "catalogs": _catalogs,
     "models": _models,
 }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gzip
+import json
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +84,49 @@ def make_tables(folder: Path) -> None:
         ("d.parquet", "snappy"),
     ):
         pq.write_table(table, folder / name, compression=compression)
+
+
+def make_histories(folder: Path) -> None:
+    """A history of each service, as itself, gzipped and in a ZIP."""
+    from test_listening_formats import APPLE, DAYS, EXPORTIFY, HTML, watched
+    from test_listening_records import RECORDS, written
+
+    for name, (record, form) in RECORDS.items():
+        (folder / name).write_text(written([record] * 3, form), "utf-8")
+    texts = {
+        "exportify.csv": EXPORTIFY[0],
+        "apple.csv": APPLE,
+        "days.csv": "sep=;\n" + DAYS.replace(",", ";"),
+        "page.html": HTML.format(header="YouTube Music"),
+        "german.json": json.dumps([watched(f"{n} angesehen") for n in range(10)]),
+        "a.scrobbler.log": "#AUDIOSCROBBLER/1.1\n" + "A\tB\tC\t1\t2\tL\t1464727560\tm\n" * 3,
+        "list.m3u8": "#EXTM3U\n#PLAYLIST:x\n#EXTINF:1,A - B\na/b.mp3\n",
+        "list.xspf": '<playlist xmlns="http://xspf.org/ns/0/"><trackList><track><title>a</title>'
+        "<location>file:///a/b.mp3</location></track></trackList></playlist>",
+        "plain.csv": "user,title,artist,date,time,plays\nu,a,b,05/31/2024,20:46,2\n" * 2,
+        "bare.csv": "Band,Best,Song,31 May 2016 20:46\n" * 2,
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
+    (folder / "apple.csv.gz").write_bytes(gzip.compress(APPLE.encode()))
+    (folder / "utf16.csv").write_text(APPLE, "utf-16")
+    whole = sorted(folder.iterdir())
+    with zipfile.ZipFile(folder / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in whole:
+            archive.write(path, path.name)
+    make_listens(folder)
+
+
+def make_listens(folder: Path) -> None:
+    """Listens as tables, with every way to write a moment."""
+    moments = ["2024-05-31T20:46:00Z", "05/31/2024 8:46 PM", "20240531", "45443.75", "1717188360"]
+    for number, moment in enumerate(moments):
+        rows = f"1.0,a,{moment},1\n2.0,b,{moment},-1\n"
+        text = f"user_id,track_id,timestamp,weight\n{rows}"
+        (folder / f"listens-{number}.csv").write_text(text, "utf-8")
+    listens = pa.table({"user_id": [1.0, 2.0], "track_id": [1, 2], "timestamp": [1.7e18, 1.7e18]})
+    pq.write_table(listens, folder / "listens.parquet")
+    (folder / "lists.csv").write_text("pid;track_ids\n1;1.0|2.0\n", "utf-8")
 
 
 def _make_catalog(folder: Path) -> None:

@@ -15,14 +15,15 @@ from musicu.errors import SourceError
 from musicu.ingest.playlist_tables import listeners_of, playlist_rows
 from musicu.ingest.table import read_table
 
-ROWS = [{"playlist_id": 1, "track_id": 7}, {"playlist_id": 1, "track_id": 8}]
-ROWS += [{"playlist_id": 2, "track_id": 9}]
+ROWS = [{"playlist_id": "1", "track_id": "7"}, {"playlist_id": "1", "track_id": "8"}]
+ROWS += [{"playlist_id": "2", "track_id": "9"}]
 
 
 @pytest.mark.parametrize(
     "table",
     [
         {"playlist_id": [1, 1, 2], "track_id": [7, 8, 9]},
+        {"playlist_id": ["1.0", " 1", "2.0"], "track_id": [7.0, 8.0, 9.0]},
         {"pid": [1, 1, 2], "track": [7, 8, 9]},
         {"playlist": [1, 2, 3, 4], "tracks": [[7, 8], [9, None], None, []]},
         {"Playlist ID": [1, 2], "Track IDs": [[7, 8], [9]]},
@@ -50,7 +51,7 @@ def test_other_columns_stay_and_other_tables_are_left_alone() -> None:
 
 def test_playlists_count_as_listeners_who_need_not_have_played() -> None:
     found = listeners_of(pa.table({"pid": [1, 2], "tracks": [[7], [9]]})).to_pylist()
-    assert found[1] == {"user_id": 2, "track_id": 9, "context": "playlist:2"}
+    assert found[1] == {"user_id": "2", "track_id": "9", "context": "playlist:2"}
     listens = pa.table({"user_id": [1], "playlist_id": [5], "track_id": [7]})
     assert listeners_of(listens) is listens
     nested = pa.table({"playlist_id": [[1]], "track_id": [7]})

@@ -20,8 +20,9 @@ from musicu.catalog.schema import TRACKS
 from musicu.cli.app import app
 from musicu.datasets.public_sets import hetrec_lastfm
 from musicu.errors import SourceError
-from musicu.listening.importers.raw import moment, raw_table
-from musicu.listening.importers.reading import read_listens
+from musicu.ingest.date_columns import moment
+from musicu.listening.importers.raw import raw_table
+from musicu.listening.importers.reading import ReadingOptions, read_listens
 from musicu.listening.importing import import_listens
 from musicu.listening.matching import WAYS, Matcher
 from musicu.listening.pseudonyms import listener_key, pseudonyms
@@ -64,7 +65,8 @@ CATALOG = tracks(
 
 
 def rows_of(path: Path, **options: Any) -> list[dict[str, Any]]:
-    return [row for table in read_listens(path, **options) for row in table.to_pylist()]
+    given = ReadingOptions(**options)
+    return [row for table in read_listens(path, given) for row in table.to_pylist()]
 
 
 def write(path: Path, content: Any) -> Path:
@@ -272,7 +274,8 @@ def test_tables_with_columns_of_any_name(tmp_path: Path) -> None:
     [
         ("a.json", "{]", "is not JSON"),
         ("a.json", '{"x": 1}', "not that of ListenBrainz"),
-        ("a.jsonl", '{"x": 1}\n{]', "line 2 of .* is not JSON"),
+        ("a.jsonl", '{"x": 1}\n{]', "lines of JSON, but not of listens"),
+        ("a.jsonl", "{]\n{]", "is not JSON"),
         ("a.txt", "hello", "no file of listens that we know"),
         ("a.zip", "hello", "is not a ZIP file"),
     ],

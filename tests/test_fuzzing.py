@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 #: Cases of each reader in the quick set, and before a release.
 QUICK = {"audio": 25, "tags": 60, "tables": 60, "catalogs": 25, "models": 10}
+QUICK |= {"histories": 60, "listens": 60}
 MANY = {"audio": 3000, "tags": 4000, "tables": 4000, "catalogs": 2000, "models": 500}
+MANY |= {"histories": 6000, "listens": 4000}
 
 
 @given(whole=st.binary(max_size=600), other=st.binary(max_size=60), seed=st.integers(0, 2**32))

@@ -22,6 +22,7 @@ KINDS = {
     "length": "the header gives another length than can be decoded",
     "artists": "no performer is named, or a placeholder",
     "titles": "no title, or a placeholder",
+    "letters": "a name in the letters of another encoding",
     "dates": "an impossible date, or one that differs from its album's",
     "codes": "one ISRC or MusicBrainz id on different recordings",
     "genres": "sounds like another genre than its tag: a guess, to be checked by ear",

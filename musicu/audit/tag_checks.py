@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from musicu.audit.findings import Finding
+from musicu.audit.letters import letter_findings
 from musicu.catalog.identity import album_keys, artist_keys, codes, fold
 from musicu.tags.dates import parse_date
 
@@ -22,7 +23,7 @@ _PLACEHOLDER = re.compile(r"(?:(?:audio)?track|untitled|unknown|titel|piste|pist
 
 
 def tag_findings(tracks: Sequence[Row], today: date) -> Iterator[Finding]:
-    """Performers, titles and dates that are missing or impossible.
+    """Performers, titles, dates and letters that are missing or impossible.
 
     today: release dates up to two years after it are accepted.
     """
@@ -35,6 +36,7 @@ def tag_findings(tracks: Sequence[Row], today: date) -> Iterator[Finding]:
             yield Finding("titles", (track["track_id"],), why)
         yield from _impossible_dates(track, today)
     yield from _odd_years(tracks)
+    yield from letter_findings(tracks)
 
 
 def _no_artist(track: Row) -> str:

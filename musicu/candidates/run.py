@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from musicu.candidates.generator import CandidateGenerator, Sources
@@ -80,6 +79,7 @@ class CandidateReport:
     duplicates: int = 0
     future: int = 0
     unweighted: int = 0
+    early: int = 0
 
     def __add__(self, other: CandidateReport) -> CandidateReport:
         sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
@@ -87,7 +87,7 @@ class CandidateReport:
 
     def warnings(self) -> list[str]:
         """A sentence for each thing that people should know."""
-        counts = (self.unknown, self.duplicates, self.future, self.unweighted)
+        counts = (self.unknown, self.duplicates, self.future, self.unweighted, self.early)
         told = list(Checked(pa.table({}), *counts).warnings())
         if self.tasteless:
             told.append(f"{self.tasteless:,} listeners play nothing that has a vector")
@@ -181,6 +181,7 @@ def _write(
             checked.duplicates,
             checked.future,
             checked.unweighted,
+            checked.early,
         )
         writer.add_key_value_metadata({_META.decode(): json.dumps(asdict(report))})
 
@@ -238,7 +239,7 @@ def _begun(work: Path, identity: str, now: datetime | None) -> datetime:
     return began
 
 
-def _identity(catalog: Catalog, listens: ds.Dataset, settings: CandidateOptions) -> str:
+def _identity(catalog: Catalog, listens: sharding.ListenLog, settings: CandidateOptions) -> str:
     """A digest of all that decides what comes out, but the moment."""
     name, entry = catalog.model_entry(settings.model)
     stats = [(file, Path(file).stat()) for file in sorted(listens.files)]

@@ -101,7 +101,7 @@ class Catalog:
         """
         models = self._store.manifest.models
         if not models:
-            raise QueryError(f"{self.path} has no vectors yet: run `musicu embed` on its source")
+            raise QueryError(f"{self.path} has no vectors yet: {self._way_to_vectors()}")
         name = model or self.models()[0]
         if name not in models:
             raise QueryError(
@@ -109,6 +109,16 @@ class Catalog:
                 f"embed with --model {name}"
             )
         return name, models[name]
+
+    def _way_to_vectors(self) -> str:
+        """How a catalog gets vectors: from its sound, or where it has none from its table."""
+        paths = self.tracks(gone=True)["path"]
+        if paths.null_count < len(paths) or not len(paths):
+            return "run `musicu embed` on its source"
+        return (
+            f"its tracks have no sound, so run `musicu train tracks {self.path}`, or give vectors "
+            "with `musicu scan TABLE --vectors COLUMN --model-name NAME`"
+        )
 
     def vectors(self, model: str | None = None) -> Vectors:
         """Track ids object [tracks] and unit vectors float32 [tracks, dim] under one model.

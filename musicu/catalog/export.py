@@ -29,7 +29,8 @@ def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> i
     has every column (lists joined by ";") and `vector_0` …; `.npz` and `.safetensors` have
     `vectors` float32 [tracks, dim] and the ids, as array `ids` or as JSON in the metadata.
     Records within a CSV cell are JSON, and bytes are left out. Tracks without a vector are left
-    out. Raises QueryError for another ending, and where a column has the name of the vectors'.
+    out; a catalog without any vectors gives its columns alone, as `.parquet` or `.csv`. Raises
+    QueryError for another ending, and where a column has the name of the vectors'.
     """
     path = Path(path)
     kind = path.suffix.removeprefix(".").lower()
@@ -38,6 +39,8 @@ def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> i
             f"cannot export to {path.name!r}: name a file that ends in "
             + ", ".join("." + name for name in FORMATS)
         )
+    if model is None and not catalog.models() and kind in ("parquet", "csv"):
+        return _export_tracks(catalog, path, kind)
     name, _ = catalog.model_entry(model)
     ids, values = catalog.vectors(name)
     if kind == "npz":
@@ -86,6 +89,18 @@ def _flat(table: pa.Table, values: NDArray[np.float32]) -> pa.Table:
     for i in range(values.shape[1]):
         columns[f"vector_{i}"] = pa.array(values[:, i])
     return pa.table(columns)
+
+
+def _export_tracks(catalog: Catalog, path: Path, kind: str) -> int:
+    """Write the tracks of a catalog that has no vectors yet."""
+    tracks = catalog.tracks()
+    if kind == "parquet":
+        write_atomically(path, lambda p: pq.write_table(tracks, p, compression="zstd"))
+    else:
+        kept = [n for n in tracks.column_names if not _is_bytes(tracks.schema.field(n).type)]
+        flat = pa.table({name: _plain(tracks[name]) for name in kept})
+        write_atomically(path, lambda p: pyarrow.csv.write_csv(flat, p))
+    return int(tracks.num_rows)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:

@@ -16,40 +16,37 @@ def main() -> None:
     import click
 
     from musicu.cli.app import app
+    from musicu.cli.output import note, use_known_letters
     from musicu.errors import MusicuError
 
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    use_known_letters()
     try:
         sys.exit(app.main(prog_name="musicu", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        error.show(sys.stderr)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _say("stopped; what was finished is kept, run the same command again to go on")
+        note("stopped; what was finished is kept, run the same command again to go on")
         sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has left
         sys.exit(1)
     except MusicuError as error:
-        _say(f"error: {error}")
+        note(f"error: {error}")
         sys.exit(1)
     except OSError as error:  # a disk or a permission that nobody has named before
         if os.environ.get("MUSICU_TRACEBACK"):
             raise
-        _say(f"error: {error.filename or 'the system'}: {error.strerror or error}")
+        note(f"error: {error.filename or 'the system'}: {error.strerror or error}")
         sys.exit(1)
     except Exception as error:
         if os.environ.get("MUSICU_TRACEBACK"):
             raise
-        _say(
+        note(
             f"error: musicu has a bug, {type(error).__name__}: {error}\n"
             "Please report it with the output of the same command under MUSICU_TRACEBACK=1."
         )
         sys.exit(1)
-
-
-def _say(text: str) -> None:
-    """Print to standard error, whatever characters the text has."""
-    sys.stderr.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")

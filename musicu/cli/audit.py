@@ -9,7 +9,7 @@ import click
 
 from musicu.audit.findings import KINDS
 from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
-from musicu.cli.output import note, print_table
+from musicu.cli.output import note, print_document, print_table
 from musicu.cli.progress import progress_bar
 from musicu.pipeline.recordings import PassOptions
 from musicu.records import counted
@@ -74,7 +74,7 @@ def audit(
     with progress_bar(quiet) as show:
         found = examine(catalog, model=model, options=options, progress=show)
     if as_json:
-        click.echo(found.to_json())
+        print_document(found.to_json())
     else:
         _print(found, verbose)
     if html:

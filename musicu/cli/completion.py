@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from musicu.cli.output import print_text
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -20,4 +22,4 @@ def completion(shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(app, {}, "musicu", "_MUSICU_COMPLETE").source())
+    print_text(found(app, {}, "musicu", "_MUSICU_COMPLETE").source())

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from musicu.cli.options import FOLDER
-from musicu.cli.output import note, print_table
+from musicu.cli.output import note, print_table, print_text
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.pipeline.run import run
@@ -48,9 +48,9 @@ def demo(out: Path, show: bool) -> None:
     shelf = more_like(catalog, seed, size=10)
     shelf.to_html(page)
     rows = [[item.position, item.title, item.artist, item.score, item.reason] for item in shelf]
-    click.echo(shelf.title)
+    print_text(shelf.title)
     print_table(["", "title", "artist", "score", "why"], rows)
-    click.echo(f"Listen to it: {page.resolve().as_uri()}")
+    print_text(f"Listen to it: {page.resolve().as_uri()}")
     if show and _has_screen():
         webbrowser.open(page.resolve().as_uri())
 

@@ -10,7 +10,7 @@ import click
 
 from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.cli.options import PATH
-from musicu.cli.output import note, print_json, safe
+from musicu.cli.output import note, print_json, print_text, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, time_taken, work_options
 from musicu.errors import MusicuError
@@ -95,7 +95,7 @@ def _describe_files(paths: tuple[Path, ...], as_json: bool, pages: dict[Path, Pa
         if as_json:
             print_json({"path": str(path), **found.document()})
         else:
-            click.echo(("\n" if number else "") + card(path.name, found))
+            print_text(("\n" if number else "") + card(path.name, found))
     return 1 if failed else 0
 
 

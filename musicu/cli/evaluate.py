@@ -9,7 +9,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.options import BOOTSTRAP, CATALOG, PATH, SEED, page_of
-from musicu.cli.output import note
+from musicu.cli.output import note, print_document
 from musicu.evaluation.vectors.vector_evaluation import BASELINES, PROTOCOLS
 from musicu.evaluation.vectors.vector_evaluation import evaluate as measure
 
@@ -97,7 +97,7 @@ def evaluate(
         **settings,
     )
     if as_json:
-        click.echo(found.to_json())
+        print_document(found.to_json())
     else:
         print_evaluation(found)
     for text in found.notes:

@@ -11,7 +11,7 @@ import click
 from musicu.catalog.catalog import Catalog
 from musicu.cli.findings import print_findings
 from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED, page_of
-from musicu.cli.output import note
+from musicu.cli.output import note, print_document
 from musicu.evaluation.recommendation import (
     BASELINES,
     SPLITS,
@@ -143,7 +143,7 @@ def candidates(
 
 def _show(found: Findings, as_json: bool) -> None:
     if as_json:
-        click.echo(found.to_json())
+        print_document(found.to_json())
     else:
         print_findings(found)
     for text in found.notes:

@@ -10,7 +10,7 @@ import click
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.summary import summary
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
-from musicu.cli.output import duration, note, print_json, print_table
+from musicu.cli.output import duration, note, print_json, print_table, print_text
 from musicu.records import counted
 
 
@@ -98,7 +98,7 @@ def models(model: str | None, as_json: bool) -> None:
         if as_json:
             print_json(card.document())
         else:
-            click.echo(card_text(card))
+            print_text(card_text(card))
         return
     cards = shipped_models()
     if as_json:

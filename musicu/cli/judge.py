@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.cli.options import CATALOG, PATH, SEED
-from musicu.cli.output import note, print_json, print_table
+from musicu.cli.output import note, print_json, print_table, print_text
 from musicu.records import counted
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def read(answers: tuple[Path, ...], as_json: bool) -> None:
         ["no difference", found.same],
     ]
     print_table(["preferred", "answers"], rows)
-    click.echo(_sentence(found))
+    print_text(_sentence(found))
 
 
 def _sentence(found: Verdict) -> str:

@@ -8,7 +8,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.options import PATH
-from musicu.cli.output import note
+from musicu.cli.output import note, safe
 
 
 @click.command()
@@ -25,6 +25,11 @@ from musicu.cli.output import note
     help="Which column of a table means what: title=Song. Usual names are known.",
 )
 @click.option(
+    "--dates",
+    type=click.Choice(["day-first", "month-first"]),
+    help="What 05/06/2024 means, where the dates of a column do not tell.",
+)
+@click.option(
     "--key",
     type=PATH,
     metavar="FILE",
@@ -38,13 +43,15 @@ def listens(
     user: str | None,
     unmatched: Path | None,
     columns: tuple[str, ...],
+    dates: str | None,
     key: Path | None,
 ) -> None:
     """Read who listened to what, from each FILE, into one table for `musicu candidates`.
 
-    FILE: CSV, TSV or Parquet; the export of ListenBrainz, Spotify or a Last.fm tool, as JSON, ZIP
-    or folder; a playlist as M3U, XSPF or JSPF. Listeners get pseudonyms: their names are not
-    stored, and `--user NAME` of other commands finds them as long as the key is there.
+    FILE: CSV, TSV or Parquet; the export of ListenBrainz, Spotify, Apple Music, YouTube Music,
+    Deezer, Tidal, Exportify, Rockbox or a Last.fm tool, as it is, as ZIP or folder; a playlist as
+    M3U, XSPF or JSPF. Listeners get pseudonyms: their names are not stored, and `--user NAME` of
+    other commands finds them as long as the key is there.
     """
     from musicu.listening.importing import import_listens, write_unmatched
     from musicu.listening.pseudonyms import KEY_FILE, listener_key
@@ -52,7 +59,14 @@ def listens(
     mapping = dict(_pair(text) for text in columns)
     opened = Catalog.open(catalog)
     secret = listener_key(key or opened.path / KEY_FILE)
-    done = import_listens(files, opened.tracks(), out, secret, user=user, columns=mapping)
+    day_first = None if dates is None else dates == "day-first"
+    done = import_listens(
+        files, opened.tracks(), out, secret, user=user, columns=mapping, day_first=day_first
+    )
+    for warning in done.notes.warnings():
+        note(f"warning: {safe(warning)}")
+    if done.notes.doubts:
+        note("those listens are undated: --dates day-first or month-first tells what they mean")
     note(f"{out}: {done.summary()}")
     if unmatched is not None:
         write_unmatched(done, unmatched)

@@ -1,15 +1,48 @@
-"""What commands print: tables for people, JSON lines for programs."""
+"""What commands print: tables for people, JSON lines for programs.
+
+JSON is UTF-8 whatever the terminal or the redirected output takes; what is for people is written
+in letters that it takes (`use_known_letters`).
+"""
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 _WORD = 32  # characters: longer words, such as paths, are broken where lines end
+
+
+_DEGRADED = "musicu.degraded"
+_PLAIN = {"–": "-", "—": "-", "−": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "→": "->", "×": "x"}
+
+
+def use_known_letters() -> None:
+    """Make standard output and error write what their encoding lacks in the nearest ASCII."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_DEGRADED)
+
+
+def _degraded(error: UnicodeError) -> tuple[str, int]:
+    """The nearest ASCII of characters that an encoding lacks; "?" where there is none."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_nearest, error.object[error.start : error.end])), error.end
+
+
+def _nearest(character: str) -> str:
+    plain = _PLAIN.get(character) or unicodedata.normalize("NFKD", character)
+    return plain.encode("ascii", "ignore").decode("ascii") or "?"
+
+
+codecs.register_error(_DEGRADED, _degraded)
 
 
 def safe(value: object) -> str:
@@ -20,7 +53,17 @@ def safe(value: object) -> str:
 
 def print_json(record: Mapping[str, Any]) -> None:
     """Print one JSON line to standard output."""
-    sys.stdout.write(json.dumps(record, ensure_ascii=True, default=_encode) + "\n")
+    print_document(json.dumps(record, ensure_ascii=True, default=_encode))
+
+
+def print_document(text: str) -> None:
+    """Print JSON to standard output, in UTF-8."""
+    sys.stdout.flush()
+    if (raw := getattr(sys.stdout, "buffer", None)) is None:
+        sys.stdout.write(text + "\n")  # a notebook's, which takes text alone
+    else:
+        raw.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        raw.flush()
 
 
 def _encode(value: object) -> str:
@@ -30,6 +73,11 @@ def _encode(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     raise TypeError(f"{value!r} does not go into JSON")
+
+
+def print_text(text: str) -> None:
+    """Print lines for people to standard output."""
+    sys.stdout.write(text + "\n")  # click's echo writes UTF-8 where the encoding is ASCII
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -94,7 +142,10 @@ def _cell(value: object) -> str:
     """A value as it stands in a table."""
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else safe(value)
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return safe(value).encode(encoding, _DEGRADED).decode(encoding)
 
 
 def note(text: str) -> None:

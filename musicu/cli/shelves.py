@@ -13,7 +13,7 @@ import click
 from musicu.catalog.catalog import Catalog
 from musicu.cli.listeners import LISTENS, heard_by, known_as
 from musicu.cli.options import BLOCK_ARTIST, CATALOG, EXISTING, FILE, MODEL, PATH, filters, page_of
-from musicu.cli.output import note, print_table
+from musicu.cli.output import note, print_document, print_table, print_text
 from musicu.cli.playlist import gather
 from musicu.errors import QueryError
 
@@ -330,11 +330,11 @@ def _print(built: list[Shelf], as_json: bool) -> None:
     """The shelves for people, or for programs: one as itself, several as a list."""
     if as_json:
         texts = [shelf.to_json() for shelf in built]
-        click.echo(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        print_document(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
         return
     for shelf in built:
         rows = [[item.position, item.title, item.artist, item.score, item.reason] for item in shelf]
-        click.echo(f"{shelf.title} ({shelf.about})" if shelf.about else shelf.title)
+        print_text(f"{shelf.title} ({shelf.about})" if shelf.about else shelf.title)
         print_table(["", "title", "artist", "score", "why"], rows)
         for text in shelf.notes:
             note(text)

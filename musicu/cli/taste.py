@@ -22,7 +22,7 @@ from musicu.cli.listeners import (
     seeded,
 )
 from musicu.cli.options import CATALOG, MODEL
-from musicu.cli.output import note
+from musicu.cli.output import note, print_text
 from musicu.errors import QueryError
 
 _FIRST = 10  # listeners shown where none is named
@@ -56,7 +56,7 @@ def taste(
         if number == _FIRST and not users:
             note("and more; name those you mean with --user")
             break
-        click.echo(f"{user_id}\n{found.describe(opened)}\n")
+        print_text(f"{user_id}\n{found.describe(opened)}\n")
 
 
 def _tastes(

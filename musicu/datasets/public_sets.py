@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 
 from musicu.errors import SourceError
-from musicu.listening.importers.raw import moment
+from musicu.ingest.moments import parse_moment
 from musicu.listening.listens import LISTENS
 
 #: The columns of the items that a set knows; others are null.
@@ -77,7 +77,7 @@ def hetrec_lastfm(folder: Path) -> PublicSet:
         weight=pc.cast(plays["weight"], pa.float32()),
     )
     days = zip(*(tags[unit].to_pylist() for unit in ("year", "month", "day")), strict=True)
-    when = [moment(f"{year}-{int(month):02d}-{int(day):02d}") for year, month, day in days]
+    when = [parse_moment(f"{year}-{int(month):02d}-{int(day):02d}") for year, month, day in days]
     user, item = tags["userID"].to_pylist(), tags["artistID"].to_pylist()
     taggings = _listens(user, item, when, context=pa.array(tagged, pa.string()))
     return PublicSet("hetrec2011-lastfm-2k", items, listens, taggings)

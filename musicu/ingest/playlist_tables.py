@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.ingest.columns import find_column
+from musicu.ingest.ids import id_texts
 
 #: How the context of a track begins that stands in a playlist and was maybe never played.
 PLAYLIST = "playlist:"
@@ -31,8 +32,11 @@ def playlist_rows(table: pa.Table) -> pa.Table:
     kept = [name for name in table.column_names if name in found or name not in found.values()]
     table = table.select(kept).rename_columns([found.get(name, name) for name in kept])
     if pa.types.is_string(table["track_id"].type) and tracks.lower().endswith("s"):
-        table = _with(table, _parted(table["track_id"]))
-    return _unnested(table) if _is_list(table["track_id"].type) else table
+        table = _with(table, "track_id", _parted(table["track_id"]))
+    table = _unnested(table) if _is_list(table["track_id"].type) else table
+    for name in ("playlist_id", "track_id"):
+        table = _with(table, name, _ids(table[name]))
+    return table
 
 
 def listeners_of(table: pa.Table) -> pa.Table:
@@ -72,5 +76,13 @@ def _unnested(table: pa.Table) -> pa.Table:
     return found.filter(pc.fill_null(there, False))
 
 
-def _with(table: pa.Table, tracks: pa.ChunkedArray) -> pa.Table:
-    return table.set_column(table.column_names.index("track_id"), "track_id", tracks)
+def _ids(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids as text; what can be none stays as it is, for who uses it to refuse."""
+    try:
+        return id_texts(column)
+    except pa.ArrowException:
+        return column
+
+
+def _with(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)

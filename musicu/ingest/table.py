@@ -25,6 +25,7 @@ from musicu.ingest.columns import (
     text_of,
 )
 from musicu.ingest.delimited import csv_options, plain_suffix
+from musicu.ingest.normalise import normalise
 from musicu.ingest.path_list import (
     absolute,
     common_root,
@@ -90,6 +91,8 @@ class TableSource:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise SourceError(f"the table has several columns named {repeated[0]!r}: rename them")
+        table, self._doubts = normalise(table)
+        names = table.column_names
         has_ids = find_column(names, ID_NAMES) is not None
         self._path_column = _path_column(table, has_ids)
         self.has_files = self._path_column is not None
@@ -143,7 +146,8 @@ class TableSource:
         yield from zip(self._ids, self._given(), strict=True)
 
     def unread(self) -> Iterator[str]:
-        """A sentence for each column of dates or places with cells that cannot be read."""
+        """A sentence for each column of dates or places with cells that cannot be trusted."""
+        yield from self._doubts
         for target, source in self._metadata.items():
             if target not in _DOUBTFUL or pa.types.is_nested(self._table[source].type):
                 continue

@@ -23,7 +23,8 @@ from musicu.catalog.rows import Row, latest, vectors_by_track
 from musicu.catalog.schema import TRACKS
 from musicu.catalog.store import Change, Store
 from musicu.errors import CatalogError, SourceError
-from musicu.ingest.columns import ID_NAMES, find_column, text_of
+from musicu.ingest.columns import ID_NAMES, find_column
+from musicu.ingest.ids import id_texts
 from musicu.tags.dates import parse_date
 
 
@@ -176,6 +177,6 @@ def _vectors(table: pa.Table, column: str) -> tuple[list[str], NDArray[np.float3
         raise SourceError(f"the column {column!r} must hold lists of numbers") from None
     size = np.linalg.norm(values, axis=1)
     good = np.isfinite(size) & (size > 0)
-    ids = [text_of(cell) for cell in table[id_column].to_pylist()]
+    ids = id_texts(table[id_column]).to_pylist()
     kept = [str(track_id) for track_id, is_good in zip(ids, good, strict=True) if is_good]
     return kept, (values[good] / size[good, None]).astype(np.float32)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
+from musicu.ingest.ids import id_texts
 from musicu.ingest.table import TABLE_SUFFIXES, read_table
 
 #: A track of one model counts as its own where the other does not have it among its first ones.
@@ -106,7 +107,7 @@ def _from_file(path: Path) -> dict[str, list[str]]:
         raise QueryError(
             f"{path} has no column {sorted(missing)[0]!r}: see `musicu similar --json`"
         )
-    text = {name: table[name].cast(pa.string()).to_pylist() for name in ("query_id", "track_id")}
+    text = {name: id_texts(table[name]).to_pylist() for name in ("query_id", "track_id")}
     scores = table["score"].cast(pa.float64()).to_pylist()
     found: dict[str, list[tuple[float, str]]] = {}
     for query, track, score in zip(text["query_id"], text["track_id"], scores, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,10 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from musicu.catalog.files import write_atomically
-from musicu.listening.importers.reading import read_listens
-from musicu.listening.listens import LISTENS, latest
+from musicu.errors import SourceError
+from musicu.listening.importers.notes import ReadingNotes
+from musicu.listening.importers.reading import ReadingOptions, read_listens
+from musicu.listening.listens import LISTENS, latest, undated_before_sound
 from musicu.listening.matching import WAYS, Matcher, Matches
 from musicu.listening.pseudonyms import pseudonyms
 from musicu.records import counted
@@ -27,26 +29,29 @@ _NAMED = ("artist", "title", "album", "isrc", "recording_mbid")
 
 
 @dataclass(slots=True)
-class Imported:
+class ListenImport:
     """What became of the listens of some files.
 
     listens: written, of which `undated` have no moment, or none that can be read. read: found in
     the files. weightless: left out, as their weight is 0 or no number. future: left out, as they
-    are later than a day from now. matched: how many by each of `matching.WAYS`. ambiguous: of
-    those by name, how many fit several recordings. unmatched: what could not be matched and how
-    often, the most frequent first. listeners: how many there are.
+    are later than a day from now. early: undated, as their moment is before sound was recorded.
+    notes: what the readers left out, and were not sure of. matched: how many by each of
+    `matching.WAYS`. ambiguous: of those by name, how many fit several recordings. unmatched: what
+    could not be matched and how often, the most frequent first. listeners: how many there are.
     """
 
     read: int = 0
     listens: int = 0
     weightless: int = 0
     future: int = 0
+    early: int = 0
     undated: int = 0
     ambiguous: int = 0
     matched: dict[str, int] = field(default_factory=dict)
     taken: Counter[tuple[str, str]] = field(default_factory=Counter)
     unmatched: Counter[_Unmatched] = field(default_factory=Counter)
     listeners: int = 0
+    notes: ReadingNotes = field(default_factory=ReadingNotes)
 
     def summary(self) -> str:
         """A line for people."""
@@ -63,6 +68,7 @@ class Imported:
         parts += [f"{self.ambiguous:,} fit several recordings"] if self.ambiguous else []
         parts += [f"{self.weightless:,} without weight left out"] if self.weightless else []
         parts += [f"{self.future:,} in the future left out"] if self.future else []
+        parts += [f"{self.early:,} from before sound was recorded"] if self.early else []
         parts += [f"{self.undated:,} without a moment that can be read"] if self.undated else []
         return "; ".join(parts)
 
@@ -83,36 +89,55 @@ def import_listens(
     *,
     user: str | None = None,
     columns: Mapping[str, str] | None = None,
-) -> Imported:
+    day_first: bool | None = None,
+) -> ListenImport:
     """Write the listens of some files to `out`, a Parquet table of `candidates.LISTENS`.
 
     tracks: of the catalog. key: that of the pseudonyms. user: whose the exports of one person are
-    ("me" where None). columns: see `table.table_batches`. Listens that fit no track are counted and
-    left out. Raises SourceError where a file cannot be read; nothing is written then.
+    ("me" where None). columns, day_first: see `reading.ReadingOptions`. Listens that fit no track
+    are counted and left out, and so are files without listens beside others. Raises SourceError
+    where a file is not there, or none holds listens; nothing is written then.
     """
-    done = Imported()
+    done = ListenImport()
+    options = ReadingOptions(columns or {}, day_first, done.notes)
 
     def write(path: Path) -> None:
         matcher = Matcher(tracks)
         users: set[str] = set()
         with pq.ParquetWriter(path, LISTENS, compression="zstd") as writer:
-            for file in files:
-                for raw in read_listens(file, columns):
-                    part = _matched(raw, matcher, key, user or ME, done)
-                    users.update(part["user_id"].unique().to_pylist())
-                    writer.write_table(part)
+            for raw in _read(list(files), options):
+                part = _matched(raw, matcher, key, user or ME, done)
+                users.update(part["user_id"].unique().to_pylist())
+                writer.write_table(part)
         done.listeners, done.taken = len(users), matcher.taken
 
     write_atomically(out, write)
     return done
 
 
-def write_unmatched(done: Imported, path: Path) -> None:
+def write_unmatched(done: ListenImport, path: Path) -> None:
     """Write what could not be matched as CSV."""
     write_atomically(path, lambda temporary: pc_csv.write_csv(done.unmatched_table(), temporary))
 
 
-def _matched(raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: Imported) -> pa.Table:
+def _read(files: list[Path], options: ReadingOptions) -> Iterator[pa.Table]:
+    """Tables of RAW of all files that hold listens; the others are named in the notes."""
+    errors = []
+    for file in files:
+        try:
+            yield from read_listens(file, options)
+        except SourceError as error:
+            if not file.exists():
+                raise
+            errors.append(error)
+    if errors and len(errors) == len(files):
+        raise errors[0]
+    options.notes.skipped += [str(error) for error in errors]
+
+
+def _matched(
+    raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: ListenImport
+) -> pa.Table:
     """The listens of a table of RAW that are of known tracks, and a note of the others."""
     done.read += raw.num_rows
     weight = raw["weight"].to_numpy()
@@ -121,7 +146,8 @@ def _matched(raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: Impor
     raw = raw.filter(pa.array(heavy))
     late = pc.fill_null(pc.greater(raw["timestamp"], latest()), False)
     done.future += pc.sum(late).as_py() or 0
-    raw = raw.filter(pc.invert(late))
+    raw, early = undated_before_sound(raw.filter(pc.invert(late)))
+    done.early += early
     found = matcher.match(raw)
     _count(raw, found, done)
     known = np.flatnonzero(found.row >= 0)
@@ -138,7 +164,7 @@ def _matched(raw: pa.Table, matcher: Matcher, key: bytes, user: str, done: Impor
     return pa.Table.from_arrays(columns, schema=LISTENS)
 
 
-def _count(raw: pa.Table, found: Matches, done: Imported) -> None:
+def _count(raw: pa.Table, found: Matches, done: ListenImport) -> None:
     for number, way in enumerate(WAYS[:-1]):
         done.matched[way] = done.matched.get(way, 0) + int((found.way == number).sum())
     done.ambiguous += int(found.ambiguous.sum())

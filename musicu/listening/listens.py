@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.errors import QueryError
+from musicu.ingest.date_columns import DateForm, form_of, read_moments
+from musicu.ingest.ids import id_texts
 from musicu.records import counted
 
 #: A row a listen. weight: 1 for one listen, more for a count of them, below 0 for a skip.
@@ -29,8 +31,8 @@ _FORMS = {
     "timestamp": "moments like 2026-05-21T08:00:00Z, or seconds since 1970",
     "weight": "numbers",
 }
-_YEAR_3000 = 32_503_680_000  # numbers from here on count milliseconds
-
+#: No sound was recorded before.
+_FIRST_SOUND = datetime(1860, 1, 1, tzinfo=timezone.utc)
 #: Clocks differ; a listen this far ahead of now is not yet a wrong one.
 _TOLERANCE = timedelta(days=1)
 
@@ -44,6 +46,7 @@ class Checked:
     duplicates: listens that repeat another in all columns; one of each is kept.
     future: listens later than a day from now, left out.
     unweighted: listens whose weight is not a finite number, left out.
+    early: listens that are dated before sound was recorded; they count as undated.
     """
 
     listens: pa.Table
@@ -51,6 +54,7 @@ class Checked:
     duplicates: int = 0
     future: int = 0
     unweighted: int = 0
+    early: int = 0
 
     def warnings(self) -> Iterator[str]:
         """A sentence for each thing that was left out."""
@@ -63,14 +67,17 @@ class Checked:
             yield f"{counted(self.future, 'listen')} in the future: left out"
         if self.unweighted:
             yield f"{counted(self.unweighted, 'listen')} with a weight that is no number: left out"
+        if self.early:
+            yield f"{counted(self.early, 'listen')} from before sound was recorded: undated"
 
 
-def listens_table(table: pa.Table) -> pa.Table:
+def listens_table(table: pa.Table, dates: DateForm | None = None) -> pa.Table:
     """A table in the columns and types of LISTENS; weight 1 and no context where it has none.
 
-    A timestamp may also be a number, seconds since 1970 (milliseconds where that were past the
-    year 3000), or ISO 8601 text; without a time zone it counts as UTC. Raises QueryError where
-    user_id or track_id is missing or empty somewhere, or a column cannot be read as its type.
+    A timestamp may also be a number or text, as `ingest.date_columns` reads them; without a time
+    zone it counts as UTC. dates: the form of the whole column, of which the table is a part; its
+    own where None. Raises QueryError where user_id or track_id is missing or empty somewhere, or a
+    column cannot be read as its type.
     """
     repeated = [name for name in LISTENS.names if table.column_names.count(name) > 1]
     if repeated:
@@ -82,7 +89,7 @@ def listens_table(table: pa.Table) -> pa.Table:
             "name the columns user_id, track_id, timestamp and weight, or import the file with "
             "`musicu listens`"
         )
-    columns = [_column(table, field) for field in LISTENS]
+    columns = [_column(table, field, dates) for field in LISTENS]
     for field, column in zip(LISTENS, columns, strict=True):
         empty = pc.is_null(column)
         if pa.types.is_string(field.type):
@@ -111,13 +118,14 @@ def check_listens(
     listens, unweighted = _kept(listens, finite)
     late = pc.fill_null(pc.greater(listens["timestamp"], latest(now)), False)
     listens, future = _kept(listens, pc.invert(late))
+    listens, early = undated_before_sound(listens)
     listens, duplicates = _distinct(listens)
     unknown = 0
     if catalog_ids is not None:
         ids = catalog_ids if isinstance(catalog_ids, pa.Array) else pa.array(list(catalog_ids))
         known = pc.is_in(listens["track_id"], value_set=ids.cast(pa.string()))
         listens, unknown = _kept(listens, known)
-    return Checked(listens, unknown, duplicates, future, unweighted)
+    return Checked(listens, unknown, duplicates, future, unweighted, early)
 
 
 def latest(now: datetime | None = None) -> pa.Scalar:
@@ -131,6 +139,17 @@ def utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise QueryError(f"now is {moment!r}: give it a time zone, as tzinfo=timezone.utc")
     return moment.astimezone(timezone.utc)
+
+
+def undated_before_sound(listens: pa.Table) -> tuple[pa.Table, int]:
+    """Listens or raw rows whose moment is null where no sound was recorded yet, and how many."""
+    moments = listens["timestamp"]
+    early = pc.fill_null(pc.less(moments, pa.scalar(_FIRST_SOUND, moments.type)), False)
+    count = pc.sum(early).as_py() or 0
+    if not count:
+        return listens, 0
+    known = pc.if_else(early, pa.scalar(None, moments.type), moments)
+    return listens.set_column(listens.column_names.index("timestamp"), "timestamp", known), count
 
 
 def _kept(table: pa.Table, mask: pa.ChunkedArray) -> tuple[pa.Table, int]:
@@ -150,7 +169,7 @@ def _distinct(listens: pa.Table) -> tuple[pa.Table, int]:
     return listens.take(pa.array(rows)), listens.num_rows - len(rows)
 
 
-def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+def _column(table: pa.Table, field: pa.Field, dates: DateForm | None) -> pa.ChunkedArray:
     if field.name not in table.column_names:
         value = 1.0 if field.name == "weight" else None
         return pa.chunked_array([pa.repeat(pa.scalar(value, field.type), table.num_rows)])
@@ -159,7 +178,9 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
         column = column.cast(column.type.value_type)
     try:
         if field.name == "timestamp":
-            return _moments(column, field.type)
+            return _moments(column, field.type, dates or form_of(column))
+        if field.name in ("user_id", "track_id"):
+            return id_texts(column)
         return column.cast(field.type)
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0].partition(" as a scalar")[0]
@@ -170,21 +191,34 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
         ) from error
 
 
-def _moments(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Numbers are seconds or milliseconds since 1970; text is ISO 8601; without a zone, UTC."""
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        number = column.cast(pa.float64())
-        unit = pc.if_else(pc.greater_equal(number, _YEAR_3000), 1e3, 1e6)
-        micros = pc.multiply(number, unit)
-        return pc.round(micros).cast(pa.int64()).cast(kind)
+def _moments(column: pa.ChunkedArray, kind: pa.DataType, dates: DateForm) -> pa.ChunkedArray:
+    """Moments of a column; raises QueryError where a cell has text and no moment that is sure."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pa.chunked_array([_read_text(column.combine_chunks(), kind)])
-    return column.cast(kind, safe=False)
+        column = column.cast(pa.string())
+        moments = pa.chunked_array([_read_text(column.combine_chunks(), kind, dates)])
+        lost = pc.and_(pc.is_null(moments), pc.fill_null(pc.not_equal(column, ""), False))
+        row = pc.index(lost, True).as_py()
+        if row >= 0 and column[row].as_py().strip() not in ("", "0"):
+            why = f": {dates.doubts[0]}" if dates.doubts else ""
+            raise QueryError(
+                "the listens' column 'timestamp' cannot be read: Failed to parse string: "
+                f"{column[row].as_py()!r}{why}; it should hold {_FORMS['timestamp']}"
+            )
+        return moments
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return column.cast(kind, safe=False)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise pa.ArrowInvalid(f"it holds {column.type}")
+    return pa.chunked_array([read_moments(column, dates)])
 
 
-def _read_text(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+def _read_text(texts: pa.Array, kind: pa.DataType, dates: DateForm) -> pa.Array:
+    """ISO 8601 at the speed of Arrow where every cell is, else cell by cell."""
     nothing = pa.scalar(None, texts.type)
-    texts = pc.if_else(pc.equal(texts, ""), nothing, texts)
-    zoned = pc.match_substring_regex(texts, r"(Z|[+-]\d\d:?\d\d)$")
-    local = pc.if_else(zoned, nothing, texts).cast(pa.timestamp(kind.unit))
-    return pc.coalesce(pc.if_else(zoned, texts, nothing).cast(kind), local.cast(kind))
+    cells = pc.if_else(pc.equal(texts, ""), nothing, texts)
+    zoned = pc.match_substring_regex(cells, r"(Z|[+-]\d\d:?\d\d)$")
+    try:
+        local = pc.if_else(zoned, nothing, cells).cast(pa.timestamp(kind.unit))
+        return pc.coalesce(pc.if_else(zoned, cells, nothing).cast(kind), local.cast(kind))
+    except pa.ArrowException:
+        return read_moments(texts, dates)

@@ -25,7 +25,7 @@ def describe(taste: TasteProfile, tracks: pa.Table) -> str:
         f"{number}. {_line(interest, taste, rows)}"
         for number, interest in enumerate(taste.interests, 1)
     ]
-    lines = lines or ["No interests: nothing that was played has a vector."]
+    lines = lines or ["No interests: nothing that is liked has a vector."]
     lines.append(f"Heard {counted(len(taste.heard), 'track')}{_skipped(taste, rows)}.")
     return "\n".join(lines)
 
@@ -72,6 +72,7 @@ def _era(rows: list[dict[str, Any]]) -> str:
 
 
 def _rows(tracks: pa.Table, wanted: set[str]) -> _Rows:
-    kept = tracks.filter(pc.is_in(tracks["track_id"], value_set=pa.array(sorted(wanted))))
+    ids = pa.array(sorted(wanted), pa.string())  # of nothing, Arrow would not know the type
+    kept = tracks.filter(pc.is_in(tracks["track_id"], value_set=ids))
     names = ["track_id", "title", "artists", "album", "path", "genres", "released"]
     return {row["track_id"]: row for row in kept.select(names).to_pylist()}

@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from musicu.errors import QueryError
+from musicu.ingest.date_columns import DateEvidence, DateForm
 from musicu.ingest.delimited import csv_options, plain_suffix
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.listening.listens import LISTENS, listens_table
@@ -23,7 +24,7 @@ LISTENS_PER_SHARD = 500_000
 LISTENERS_PER_SHARD = 8_192
 
 _PARQUET, _TEXT = (".parquet", ".pq"), (".csv", ".tsv")
-_IDS = ("user_id", "track_id", "playlist_id", "pid", "track_ids")  # "007" stays so
+_AS_TEXT = ("user_id", "track_id", "playlist_id", "pid", "track_ids", "timestamp")  # "007" stays so
 
 _COUNTS = pa.schema([("name", pa.string()), ("count", pa.int64())])
 _NAMES_WAITING = 1 << 20  # names counted that are not summed yet
@@ -42,7 +43,21 @@ class Census:
     plays: pa.Table
 
 
-def open_listens(path: Path) -> ds.Dataset:
+@dataclass(frozen=True, slots=True)
+class ListenLog:
+    """A table of listens on the disk. dates: how all of it writes its timestamps."""
+
+    data: ds.Dataset
+    dates: DateForm | None
+
+    @property
+    def files(self) -> list[str]:
+        """The files that hold it."""
+        found: list[str] = self.data.files
+        return found
+
+
+def open_listens(path: Path) -> ListenLog:
     """A Parquet, CSV or TSV file of listens, text gzipped or not, or a folder of Parquet files.
 
     Raises QueryError where there is none, or it cannot be read.
@@ -58,23 +73,48 @@ def open_listens(path: Path) -> ds.Dataset:
         found = ds.dataset(path, format="parquet" if suffix in _PARQUET else _text_form(path))
         columns = found.schema.empty_table()  # before anything is read
         listens_table(listeners_of(columns))
+        return ListenLog(found, _dates(found))
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise QueryError(f"the listens {path} cannot be read: {error}") from error
-    return found
+
+
+def _dates(found: ds.Dataset) -> DateForm | None:
+    """How the timestamps of the whole table are written; None where they are of a type of time."""
+    if "timestamp" not in found.schema.names:
+        return None
+    kind = found.schema.field("timestamp").type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return None
+    evidence = DateEvidence()
+    for batch in _read(found, ["timestamp"], ", ".join(found.files[:1])):
+        evidence.add(batch["timestamp"])
+    return evidence.form()
 
 
 def _text_form(path: Path) -> ds.CsvFileFormat:
     read, parse = csv_options(path)
-    types = pc_csv.ConvertOptions(column_types={name: pa.string() for name in _IDS})
+    types = pc_csv.ConvertOptions(column_types={name: pa.string() for name in _AS_TEXT})
     return ds.CsvFileFormat(parse, read_options=read, convert_options=types)
 
 
-def batches(listens: ds.Dataset, users: Collection[str] | None = None) -> Iterator[pa.Table]:
+def batches(listens: ListenLog, users: Collection[str] | None = None) -> Iterator[pa.Table]:
     """The listens in the form of LISTENS, some at a time; only those of some users, where given."""
-    for batch in listens.to_batches(columns=_needed(listens.schema.names)):
-        table = _of(listens_table(listeners_of(pa.Table.from_batches([batch]))), users)
+    needed = _needed(listens.data.schema.names)
+    for batch in _read(listens.data, needed, ", ".join(listens.files[:1])):
+        rows = listeners_of(pa.Table.from_batches([batch]))
+        table = _of(listens_table(rows, listens.dates), users)
         if table.num_rows:
             yield table
+
+
+def _read(found: ds.Dataset, columns: list[str], what: str) -> Iterator[pa.RecordBatch]:
+    """Some rows at a time; raises QueryError where a row further down cannot be read."""
+    try:
+        for batch in found.to_batches(columns=columns):
+            batch.validate(full=True)  # text may hold bytes that are no text
+            yield batch
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise QueryError(f"the listens {what} cannot be read: {error}") from error
 
 
 def _needed(names: list[str]) -> list[str]:
@@ -82,7 +122,7 @@ def _needed(names: list[str]) -> list[str]:
     return [name for name in LISTENS.names if name in names] if "user_id" in names else names
 
 
-def count(listens: ds.Dataset, users: Collection[str] | None = None) -> Census:
+def count(listens: ListenLog, users: Collection[str] | None = None) -> Census:
     """Who of the users listens, and what anybody plays; one reading of the table."""
     by_user, plays = _Tally(), _Tally()
     for table in batches(listens):
@@ -99,7 +139,7 @@ def _of(table: pa.Table, users: Collection[str] | None) -> pa.Table:
 
 
 def divide(
-    listens: ds.Dataset, firsts: tuple[str, ...], folder: Path, users: Collection[str] | None
+    listens: ListenLog, firsts: tuple[str, ...], folder: Path, users: Collection[str] | None
 ) -> None:
     """Write each shard's listens to `folder`, as `shard_listens` reads them."""
     folder.mkdir(parents=True, exist_ok=True)

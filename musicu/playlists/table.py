@@ -8,6 +8,7 @@ from pathlib import Path
 
 from musicu.errors import SourceError
 from musicu.ingest.columns import ID_NAMES, PATH_NAMES, find_column, metadata_columns
+from musicu.ingest.ids import id_text
 from musicu.ingest.playlist_text import text_lines
 from musicu.playlists.entries import Entry, Playlist
 from musicu.playlists.places import Placing, read_place
@@ -59,7 +60,7 @@ def read(data: bytes, folder: Path) -> Playlist:
                 duration_seconds=_seconds(said.get("duration_seconds", "")),
                 isrc=said.get("isrc") or None,
                 musicbrainz_recording_id=said.get("musicbrainz_recording_id") or None,
-                track_id=(row.get(ids or "") or "").strip() or None,
+                track_id=id_text(row.get(ids or "")),
             )
         )
     return Playlist(None, tuple(entries))

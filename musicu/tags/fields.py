@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from musicu.errors import AudioError
 from musicu.tags.dates import parse_date
+from musicu.tags.entities import unescape
 from musicu.tags.formats.ape import read_ape
 from musicu.tags.formats.asf import read_asf
 from musicu.tags.formats.chunks import read_chunks
@@ -138,8 +139,8 @@ def _metadata(fields: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """Text in NFC; control characters and lone surrogates become spaces; trimmed."""
-    return unicodedata.normalize("NFC", _UNSEEN.sub(" ", text)).strip()
+    """Text in NFC without HTML entities; control characters and lone surrogates become spaces."""
+    return unicodedata.normalize("NFC", _UNSEEN.sub(" ", unescape(text))).strip()
 
 
 def _first(texts: list[str]) -> str | None:

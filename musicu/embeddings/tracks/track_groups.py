@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from musicu.catalog.identity import fold
 from musicu.errors import QueryError
+from musicu.ingest.ids import id_texts
 from musicu.ingest.playlist_tables import playlist_rows
 
 Ints = NDArray[np.int64]
@@ -166,7 +167,7 @@ def _checked(groups: TrackGroups, what: str) -> TrackGroups:
 def _texts(column: pa.ChunkedArray, what: str) -> pa.ChunkedArray:
     """Ids as text."""
     try:
-        return pc.cast(column, pa.string())
+        return id_texts(column)
     except pa.ArrowException as error:
         raise QueryError(
             f"the {what} have ids of the type {column.type}: give text or whole numbers"

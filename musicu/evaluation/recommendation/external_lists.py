@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from musicu.errors import QueryError
 from musicu.evaluation.recommendation.listening import Ints
 from musicu.evaluation.recommendation.training import Model, Scores, Training
+from musicu.ingest.ids import id_texts
 from musicu.records import counted
 
 _NEEDED = ("user_id", "track_id", "score")
@@ -71,7 +72,7 @@ def _checked(name: str, lists: pa.Table) -> pa.Table:
 
 def _cast(name: str, column: str, values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     try:
-        return values.cast(kind)
+        return id_texts(values) if pa.types.is_string(kind) else values.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         what = "numbers" if pa.types.is_floating(kind) else "ids, as text or numbers"
         reason = str(error).partition(" as a scalar")[0]

@@ -3,7 +3,7 @@
 Last.fm itself offers no download; these tools do. JSON: pages of `user.getRecentTracks`
 (last.fm/api/show/user.getRecentTracks) as the API gives them or in a list, and the file of
 lastfmstats.com, `{"username", "scrobbles": [{"track", "artist", "album", "date" in ms}]}`. CSV:
-that of mainstream.ghan.nl and lastfmstats.com, whose headers `table.py` reads, and that of
+that of mainstream.ghan.nl and lastfmstats.com, whose headers `listen_table.py` reads, and that of
 benjaminbenben.com/lastfm-to-csv, which has none: artist, album, track, "31 May 2016 20:46".
 """
 
@@ -14,73 +14,104 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from musicu.listening.importers.raw import moment
+from musicu.ingest.moments import parse_moment
+from musicu.listening.importers.raw import (
+    RecordError,
+    Records,
+    Row,
+    members,
+    object_in,
+    text_in,
+    title_in,
+)
 
-Row = dict[str, Any]
 
-
-def scrobbles_within(document: Any) -> list[Row] | None:
-    """The rows of RAW of a JSON document; None where it is none of Last.fm's."""
+def scrobbles_within(document: Any) -> Records | None:
+    """The scrobbles of a JSON document; None where it is none of Last.fm's."""
     if isinstance(document, dict) and isinstance(document.get("scrobbles"), list):
-        user = document.get("username")
-        return [_stats_row(record, user) for record in document["scrobbles"]]
+        user = text_in(document, "username")
+        return Records(document["scrobbles"], lambda record: _stats_row(record, user))
     pages = document if isinstance(document, list) else [document]
-    if not pages or _page(pages[0]) is None:
+    if not any(_is_scrobble(track) for page in pages for track in _tracks(page)):
         return None
-    return [row for page in pages for row in _page_rows(page)]
-
-
-def headless_rows(text: str) -> Iterator[Row] | None:
-    """The rows of RAW of a CSV of artist, album, track and date without a header; else None."""
-    first = next(csv.reader(io.StringIO(text)), [])
-    if len(first) != 4 or moment(first[3]) is None:
-        return None
-    return (
-        {"artist": cells[0], "album": cells[1], "title": cells[2], "timestamp": moment(cells[3])}
-        for cells in csv.reader(io.StringIO(text))
-        if len(cells) == 4
+    return Records(
+        ((track, _user(page)) for page in pages for track in _tracks(page)),
+        lambda pair: _page_row(*pair),
     )
 
 
-def _page(page: Any) -> list[Any] | None:
-    """The tracks of a page of `user.getRecentTracks`; None where it is something else."""
-    if isinstance(page, dict) and isinstance(page.get("recenttracks"), dict):
-        page = page["recenttracks"]
+def is_headless(line: str) -> bool:
+    """Whether a CSV begins with a scrobble: artist, album, track and date, and no header."""
+    first = next(_lines(line), [])
+    return len(first) == 4 and parse_moment(first[3]) is not None
+
+
+def headless_rows(text: str) -> Records:
+    """The scrobbles of a CSV without a header."""
+    return Records(_lines(text), _headless_row)
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    """The rows of a CSV; one that cannot be read has no cells."""
+    reader = csv.reader(io.StringIO(text))
+    while True:
+        try:
+            yield next(reader)
+        except csv.Error:
+            yield []
+        except StopIteration:
+            return
+
+
+def _headless_row(cells: list[str]) -> Row:
+    if len(cells) != 4:
+        raise RecordError("not four cells")
+    artist, album, title, date = cells
+    return {"artist": artist, "album": album, "title": title, "timestamp": date}
+
+
+def _page(page: Any) -> Any:
+    """A page of `user.getRecentTracks` without its envelope."""
+    inner = page.get("recenttracks") if isinstance(page, dict) else None
+    return inner if isinstance(inner, dict) else page
+
+
+def _tracks(page: Any) -> list[Any]:
+    """The tracks of a page; a single one may stand alone."""
+    page = _page(page)
     tracks = page.get("track") if isinstance(page, dict) else page
-    tracks = [tracks] if isinstance(tracks, dict) else tracks
-    ours = isinstance(tracks, list) and all(
-        isinstance(t, dict) and "artist" in t and "name" in t for t in tracks
-    )
-    return tracks if ours else None
+    return [tracks] if isinstance(tracks, dict) else tracks if isinstance(tracks, list) else []
 
 
-def _page_rows(page: Any) -> Iterator[Row]:
-    inner = page.get("recenttracks", page) if isinstance(page, dict) else {}
-    user = (inner.get("@attr") or {}).get("user") if isinstance(inner, dict) else None
-    for track in _page(page) or ():
-        date = track.get("date")
-        if not isinstance(date, dict):
-            continue  # what plays right now has no date and comes again later
-        yield {
-            "user": user,
-            "timestamp": moment(date.get("uts")),
-            "artist": _named(track["artist"]),
-            "title": track["name"],
-            "album": _named(track.get("album")),
-            "recording_mbid": track.get("mbid"),
-        }
+def _is_scrobble(track: Any) -> bool:
+    return isinstance(track, dict) and "artist" in track and "name" in track
 
 
-def _stats_row(record: Row, user: str | None) -> Row:
+def _user(page: Any) -> str | None:
+    page = _page(page)
+    return text_in(object_in(page, "@attr"), "user") if isinstance(page, dict) else None
+
+
+def _page_row(track: Any, user: str | None) -> Row:
+    track = members(track)
+    if object_in(track, "@attr").get("nowplaying") is not None and "date" not in track:
+        raise RecordError("playing right now, which comes again when it was played")
     return {
+        "title": title_in(track, "name"),
         "user": user,
-        "timestamp": moment(record.get("date")),
-        "artist": record.get("artist"),
-        "title": record.get("track"),
-        "album": record.get("album"),
+        "timestamp": object_in(track, "date").get("uts"),
+        "artist": text_in(track, "artist"),
+        "album": text_in(track, "album"),
+        "recording_mbid": text_in(track, "mbid"),
     }
 
 
-def _named(value: Any) -> str | None:
-    """A name that may stand alone, or in an object under "#text" or "name"."""
-    return (value.get("#text") or value.get("name")) if isinstance(value, dict) else value
+def _stats_row(record: Any, user: str | None) -> Row:
+    record = members(record)
+    return {
+        "title": title_in(record, "track"),
+        "user": user,
+        "timestamp": record.get("date"),
+        "artist": text_in(record, "artist"),
+        "album": text_in(record, "album"),
+    }

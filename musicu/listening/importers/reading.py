@@ -1,96 +1,184 @@
-"""Any file of listens, told apart by what it holds."""
+"""Any file of listens, archive or folder: one that is of something else stops no other."""
 
 from __future__ import annotations
 
 import gzip
-import io
-import json
+import shutil
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any
 
 import pyarrow as pa
 
-from musicu.catalog.locations import absolute
 from musicu.errors import SourceError
-from musicu.ingest.delimited import UTF_16, plain_suffix
-from musicu.listening.importers import lastfm, listenbrainz, playlists, spotify
-from musicu.listening.importers.listen_table import table_batches
-from musicu.listening.importers.raw import raw_table
+from musicu.ingest.delimited import first_lines, plain_suffix
+from musicu.listening.importers import lastfm
+from musicu.listening.importers.apple_music import DAILY_TRACKS, PLAY_ACTIVITY
+from musicu.listening.importers.formats import SUFFIXES, TABLES, decoded, records_in
+from musicu.listening.importers.listen_table import table_batches, table_format
+from musicu.listening.importers.notes import ReadingNotes
+from musicu.listening.importers.raw import Records, raw_table, rows_of
 
-_TABLES = (".csv", ".tsv", ".parquet", ".pq")
-_PLAYLISTS = (".m3u", ".m3u8", ".xspf")
-_JSON = (".json", ".jsonl", ".ndjson", ".jspf", ".listens")
 _ROWS_AT_ONCE = 100_000
+_DEEPEST = 4  # archives within archives
+_APPLES = "what macOS keeps beside a file"
 
 
-def read_listens(path: Path, columns: Mapping[str, str] | None = None) -> Iterator[pa.Table]:
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How to read files of listens, and what is told of it.
+
+    columns: RAW column → the table's column for it, where the names do not say. day_first: what
+    "05/06/2024" means; each column decides where None. notes: gets what is left out.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    day_first: bool | None = None
+    notes: ReadingNotes = field(default_factory=ReadingNotes)
+
+
+def read_listens(
+    path: Path, options: ReadingOptions | None = None, where: str | None = None, depth: int = 0
+) -> Iterator[pa.Table]:
     """Tables of `raw.RAW` from a file, a ZIP of files or a folder, some rows at a time.
 
-    CSV, TSV, Parquet, M3U, M3U8, XSPF, JSPF, and the JSON of ListenBrainz, Last.fm tools and
-    Spotify, each gzipped or not; what else a ZIP or folder holds is passed over. columns: see
-    `table.table_batches`.
-    Raises SourceError where there is nothing, or a file is none of these.
+    CSV, TSV, Parquet, M3U, M3U8, XSPF, JSPF, `.scrobbler.log`, the JSON of ListenBrainz, Last.fm
+    tools, Spotify and YouTube Music, and its HTML, each gzipped or not. Files of a ZIP or folder
+    that are none of these are named in the notes and passed over; records that are no listens are
+    counted there. where: what the file is called there. Raises SourceError where there is
+    nothing, or a file is none of these and no other is.
     """
+    options, where = options or ReadingOptions(), where or str(path)
     if path.is_dir():
-        yield from _folder(path, columns)
+        with _something_of(f"the folder {where}", options.notes) as found:
+            yield from _all_of(_within(path, options.notes), options, {}, depth, found)
     elif not path.is_file():
-        raise SourceError(f"{path} is not there: give a file or folder of listens")
+        raise SourceError(f"{where} is not there: give a file or folder of listens")
     elif path.suffix.lower() == ".zip":
-        yield from _archive(path)
-    elif plain_suffix(path) in _TABLES:
-        yield from _table(path, columns)
+        yield from _archive(path, options, where, depth)
+    elif plain_suffix(path) in TABLES:
+        yield from _table(path, options, where)
     else:
         name = path.stem if path.suffix.lower() == ".gz" else path.name
-        yield from _text_file(name, _content(path), str(path))
+        yield from _in_tables(records_in(name, _content(path), where), where, options.notes)
 
 
-def _folder(folder: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
-    files = sorted(
-        p for p in folder.rglob("*") if plain_suffix(p) in (".zip", *_JSON, *_PLAYLISTS, *_TABLES)
-    )
-    found = False
-    for file in files:
-        if _about_something_else(file.name):
-            continue
-        found = True
-        yield from read_listens(file, columns)
+def _within(folder: Path, notes: ReadingNotes) -> list[Path]:
+    """The files of a folder that may hold listens."""
+    files = [p for p in sorted(folder.rglob("*")) if plain_suffix(p) in (".zip", *SUFFIXES)]
+    notes.skipped += [f"{p}: {_APPLES}" for p in files if _is_apples(p)]
+    return [p for p in files if p.is_file() and not _is_apples(p)]
+
+
+@contextmanager
+def _something_of(what: str, notes: ReadingNotes) -> Iterator[list[Path]]:
+    """A list of files that held listens; raises SourceError where it is empty at the end."""
+    before, found = len(notes.skipped), list[Path]()
+    yield found
     if not found:
-        raise SourceError(f"the folder {folder} holds no file of listens")
+        why = "; ".join(notes.skipped[before:][:5])
+        raise SourceError(f"{what} holds no listens that we know" + (f": {why}" if why else ""))
 
 
-def _archive(path: Path) -> Iterator[pa.Table]:
-    with _opened(path) as archive:
-        names = [
-            name
-            for name in sorted(archive.namelist())
-            if PurePath(name).suffix.lower() in (*_JSON, *_PLAYLISTS)
-            and not _about_something_else(name)
-        ]
-        if not names:
-            raise SourceError(
-                f"the archive {path} holds no listens that we know: unpack it and look"
-            )
-        for name in names:
-            where = f"{path}:{name}"
-            yield from _text_file(name, _unpacked(archive, name, where), where)
+def _all_of(
+    files: Sequence[Path],
+    options: ReadingOptions,
+    names: dict[Path, str],
+    depth: int,
+    found: list[Path],
+) -> Iterator[pa.Table]:
+    """The listens of several files; those that hold any are added to `found`."""
+    skipped = options.notes.skipped
+    twice = _told_twice(files)
+    for file in files:
+        where = names.get(file, str(file))
+        if reason := twice.get(file):
+            skipped.append(f"{where}: {reason}")
+            continue
+        try:
+            yield from read_listens(file, options, where, depth)
+            found.append(file)
+        except SourceError as error:
+            skipped.append(str(error))
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
+def _is_apples(file: PurePath) -> bool:
+    """Whether a file is what macOS keeps beside another."""
+    return file.name.startswith("._") or "__MACOSX" in file.parts
+
+
+def _told_twice(files: Iterable[Path]) -> dict[Path, str]:
+    """Apple's files that tell the same plays as others beside them, and why they are not read."""
+    own: dict[str, list[tuple[Path, list[str]]]] = {PLAY_ACTIVITY.name: [], DAILY_TRACKS.name: []}
+    for file in files:
+        if file.suffix.lower() == ".csv" and "apple music" in file.name.lower():
+            try:
+                found, columns, _ = table_format(file)
+            except (OSError, pa.ArrowException, UnicodeDecodeError):
+                continue
+            if found is not None and found.name in own:
+                own[found.name].append((file, columns))
+    plays, days = own[PLAY_ACTIVITY.name], own[DAILY_TRACKS.name]
+    if not plays or not days:
+        return {}
+    if any("Artist Name" in columns for _, columns in plays):
+        return {file: "the same plays as in Apple Music Play Activity" for file, _ in days}
+    why = "it names no artists; the same plays are in the Daily Tracks, which do"
+    return {file: why for file, _ in plays}
+
+
+def _archive(path: Path, options: ReadingOptions, where: str, depth: int) -> Iterator[pa.Table]:
+    """The listens of a ZIP, each file of it unpacked to the disk before it is read."""
+    if depth >= _DEEPEST:
+        raise SourceError(f"{where} is an archive in too many others: unpack it yourself")
+    with (
+        _opened(path, where) as archive,
+        tempfile.TemporaryDirectory() as folder,
+        _something_of(f"the archive {where}", options.notes) as found,
+    ):
+        names = {}
+        for number, info in enumerate(sorted(archive.infolist(), key=lambda i: i.filename)):
+            own = PurePath(info.filename.replace("\\", "/"))
+            if info.is_dir() or plain_suffix(Path(own)) not in (".zip", *SUFFIXES):
+                continue
+            if _is_apples(own):
+                options.notes.skipped.append(f"{where}:{own}: {_APPLES}")
+                continue
+            to = Path(folder, f"{number:06d}", _plain_name(own.name))
+            if (error := _unpack(archive, info, to)) is not None:
+                options.notes.skipped.append(f"{where}:{own} cannot be unpacked ({error})")
+                continue
+            names[to] = f"{where}:{own}"
+        yield from _all_of(list(names), options, names, depth + 1, found)
+
+
+def _opened(path: Path, where: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise SourceError(f"{path} is not a ZIP file: {error}") from error
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise SourceError(f"{where} is not a ZIP file: {error}") from error
 
 
-def _unpacked(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
+def _plain_name(name: str) -> str:
+    """A name that every disk takes, with its ending."""
+    kept = "".join("_" if c in '<>:"/\\|?*' or ord(c) < 32 else c for c in name)
+    return kept if len(kept.encode("utf-8", "replace")) < 200 else kept[-40:]
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, to: Path) -> str | None:
+    """Unpack one file; returns what hinders it: encryption, an odd method, damage."""
+    to.parent.mkdir()
     try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # encrypted, or an odd method
-        raise SourceError(f"{where} cannot be unpacked ({error}): unpack it yourself") from error
+        with archive.open(info) as source, to.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+        return str(error)
+    return None
 
 
 def _content(path: Path) -> bytes:
@@ -102,90 +190,22 @@ def _content(path: Path) -> bytes:
         raise SourceError(f"{path} cannot be read: {reason}") from error
 
 
-def _about_something_else(name: str) -> bool:
-    """Files of the known exports that hold no listens."""
-    known = ("user", "follow", "userdata", "identity", "payments", "searchqueries", "inferences")
-    stem = PurePath(name).stem.lower()
-    other = ("yourlibrary", "playlist", "streaming_history_video", "marquee", "userprompts")
-    return stem in known or (stem.startswith(other) and PurePath(name).suffix.lower() == ".json")
-
-
-def _table(path: Path, columns: Mapping[str, str] | None) -> Iterator[pa.Table]:
-    if plain_suffix(path) == ".csv" and not columns:
-        rows = lastfm.headless_rows(_decoded(_content(path), str(path)))
-        if rows is not None:
-            yield from _in_tables(rows)
-            return
-    yield from table_batches(path, columns)
-
-
-def _text_file(name: str, content: bytes, where: str) -> Iterator[pa.Table]:
-    if name.lower().endswith(_PLAYLISTS):
-        yield from _in_tables(_playlist_rows(name, content, where))
+def _table(path: Path, options: ReadingOptions, where: str) -> Iterator[pa.Table]:
+    if plain_suffix(path) == ".csv" and not options.columns and _is_headless(path, where):
+        found = lastfm.headless_rows(decoded(_content(path), where))
+        yield from _in_tables(found, where, options.notes)
         return
-    text = _decoded(content, where)
-    if name.lower().endswith((".jsonl", ".ndjson", ".listens")):
-        yield from _in_tables(listenbrainz.listen_rows(_lines(text, where)))
-    elif name.lower().endswith(_JSON):
-        yield from _in_tables(_document_rows(text, PurePath(name).stem, where))
-    else:
-        raise SourceError(
-            f"{where} is no file of listens that we know: CSV, TSV, Parquet, JSON, JSON lines, "
-            "XSPF, JSPF, M3U and ZIP are"
-        )
+    yield from table_batches(path, options.columns, options.notes, options.day_first, where)
 
 
-def _playlist_rows(name: str, content: bytes, where: str) -> list[Mapping[str, Any]]:
+def _is_headless(path: Path, where: str) -> bool:
     try:
-        folder = absolute(Path(where)).parent if Path(where).is_file() else Path()
-        return list(playlists.playlist_rows(name, content, folder))
-    except SourceError as error:
-        raise SourceError(f"{where}: {error}") from error
+        return any(lastfm.is_headless(line) for line in first_lines(path, 1)[1])
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"the listens {where} cannot be read: {error}") from error
 
 
-def _document_rows(text: str, name: str, where: str) -> Iterable[Mapping[str, Any]]:
-    """The rows of one JSON document, whoever wrote it."""
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        if "\n" in text.strip():  # lines of JSON under the name of a document
-            return listenbrainz.listen_rows(_lines(text, where))
-        raise SourceError(f"{where} is not JSON: {error}") from error
-    if document == []:
-        return []
-    listens = listenbrainz.listens_within(document)
-    if listens is not None:
-        return listenbrainz.listen_rows(iter(listens))
-    for rows in (
-        spotify.history_within(document),
-        playlists.jspf_within(document, name),
-        lastfm.scrobbles_within(document),
-    ):
-        if rows is not None:
-            return rows
-    raise SourceError(
-        f"{where} is JSON, but not that of ListenBrainz, Last.fm, Spotify or JSPF: convert it to "
-        "CSV with the columns user, artist, title and timestamp"
-    )
-
-
-def _lines(text: str, where: str) -> Iterator[Any]:
-    for number, line in enumerate(io.StringIO(text), 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise SourceError(f"line {number} of {where} is not JSON: {error}") from error
-
-
-def _in_tables(rows: Iterable[Mapping[str, Any]]) -> Iterator[pa.Table]:
-    waiting = iter(rows)
+def _in_tables(records: Records, where: str, notes: ReadingNotes) -> Iterator[pa.Table]:
+    waiting = rows_of(records, where, notes)
     while part := list(islice(waiting, _ROWS_AT_ONCE)):
-        yield raw_table(part)
-
-
-def _decoded(content: bytes, where: str) -> str:
-    try:
-        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceError(f"{where} is not UTF-8 text: save it as UTF-8") from None
+        yield raw_table(part, where, notes)

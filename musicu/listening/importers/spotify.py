@@ -12,59 +12,63 @@ from __future__ import annotations
 
 from typing import Any
 
-from musicu.listening.importers.raw import moment
-
-Row = dict[str, Any]
-
-#: From how long on Spotify itself counts a stream (support.spotify.com, "How we count streams").
-COUNTED_MS = 30_000
+from musicu.listening.importers.raw import (
+    RecordError,
+    Records,
+    Row,
+    members,
+    number_in,
+    stream_weight,
+    text_in,
+    title_in,
+)
 
 _NEXT = ("fwdbtn", "nextbtn")  # the listener asked for the next track
 
 
-def history_within(document: Any) -> list[Row] | None:
-    """The rows of RAW of a file; None where it is not Spotify's.
+def history_within(document: Any) -> Records | None:
+    """The streams of a file; None where it is not Spotify's.
 
-    A stream of 30 s weighs 1, a shorter one its part of that; one that the listener cut off
-    before 30 s to go on to the next is a skip, -1. Podcasts, audiobooks and private sessions are
-    left out.
+    Podcasts, audiobooks and private sessions are left out.
     """
-    if not isinstance(document, list) or not document or not isinstance(document[0], dict):
+    if not isinstance(document, list):
         return None
-    if {"ms_played", "ts"} <= document[0].keys():
-        return [_extended(record) for record in document if _is_open_music(record)]
-    if {"msPlayed", "endTime"} <= document[0].keys():
-        return [_account(record) for record in document if record.get("trackName")]
+    keys = [record.keys() for record in document if isinstance(record, dict)]
+    if any("ms_played" in known and ("ts" in known or _EXTENDED in known) for known in keys):
+        return Records(document, _extended)
+    if any("msPlayed" in known for known in keys):
+        return Records(document, _account)
     return None
 
 
-def _is_open_music(record: Row) -> bool:
-    return bool(record.get("master_metadata_track_name")) and not record.get("incognito_mode")
+_EXTENDED = "master_metadata_track_name"
 
 
-def _extended(record: Row) -> Row:
-    played = record.get("ms_played") or 0
+def _extended(record: Any) -> Row:
+    record = members(record)
+    if record.get("incognito_mode") is True:
+        raise RecordError("of a private session")
+    if text_in(record, _EXTENDED) is None and text_in(record, "episode_name", "audiobook_title"):
+        raise RecordError("a podcast or an audiobook")
     cut = record.get("skipped") is True or record.get("reason_end") in _NEXT
-    skipped = cut and played < COUNTED_MS
     return {
-        "user": record.get("username"),
-        "timestamp": moment(record.get("ts")),
-        "weight": -1.0 if skipped else _part(played),
-        "artist": record.get("master_metadata_album_artist_name"),
-        "title": record["master_metadata_track_name"],
-        "album": record.get("master_metadata_album_album_name"),
-        "track_id": record.get("spotify_track_uri"),
+        "title": title_in(record, _EXTENDED),
+        "user": text_in(record, "username"),
+        "timestamp": record.get("ts"),
+        "weight": stream_weight(number_in(record, "ms_played"), cut),
+        "artist": text_in(record, "master_metadata_album_artist_name"),
+        "album": text_in(record, "master_metadata_album_album_name"),
+        "track_id": text_in(record, "spotify_track_uri"),
     }
 
 
-def _account(record: Row) -> Row:
+def _account(record: Any) -> Row:
+    record = members(record)
+    if text_in(record, "trackName") is None and text_in(record, "podcastName", "episodeName"):
+        raise RecordError("a podcast")
     return {
-        "timestamp": moment(record["endTime"]),
-        "weight": _part(record.get("msPlayed") or 0),
-        "artist": record.get("artistName"),
-        "title": record["trackName"],
+        "title": title_in(record, "trackName"),
+        "timestamp": record.get("endTime"),
+        "weight": stream_weight(number_in(record, "msPlayed")),
+        "artist": text_in(record, "artistName"),
     }
-
-
-def _part(played_ms: float) -> float:
-    return min(1.0, max(0.0, played_ms / COUNTED_MS))
