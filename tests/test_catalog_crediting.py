@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from musicu.shelves.rules import Rules, blocked
 
 from musicu.catalog.crediting import artist_key
 from musicu.catalog.folding import fold, loose, loose_texts
 from musicu.catalog.identity import album_keys, artist_keys, is_credited, title_key, work_key
 from musicu.catalog.schema import TRACKS
+from musicu.items.constraints import Constraints, allowed_rows
 from musicu.items.credits import Credits, album_numbers
+from musicu.items.table import ItemTable
+from musicu.records import Vectors
 
 COLLABORATIONS = [
     *("Main Star & Guest", "Main Star x Other", "Main Star × Other", "Main Star, Guest"),
@@ -42,8 +45,9 @@ BANDS = [
 def test_blocking_a_name_blocks_all_its_collaborations(name: str) -> None:
     assert is_credited({"artists": ["Nobody", name]}, ["Main Star"])
     assert is_credited({"artists": ["Nobody"], "album_artist": name}, ["main  star"])
-    assert blocked({"track_id": "t", "artists": [name]}, Rules(blocked_artists=["Main Star"]))  # type: ignore[arg-type]
     tracks = pa.Table.from_pylist([{"track_id": "t", "artists": [name]}], schema=TRACKS)
+    items = ItemTable(tracks, Vectors(np.array(["t"], object), np.ones((1, 1), np.float32)))
+    assert not len(allowed_rows(items, Constraints(blocked_artists=frozenset(["Main Star"]))))
     assert Credits.of(tracks).rows_by(["Main Star"]).tolist() == [0]
 
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from musicu.embeddings.tracks.track_groups import from_playlists
 
 from musicu.audit.letters import repaired
 from musicu.candidates import check_listens
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
+from musicu.embeddings.tracks.track_groups import from_playlists
 from musicu.errors import QueryError
 from musicu.evaluation.recommendation.external_lists import told_of
 from musicu.ingest.ids import id_texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import sys
 from pathlib import Path
@@ -161,3 +162,50 @@ def test_map_never_replaces_a_page_of_shelves(musicu, demo_catalog: Path, tmp_pa
         assert "holds a page of shelves" in err
         assert out == ""
     assert (tmp_path / "site" / "index.html").read_bytes() == before
+
+
+def test_candidates_and_the_page_of_them_show_the_same_tracks_in_the_same_order(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
+) -> None:
+    lines = [f"ann,{ids[0]}", f"ann,{ids[1]}", f"bo,{ids[2]}"]
+    (tmp_path / "l.csv").write_text("\n".join(["user_id,track_id", *lines]))
+    found = tmp_path / "candidates.parquet"
+    sources = ["--source", "for-you=0.5", "--source", "random=0.5", "-k", 4]
+    code, _, err = musicu(
+        "candidates", demo_catalog, "--listens", tmp_path / "l.csv", *sources, "-o", found
+    )
+    assert code == 0, err
+    page = ["shelves", demo_catalog, "--candidates", found, "-o", tmp_path / "page"]
+    code, _, err = musicu(*page)
+    assert code == 1
+    assert "name one with --user" in err
+    code, out, err = musicu(*page, "--user", "ann")
+    assert code == 0, err
+    own = [row for row in pq.read_table(found).to_pylist() if row["user_id"] == "ann"]
+    assert {row["source"] for row in own} == {"for-you", "random"}
+    assert "For you" in out
+    shown = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    titles = {
+        row["track_id"]: row["title"] for row in Catalog.open(demo_catalog).tracks().to_pylist()
+    }
+    places = [shown.index(html.escape(titles[row["track_id"]])) for row in own]
+    assert places == sorted(places)
+
+
+def test_a_shelf_for_a_listener_shows_what_the_candidates_are(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "l.csv").write_text(f"user_id,track_id\nann,{ids[0]}\nann,{ids[1]}")
+    listens = ["--listens", tmp_path / "l.csv"]
+    newest = max(filter(None, Catalog.open(demo_catalog).tracks()["released"].to_pylist()))
+    recipe = ["--recipe", "new-for-you", "--set", "days=3650", "--today", newest]
+    code, out, err = musicu("shelf", demo_catalog, *listens, *recipe, "-n", 8, "--json")
+    assert code == 0, err
+    shelf = json.loads(out)["items"]
+    window = ["--window", "3650d", "--now", f"{newest}T23:59:59", "-k", 8, "--json"]
+    code, out, err = musicu("candidates", demo_catalog, *listens, *window)
+    candidates = [json.loads(line) for line in out.splitlines()]
+    assert [item["track_id"] for item in shelf] == [row["track_id"] for row in candidates]
+    assert [item["reason"] for item in shelf] == [row["reason"] for row in candidates]
+    for item in shelf:
+        assert item["score"] == pytest.approx(sum(r["points"] for r in item["reasons"]), abs=1e-4)

@@ -18,9 +18,10 @@ from shelves_samples import MemoryCatalog, items_of
 
 from musicu.candidates import LISTENS, TasteProfile
 from musicu.catalog.identity import artist_keys
-from musicu.errors import QueryError
+from musicu.errors import MusicuError, QueryError
 from musicu.items.constraints import Constraints
 from musicu.shelves import RECIPES, Recipe, Shelf, ShelfContext, load_recipes, recipe_of
+from musicu.shelves.page_rankers import GivenOrder, order_page
 from musicu.shelves.recipes.load import typed
 from musicu.shelves.transitions import Transitions, smooth_order
 
@@ -133,7 +134,7 @@ ASKED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 
 def test_every_recipe_is_asked_for_here() -> None:
-    assert set(ASKED) == set(RECIPES)
+    assert set(ASKED) == set(RECIPES.names())
 
 
 def built(name: str, context: ShelfContext, size: int, rules: Constraints) -> list[Shelf]:
@@ -342,8 +343,8 @@ def test_recipes_are_read_from_toml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({}, "no recipe None"),
-        ({"recipe": "pie"}, r"no recipe 'pie', only more-like-track"),
+        ({}, "the recipe is None: give the name"),
+        ({"recipe": "pie"}, r"no recipe 'pie': known are more-like-track"),
         ({"recipe": "arc", "tempo": 3}, "arc has no option 'tempo'"),
         ({"recipe": "journey", "start": "a"}, "journey needs the option 'end'"),
         ({"recipe": "arc", "size": "many"}, "size is 'many'"),
@@ -353,7 +354,7 @@ def test_recipes_are_read_from_toml(tmp_path: Path) -> None:
     ],
 )
 def test_recipe_that_makes_no_sense_is_refused(options: dict[str, Any], match: str) -> None:
-    with pytest.raises(QueryError, match=match):
+    with pytest.raises(MusicuError, match=match):
         recipe_of(options)
 
 
@@ -379,7 +380,8 @@ def test_recipe_for_a_listener_says_that_it_needs_one() -> None:
 
 def test_page_about_shelves_names_every_recipe_and_option() -> None:
     text = (Path(__file__).parent.parent / "docs" / "shelves.md").read_text(encoding="utf-8")
-    for name, kind in RECIPES.items():
+    for name in RECIPES.names():
+        kind = RECIPES.load(name)
         line = next(line for line in text.splitlines() if line.startswith(f"| `{name}` "))
         own = {f.name for f in fields(kind)} - {f.name for f in fields(Recipe)}
         assert all(f"`{option}`" in line for option in own)
@@ -399,3 +401,18 @@ def test_no_track_of_a_mix_is_likened_to_itself_or_to_a_copy() -> None:
     for item in mix:
         like = next(r.value["track_id"] for r in item.reasons if r.kind == "interest")
         assert int(like[1:]) % 6 != int(item.track_id[1:]) % 6
+
+
+def test_a_page_ranker_orders_the_shelves_and_must_give_each_position_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = world_of([{"track_id": f"t{i}"} for i in range(4)], np.eye(4))
+    one, two = (
+        recipe_of({"recipe": "more-like-track", "track": t}).shelves(world)[0] for t in ("t0", "t1")
+    )
+    assert order_page([one, two], None) == [one, two]
+    monkeypatch.setattr(GivenOrder, "rank", lambda self, shelves, profile: [1, 0])
+    assert order_page([one, two], None) == [two, one]
+    monkeypatch.setattr(GivenOrder, "rank", lambda self, shelves, profile: [0, 0])
+    with pytest.raises(QueryError, match="each position once"):
+        order_page([one, two], None)

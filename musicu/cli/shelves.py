@@ -143,6 +143,13 @@ def shelf(
     help="Show what `musicu candidates -o FILE` found: the same tracks in the same order.",
 )
 @click.option("--recipes", type=PATH, help="A TOML file of recipes, [[shelf]] each.")
+@click.option(
+    "--page-ranker",
+    default="given",
+    show_default=True,
+    metavar="NAME",
+    help="What orders the shelves: given (as the recipes are), or one of an installed package.",
+)
 @click.option("--title", default="Shelves", show_default=True, help="The page's title.")
 @click.option(
     "-n",
@@ -168,6 +175,7 @@ def shelves(
     today: str | None,
     recipes: Path | None,
     candidates: Path | None,
+    page_ranker: str,
     title: str,
     audio: Any,
     size: int | None,
@@ -182,9 +190,11 @@ def shelves(
     catalog does not have is said and left out.
     """
     from musicu.shelves import load_recipes
+    from musicu.shelves.page_rankers import order_page
 
     if candidates is not None:
-        _show(_given(candidates, catalog, user, size), out, title, audio)
+        given = _given(candidates, catalog, user, size)
+        _show(order_page(given, None, page_ranker), out, title, audio)
         return
     context = _context(catalog, model, listens, user, today)
     wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
@@ -194,7 +204,8 @@ def shelves(
             built += [shelf for shelf in recipe.shelves(context) if len(shelf)]
         except QueryError as error:
             note(f"{recipe.name}: {error}")
-    _show(built, out, title, audio)
+    profile = context.profile if context.has_profile else None
+    _show(order_page(built, profile, page_ranker), out, title, audio)
 
 
 def _show(built: list[Shelf], out: Path, title: str, audio: Any) -> None:

@@ -21,38 +21,33 @@ from typing import Any
 
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
-from musicu.shelves.recipes.arc import Arc
-from musicu.shelves.recipes.around import AroundTheCatalog
+from musicu.registry import Registry
 from musicu.shelves.recipes.base import Recipe
-from musicu.shelves.recipes.because import BecauseYouListened
-from musicu.shelves.recipes.daily import DailyMixes
-from musicu.shelves.recipes.deep import DeepCuts
-from musicu.shelves.recipes.fill import FillPlaylist
-from musicu.shelves.recipes.harmonic import HarmonicMix
-from musicu.shelves.recipes.journey import Journey
-from musicu.shelves.recipes.like import MoreLikeArtist, MoreLikeTrack
-from musicu.shelves.recipes.new import NewForYou
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-_ALL: tuple[type[Recipe], ...] = (
-    MoreLikeTrack,
-    MoreLikeArtist,
-    BecauseYouListened,
-    NewForYou,
-    DeepCuts,
-    DailyMixes,
-    Journey,
-    Arc,
-    HarmonicMix,
-    FillPlaylist,
-    AroundTheCatalog,
-)
+_HERE = "musicu.shelves.recipes"
 #: Every recipe by its name.
-RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in _ALL}
+RECIPES: Registry[type[Recipe]] = Registry(
+    "recipe",
+    "musicu.recipes",
+    {
+        "more-like-track": f"{_HERE}.like:MoreLikeTrack",
+        "more-like-artist": f"{_HERE}.like:MoreLikeArtist",
+        "because-you-listened": f"{_HERE}.because:BecauseYouListened",
+        "new-for-you": f"{_HERE}.new:NewForYou",
+        "deep-cuts": f"{_HERE}.deep:DeepCuts",
+        "daily-mixes": f"{_HERE}.daily:DailyMixes",
+        "journey": f"{_HERE}.journey:Journey",
+        "arc": f"{_HERE}.arc:Arc",
+        "harmonic-mix": f"{_HERE}.harmonic:HarmonicMix",
+        "fill-playlist": f"{_HERE}.fill:FillPlaylist",
+        "around-the-catalog": f"{_HERE}.around:AroundTheCatalog",
+    },
+)
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "str": str,
@@ -86,9 +81,9 @@ def recipe_of(options: Mapping[str, Any]) -> Recipe:
     """
     given = dict(options)
     name = given.pop("recipe", None)
-    kind = RECIPES.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise QueryError(f"there is no recipe {name!r}, only {', '.join(RECIPES)}")
+    if not isinstance(name, str):
+        raise QueryError(f"the recipe is {name!r}: give the name of one of {_known()}")
+    kind = RECIPES.load(name)
     _check(kind, given)
     if "rules" in given:
         given["rules"] = _rules(given["rules"])
@@ -99,8 +94,8 @@ def recipe_of(options: Mapping[str, Any]) -> Recipe:
 
 def typed(texts: Mapping[str, Any]) -> dict[str, Any]:
     """Options that were given as text, as the types that the recipe takes; for `recipe_of`."""
-    kind = RECIPES.get(texts.get("recipe", ""))
-    types = {} if kind is None else {field.name: str(field.type) for field in fields(kind)}
+    kind = RECIPES.load(texts["recipe"])
+    types = {field.name: str(field.type) for field in fields(kind)}
     return {name: _typed(name, value, types.get(name, "str")) for name, value in texts.items()}
 
 
@@ -126,9 +121,13 @@ def _check(kind: type[Recipe], given: Mapping[str, Any]) -> None:
             if needed:
                 raise QueryError(f"{kind.name} needs the option {name!r}: --set {name}=… or TOML")
             continue
-        value, wanted = given[name], _TYPES[str(field.type)]
-        if isinstance(value, bool) or not isinstance(value, wanted):
+        value, wanted = given[name], _TYPES.get(str(field.type))
+        if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
             raise QueryError(f"{kind.name}: {name} is {value!r}, which is not what it takes")
+
+
+def _known() -> str:
+    return ", ".join(RECIPES.names())
 
 
 def _rules(given: Mapping[str, Any]) -> Constraints:
