@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from shelves_samples import MemoryCatalog, table, vectors
+from shelves_samples import MemoryCatalog, table, unit, vectors
 
 from musicu.shelves import ShelfContext, build_shelf
 from musicu.shelves.musical_keys import parse_key, relation
@@ -183,3 +183,20 @@ def test_neighbouring_keys(a: str, b: str, how: str | None) -> None:
     assert first is not None
     assert second is not None
     assert relation(first, second) == how
+
+
+def test_of_a_large_catalog_a_sample_is_compared_and_never_says_more_than_is_true(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    values = unit(rng.normal(size=(4000, 6)).astype(np.float32))
+    rows = [{"track_id": f"t{n}"} for n in range(len(values))]
+    whole = ShelfContext(MemoryCatalog(rows, values))
+    monkeypatch.setattr("musicu.shelves.context.COMPARED", 1000)
+    sampled = ShelfContext(MemoryCatalog(rows, values))
+    for track in rng.choice(3999, 300, replace=False) + 1:
+        exact, near = (c.likeness("t0", f"t{track}") for c in (whole, sampled))
+        assert exact is not None and near is not None  # noqa: PT018
+        assert near.rank is None
+        assert near.cosine == pytest.approx(exact.cosine, abs=1e-6)
+        assert exact.closer_than - 0.08 < near.closer_than <= exact.closer_than

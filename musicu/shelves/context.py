@@ -29,6 +29,8 @@ from musicu.shelves.character import Character
 from musicu.shelves.reasons import Likeness, Reason, affinity, distance_in_words, explain, parts_of
 from musicu.shelves.shelf import Shelf, ShelfTrack
 
+#: With how many tracks a track's likeness to a seed is compared at most.
+COMPARED = 32_768
 #: Candidates looked at first; ten times a shelf's size where that is more.
 FIRST_POOL = 200
 
@@ -62,7 +64,7 @@ class ShelfContext:
         self.items = ItemTable(self.tracks, catalog.vectors(model))
         self.today = today or date.today()
         self._profile = profile
-        self._cosines: dict[int, Floats] = {}
+        self._cosines: dict[int, tuple[Floats, Floats]] = {}
 
     @property
     def profile(self) -> TasteProfile:
@@ -206,17 +208,36 @@ class ShelfContext:
         return ScoredItem(row, score, reasons, distance_in_words(likeness) if likeness else "")
 
     def likeness(self, seed: str, track: str) -> Likeness | None:
-        """How near a track is to the seed, among all tracks; None where one has no vector."""
+        """How near a track is to the seed, among all tracks; None where one has no vector.
+
+        Of a catalog of more than COMPARED tracks, a sample of so many is compared.
+        """
         own, place = self.places([seed, track]).tolist()
         if own < 0 or place < 0:
             return None
+        values, others = self.items.values, len(self.items) - 1
         if own not in self._cosines:
-            self._cosines[own] = self.items.values @ self.items.values[own]
-        cosines = self._cosines[own]
-        others = len(cosines) - 1
-        above = int((cosines > cosines[place]).sum()) - int(cosines[own] > cosines[place])
-        below = int((cosines < cosines[place]).sum()) - int(cosines[own] < cosines[place])
-        return Likeness(float(cosines[place]), above + 1, others, below / others)
+            cosines = values[self._compared] @ values[own]
+            self._cosines[own] = cosines, np.sort(cosines)
+        cosines, rising = self._cosines[own]
+        if len(rising) <= others:  # a sample
+            cosine = float(values[place] @ values[own])
+            share = int(np.searchsorted(rising, cosine)) / len(rising)
+            spread = 4 * (share * (1 - share) / len(rising)) ** 0.5
+            return Likeness(cosine, None, others, max(0.0, share - spread - 8 / len(rising)))
+        cosine, self_cosine = cosines[place], cosines[own]
+        below = int(np.searchsorted(rising, cosine)) - int(self_cosine < cosine)
+        above = len(rising) - int(np.searchsorted(rising, cosine, side="right"))
+        rank = above - int(self_cosine > cosine) + 1
+        return Likeness(float(cosine), rank, others, below / max(1, others))
+
+    @cached_property
+    def _compared(self) -> Ints:
+        """The rows that a seed's others are compared with."""
+        rows = np.arange(len(self.items))
+        if len(rows) <= COMPARED:
+            return rows
+        return np.sort(np.random.default_rng(0).choice(rows, COMPARED, replace=False))
 
     def shelf(self, spec: ShelfSpec, constraints: Constraints, size: int) -> Shelf:
         """The shelf that is asked for."""

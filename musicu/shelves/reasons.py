@@ -60,12 +60,13 @@ class Reason:
 class Likeness:
     """How near a track's vector is to the seed's, among all tracks that have a vector.
 
-    cosine: -1 to 1. rank: 1 is the nearest. others: tracks in comparison, the seed left out.
-    closer_than: the share of the others, 0 to 1, that are less near.
+    cosine: -1 to 1. rank: 1 is the nearest; None where only a sample of a large catalog was
+    compared. others: tracks in comparison, the seed left out. closer_than: the share of the others,
+    0 to 1, that are less near; of a sample a share that the true one is hardly ever below.
     """
 
     cosine: float
-    rank: int
+    rank: int | None
     others: int
     closer_than: float
 
@@ -115,7 +116,7 @@ def parts_of(parts: Mapping[str, float]) -> tuple[Reason, ...]:
 def _sound(likeness: Likeness | None) -> Reason | None:
     if likeness is None or likeness.cosine <= 0:
         return None
-    if likeness.rank > 1 and likeness.closer_than <= CLOSE_SHARE:
+    if likeness.rank != 1 and likeness.closer_than <= CLOSE_SHARE:
         return None
     value = {
         "cosine": round(likeness.cosine, 4),
@@ -139,7 +140,9 @@ def distance_in_words(likeness: Likeness) -> str:
 
 
 def _placed(likeness: Likeness) -> str:
-    """ "the 2nd closest in sound of 48"."""
+    """ "the 2nd closest in sound of 48", or a share of the catalog where no rank is known."""
+    if likeness.rank is None:
+        return f"closer in sound than {_floor_percent(likeness.closer_than)} % of the catalog"
     tens, ones = divmod(likeness.rank, 10)
     ending = "th" if tens % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(ones, "th")
     return f"the {likeness.rank:,}{ending} closest in sound of {likeness.others:,}"
