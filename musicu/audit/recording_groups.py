@@ -23,7 +23,7 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.schema import RECORDING_SET
 from musicu.catalog.store import Change, Store
 from musicu.errors import QueryError
-from musicu.pipeline.fingerprint import TABLE as FINGERPRINTS
+from musicu.features.fingerprinting import FINGERPRINTS
 
 TABLE = f"recordings/{RECORDING_SET}"
 RECORDINGS = pa.schema(
@@ -93,7 +93,7 @@ def _groups(tracks: pa.Table, column: str) -> list[list[str]]:
 
 def read_fingerprints(catalog: Catalog) -> Fingerprints:
     """The fingerprints of the recordings of the catalog's tracks."""
-    table = Store.open(catalog.path).read(FINGERPRINTS, ["content_hash", "codes", "marks"])
+    table = Store.open(catalog.path).read(FINGERPRINTS.table, ["content_hash", "codes", "marks"])
     if table is None:
         return Fingerprints([], np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, int))
     hashes = catalog.tracks()["content_hash"].combine_chunks()

@@ -11,7 +11,7 @@ from musicu.audit.findings import KINDS
 from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
 from musicu.cli.output import note, print_document, print_table
 from musicu.cli.progress import progress_bar
-from musicu.pipeline.recordings import PassOptions
+from musicu.pipeline.fill_table import FillOptions
 from musicu.records import counted
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ def audit(
 ) -> int:
     """Say what is wrong with CATALOG: copies, damage, tags that cannot be right.
 
-    Each recording is heard once, and its fingerprint kept. Which tracks are one recording or one
+    Each recording is read once, and its fingerprint kept. Which tracks are one recording or one
     work is then known to shelves, and to conditions as recording_id and work_id.
     """
     from musicu.audit import audit as examine
 
-    options = PassOptions(jobs=jobs, retry_failed=retry_failed)
+    options = FillOptions(jobs=jobs, retry_failed=retry_failed)
     with progress_bar(quiet) as show:
         found = examine(catalog, model=model, options=options, progress=show)
     if as_json:

@@ -13,20 +13,20 @@ from musicu.catalog.compaction import Fix, settle
 from musicu.catalog.rows import track_file
 from musicu.catalog.store import Store
 from musicu.pipeline.known import GONE, SEEN, Recordings, Tracks, hash_bytes
-from musicu.pipeline.run_state import Ledger
-from musicu.pipeline.tasks import Pass
+from musicu.pipeline.run_state import RunState
+from musicu.pipeline.tasks import StageSpec
 
 #: Tables with a row for each recording, by the hash of its sound, or for each track.
 _BY_KEY = ("vectors/", "descriptors/", "fingerprints/", "recordings/")
 
 
-def mark_gone(store: Store, ledger: Ledger) -> int:
+def mark_gone(store: Store, state: RunState) -> int:
     """Note which tracks' files are no longer there; returns how many are gone.
 
     Tracks of the source are there; of all others, the files are looked for. A track without a
     file, from a table, is never gone.
     """
-    tracks = ledger.tracks
+    tracks = state.tracks
     if (tracks.flags & SEEN).all():
         return 0
     for batch in store.batches("tracks", ["track_id", "root", "path", "path_bytes"]):
@@ -35,43 +35,45 @@ def mark_gone(store: Store, ledger: Ledger) -> int:
         for place, track in zip(rows[at], batch.take(at).to_pylist(), strict=True):
             if track["path"] is not None and not os.path.lexists(track_file(track)):
                 tracks.flags[place] |= GONE
-                ledger.changed = True
+                state.changed = True
         away = known & (tracks.flags[rows] & GONE != 0)
-        ledger.forget(batch["track_id"].filter(pa.array(away)).to_pylist())
+        state.forget(batch["track_id"].filter(pa.array(away)).to_pylist())
     return int(np.count_nonzero(tracks.flags & GONE))
 
 
-def settle_tables(store: Store, ledger: Ledger, passes: Sequence[Pass], *, prune: bool) -> None:
+def settle_tables(
+    store: Store, state: RunState, stages: Sequence[StageSpec], *, prune: bool
+) -> None:
     """Bring the tables of a run into their final form.
 
     It depends on what is in the catalog, not on the runs that it took. prune: without the tracks
     that are gone, and what only they used.
     """
-    ledger.commit()
-    loose = [bool(store.files(name)[1]) for name in ("tracks", *(made.table for made in passes))]
-    for made in passes:
-        settle(store, made.table, "content_hash")
-    if prune or ledger.changed or any(loose):
-        settle(store, "tracks", "track_id", _truth(ledger, prune))
+    state.commit()
+    loose = [bool(store.files(name)[1]) for name in ("tracks", *(stage.table for stage in stages))]
+    for stage in stages:
+        settle(store, stage.table, "content_hash")
+    if prune or state.changed or any(loose):
+        settle(store, "tracks", "track_id", _truth(state, prune))
     if prune:
         _drop_unused(store)
 
 
-def _truth(ledger: Ledger, prune: bool) -> Fix:
+def _truth(state: RunState, prune: bool) -> Fix:
     """Brings rows of tracks up to what the run has found."""
 
     def apply(table: pa.Table) -> pa.Table:
-        rows, known = ledger.tracks.rows(table["track_id"])
-        if len(ledger.tracks):
+        rows, known = state.tracks.rows(table["track_id"])
+        if len(state.tracks):
             gone = pc.if_else(
-                pa.array(known), pa.array(ledger.tracks.flags[rows] & GONE != 0), False
+                pa.array(known), pa.array(state.tracks.flags[rows] & GONE != 0), False
             )
-            names = pa.array(ledger.tracks.root_names, pa.string())
-            roots = names.take(pa.array(ledger.tracks.roots[rows]))
+            names = pa.array(state.tracks.root_names, pa.string())
+            roots = names.take(pa.array(state.tracks.roots[rows]))
             roots = pc.if_else(pa.array(known), roots, table["root"])
             table = _with(_with(table, "root", roots), "gone", gone)
-        if (heard := ledger.heard()) is not None:
-            said = heard.complete_of(hash_bytes(table["content_hash"]))
+        if (read := state.embedded()) is not None:
+            said = read.complete_of(hash_bytes(table["content_hash"]))
             complete = pc.if_else(pa.array(said >= 0), pa.array(said == 1), table["complete"])
             table = _with(table, "complete", complete)
         return table.filter(pc.invert(table["gone"])) if prune else table
