@@ -29,7 +29,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.embeddings.training import train_audio, trainer
 from musicu.embeddings.training.adaptation import raw_vectors, smoothed
 from musicu.embeddings.training.crops import CROPS
-from musicu.embeddings.training.export import Encoder
+from musicu.embeddings.training.encoder_export import Encoder
 from musicu.embeddings.training.fine_tuning import fine_tune
 from musicu.embeddings.training.fitting import FitData, fit_encoder, measure_fit_data
 from musicu.embeddings.training.from_catalog import tracks_of

@@ -22,7 +22,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError
 from musicu.records import Vectors
 from musicu.shelves import Shelf, ShelfContext, recipe_of
-from musicu.shelves.reasons import Reason
+from musicu.shelves.shelf_reasons import Reason
 
 FEATURES = {
     "artist": ["artists", "album_artist"],

@@ -201,8 +201,8 @@ def _tags() -> Reader:
     from fuzzing_corpus import make_recordings
 
     from musicu.catalog.rows import tracks_table
-    from musicu.ingest.sources import open_source
     from musicu.ingest.track_rows import track_row
+    from musicu.ingest.track_source import open_source
     from musicu.tags.content import content_hash
     from musicu.tags.fields import read_tags
 
@@ -218,7 +218,7 @@ def _tags() -> Reader:
 def _tables() -> Reader:
     from fuzzing_corpus import make_tables
 
-    from musicu.ingest.sources import open_source
+    from musicu.ingest.track_source import open_source
 
     def feed(path: Path) -> None:
         source = open_source(path)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from musicu.catalog.schema import FAILURES, TRACKS
-from musicu.items.table import ItemTable
+from musicu.items.item_table import ItemTable
 from musicu.records import Vectors
 
 Row = dict[str, Any]

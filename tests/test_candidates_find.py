@@ -28,7 +28,7 @@ from musicu.candidates import (
     find_candidates,
 )
 from musicu.candidates.request import allotted
-from musicu.candidates.sources.nearest import same_for_all
+from musicu.candidates.sources.taste_lists import same_for_all
 from musicu.catalog.identity import album_keys, artist_keys
 from musicu.errors import QueryError
 from musicu.items.constraints import allowed_rows, emerging_rows

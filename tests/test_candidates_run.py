@@ -29,7 +29,7 @@ from musicu.candidates import (
     tastes,
     write_candidates,
 )
-from musicu.candidates import run as run_module
+from musicu.candidates import candidate_run as run_module
 from musicu.candidates.generator import CandidateGenerator
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app

@@ -14,7 +14,7 @@ from musicu.catalog.identity import album_keys, artist_keys, is_credited, title_
 from musicu.catalog.schema import TRACKS
 from musicu.items.constraints import Constraints, allowed_rows
 from musicu.items.credits import Credits, album_numbers
-from musicu.items.table import ItemTable
+from musicu.items.item_table import ItemTable
 from musicu.records import Vectors
 
 COLLABORATIONS = [

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from musicu.catalog.rows import tracks_table
-from musicu.ingest.sources import SourceFile
 from musicu.ingest.track_rows import track_row
+from musicu.ingest.track_source import SourceFile
 
 
 def found_file(given: dict[str, Any]) -> SourceFile:

@@ -13,7 +13,7 @@ import pytest
 
 from musicu.errors import SourceError
 from musicu.ingest.source_file import derived_id, distinct, relative_bytes
-from musicu.ingest.sources import SourceFile, open_source, split_paths
+from musicu.ingest.track_source import SourceFile, open_source, split_paths
 from musicu.records import Failure
 
 posix = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of any bytes")

@@ -24,7 +24,7 @@ from musicu.ingest.date_columns import moment
 from musicu.listening.importers.raw import raw_table
 from musicu.listening.importers.reading import ReadingOptions, read_listens
 from musicu.listening.importing import import_listens
-from musicu.listening.matching import WAYS, Matcher
+from musicu.listening.listen_matching import WAYS, Matcher
 from musicu.listening.pseudonyms import listener_key, pseudonyms
 
 KEY = b"0123456789abcdef"

@@ -17,10 +17,10 @@ from tinytag import TinyTag
 
 from musicu.datasets import DEMO_TRUTH, make_demo_music
 from musicu.datasets.synth.cover import SIDE, draw_cover
-from musicu.datasets.synth.flac import write_flac
+from musicu.datasets.synth.flac_writer import write_flac
 from musicu.datasets.synth.held import HELD
+from musicu.datasets.synth.made_names import artist_name, title
 from musicu.datasets.synth.mixing import InstrumentBank
-from musicu.datasets.synth.names import artist_name, title
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.percussion import PERCUSSION
 from musicu.datasets.synth.score import Plan

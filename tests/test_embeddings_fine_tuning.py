@@ -15,14 +15,14 @@ from training_samples import average_precisions_by_hand  # noqa: E402
 from musicu.embeddings.neighbours import smooth  # noqa: E402
 from musicu.embeddings.stats import LEVELS, Constants  # noqa: E402
 from musicu.embeddings.training.adaptation import QUANTILES, mix_quantiles  # noqa: E402
-from musicu.embeddings.training.export import Encoder  # noqa: E402
+from musicu.embeddings.training.encoder_export import Encoder  # noqa: E402
 from musicu.embeddings.training.fine_tuning import HARMLESS, find_labels  # noqa: E402
 from musicu.embeddings.training.from_catalog import album_folders  # noqa: E402
 from musicu.embeddings.training.gains import paired_gain, precisions  # noqa: E402
 from musicu.embeddings.training.model_selection import (  # noqa: E402
     WEIGHT,
     Adaptation,
-    LabelGroups,
+    SelectionGroups,
     select_adaptation,
 )
 from musicu.embeddings.training.network import AudioNetwork  # noqa: E402
@@ -115,13 +115,13 @@ def test_what_helps_is_chosen_and_what_does_not_is_refused() -> None:
     vectors, groups = _artists(3, artists=40)
     everyone = np.ones(len(groups), dtype=np.bool_)
     best, gain = select_adaptation(
-        vectors, [vectors], LabelGroups("artist", groups, everyone), seed=1
+        vectors, [vectors], SelectionGroups("artist", groups, everyone), seed=1
     )
     assert best.strength < NEVER
     assert gain.real
     shuffled = np.random.default_rng(0).permutation(groups)
     _, refused = select_adaptation(
-        vectors, [vectors], LabelGroups("artist", shuffled, everyone), seed=1
+        vectors, [vectors], SelectionGroups("artist", shuffled, everyone), seed=1
     )
     assert not refused.real
 
@@ -129,7 +129,7 @@ def test_what_helps_is_chosen_and_what_does_not_is_refused() -> None:
 def test_a_better_start_is_found_and_a_worse_one_left() -> None:
     vectors, groups = _artists(4)
     everyone = np.ones(len(groups), dtype=np.bool_)
-    labels = LabelGroups("artist", groups, everyone)
+    labels = SelectionGroups("artist", groups, everyone)
     cleaner = vectors * np.r_[np.ones(6), np.full(6, 0.3)]
     noise = np.random.default_rng(0).standard_normal(vectors.shape)
     assert select_adaptation(vectors, [vectors, cleaner], labels, 1)[0].start == 1
@@ -141,7 +141,9 @@ def test_a_large_catalog_is_judged_by_a_part_of_it(monkeypatch: pytest.MonkeyPat
     vectors, groups = _artists(5, artists=40)
     groups[:60] = -1
     everyone = np.ones(len(groups), dtype=np.bool_)
-    _, gain = select_adaptation(vectors, [vectors], LabelGroups("artist", groups, everyone), seed=1)
+    _, gain = select_adaptation(
+        vectors, [vectors], SelectionGroups("artist", groups, everyone), seed=1
+    )
     assert 40 < gain.queries <= 90
     assert Adaptation() == Adaptation(0, NEVER, 0.0)
 
@@ -152,7 +154,7 @@ def test_neighbours_are_chosen_where_they_bring_kin_together() -> None:
     vectors = rng.standard_normal((24, 30))[groups] + 1.2 * rng.standard_normal((len(groups), 30))
     everyone = np.ones(len(groups), dtype=np.bool_)
     best, gain = select_adaptation(
-        vectors, [vectors], LabelGroups("artist", groups, everyone), seed=1
+        vectors, [vectors], SelectionGroups("artist", groups, everyone), seed=1
     )
     assert best.weight > 0
     assert gain.real
@@ -162,7 +164,7 @@ def test_neighbours_alone_may_pass_where_no_choice_does(monkeypatch: pytest.Monk
     rng = np.random.default_rng(8)
     groups = np.repeat(np.arange(12), 6)
     vectors = rng.standard_normal((12, 30))[groups] + 1.2 * rng.standard_normal((len(groups), 30))
-    labels = LabelGroups("artist", groups, np.ones(len(groups), dtype=np.bool_))
+    labels = SelectionGroups("artist", groups, np.ones(len(groups), dtype=np.bool_))
     noise = rng.standard_normal(vectors.shape)
     ways = "musicu.embeddings.training.model_selection._best"
     monkeypatch.setattr(ways, lambda *_: Adaptation(start=1))  # as few groups may mislead a choice
@@ -171,7 +173,7 @@ def test_neighbours_alone_may_pass_where_no_choice_does(monkeypatch: pytest.Monk
     assert gain.real
     drawn = precisions(smooth(vectors, vectors, WEIGHT), groups, labels.queries)
     assert gain.after == pytest.approx(np.nanmean(drawn))
-    shuffled = LabelGroups("artist", rng.permutation(groups), labels.queries)
+    shuffled = SelectionGroups("artist", rng.permutation(groups), labels.queries)
     best, gain = select_adaptation(vectors, [vectors, noise], shuffled, seed=1)
     assert best == Adaptation()
     assert not gain.real
@@ -214,7 +216,7 @@ def test_neighbours_are_mutual_and_never_oneself() -> None:
 
 def _found(
     artists: np.ndarray, albums: np.ndarray, held: int, recipe: TrainingRecipe
-) -> LabelGroups | None:
+) -> SelectionGroups | None:
     known = Grouping(artists, albums, np.full(len(artists), -1))
     return find_labels(known, np.arange(len(artists)) >= held, recipe)
 

@@ -71,7 +71,7 @@ def _cosine_of_torch(embedder: Embedder, audio: Audio) -> float:
     """The same chunks through PyTorch and the whitening in NumPy."""
     torch = pytest.importorskip("torch", reason="needs torch to compare with")
     from musicu.embeddings.onnx_embedder import AudioEmbedder
-    from musicu.embeddings.training.export import load_encoder
+    from musicu.embeddings.training.encoder_export import load_encoder
     from musicu.embeddings.training.pooling import pool_chunks
 
     assert isinstance(embedder, AudioEmbedder)
@@ -98,7 +98,7 @@ def test_a_network_exported_anew_gives_the_shipped_vectors_and_names_no_files(
     pytest.importorskip("onnxscript", reason="exporting needs torch and onnxscript")
     import onnxruntime
 
-    from musicu.embeddings.training.export import load_encoder
+    from musicu.embeddings.training.encoder_export import load_encoder
     from musicu.embeddings.training.onnx_export import build_graph
 
     encoder = load_encoder(embedder.card.folder)

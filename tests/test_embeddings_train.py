@@ -28,7 +28,7 @@ from musicu.embeddings.training import crops, trainer  # noqa: E402
 from musicu.embeddings.training import train_audio as training  # noqa: E402
 from musicu.embeddings.training.auxiliary import SHORTEST_LAG, rhythm_of  # noqa: E402
 from musicu.embeddings.training.encode import encode_crops  # noqa: E402
-from musicu.embeddings.training.export import as_toml, load_encoder  # noqa: E402
+from musicu.embeddings.training.encoder_export import as_toml, load_encoder  # noqa: E402
 from musicu.embeddings.training.model_selection import WEIGHT  # noqa: E402
 from musicu.embeddings.training.projection_head import HeadConfig  # noqa: E402
 from musicu.embeddings.training.recipe import (  # noqa: E402

@@ -27,9 +27,9 @@ from musicu.evaluation.recommendation import (
     tag_vectors,
     write_training_part,
 )
+from musicu.evaluation.recommendation.content_scores import number_vectors
 from musicu.evaluation.recommendation.evaluator import Ruler, top
-from musicu.evaluation.recommendation.listening import Listening
-from musicu.evaluation.recommendation.nearest import number_vectors
+from musicu.evaluation.recommendation.listening_log import Listening
 from musicu.evaluation.recommendation.splits import Split
 
 USERS, TRACKS = 40, 60

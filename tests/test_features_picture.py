@@ -19,7 +19,7 @@ from musicu.cli.app import app
 from musicu.features import picture_of
 from musicu.features.picture import COLUMNS, MEL_LIMITS_HZ, N_MELS, Picture
 from musicu.features.recording_page import render_recording
-from musicu.pages.audio import PageAudio
+from musicu.pages.page_audio import PageAudio
 from musicu.pages.png import png
 
 RATE = 22_050

@@ -8,44 +8,6 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-#: Classes that are still defined twice. A name that is no longer double leaves this list.
-DOUBLE_CLASSES = {
-    "Band",
-    "Found",
-    "Heard",
-    "Imported",
-    "Interest",
-    "Key",
-    "Listener",
-    "Note",
-    "Placing",
-    "Recipe",
-    "Source",
-    "Style",
-    "_Known",
-}
-#: Modules that still share a name, as above.
-DOUBLE_MODULES = {
-    "export",
-    "files",
-    "findings",
-    "finish",
-    "flac",
-    "folder",
-    "listening",
-    "matching",
-    "names",
-    "nearest",
-    "page",
-    "picture",
-    "playlists",
-    "reasons",
-    "run",
-    "schema",
-    "sources",
-    "table",
-    "training",
-}
 #: `__init__` is every package's; `musicu.catalog.catalog` holds the one class of its package.
 GENERIC_MODULES = {"__init__", "catalog"}
 
@@ -60,7 +22,7 @@ def doubled(names: list[str]) -> set[str]:
 
 
 def test_no_class_is_defined_twice() -> None:
-    assert doubled([name for module in MODULES for name in class_names(module)]) == DOUBLE_CLASSES
+    assert doubled([name for module in MODULES for name in class_names(module)]) == set()
 
 
 def test_no_module_is_called_as_another() -> None:
@@ -68,4 +30,4 @@ def test_no_module_is_called_as_another() -> None:
     names = [module.stem for module in MODULES if module.parent != PACKAGE / "cli"]
     packages = [module.parent.name for module in MODULES if module.stem == "__init__"]
     found = doubled([*names, *packages]) - GENERIC_MODULES
-    assert found == DOUBLE_MODULES
+    assert found == set()

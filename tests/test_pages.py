@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from musicu.errors import PageError, QueryError
-from musicu.pages.audio import AudioPlaces, copy_name, media_type
 from musicu.pages.document import KINDS, TEMPLATES, json_block, refuse_other_page, write_page
+from musicu.pages.page_audio import AudioPlaces, copy_name, media_type
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 ATTACK = "</script><script>alert(1)</script>&amp;"

@@ -13,7 +13,7 @@ import pytest
 from shelves_samples import table
 
 from musicu.errors import CatalogError, QueryError, SourceError
-from musicu.ingest.sources import open_source
+from musicu.ingest.track_source import open_source
 from musicu.playlists import (
     Entry,
     Playlist,

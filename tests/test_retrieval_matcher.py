@@ -16,7 +16,7 @@ from musicu.ingest.path_list import absolute
 from musicu.ingest.playlist_text import text_lines
 from musicu.listening.importers.raw import raw_table
 from musicu.listening.importers.reading import read_listens
-from musicu.listening.matching import WAYS, Matcher
+from musicu.listening.listen_matching import WAYS, Matcher
 from musicu.playlists import Entry, Playlist, match_playlist, read_playlist
 from musicu.retrieval import LooseMatchWarning, Mention, TrackMatcher, find_track
 

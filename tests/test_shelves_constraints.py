@@ -16,7 +16,7 @@ from shelves_samples import MemoryCatalog, items_of, table, vectors
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
-from musicu.items.recordings import COPY_COSINE
+from musicu.items.recording_numbers import COPY_COSINE
 from musicu.retrieval import similar
 from musicu.shelves import build_shelf, more_like
 

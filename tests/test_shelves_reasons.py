@@ -12,7 +12,7 @@ from shelves_samples import MemoryCatalog, table, unit, vectors
 
 from musicu.shelves import ShelfContext, build_shelf
 from musicu.shelves.musical_keys import parse_key, relation
-from musicu.shelves.reasons import Likeness, explain, sentence_of
+from musicu.shelves.shelf_reasons import Likeness, explain, sentence_of
 
 
 def kinds(seed: dict[str, Any], track: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,9 @@
 """Candidates for listeners: taste profiles, sources of tracks, and what joins them."""
 
+from musicu.candidates.candidate_run import CandidateOptions, CandidateReport, write_candidates
+from musicu.candidates.candidate_schema import CANDIDATES
 from musicu.candidates.generator import CandidateGenerator, find_candidates
 from musicu.candidates.request import CandidateSource, Ranked, Request
-from musicu.candidates.run import CandidateOptions, CandidateReport, write_candidates
-from musicu.candidates.schema import CANDIDATES
 from musicu.candidates.sources import (
     ArtistAdjacent,
     DeepCatalog,
@@ -14,7 +14,7 @@ from musicu.candidates.sources import (
     Random,
 )
 from musicu.items.constraints import Constraints
-from musicu.items.table import ItemTable
+from musicu.items.item_table import ItemTable
 from musicu.listening.listens import LISTENS, Checked, check_listens
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import Interest, TasteOptions, TasteProfile, tastes

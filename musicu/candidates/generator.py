@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.candidates.reasons import Found, reasons
+from musicu.candidates.candidate_reasons import Found, reasons
+from musicu.candidates.candidate_schema import CANDIDATES
 from musicu.candidates.request import (
     CandidateSource,
     Ranked,
@@ -23,12 +24,11 @@ from musicu.candidates.request import (
     mixed,
     user_numbers,
 )
-from musicu.candidates.schema import CANDIDATES
 from musicu.candidates.selection import Entries, select
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints, allowed_rows, emerging_rows
+from musicu.items.item_table import Ints, ItemTable
 from musicu.items.joins import MANY, join_positions
-from musicu.items.table import Ints, ItemTable
 from musicu.listening.listens import utc
 from musicu.listening.profile_arrays import ProfileArrays, UserProfile
 from musicu.listening.profiles import TasteProfile

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.items.table import Floats, Ints, ItemTable
+from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.listening.profile_arrays import (
     HistoryArrays,
     InterestArrays,

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.candidates.request import Ranked
+from musicu.items.item_table import Ints, ItemTable
 from musicu.items.joins import MANY, items_over_cap
-from musicu.items.table import Ints, ItemTable
 from musicu.retrieval.ordering import places_in
 
 Mask = NDArray[np.bool_]

@@ -20,7 +20,7 @@ from musicu.pipeline.fill_table import FillOptions, FillReport
 from musicu.records import counted
 
 if TYPE_CHECKING:
-    from musicu.pages.audio import PageAudio
+    from musicu.pages.page_audio import PageAudio
 
 _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
 
@@ -148,7 +148,7 @@ def _draw(path: Path, page: Path) -> dict[str, Any]:
 def _sound(path: Path, page: Path) -> PageAudio:
     """The sound itself where it is small, else the address of its file."""
     from musicu.catalog.locations import absolute
-    from musicu.pages.audio import AudioPlaces
+    from musicu.pages.page_audio import AudioPlaces
 
     small = path.stat().st_size <= _EMBED_BYTES
     folder = absolute(page).parent

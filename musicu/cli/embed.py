@@ -17,9 +17,9 @@ from musicu.cli.working import print_report, time_taken, work_options
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
-from musicu.ingest.sources import split_paths
 from musicu.ingest.table import read_table
 from musicu.ingest.table_import import import_vectors
+from musicu.ingest.track_source import split_paths
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 from musicu.records import counted
 

@@ -9,7 +9,7 @@ from typing import Any
 from musicu.cli.output import print_wide
 from musicu.evaluation.charts import beside, title, with_interval
 from musicu.evaluation.metrics import ACCURACY
-from musicu.evaluation.recommendation.findings import Findings
+from musicu.evaluation.recommendation.recommendation_findings import Findings
 from musicu.evaluation.vectors.evaluation_result import Evaluation
 
 Row = Mapping[str, Any]

@@ -9,9 +9,9 @@ import pyarrow as pa
 import soxr
 from numpy.typing import NDArray
 
-from musicu.datasets.synth.flac import write_flac
+from musicu.datasets.synth.flac_writer import write_flac
+from musicu.datasets.synth.made_names import artist_name
 from musicu.datasets.synth.mixing import InstrumentBank, master, mix
-from musicu.datasets.synth.names import artist_name
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.releases import Release, discography
 from musicu.datasets.synth.score import Part, Plan

@@ -14,8 +14,8 @@ from musicu.features.formatting import format_descriptors
 from musicu.features.key import TONICS
 from musicu.features.mel import hz_to_mel
 from musicu.features.picture import MEL_LIMITS_HZ, Picture
-from musicu.pages.audio import PageAudio, data_url
 from musicu.pages.document import render, write_page
+from musicu.pages.page_audio import PageAudio, data_url
 from musicu.pages.png import png
 
 _WIDTH = 1000  # units of the drawings; browsers stretch them

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.errors import QueryError
-from musicu.items.table import Ints, ItemTable
+from musicu.items.item_table import Ints, ItemTable
 from musicu.retrieval.filters import Filter, matching_rows, where_options
 
 #: As many as no list of candidates has: for `max_per_artist` and `max_per_album`, no cap.

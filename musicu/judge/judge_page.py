@@ -13,8 +13,8 @@ from musicu.catalog.locations import absolute
 from musicu.errors import CatalogError
 from musicu.judge.answers import FORMAT_VERSION, seal
 from musicu.judge.trials import Trial
-from musicu.pages.audio import AudioPlaces
 from musicu.pages.document import json_block, render, write_page
+from musicu.pages.page_audio import AudioPlaces
 
 
 def write_test(

@@ -17,8 +17,8 @@ from musicu.catalog.files import write_atomically
 from musicu.errors import SourceError
 from musicu.listening.importers.notes import ReadingNotes
 from musicu.listening.importers.reading import ReadingOptions, read_listens
+from musicu.listening.listen_matching import WAYS, Matcher, Matches
 from musicu.listening.listens import LISTENS, latest, undated_before_sound
-from musicu.listening.matching import WAYS, Matcher, Matches
 from musicu.listening.pseudonyms import pseudonyms
 from musicu.records import counted
 

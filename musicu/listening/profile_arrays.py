@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.items.table import Floats, Ints, ItemTable
+from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.listening.history import History
 from musicu.listening.profiles import TasteProfile
 

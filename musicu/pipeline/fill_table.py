@@ -14,7 +14,7 @@ from musicu.catalog.compaction import settle
 from musicu.catalog.lock import write_lock
 from musicu.catalog.rows import Row, track_file
 from musicu.catalog.store import Store
-from musicu.ingest.sources import SourceFile
+from musicu.ingest.track_source import SourceFile
 from musicu.pipeline.finish import settle_tables
 from musicu.pipeline.loop import Progress, WorkOptions, go_through
 from musicu.pipeline.plan import Survey

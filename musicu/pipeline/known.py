@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.store import Store
-from musicu.ingest.sources import SourceFile
+from musicu.ingest.track_source import SourceFile
 
 Hashes = NDArray[np.bytes_]
 Numbers = NDArray[np.uint64]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from musicu.ingest.sources import SourceFile
+from musicu.ingest.track_source import SourceFile
 from musicu.pipeline.commit_interval import CommitInterval
 from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR, EXECUTORS, Executor
 from musicu.pipeline.executors.requests import WorkerConfig

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from musicu.ingest.sources import SourceFile
+from musicu.ingest.track_source import SourceFile
 from musicu.pipeline.known import SAME, SEEN, TO_DO
 from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import StageSpec, Task

@@ -16,8 +16,8 @@ from musicu.catalog.rows import Row
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard
 from musicu.errors import CatalogError, SourceError
-from musicu.ingest.sources import open_source
 from musicu.ingest.table_import import import_rows
+from musicu.ingest.track_source import open_source
 from musicu.pipeline.finish import mark_gone, settle_tables
 from musicu.pipeline.loop import Progress as Progress
 from musicu.pipeline.loop import WorkOptions, go_through

@@ -16,8 +16,8 @@ from musicu.catalog.rows import Row, latest, tracks_table, vectors_table
 from musicu.catalog.schema import FAILURES, TRACKS
 from musicu.catalog.store import Change, Store
 from musicu.embeddings.cards import ModelCard
-from musicu.ingest.sources import SourceFile
 from musicu.ingest.track_rows import track_row
+from musicu.ingest.track_source import SourceFile
 from musicu.pipeline.known import GONE, SEEN, Recordings, Tracks
 from musicu.pipeline.tasks import Result, StageSpec
 from musicu.records import Failure

@@ -11,7 +11,7 @@ import pyarrow as pa
 from musicu.catalog.schema import DESCRIPTOR_SET, vectors_schema
 from musicu.embeddings.cards import ModelCard
 from musicu.features.descriptor_sets import load_descriptor_set
-from musicu.ingest.sources import SourceFile
+from musicu.ingest.track_source import SourceFile
 from musicu.records import Failure
 
 

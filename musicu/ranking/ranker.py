@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.items.table import Floats, Ints, ItemTable
+from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.listening.profile_arrays import ProfileArrays
 from musicu.registry import Registry
 

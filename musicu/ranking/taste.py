@@ -18,8 +18,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.items.item_table import Floats, Ints
 from musicu.items.joins import MANY, join_positions, may_be_among
-from musicu.items.table import Floats, Ints
 from musicu.listening.profile_arrays import HistoryArrays, ProfileArrays
 from musicu.ranking.ranker import Pool, PoolScores
 from musicu.ranking.set_fit import ARTIST_BONUS, ARTIST_SHARE, MEAN, NEAREST

@@ -15,11 +15,11 @@ from musicu.candidates.selection import Entries, select
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
-from musicu.items.table import Floats, Ints, ItemTable
+from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.ranking.diversity import POOL_FACTOR, diversify
 from musicu.records import Vectors
-from musicu.shelves.reasons import Reason, sentence_of
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
+from musicu.shelves.shelf_reasons import Reason, sentence_of
 from musicu.shelves.transitions import Transition
 
 #: How varied a shelf is where nothing else is asked for.

@@ -18,7 +18,7 @@ from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
 from musicu.items.credits import Credits
-from musicu.items.table import Floats, Ints, ItemTable
+from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import TasteProfile
 from musicu.records import counted
@@ -26,8 +26,15 @@ from musicu.retrieval import Filter, find_track, matching_rows
 from musicu.retrieval.similar import Searchable
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, assemble
 from musicu.shelves.character import Character
-from musicu.shelves.reasons import Likeness, Reason, affinity, distance_in_words, explain, parts_of
 from musicu.shelves.shelf import Shelf, ShelfTrack
+from musicu.shelves.shelf_reasons import (
+    Likeness,
+    Reason,
+    affinity,
+    distance_in_words,
+    explain,
+    parts_of,
+)
 
 #: With how many tracks a track's likeness to a seed is compared at most.
 COMPARED = 32_768

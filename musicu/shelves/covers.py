@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicu.catalog.identity import artist_keys, fold
-from musicu.pages.audio import data_url
+from musicu.pages.page_audio import data_url
 
 if TYPE_CHECKING:
     from musicu.shelves.shelf import ShelfTrack

@@ -13,8 +13,8 @@ from pathlib import Path
 from musicu.catalog.locations import absolute
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
-from musicu.pages.audio import COPIES, AudioPlacing, copy_name
 from musicu.pages.document import INDEX, refuse_other_page, render, write_page
+from musicu.pages.page_audio import COPIES, AudioPlacing, copy_name
 from musicu.shelves.covers import Cover
 from musicu.shelves.rendering import PLAIN_HUE, PageTrack, TrackRenderer, problems_of
 from musicu.shelves.shelf import Shelf

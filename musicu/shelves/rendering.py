@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from musicu.catalog.files import write_atomically
 from musicu.catalog.locations import absolute, file_url
 from musicu.catalog.words import clock, one_line
-from musicu.pages.audio import AudioPlaces, AudioPlacing
+from musicu.pages.page_audio import AudioPlaces, AudioPlacing
 from musicu.shelves.covers import Cover, cover_of
-from musicu.shelves.reasons import sentence_of
+from musicu.shelves.shelf_reasons import sentence_of
 
 if TYPE_CHECKING:
     from musicu.shelves.shelf import ShelfItem, ShelfTrack

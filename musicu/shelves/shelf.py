@@ -15,8 +15,8 @@ from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import track_file
 from musicu.items.constraints import Constraints
 from musicu.playlists.entries import Playlist
-from musicu.playlists.files import write_playlist
-from musicu.shelves.reasons import Reason
+from musicu.playlists.playlist_files import write_playlist
+from musicu.shelves.shelf_reasons import Reason
 from musicu.shelves.transitions import Transition
 
 FORMAT_VERSION = 1

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from musicu.catalog.locations import absolute
 from musicu.catalog.words import one_line
-from musicu.pages.audio import AudioPlacing
 from musicu.pages.document import render, write_page
+from musicu.pages.page_audio import AudioPlacing
 from musicu.records import counted
 from musicu.shelves.rendering import PLAIN_HUE, TrackRenderer, problems_of
 

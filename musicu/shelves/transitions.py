@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.catalog.identity import Row
-from musicu.shelves.reasons import key_of, tempo_of
+from musicu.shelves.shelf_reasons import key_of, tempo_of
 
 Floats = NDArray[np.float64]
 

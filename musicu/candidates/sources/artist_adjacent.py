@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from musicu.candidates.request import Ranked, Request, ranges
 from musicu.errors import QueryError
+from musicu.items.item_table import Ints, ItemTable
 from musicu.items.joins import MANY
-from musicu.items.table import Ints, ItemTable
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index
 

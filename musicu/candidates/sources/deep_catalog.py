@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.candidates.request import Ranked, Request
-from musicu.candidates.sources.nearest import nearest_to_taste
+from musicu.candidates.sources.taste_lists import nearest_to_taste
 from musicu.errors import QueryError
-from musicu.items.table import ItemTable
+from musicu.items.item_table import ItemTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from musicu.candidates.request import Ranked, Request
-from musicu.candidates.sources.nearest import nearest_to_taste
+from musicu.candidates.sources.taste_lists import nearest_to_taste
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from musicu.candidates.request import Ranked, Request
-from musicu.candidates.sources.nearest import same_for_all
+from musicu.candidates.sources.taste_lists import same_for_all
 from musicu.errors import QueryError
 
 

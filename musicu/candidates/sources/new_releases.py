@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from musicu.candidates.request import Ranked, Request
-from musicu.candidates.sources.nearest import nearest_to_taste
+from musicu.candidates.sources.taste_lists import nearest_to_taste
 from musicu.errors import QueryError
 
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from musicu.datasets.synth.cover import draw_cover
-from musicu.datasets.synth.names import LABELS, title
+from musicu.datasets.synth.made_names import LABELS, title
 from musicu.datasets.synth.styles import Style
 
 _NEWEST = date(2026, 11, 20)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from musicu.embeddings.neighbours import Neighbours, smooth
 from musicu.embeddings.stats import LEVELS
-from musicu.embeddings.training.export import Encoder
+from musicu.embeddings.training.encoder_export import Encoder
 from musicu.embeddings.training.projection_head import join_blocks
 from musicu.normalisation import unit_rows
 

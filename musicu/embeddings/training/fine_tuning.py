@@ -21,13 +21,13 @@ from musicu.embeddings.training.adaptation import (
     refit_projection,
     smoothed,
 )
-from musicu.embeddings.training.export import Encoder
+from musicu.embeddings.training.encoder_export import Encoder
 from musicu.embeddings.training.fitting import FitData
 from musicu.embeddings.training.gains import Gain
 from musicu.embeddings.training.model_selection import (
     WEIGHT,
     Adaptation,
-    LabelGroups,
+    SelectionGroups,
     select_adaptation,
 )
 from musicu.embeddings.training.network import AudioNetwork
@@ -96,7 +96,7 @@ def _starts(
 
 def find_labels(
     known: Grouping, learns: NDArray[np.bool_], recipe: TrainingRecipe
-) -> LabelGroups | None:
+) -> SelectionGroups | None:
     """Artists, or else albums, that are named often enough to judge by; None where neither is.
 
     learns: bool [recordings], what the network learned from. Where it was trained with labels
@@ -109,7 +109,7 @@ def find_labels(
         names, counts = np.unique(groups[groups >= 0], return_counts=True)
         asked = queries & np.isin(groups, names[counts > 1])
         if asked.sum() >= LEAST_QUERIES and len(np.unique(groups[asked])) >= LEAST_GROUPS:
-            return LabelGroups(kind, groups, queries)
+            return SelectionGroups(kind, groups, queries)
     return None
 
 

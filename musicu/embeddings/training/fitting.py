@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from musicu.embeddings.training import heldout
 from musicu.embeddings.training.crops import CROPS, Crop, crop_statistics
 from musicu.embeddings.training.encode import encode_crops
-from musicu.embeddings.training.export import Encoder, windows_of
+from musicu.embeddings.training.encoder_export import Encoder, windows_of
 from musicu.embeddings.training.network import AudioNetwork
 from musicu.embeddings.training.pooling import fit_whitening
 from musicu.embeddings.training.projection_head import HeadInput, fit_head, head_vectors

@@ -30,7 +30,7 @@ MOST = 1500  # recordings that choices are made on: each one compares all with a
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelGroups:
+class SelectionGroups:
     """Which recordings belong together, and by what: "artist" or "album".
 
     groups: int64 [recordings], -1 where unknown. queries: bool [recordings], which may be asked.
@@ -52,7 +52,7 @@ class Adaptation:
 
 
 def select_adaptation(
-    now: Floats, starts: Sequence[Floats], labels: LabelGroups, seed: int
+    now: Floats, starts: Sequence[Floats], labels: SelectionGroups, seed: int
 ) -> tuple[Adaptation, Gain]:
     """The best adaptation, and what selecting it so gains on label groups left aside.
 
@@ -63,7 +63,7 @@ def select_adaptation(
     """
     some = _sample(labels, np.random.default_rng(seed))
     starts = [vectors[some] for vectors in starts]
-    labels = LabelGroups(labels.kind, labels.groups[some], labels.queries[some])
+    labels = SelectionGroups(labels.kind, labels.groups[some], labels.queries[some])
     parts = _parts(labels.groups, OUTER, np.random.default_rng([seed, 1]))
     before = precisions(now[some], labels.groups, labels.queries)
     after = np.full(len(some), np.nan)
@@ -85,7 +85,7 @@ def select_adaptation(
 
 
 def _best(
-    starts: Sequence[Floats], labels: LabelGroups, learns: NDArray[np.bool_], seed: int
+    starts: Sequence[Floats], labels: SelectionGroups, learns: NDArray[np.bool_], seed: int
 ) -> Adaptation:
     """The best by cross-validation among the recordings that may be learned from; ties stay."""
     parts = _parts(labels.groups, INNER, np.random.default_rng([seed, 2]))
@@ -105,7 +105,7 @@ def _best(
 
 def _scores(
     starts: Sequence[Floats],
-    labels: LabelGroups,
+    labels: SelectionGroups,
     chosen: Adaptation,
     learns: NDArray[np.bool_],
     queries: NDArray[np.bool_],
@@ -125,7 +125,7 @@ def _parts(groups: Ints, count: int, rng: np.random.Generator) -> Ints:
     return parts
 
 
-def _sample(labels: LabelGroups, rng: np.random.Generator) -> Ints:
+def _sample(labels: SelectionGroups, rng: np.random.Generator) -> Ints:
     """Rows of at most MOST recordings, group after group, int64."""
     names, codes = np.unique(_alone(labels.groups), return_inverse=True)
     order = np.argsort(rng.permutation(len(names))[codes], kind="stable")

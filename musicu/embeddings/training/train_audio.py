@@ -17,7 +17,12 @@ from musicu.embeddings.frontend import SAMPLE_RATE
 from musicu.embeddings.training import trainer
 from musicu.embeddings.training.crops import CROPS, Crop
 from musicu.embeddings.training.curves import draw_curves
-from musicu.embeddings.training.export import Encoder, copy_model, export_model, load_encoder
+from musicu.embeddings.training.encoder_export import (
+    Encoder,
+    copy_model,
+    export_model,
+    load_encoder,
+)
 from musicu.embeddings.training.fine_tuning import find_labels, fine_tune
 from musicu.embeddings.training.fitting import fit_encoder, measure_fit_data, score_encoder
 from musicu.embeddings.training.gains import Gain
@@ -27,7 +32,7 @@ from musicu.embeddings.training.pairs import Grouping, PairWeights
 from musicu.embeddings.training.parallel import Workers
 from musicu.embeddings.training.recipe import TrainingRecipe
 from musicu.embeddings.training.sound_cache import open_cache
-from musicu.embeddings.training.train_data import Pool, TrainingTrack, group, make_pool
+from musicu.embeddings.training.train_data import TrackPool, TrainingTrack, group, make_pool
 from musicu.embeddings.training.windows_cache import ReadSound
 from musicu.errors import ModelError
 
@@ -175,7 +180,7 @@ def gather(
 
 def _made_pool(
     folder: Path, recipe: TrainingRecipe, out: Path, frames: int, read: ReadSound
-) -> tuple[Pool, tuple[Path, ...]]:
+) -> tuple[TrackPool, tuple[Path, ...]]:
     pieces = read_made(folder)
     paths = tuple(piece.path for piece in pieces)
     cache = open_cache(out / "rendered-cache", paths, read, recipe.front_end, recipe.device)

@@ -72,7 +72,7 @@ class TrainingBatch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pool:
+class TrackPool:
     """Recordings of one kind with their frames; `chances` float64 [recordings] of being drawn."""
 
     cache: WindowsCache
@@ -105,7 +105,7 @@ def make_pool(
     balance: float,
     pairs: PairWeights,
     known_families: NDArray[np.float32] | None = None,
-) -> Pool:
+) -> TrackPool:
     """A pool of the `allowed` recordings (bool [recordings]) that are long enough.
 
     Raises ModelError where fewer than two are.
@@ -118,7 +118,7 @@ def make_pool(
             f"two or more of {seconds:.1f} s or longer are needed"
         )
     chances = sampling_weights(grouping, balance) * usable
-    return Pool(cache, grouping, chances / chances.sum(), pairs, known_families)
+    return TrackPool(cache, grouping, chances / chances.sum(), pairs, known_families)
 
 
 def join(real: TrainingBatch, made: TrainingBatch) -> TrainingBatch:

@@ -26,7 +26,7 @@ from musicu.embeddings.training.pooling import fit_whitening
 from musicu.embeddings.training.precision import casting, scaler_for
 from musicu.embeddings.training.recipe import TrainingRecipe
 from musicu.embeddings.training.sound_cache import as_logs
-from musicu.embeddings.training.train_data import Pool, TrainingBatch, join
+from musicu.embeddings.training.train_data import TrackPool, TrainingBatch, join
 
 VALIDATION_CHUNKS = 8  # of each recording: four of each half
 
@@ -43,8 +43,8 @@ class Material:
     held: int64, recordings of `real.cache` that validate. pieces: the files of `made`.
     """
 
-    real: Pool
-    made: Pool | None
+    real: TrackPool
+    made: TrackPool | None
     held: NDArray[np.int64]
     pieces: tuple[Path, ...] = ()
 

@@ -1,18 +1,18 @@
 """Candidates for listeners, measured on who heard what: splits, metrics, baselines, a report."""
 
 from musicu.evaluation.recommendation.baselines import BASELINES
+from musicu.evaluation.recommendation.content_scores import content_of, nearest_heard, tag_vectors
 from musicu.evaluation.recommendation.external_lists import offered
-from musicu.evaluation.recommendation.findings import Findings
-from musicu.evaluation.recommendation.nearest import content_of, nearest_heard, tag_vectors
-from musicu.evaluation.recommendation.run import (
+from musicu.evaluation.recommendation.recommendation_evaluation import (
     SPLITS,
     Protocol,
     evaluate_candidates,
     evaluate_models,
     make_split,
 )
-from musicu.evaluation.recommendation.training import Model, Scorer, Training
+from musicu.evaluation.recommendation.recommendation_findings import Findings
 from musicu.evaluation.recommendation.training_export import write_training_part
+from musicu.evaluation.recommendation.training_part import Model, Scorer, Training
 
 __all__ = [
     "BASELINES",

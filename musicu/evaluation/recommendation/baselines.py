@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.sparse import diags
 
 from musicu.embeddings.tracks.discography import Discography
+from musicu.evaluation.recommendation.content_scores import Content, nearest_heard
 from musicu.evaluation.recommendation.groups import artist_matrix, listeners_of
-from musicu.evaluation.recommendation.listening import Ints
-from musicu.evaluation.recommendation.nearest import Content, nearest_heard
-from musicu.evaluation.recommendation.training import Model, Scorer, Scores, Training
+from musicu.evaluation.recommendation.listening_log import Ints
+from musicu.evaluation.recommendation.training_part import Model, Scorer, Scores, Training
 from musicu.evaluation.similarity_ranking import unit_vectors
 
 CONTENT_FREE = ("random", "popularity", "artist", "artist-mean", "als")

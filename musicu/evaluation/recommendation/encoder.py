@@ -10,11 +10,11 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.store import Store
 from musicu.embeddings.tracks.config import TrackConfig
 from musicu.embeddings.tracks.fit import fit_tracks
+from musicu.evaluation.recommendation.content_scores import content_of
 from musicu.evaluation.recommendation.groups import artist_matrix
-from musicu.evaluation.recommendation.listening import Ints
-from musicu.evaluation.recommendation.nearest import content_of
+from musicu.evaluation.recommendation.listening_log import Ints
 from musicu.evaluation.recommendation.shipped import VectorsOf
-from musicu.evaluation.recommendation.training import Model, Scorer, Scores, Training
+from musicu.evaluation.recommendation.training_part import Model, Scorer, Scores, Training
 from musicu.evaluation.similarity_ranking import Matrix
 from musicu.ranking.set_fit import score_set
 from musicu.records import Vectors

@@ -22,9 +22,9 @@ from musicu.evaluation.recommendation.groups import (
     main_artist,
     track_groups,
 )
-from musicu.evaluation.recommendation.listening import Ints
+from musicu.evaluation.recommendation.listening_log import Ints
 from musicu.evaluation.recommendation.splits import Split
-from musicu.evaluation.recommendation.training import Scorer, Scores
+from musicu.evaluation.recommendation.training_part import Scorer, Scores
 from musicu.evaluation.similarity_ranking import nearest
 
 BLOCK_CELLS = 8_000_000  # scores held at once: 32 MB of float32

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
-from musicu.evaluation.recommendation.listening import Ints
-from musicu.evaluation.recommendation.training import Model, Scores, Training
+from musicu.evaluation.recommendation.listening_log import Ints
+from musicu.evaluation.recommendation.training_part import Model, Scores, Training
 from musicu.ingest.ids import id_texts
 from musicu.records import counted
 

@@ -21,7 +21,7 @@ from musicu.evaluation.recommendation.groups import LISTENER_GROUPS, TRACK_GROUP
 from musicu.pages.document import render
 
 if TYPE_CHECKING:
-    from musicu.evaluation.recommendation.findings import Findings
+    from musicu.evaluation.recommendation.recommendation_findings import Findings
 
 #: The columns of the large table.
 HEAD = ("listeners", "tracks", "metric", "k", "model", "value", "low", "high", "count")

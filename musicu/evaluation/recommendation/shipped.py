@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from musicu.candidates.generator import CandidateGenerator
 from musicu.candidates.sources.for_you import ForYou
 from musicu.evaluation.recommendation.groups import listeners_of
-from musicu.evaluation.recommendation.listening import Ints
-from musicu.evaluation.recommendation.training import Model, Scores, Training
+from musicu.evaluation.recommendation.listening_log import Ints
+from musicu.evaluation.recommendation.training_part import Model, Scores, Training
 from musicu.items.constraints import NO_CAP, Constraints
-from musicu.items.table import ItemTable
+from musicu.items.item_table import ItemTable
 from musicu.listening.listens import listens_table
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import TasteProfile, tastes

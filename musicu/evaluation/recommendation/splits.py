@@ -28,7 +28,7 @@ from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
 from musicu.evaluation.labels import LabelGroups
-from musicu.evaluation.recommendation.listening import Ints, Listening, Mask
+from musicu.evaluation.recommendation.listening_log import Ints, Listening, Mask
 from musicu.records import counted
 
 _DAY_US = 86_400_000_000

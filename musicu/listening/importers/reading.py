@@ -19,10 +19,10 @@ from musicu.errors import SourceError
 from musicu.ingest.delimited import first_lines, plain_suffix
 from musicu.listening.importers import lastfm
 from musicu.listening.importers.apple_music import DAILY_TRACKS, PLAY_ACTIVITY
-from musicu.listening.importers.formats import SUFFIXES, TABLES, decoded, records_in
 from musicu.listening.importers.listen_table import table_batches, table_format
 from musicu.listening.importers.notes import ReadingNotes
 from musicu.listening.importers.raw import Records, raw_table, rows_of
+from musicu.listening.importers.record_formats import SUFFIXES, TABLES, decoded, records_in
 
 _ROWS_AT_ONCE = 100_000
 _DEEPEST = 4  # archives within archives

@@ -18,7 +18,7 @@ from musicu.catalog.rows import track_file
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError, SourceError
 from musicu.ingest.source_file import SourceFile
-from musicu.ingest.sources import open_source
+from musicu.ingest.track_source import open_source
 from musicu.pipeline.loop import Progress
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 from musicu.pipeline.watching.settling import Settling, Stamp, is_whole

@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 from musicu.catalog.locations import absolute, file_url, url_below
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
-from musicu.pages.audio import media_type
 from musicu.pages.document import render, write_page
+from musicu.pages.page_audio import media_type
 from musicu.shelves.context import ShelfContext
 from musicu.shelves.map.atlas import Atlas
 from musicu.shelves.shelf import artist_of, title_of

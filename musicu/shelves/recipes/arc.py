@@ -11,14 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
-from musicu.items.table import Ints
+from musicu.items.item_table import Ints
 from musicu.shelves.assembly import ScoredItem, ShelfSpec
 from musicu.shelves.character import known
 from musicu.shelves.context import Anchor, ShelfContext
-from musicu.shelves.reasons import Reason, tempo_of
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import Fits, slotted
 from musicu.shelves.shelf import Shelf, ShelfTrack
+from musicu.shelves.shelf_reasons import Reason, tempo_of
 
 #: What fitting its place wholly is worth, beside a cosine that goes to 1.
 POINTS = 0.5

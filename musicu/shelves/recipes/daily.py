@@ -11,11 +11,11 @@ from musicu.catalog.words import one_line
 from musicu.shelves.assembly import ScoredItem, ShelfSpec
 from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext
 from musicu.shelves.naming import Namer
-from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.recipes.interests import anchors_in
 from musicu.shelves.sequencing import flowing
 from musicu.shelves.shelf import Shelf, ShelfTrack
+from musicu.shelves.shelf_reasons import Reason
 
 #: The most tracks of an interest that others are likened to.
 MAX_ANCHORS = 20

@@ -11,13 +11,13 @@ from musicu.candidates.sources.deep_catalog import DeepCatalog
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.items.constraints import NO_CAP
-from musicu.items.table import Ints
+from musicu.items.item_table import Ints
 from musicu.retrieval.where import Compare
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, as_ranked, by_score
 from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext
-from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.shelf import Shelf
+from musicu.shelves.shelf_reasons import Reason
 
 #: What being the least popular of all is worth, beside a cosine that goes to 1.
 POINTS = 0.1

@@ -12,10 +12,10 @@ from musicu.catalog.identity import Row
 from musicu.errors import QueryError
 from musicu.shelves.assembly import ScoredItem, ShelfSpec
 from musicu.shelves.context import Anchor, ShelfContext
-from musicu.shelves.reasons import Reason, key_of, tempo_of
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import chained
 from musicu.shelves.shelf import Shelf, ShelfTrack
+from musicu.shelves.shelf_reasons import Reason, key_of, tempo_of
 from musicu.shelves.transitions import Transition, Transitions, tempo_judged
 
 #: What a seamless transition is worth, beside a cosine that goes to 1.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from musicu.catalog.identity import Row
 from musicu.listening.profiles import Interest
 from musicu.shelves.context import Anchor, ShelfContext, quoted
-from musicu.shelves.reasons import Reason
 from musicu.shelves.shelf import ShelfTrack
+from musicu.shelves.shelf_reasons import Reason
 
 #: What an interest that is all of the listening is worth, beside a cosine that goes to 1.
 POINTS = 0.1

@@ -14,10 +14,10 @@ from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.shelves.assembly import ScoredItem, ShelfSpec
 from musicu.shelves.context import ShelfContext, quoted
-from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import Fits, slotted
 from musicu.shelves.shelf import Shelf, ShelfTrack
+from musicu.shelves.shelf_reasons import Reason
 
 #: Nearer to one end than to the other by less than this cosine is as near to both.
 EVEN = 0.05

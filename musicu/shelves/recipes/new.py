@@ -13,9 +13,9 @@ from musicu.catalog.identity import Row
 from musicu.errors import QueryError
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, as_ranked, by_score
 from musicu.shelves.context import FIRST_POOL, ShelfContext
-from musicu.shelves.reasons import Reason
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.shelf import Shelf
+from musicu.shelves.shelf_reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

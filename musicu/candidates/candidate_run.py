@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from musicu.candidates.candidate_schema import CANDIDATES
 from musicu.candidates.generator import CandidateGenerator, Sources
-from musicu.candidates.schema import CANDIDATES
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
-from musicu.items.table import ItemTable
+from musicu.items.item_table import ItemTable
 from musicu.listening import sharding
 from musicu.listening.listens import Checked, check_listens, utc
 from musicu.listening.profile_arrays import UserProfile

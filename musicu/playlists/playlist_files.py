@@ -9,7 +9,7 @@ from typing import TypeVar
 from musicu.catalog.files import write_atomically
 from musicu.catalog.locations import absolute
 from musicu.errors import QueryError, SourceError
-from musicu.playlists import m3u, table, xspf
+from musicu.playlists import m3u, playlist_table, xspf
 from musicu.playlists.entries import Playlist
 from musicu.playlists.places import Paths, Placing
 
@@ -20,14 +20,14 @@ _WRITERS: dict[str, Callable[[Playlist, Placing], str]] = {
     ".m3u": m3u.write,
     ".xspf": xspf.write_xspf,
     ".jspf": xspf.write_jspf,
-    ".csv": table.write,
+    ".csv": playlist_table.write,
 }
 _READERS: dict[str, Callable[[bytes, Path], Playlist]] = {
     ".m3u8": m3u.read,
     ".m3u": m3u.read,
     ".xspf": xspf.read_xspf,
     ".jspf": xspf.read_jspf,
-    ".csv": table.read,
+    ".csv": playlist_table.read,
 }
 SUFFIXES = tuple(_WRITERS)
 

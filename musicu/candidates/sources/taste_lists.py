@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from musicu.candidates.request import Ranked, Request, ranges
+from musicu.items.item_table import Floats, Ints
 from musicu.items.joins import MANY
-from musicu.items.table import Floats, Ints
 from musicu.retrieval.ordering import best_first, places_in
 
 #: How long a list is: of a hundred wanted, a hundred and fifty hold 99 of those that the ranker

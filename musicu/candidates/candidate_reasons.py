@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from musicu.candidates.request import CandidateSource
 from musicu.candidates.sources.more_like import MoreLike
+from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.items.joins import MANY, join_positions, may_be_among
-from musicu.items.table import Floats, Ints, ItemTable
 from musicu.listening.profile_arrays import HistoryArrays, ProfileArrays
 from musicu.listening.profile_text import times
 from musicu.retrieval.names import label, labels

@@ -16,7 +16,7 @@ from musicu.listening.importers import (
     jspf,
     lastfm,
     listenbrainz,
-    playlists,
+    playlist_rows,
     rockbox,
     spotify,
     youtube_music,
@@ -48,7 +48,7 @@ def records_in(name: str, content: bytes, where: str) -> Records:
     ending = PurePath(name).suffix.lower()
     if ending in PLAYLISTS:
         folder = absolute(Path(where)).parent if Path(where).is_file() else Path()
-        return _rows(lambda: playlists.playlist_rows(name, content, folder), where)
+        return _rows(lambda: playlist_rows.playlist_rows(name, content, folder), where)
     text = decoded(content, where)
     if (log := rockbox.log_records(text)) is not None:
         return log

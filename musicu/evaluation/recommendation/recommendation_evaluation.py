@@ -14,21 +14,21 @@ from musicu.errors import QueryError
 from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.recommendation import splits
 from musicu.evaluation.recommendation.baselines import BASELINES, WITH_CONTENT, baselines
-from musicu.evaluation.recommendation.encoder import encoder_vectors, set_fit_model
-from musicu.evaluation.recommendation.evaluator import Ruler
-from musicu.evaluation.recommendation.external_lists import offered, told_of
-from musicu.evaluation.recommendation.findings import Findings
-from musicu.evaluation.recommendation.listening import Listening
-from musicu.evaluation.recommendation.nearest import (
+from musicu.evaluation.recommendation.content_scores import (
     Content,
     content_of,
     nearest_heard,
     number_vectors,
     tag_vectors,
 )
+from musicu.evaluation.recommendation.encoder import encoder_vectors, set_fit_model
+from musicu.evaluation.recommendation.evaluator import Ruler
+from musicu.evaluation.recommendation.external_lists import offered, told_of
+from musicu.evaluation.recommendation.listening_log import Listening
+from musicu.evaluation.recommendation.recommendation_findings import Findings
 from musicu.evaluation.recommendation.shipped import UNCAPPED, VectorsOf, generator_model
 from musicu.evaluation.recommendation.splits import Split
-from musicu.evaluation.recommendation.training import Model, Scorer, Training
+from musicu.evaluation.recommendation.training_part import Model, Scorer, Training
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints
 from musicu.records import Vectors

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from musicu.errors import QueryError
 from musicu.items.credits import Credits, album_numbers
-from musicu.items.recordings import recording_numbers, work_numbers
+from musicu.items.recording_numbers import recording_numbers, work_numbers
 from musicu.records import Vectors
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index

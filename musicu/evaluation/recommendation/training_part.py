@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.als import Factors, fit_als
 from musicu.evaluation.labels import LabelGroups, TrackLabels
-from musicu.evaluation.recommendation.listening import Ints
+from musicu.evaluation.recommendation.listening_log import Ints
 from musicu.evaluation.recommendation.splits import Split
 
 Scores = NDArray[np.float32]

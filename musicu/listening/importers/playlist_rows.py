@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from musicu.ingest.playlist_tables import PLAYLIST
-from musicu.playlists.files import parse_playlist
+from musicu.playlists.playlist_files import parse_playlist
 
 Row = dict[str, Any]
 

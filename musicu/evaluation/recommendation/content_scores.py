@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix, diags
 
 from musicu.embeddings.tracks.track_features import numbers_of
 from musicu.errors import QueryError
-from musicu.evaluation.recommendation.listening import Ints
-from musicu.evaluation.recommendation.training import Scorer, Scores, Training
+from musicu.evaluation.recommendation.listening_log import Ints
+from musicu.evaluation.recommendation.training_part import Scorer, Scores, Training
 from musicu.evaluation.similarity_ranking import Matrix, unit_vectors
 from musicu.records import Vectors
 
