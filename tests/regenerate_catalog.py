@@ -46,7 +46,7 @@ def make_catalog(music: Path, out: Path) -> None:
     from musicu.embeddings.tracks.config import TrackConfig
     from musicu.embeddings.tracks.fit import fit_tracks
     from musicu.embeddings.tracks.refresh import add_track_model
-    from musicu.ingest.table_import import import_vectors
+    from musicu.ingest.vector_import import import_vectors
     from musicu.pipeline.run import Catalog, EmbedOptions, embed
 
     make_demo_music(music, **MUSIC)
