@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
 from musicu.catalog.manifest import NAME, Manifest, ModelEntry, read_manifest
-from musicu.catalog.pages import copy_vectors
+from musicu.catalog.parquet_pages import copy_vectors
 from musicu.catalog.schema import check_columns
 from musicu.errors import CatalogError
 
