@@ -128,7 +128,7 @@ def _plan_and_finish(folder: Path, tracks: int, more: int, dim: int) -> None:
 
     from musicu.catalog.store import Change, Store
     from musicu.embeddings.cards import find_model
-    from musicu.pipeline.finish import mark_gone, settle_tables
+    from musicu.pipeline.finish import compact_tables, mark_gone
     from musicu.pipeline.plan import Planner
     from musicu.pipeline.run_state import RunState
     from musicu.pipeline.tasks import embed_stage
@@ -144,7 +144,7 @@ def _plan_and_finish(folder: Path, tracks: int, more: int, dim: int) -> None:
         rows, vectors = _tables(tracks, more, dim)
         store.commit([Change("tracks", rows), Change(f"vectors/{MODEL}", vectors)])
     assert mark_gone(store, state) == 0
-    settle_tables(store, state, stages, prune=False)
+    compact_tables(store, state, stages, prune=False)
     store.clean()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,11 +67,21 @@ class Failure:
     content_hash: str | None = None
 
 
-class Vectors(NamedTuple):
-    """Vectors of a catalog under one model: ids object [tracks], values float32 [tracks, dim]."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
+    """Vectors of tracks under one model; `ids, values = vectors` takes the arrays apart.
+
+    ids: object [tracks]. values: float32 [tracks, dim]. model, fingerprint: whose vectors they
+    are; "" where they come from no catalog.
+    """
 
     ids: NDArray[np.object_]
     values: NDArray[np.float32]
+    model: str = ""
+    fingerprint: str = ""
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return iter((self.ids, self.values))
 
 
 def counted(count: int, noun: str) -> str:

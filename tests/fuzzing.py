@@ -222,7 +222,7 @@ def _tables() -> Reader:
 
     def feed(path: Path) -> None:
         source = open_source(path)
-        for _ in source.rows() if source.rows else source:
+        for _ in [source.tracks()] if source.tracks else source:
             pass
 
     return make_tables, feed

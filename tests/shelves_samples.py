@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.catalog import VectorBatch
 from musicu.catalog.schema import FAILURES, TRACKS
 from musicu.items.item_table import ItemTable
 from musicu.records import Vectors
@@ -56,6 +58,14 @@ class MemoryCatalog:
 
     def vectors(self, model: str | None = None) -> Vectors:
         return self._vectors
+
+    def vector_rows(self, model: str | None = None) -> NDArray[np.int64]:
+        return np.array(pc.index_in(pa.array(self.vectors().ids), self.tracks()["track_id"]))
+
+    def vector_batches(self, model: str | None = None) -> Iterator[VectorBatch]:
+        rows, values = self.vector_rows(), self.vectors().values
+        for start in range(0, len(rows), 1000):
+            yield VectorBatch(rows[start : start + 1000], values[start : start + 1000])
 
     def failures(self) -> pa.Table:
         return FAILURES.empty_table()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.catalog import compaction as settling
+from musicu.catalog import compaction
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import find_model
 from musicu.pipeline import loop
@@ -85,7 +85,7 @@ def limit_memory(worker: Any) -> None:
 
 def small_tables() -> None:
     """Files of the final form so small that a few tracks make several; commits all the time."""
-    settling.MIN_ROWS, settling.MAX_ROWS, settling._LAST = 4, 12, "0"
+    compaction.MIN_ROWS, compaction.MAX_ROWS, compaction._LAST = 4, 12, "0"
     loop.CommitInterval.due = lambda _: True  # type: ignore[method-assign]
 
 

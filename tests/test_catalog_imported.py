@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.errors import CatalogError, SourceError
-from musicu.ingest.table_import import import_vectors
+from musicu.ingest.vector_import import import_vectors
 from musicu.pipeline.run import run, scan
 
 

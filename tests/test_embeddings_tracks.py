@@ -22,7 +22,7 @@ from musicu.embeddings.tracks.fit import fit_tracks
 from musicu.embeddings.tracks.refresh import add_track_model, refresh_track_vectors
 from musicu.embeddings.tracks.track_encoder import TrackEncoder
 from musicu.errors import CatalogError, ModelError, QueryError
-from musicu.ingest.table_import import import_vectors
+from musicu.ingest.vector_import import import_vectors
 from musicu.pipeline.run import EmbedOptions, run, scan
 from musicu.records import Vectors
 

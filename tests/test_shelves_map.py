@@ -20,7 +20,6 @@ from musicu.catalog.identity import fold
 from musicu.catalog.schema import TRACKS
 from musicu.errors import MusicuError, QueryError
 from musicu.records import Vectors
-from musicu.shelves import ShelfContext
 from musicu.shelves.character import Character
 from musicu.shelves.clusters import region_count, regions
 from musicu.shelves.map import draw_map, project, write_map
@@ -129,7 +128,7 @@ def test_a_guess_of_low_confidence_gives_no_word() -> None:
     assert Character(described(tempo_bpm=[1.0] * 5)).scales == ()
 
 
-def world_of(count: int, folder: Path, title: str = "Title") -> ShelfContext:
+def catalog_of(count: int, folder: Path, title: str = "Title") -> MemoryCatalog:
     rows = [
         {
             "track_id": f"t{i:06}",
@@ -142,7 +141,7 @@ def world_of(count: int, folder: Path, title: str = "Title") -> ShelfContext:
         }
         for i in range(count)
     ]
-    return ShelfContext(MemoryCatalog(rows, blobs(4, -(-count // 4))[:count]))
+    return MemoryCatalog(rows, blobs(4, -(-count // 4))[:count])
 
 
 def unpacked(page: Path) -> dict[str, Any]:
@@ -152,8 +151,10 @@ def unpacked(page: Path) -> dict[str, Any]:
 
 
 def test_page_holds_every_track_and_no_markup_from_tags(tmp_path: Path) -> None:
-    world = world_of(30, tmp_path / "mü", ATTACK)
-    write_map(draw_map(world, method="pca"), world, tmp_path / "map.html", title=ATTACK)
+    catalog = catalog_of(30, tmp_path / "mü", ATTACK)
+    write_map(
+        draw_map(catalog, method="pca"), catalog.tracks(), tmp_path / "map.html", title=ATTACK
+    )
     text = (tmp_path / "map.html").read_text("utf-8")
     assert "<img src=x" not in text
     known = unpacked(tmp_path / "map.html")
@@ -165,7 +166,7 @@ def test_page_holds_every_track_and_no_markup_from_tags(tmp_path: Path) -> None:
 
 def test_map_needs_a_track(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="nothing to draw"):
-        draw_map(world_of(3, tmp_path), where="genres = polka")
+        draw_map(catalog_of(3, tmp_path), where="genres = polka")
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +187,9 @@ def mouse(browser: Any, kind: str, x: float, y: float, **more: Any) -> None:
 
 
 def test_page_hovers_filters_plays_and_selects(browser: Any, tmp_path: Path) -> None:
-    world = world_of(40, tmp_path, ATTACK)
+    catalog = catalog_of(40, tmp_path, ATTACK)
     write_tone(tmp_path / "3 #" / "3.wav", 330, 1.0)
-    write_map(draw_map(world, method="pca"), world, tmp_path / "map.html")
+    write_map(draw_map(catalog, method="pca"), catalog.tracks(), tmp_path / "map.html")
     browser.events.clear()
     browser.open((tmp_path / "map.html").as_uri())
     browser.wait_for("window.musicuMap")
@@ -222,13 +223,13 @@ def test_page_hovers_filters_plays_and_selects(browser: Any, tmp_path: Path) -> 
         assert all(node["name"]["value"] for node in found)
 
 
-class LargeCatalog:
+class LargeCatalog(MemoryCatalog):
     """A hundred thousand tracks whose vectors are places in a plane."""
 
     def __init__(self, count: int) -> None:
         rng = np.random.default_rng(0)
         around = rng.normal(size=(24, 8))[rng.integers(0, 24, count)]
-        self._values = unit((around + 0.3 * rng.normal(size=(count, 8))).astype(np.float32))
+        values = unit((around + 0.3 * rng.normal(size=(count, 8))).astype(np.float32))
         ids = [f"{i:07}" for i in range(count)]
         columns: dict[str, Any] = {
             "track_id": ids,
@@ -241,22 +242,13 @@ class LargeCatalog:
         }
         given = {f.name: columns.get(f.name, [None] * count) for f in TRACKS}
         self._tracks = pa.table(given, schema=TRACKS)
-        self._ids = np.array(ids, dtype=object)
-
-    def tracks(self) -> pa.Table:
-        return self._tracks
-
-    def vectors(self, model: str | None = None) -> Vectors:
-        return Vectors(self._ids, self._values)
-
-    def failures(self) -> pa.Table:
-        return pa.table({})
+        self._vectors = Vectors(np.array(ids, dtype=object), values)
 
 
 @pytest.mark.slow
 def test_a_hundred_thousand_tracks_load_and_hover(browser: Any, tmp_path: Path) -> None:
-    world = ShelfContext(LargeCatalog(100_000))
-    write_map(draw_map(world, method="pca"), world, tmp_path / "large.html")
+    catalog = LargeCatalog(100_000)
+    write_map(draw_map(catalog, method="pca"), catalog.tracks(), tmp_path / "large.html")
     megabytes = (tmp_path / "large.html").stat().st_size / 1e6
     browser.open((tmp_path / "large.html").as_uri())
     browser.wait_for("window.musicuMap", 60)

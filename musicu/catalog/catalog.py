@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import ModelEntry
 from musicu.catalog.rows import latest, latest_rows, rising, track_file
 from musicu.catalog.schema import (
@@ -24,6 +26,16 @@ from musicu.errors import QueryError
 from musicu.records import Vectors
 
 _SETS = "descriptors/"
+Rows = NDArray[np.int64]
+
+_BATCH_ROWS = 8_192
+
+
+class VectorBatch(NamedTuple):
+    """Some vectors: the rows of their tracks in `tracks()`, int64 [n], and float32 [n, dim]."""
+
+    rows: Rows
+    values: NDArray[np.float32]
 
 
 class Catalog:
@@ -70,6 +82,7 @@ class Catalog:
             # a filter copies, even where nothing is gone: 280 MB of a million tracks
             whole = pc.all(here, skip_nulls=False).as_py()
             self._live = self._tracks if whole else self._tracks.filter(here)
+            pa.default_memory_pool().release_unused()  # a third of what reading took
         return self._tracks if gone else self._live
 
     def descriptor_sets(self) -> list[str]:
@@ -79,6 +92,14 @@ class Catalog:
             name.removeprefix(_SETS) for name, files in tables if files and name.startswith(_SETS)
         ]
         return sorted(held, key=lambda name: (name != DESCRIPTOR_SET, name))
+
+    def identities(self) -> pa.Table:
+        """The columns track_id and content_hash of `tracks()`, without reading the others."""
+        if self._live is not None:
+            return self._live.select(["track_id", "content_hash"])
+        table = self._store.read("tracks", ["track_id", "content_hash", "gone"])
+        tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
+        return tracks.filter(pc.invert(tracks["gone"])).select(["track_id", "content_hash"])
 
     def descriptors(self, descriptor_set: str = DESCRIPTOR_SET) -> pa.Table:
         """A row for each track that is described: track_id, then the columns of the set.
@@ -111,18 +132,38 @@ class Catalog:
         return FAILURES.empty_table() if table is None else table
 
     def models(self) -> list[str]:
-        """The models whose vectors the catalog holds; the one last added first."""
-        return list(reversed(self._store.manifest.models))
+        """The models that the catalog has vectors of: its default first, then as they came."""
+        return self._store.manifest.model_names()
+
+    @property
+    def default_model(self) -> str | None:
+        """The model that is meant wherever none is named; None before there are any vectors.
+
+        The first model of a catalog becomes its default. `train tracks` and `set_default_model`
+        change it, and nothing else does.
+        """
+        return self._store.manifest.default_model
+
+    def set_default_model(self, model: str) -> None:
+        """Make a model whose vectors the catalog holds its default, now and for all who open it.
+
+        Raises QueryError where there are no vectors of it, CatalogError where another process is
+        writing.
+        """
+        self.model_entry(model)
+        with write_lock(self.path):
+            Store.open(self.path).commit([], default_model=model)
+        self._store.manifest.default_model = model
 
     def model_entry(self, model: str | None = None) -> tuple[str, ModelEntry]:
-        """A model's name and entry; the one last added where none is named.
+        """A model's name and entry. Default: the catalog's default model.
 
         Raises QueryError where the catalog has no vectors of it.
         """
         models = self._store.manifest.models
-        if not models:
+        name = model or self.default_model
+        if not models or name is None:
             raise QueryError(f"{self.path} has no vectors yet: {self._way_to_vectors()}")
-        name = model or self.models()[0]
         if name not in models:
             raise QueryError(
                 f"{self.path} has no vectors of {name!r}, only of {', '.join(models)}: "
@@ -143,9 +184,8 @@ class Catalog:
     def vectors(self, model: str | None = None) -> Vectors:
         """Track ids object [tracks] and unit vectors float32 [tracks, dim] under one model.
 
-        Tracks without a vector are not among them. The vectors are a read-only view of what was
-        read where every one of them belongs to one track, and a copy in the order of the ids
-        otherwise.
+        Default: the catalog's default model. Tracks without a vector are not among them. The
+        arrays are read-only, as later calls give the same ones.
         """
         name, entry = self.model_entry(model)
         if name not in self._vectors:
@@ -154,27 +194,59 @@ class Catalog:
 
     def _read_vectors(self, name: str, entry: ModelEntry) -> Vectors:
         keys, values = self._store.read_vectors(name, entry.key, entry.dim)
-        last = latest_rows(keys[entry.key])
-        held = keys[entry.key].take(last).combine_chunks()
-        tracks = self.tracks().select(sorted({"track_id", entry.key}))
-        if not rising(tracks[entry.key]):  # the sort is stable: then by id, as tracks() is
-            tracks = tracks.take(pc.sort_indices(tracks[entry.key]))
-        rows = pc.index_in(tracks[entry.key], value_set=held)
-        known = pc.is_valid(rows)
-        ids = np.asarray(tracks["track_id"].filter(known).to_pylist(), dtype=object)
-        wanted = last[rows.filter(known).to_numpy()]
-        if np.array_equal(wanted, np.arange(len(values))):
-            return Vectors(ids, values)
-        return Vectors(ids, values[wanted])
+        wanted, owners = self._owners(keys[entry.key], entry.key)
+        owning = self.identities()["track_id"].take(pa.array(owners))
+        ids = np.asarray(owning.to_pylist(), dtype=object)
+        if not np.array_equal(wanted, np.arange(len(values))):
+            values = values[wanted]
+        ids.flags.writeable = values.flags.writeable = False
+        return Vectors(ids, values, name, entry.fingerprint)
+
+    def vector_batches(self, model: str | None = None) -> Iterator[VectorBatch]:
+        """The vectors of `vectors`, some thousand at a time, with little memory.
+
+        They come in the order in which the catalog stores them: that of `vectors` too, unless a
+        run was stopped before its end. Raises CatalogError where a writer interferes.
+        """
+        name, entry = self.model_entry(model)
+        wanted, owners = self._stored_rows(name, entry)
+        start = 0
+        for values in self._store.vector_files(name, entry.dim):
+            first, end = np.searchsorted(wanted, (start, start + len(values)))
+            for at in range(first, end, _BATCH_ROWS):
+                rows = slice(at, min(at + _BATCH_ROWS, end))
+                yield VectorBatch(owners[rows], values[wanted[rows] - start])
+            start += len(values)
+
+    def vector_rows(self, model: str | None = None) -> Rows:
+        """The rows of `vector_batches` together, int64 [vectors]; reads no vector."""
+        return self._stored_rows(*self.model_entry(model))[1]
+
+    def _stored_rows(self, name: str, entry: ModelEntry) -> tuple[Rows, Rows]:
+        """Which stored vectors are wanted, rising, and the rows of their tracks."""
+        keys = self._store.read(f"vectors/{name}", columns=[entry.key])
+        if keys is None:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        wanted, owners = self._owners(keys[entry.key], entry.key)
+        order = np.argsort(wanted, kind="stable")
+        return wanted[order], owners[order]
+
+    def _owners(self, keys: pa.ChunkedArray, key: str) -> tuple[Rows, Rows]:
+        """Which stored vectors are wanted, by key and track, and the rows of their tracks."""
+        last = latest_rows(keys)
+        held = keys.take(pa.array(last)).combine_chunks()
+        theirs, order = self.identities()[key], None
+        if not rising(theirs):  # the sort is stable: then by id, as tracks() is
+            order = pc.sort_indices(theirs)
+            theirs = theirs.take(order)
+        places = pc.index_in(theirs, value_set=held)
+        known = pc.is_valid(places).to_numpy()
+        owners = np.flatnonzero(known) if order is None else order.to_numpy()[known]
+        return last[places.drop_null().to_numpy()], owners.astype(np.int64)
 
     def vector_count(self, model: str | None = None) -> int:
         """How many tracks have a vector of a model; reads no vector."""
-        name, entry = self.model_entry(model)
-        keys = self._store.read(f"vectors/{name}", columns=[entry.key])
-        if keys is None:
-            return 0
-        known = pc.is_in(self.tracks()[entry.key], value_set=keys[entry.key])
-        return int(pc.sum(known).as_py() or 0)
+        return len(self.vector_rows(model))
 
     def file(self, track_id: str) -> Path:
         """Where a track's file lies; raises QueryError where there is no such track, or no file."""

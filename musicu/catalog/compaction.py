@@ -1,7 +1,7 @@
 """The final form of a table: one row a key, sorted, written by a merge that holds little of it.
 
-Runs add pieces, each sorted by key. Settling merges them with what is settled already, a few
-thousand rows at a time, and leaves alone every file that nothing touches. Where one file ends
+Runs add pieces, each sorted by key. Compaction merges them with what is in final form already, a
+few thousand rows at a time, and leaves alone every file that nothing touches. Where one file ends
 and the next begins depends on the keys alone, so that the files do too, whatever the number of
 runs (content-defined chunking, after Muthitacharoen, Chen and Mazières, SOSP 2001).
 """
@@ -28,7 +28,7 @@ FAN_IN = 16
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What is to become of rows while they are settled.
+    """What is to become of rows in a compaction.
 
     columns: all that `apply` looks at and changes.
     apply: a table with those columns, and maybe others, to the table with new values in them, or
@@ -39,20 +39,20 @@ class Fix:
     apply: Callable[[pa.Table], pa.Table]
 
 
-def settle(store: Store, table: str, key: str, fix: Fix | None = None) -> None:
+def compact(store: Store, table: str, key: str, fix: Fix | None = None) -> None:
     """Bring a table into its final form; raises CatalogError where a file is damaged.
 
     Each commit on the way holds all rows, so a kill costs the work since the last one.
     """
-    schema = _schema(store, table)
+    schema = store.table_schema(table)
     if schema is None:
         return
     _thin(store, table, key, schema)
-    settled, pieces = store.files(table)
-    fresh = _Ahead(_merged([_sorted(store, name, key) for name in pieces], key), key)
+    compacted, pieces = store.files(table)
+    fresh = SortedStream(_merged([_sorted(store, name, key) for name in pieces], key), key)
     out = _Files(store, table, key, schema)
-    ends: list[str | None] = [_first_key(store, name, key) for name in settled[1:]]
-    for name, end in itertools.zip_longest(settled, ends):
+    ends: list[str | None] = [_first_key(store, name, key) for name in compacted[1:]]
+    for name, end in itertools.zip_longest(compacted, ends):
         if out.between and not fresh.reaches(end) and not _changes(store, name, fix):
             out.keep(name)
         else:
@@ -60,31 +60,27 @@ def settle(store: Store, table: str, key: str, fix: Fix | None = None) -> None:
             out.add_all(_fixed(_merged([old, fresh.below(end)], key), fix))
     out.add_all(_fixed(fresh.below(None), fix))
     names = out.finish()
-    if pieces or names != settled:
+    if pieces or names != compacted:
         store.list_files(table, names, [])
 
 
-def rows_by_key(store: Store, table: str, key: str, columns: list[str]) -> Iterator[pa.Table]:
-    """Columns of a table in its final form, a few thousand rows at a time, settled or not.
+def rows_by_key(
+    store: Store, table: str, key: str, columns: list[str] | None = None
+) -> Iterator[pa.Table]:
+    """Columns of a table in its final form, a few thousand rows at a time, compacted or not.
 
-    columns: the key among them. A column that a file lacks is missing from its batches.
+    columns: the key among them; all of them where None. A column that a file lacks is missing
+    from its batches.
     """
-    settled, pieces = store.files(table)
-    base = itertools.chain.from_iterable(store.file_batches(name, columns) for name in settled)
+    compacted, pieces = store.files(table)
+    base = itertools.chain.from_iterable(store.file_batches(name, columns) for name in compacted)
     runs = [base, *(_sorted(store, name, key, columns) for name in pieces)]
     return _merged(runs, key)
 
 
-def _schema(store: Store, table: str) -> pa.Schema | None:
-    """The columns of all files of a table together; None where it has no files."""
-    settled, pieces = store.files(table)
-    schemas = [store.schema(name) for name in settled + pieces]
-    return pa.unify_schemas(schemas, promote_options="default") if schemas else None
-
-
 def _thin(store: Store, table: str, key: str, schema: pa.Schema) -> None:
     """Merge pieces into larger ones until few are left."""
-    settled, pieces = store.files(table)
+    compacted, pieces = store.files(table)
     while len(pieces) > FAN_IN:
         groups = [pieces[i : i + FAN_IN] for i in range(0, len(pieces), FAN_IN)]
         pieces = []
@@ -92,7 +88,7 @@ def _thin(store: Store, table: str, key: str, schema: pa.Schema) -> None:
             rows = _merged([_sorted(store, name, key) for name in group], key)
             fitted = (_fitted(batch, schema) for batch in rows)
             pieces.append(store.write_file(table, fitted, schema))
-        store.list_files(table, settled, pieces)
+        store.list_files(table, compacted, pieces)
 
 
 def _sorted(
@@ -128,7 +124,9 @@ def _fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The same rows with all the columns of the schema, null where they had none."""
     if table.schema.equals(schema):
         return table
-    return pa.concat_tables([schema.empty_table(), table], promote_options="default")
+    return pa.concat_tables([schema.empty_table(), table], promote_options="permissive").cast(
+        schema
+    )
 
 
 def _merged(runs: Sequence[Iterator[pa.Table]], key: str) -> Iterator[pa.Table]:
@@ -148,7 +146,7 @@ def _merged(runs: Sequence[Iterator[pa.Table]], key: str) -> Iterator[pa.Table]:
             if rest is not None:
                 left.append((rest, run))
         heads = left
-        yield latest(pa.concat_tables(taken, promote_options="default"), key)
+        yield latest(pa.concat_tables(taken, promote_options="permissive"), key)
 
 
 def _next(run: Iterator[pa.Table]) -> pa.Table | None:
@@ -162,7 +160,7 @@ def _count_below(table: pa.Table, key: str, bound: str, *, including: bool) -> i
     return pc.sum(compare(table[key], bound)).as_py() or 0
 
 
-class _Ahead:
+class SortedStream:
     """A sorted stream that one can look into before taking from it."""
 
     def __init__(self, batches: Iterator[pa.Table], key: str) -> None:

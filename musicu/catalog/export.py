@@ -1,23 +1,22 @@
-"""A catalog as one file for other tools."""
+"""A catalog as one file for other tools, written a few thousand tracks at a time."""
 
 from __future__ import annotations
 
 import json
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import vector_column
-from musicu.errors import QueryError
+from musicu.errors import CatalogError, QueryError
 
 FORMATS = ("parquet", "csv", "npz", "safetensors")
 
@@ -29,8 +28,10 @@ def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> i
     has every column (lists joined by ";") and `vector_0` …; `.npz` and `.safetensors` have
     `vectors` float32 [tracks, dim] and the ids, as array `ids` or as JSON in the metadata.
     Records within a CSV cell are JSON, and bytes are left out. Tracks without a vector are left
-    out; a catalog without any vectors gives its columns alone, as `.parquet` or `.csv`. Raises
-    QueryError for another ending, and where a column has the name of the vectors'.
+    out; a catalog without any vectors gives its columns alone, as `.parquet` or `.csv`. model:
+    Default: the catalog's default model.
+
+    Raises QueryError for another ending, and where a column has the name of the vectors'.
     """
     path = Path(path)
     kind = path.suffix.removeprefix(".").lower()
@@ -41,66 +42,115 @@ def export(catalog: Catalog, path: str | Path, *, model: str | None = None) -> i
         )
     if model is None and not catalog.models() and kind in ("parquet", "csv"):
         return _export_tracks(catalog, path, kind)
-    name, _ = catalog.model_entry(model)
-    ids, values = catalog.vectors(name)
-    if kind == "npz":
-        write_atomically(path, lambda p: _write_npz(p, ids.astype(np.str_), values))
-    elif kind == "safetensors":
-        about = {"ids": json.dumps(list(ids)), "model": name}
-        data = {"vectors": np.ascontiguousarray(values)}
-        write_atomically(path, lambda p: save_file(data, p, metadata=about))
+    name, entry = catalog.model_entry(model)
+    if kind == "parquet":
+        _check_free(catalog, {"vector"})
+        write_atomically(path, lambda to: _write_parquet(to, catalog, name))
+    elif kind == "csv":
+        _check_free(catalog, {f"vector_{i}" for i in range(entry.dim)})
+        write_atomically(path, lambda to: _write_csv(to, catalog, name))
     else:
-        table = _rows(catalog, ids)
-        taken = {"vector"} if kind == "parquet" else {f"vector_{i}" for i in range(values.shape[1])}
-        if clash := sorted(taken & set(table.column_names)):
-            raise QueryError(
-                f"the tracks have a column {clash[0]!r} of their own, where the vectors would "
-                "stand: rename it in the table that you scan, or export to .npz"
-            )
-        if kind == "parquet":
-            table = table.append_column("vector", vector_column(values))
-            write_atomically(path, lambda p: pq.write_table(table, p, compression="zstd"))
-        else:
-            flat = _flat(table, values)
-            write_atomically(path, lambda p: pyarrow.csv.write_csv(flat, p))
-    return len(ids)
+        write = _write_npz if kind == "npz" else _write_safetensors
+        write_atomically(path, lambda to: write(to, catalog, name))
+    return catalog.vector_count(name)
 
 
-def _write_npz(path: Path, ids: NDArray[np.str_], values: NDArray[np.float32]) -> None:
+def _check_free(catalog: Catalog, taken: set[str]) -> None:
+    if clash := sorted(taken & set(catalog.tracks().column_names)):
+        raise QueryError(
+            f"the tracks have a column {clash[0]!r} of their own, where the vectors would "
+            "stand: rename it in the table that you scan, or export to .npz"
+        )
+
+
+def _tables(catalog: Catalog, model: str) -> Iterator[pa.Table]:
+    """Rows of tracks with a column `vector`; one without rows comes first, for its columns."""
+    tracks, dim = catalog.tracks(), catalog.model_entry(model)[1].dim
+    yield tracks.slice(0, 0).append_column("vector", vector_column(np.zeros((0, dim), np.float32)))
+    for rows, values in catalog.vector_batches(model):
+        part = tracks.take(pa.array(rows))
+        yield part.append_column("vector", vector_column(values))
+
+
+def _write_parquet(path: Path, catalog: Catalog, model: str) -> None:
+    tables = _tables(catalog, model)
+    with pq.ParquetWriter(path, next(tables).schema, compression="zstd") as file:
+        for table in tables:
+            file.write_table(table)
+
+
+def _write_csv(path: Path, catalog: Catalog, model: str) -> None:
+    tables = map(_flat, _tables(catalog, model))
+    with pyarrow.csv.CSVWriter(path, next(tables).schema) as file:
+        for table in tables:
+            file.write_table(table)
+
+
+def _write_npz(path: Path, catalog: Catalog, model: str) -> None:
     """Write an uncompressed .npz under exactly this name."""
+    ids = np.array(_ids(catalog, model), np.str_)
+    dim = catalog.model_entry(model)[1].dim
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(ids), dim)}
+    with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
+        with archive.open("ids.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array(file, ids)
+        with archive.open("vectors.npy", "w", force_zip64=True) as file:
+            np.lib.format.write_array_header_2_0(file, header)
+            _write_values(file, catalog, model, len(ids))
+
+
+def _write_safetensors(path: Path, catalog: Catalog, model: str) -> None:
+    """Write the format of safetensors: the length of a JSON header, the header, the numbers."""
+    ids, dim = _ids(catalog, model), catalog.model_entry(model)[1].dim
+    place = {"dtype": "F32", "shape": [len(ids), dim], "data_offsets": [0, 4 * len(ids) * dim]}
+    about = {"ids": json.dumps(ids), "model": model}
+    header = json.dumps({"__metadata__": about, "vectors": place}).encode()
+    header += b" " * (-len(header) % 8)
     with path.open("wb") as file:
-        np.savez(file, ids=ids, vectors=values)
+        file.write(len(header).to_bytes(8, "little") + header)
+        _write_values(file, catalog, model, len(ids))
 
 
-def _rows(catalog: Catalog, ids: NDArray[np.object_]) -> pa.Table:
-    """The tracks' rows in the order of the ids."""
-    tracks = catalog.tracks()
-    rows = pc.index_in(pa.array(ids, pa.string()), value_set=tracks["track_id"].combine_chunks())
-    return tracks.take(rows)
+def _ids(catalog: Catalog, model: str) -> list[str]:
+    """The ids of the tracks that have a vector, in the order of the vectors."""
+    rows = pa.array(catalog.vector_rows(model))
+    found: list[str] = catalog.identities()["track_id"].take(rows).to_pylist()
+    return found
 
 
-def _flat(table: pa.Table, values: NDArray[np.float32]) -> pa.Table:
-    """A table without lists, records or bytes, and a column for each dimension."""
-    columns = {
-        name: _plain(table[name])
-        for name in table.column_names
-        if not _is_bytes(table.schema.field(name).type)
-    }
-    for i in range(values.shape[1]):
-        columns[f"vector_{i}"] = pa.array(values[:, i])
-    return pa.table(columns)
+def _write_values(file: Any, catalog: Catalog, model: str, count: int) -> None:
+    """The vectors as they lie in memory, little-endian."""
+    done = 0
+    for _, values in catalog.vector_batches(model):
+        file.write(np.ascontiguousarray(values, "<f4").data)
+        done += len(values)
+    if done != count:
+        raise CatalogError(f"{catalog.path} was written to while it was read: run again")
 
 
 def _export_tracks(catalog: Catalog, path: Path, kind: str) -> int:
     """Write the tracks of a catalog that has no vectors yet."""
     tracks = catalog.tracks()
     if kind == "parquet":
-        write_atomically(path, lambda p: pq.write_table(tracks, p, compression="zstd"))
+        write_atomically(path, lambda to: pq.write_table(tracks, to, compression="zstd"))
     else:
-        kept = [n for n in tracks.column_names if not _is_bytes(tracks.schema.field(n).type)]
-        flat = pa.table({name: _plain(tracks[name]) for name in kept})
-        write_atomically(path, lambda p: pyarrow.csv.write_csv(flat, p))
+        write_atomically(path, lambda to: pyarrow.csv.write_csv(pa.table(_cells(tracks)), to))
     return int(tracks.num_rows)
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """A table as CSV can hold it, with a column for each number of the vectors."""
+    vectors = table["vector"].combine_chunks()
+    dim = vectors.type.list_size
+    values = vectors.flatten().to_numpy().reshape(-1, dim)
+    numbers = {f"vector_{i}": pa.array(values[:, i]) for i in range(dim)}
+    return pa.table({**_cells(table.drop_columns(["vector"])), **numbers})
+
+
+def _cells(table: pa.Table) -> dict[str, pa.ChunkedArray | pa.Array]:
+    """Columns without lists, records or bytes."""
+    kept = [name for name in table.column_names if not _is_bytes(table.schema.field(name).type)]
+    return {name: _plain(table[name]) for name in kept}
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from musicu.catalog.files import write_atomically
 from musicu.errors import CatalogError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 NAME = "manifest.json"
 CONTENT_KEY, TRACK_KEY = "content_hash", "track_id"
 
@@ -36,15 +37,21 @@ class Manifest:
     """The state of a catalog folder.
 
     tables: files of each table, relative to the folder, in the order they were written.
-    models: by name; their vectors are the table `vectors/<name>`.
-    settled: how many of a table's files, the first ones, are in final form (see `settling`).
+    models: by name, as they were added; their vectors are the table `vectors/<name>`.
+    default_model: the model that is meant where none is named; None before there is any.
+    compacted: how many of a table's files, the first ones, are in final form (see `compaction`).
     sequence: grows by one with every file, so that a name is never used twice.
     """
 
     tables: dict[str, list[str]] = field(default_factory=dict)
     models: dict[str, ModelEntry] = field(default_factory=dict)
-    settled: dict[str, int] = field(default_factory=dict)
+    default_model: str | None = None
+    compacted: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
+
+    def model_names(self) -> list[str]:
+        """The models: the default first, the others as they were added."""
+        return sorted(self.models, key=lambda name: name != self.default_model)
 
     def write(self, folder: Path) -> None:
         """Commit this state to the folder."""
@@ -55,7 +62,8 @@ class Manifest:
                 name: {"fingerprint": m.fingerprint, "dim": m.dim, "key": m.key}
                 for name, m in self.models.items()
             },
-            "settled": self.settled,
+            "default_model": self.default_model,
+            "compacted": self.compacted,
             "sequence": self.sequence,
         }
         text = json.dumps(document, indent=1) + "\n"
@@ -89,17 +97,33 @@ def _parse(document: object, path: Path) -> Manifest:
     try:
         if not isinstance(document, dict) or not isinstance(found, int) or found < 1:
             raise ValueError(f"format {found!r}")
+        if found < 2:
+            document = _migrated(document)
+        default = document["default_model"]
         return Manifest(
             tables={str(k): [_inside(f) for f in v] for k, v in document["tables"].items()},
             models={
                 str(k): ModelEntry(str(v["fingerprint"]), int(v["dim"]), _key(v))
                 for k, v in document["models"].items()
             },
-            settled={str(k): int(v) for k, v in document.get("settled", {}).items()},
+            default_model=None if default is None else str(default),
+            compacted={str(k): int(v) for k, v in document["compacted"].items()},
             sequence=int(document["sequence"]),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CatalogError(f"{path} is damaged ({error}): restore it or embed anew") from error
+
+
+def _migrated(document: dict[str, Any]) -> dict[str, Any]:
+    """A document of format 1 as format 2 has it; the next commit writes it so.
+
+    Format 1 had no default model: the one last added stood for it, and the others followed in the
+    same order, so they come in that order here.
+    """
+    models = dict(reversed(document["models"].items()))
+    settled = document.get("settled", {})
+    return {**document, "models": models, "default_model": next(iter(models), None),
+            "compacted": settled}  # fmt: skip
 
 
 def _key(entry: dict[str, object]) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
 from musicu.catalog.manifest import NAME, Manifest, ModelEntry, read_manifest
-from musicu.catalog.pages import copy_vectors
+from musicu.catalog.parquet_pages import copy_vectors
 from musicu.catalog.schema import check_columns
 from musicu.errors import CatalogError
 
@@ -24,6 +24,7 @@ Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 ROWS_PER_FILE = 65_536
+ROWS_PER_GROUP = 16_384  # a writer needs as much again for the levels of lists
 ROWS_AT_ONCE = 2_048  # when a table is streamed
 _ROOMS = ("tracks", "failures", "vectors", "descriptors", "fingerprints", "recordings")
 
@@ -82,6 +83,35 @@ class Store:
         """A model's keys, a table of one column, and vectors float32 [rows, dim], as written."""
         return self._as_of_one_commit(lambda: self._read_vectors(f"vectors/{model}", key, dim))
 
+    def vector_files(self, model: str, dim: int) -> Iterator[Floats]:
+        """A model's vectors as written, one array float32 [rows, dim] for each file.
+
+        Raises CatalogError where a writer replaces the files meanwhile.
+        """
+        for name in list(self.manifest.tables.get(f"vectors/{model}", [])):
+            try:
+                values = np.empty((self._row_count(name), dim), np.float32)
+                self._fill_vectors(name, values)
+            except FileNotFoundError:
+                if read_manifest(self.folder).sequence != self.manifest.sequence:
+                    raise CatalogError(
+                        f"{self.folder} was written to while it was read: run again"
+                    ) from None
+                raise self._missing(self.folder / name) from None
+            yield values
+
+    def _row_count(self, name: str) -> int:
+        path = self.folder / name
+        with self._reading(path):
+            rows: int = pq.read_metadata(path).num_rows
+            return rows
+
+    @staticmethod
+    def _missing(path: object) -> CatalogError:
+        return CatalogError(
+            f"{path} is missing from the catalog: restore it, or embed anew into another folder"
+        )
+
     def _as_of_one_commit(self, read: Callable[[], T]) -> T:
         """What `read` gives, from the files that one manifest lists."""
         try:
@@ -89,10 +119,7 @@ class Store:
         except FileNotFoundError as error:
             newer = read_manifest(self.folder)
             if newer.sequence == self.manifest.sequence:
-                raise CatalogError(
-                    f"{error.filename} is missing from the catalog: restore it, or embed anew into "
-                    "another folder"
-                ) from None
+                raise self._missing(error.filename) from None
             self.manifest = newer  # a writer has replaced the file since we read the manifest
             return self._as_of_one_commit(read)
 
@@ -102,7 +129,7 @@ class Store:
         names = self.manifest.tables.get(table, [])
         parts = [self._read_file(name, columns, without) for name in names]
         try:
-            return pa.concat_tables(parts, promote_options="default") if parts else None
+            return pa.concat_tables(parts, promote_options="permissive") if parts else None
         except pa.ArrowException as error:
             raise CatalogError(
                 f"the files of {self.folder / table} do not fit together ({error}): restore them "
@@ -155,8 +182,8 @@ class Store:
     def files(self, table: str) -> tuple[list[str], list[str]]:
         """The files of a table in final form, and the pieces that runs have added since."""
         names = self.manifest.tables.get(table, [])
-        settled = self.manifest.settled.get(table, 0)
-        return names[:settled], names[settled:]
+        compacted = self.manifest.compacted.get(table, 0)
+        return names[:compacted], names[compacted:]
 
     def batches(self, table: str, columns: list[str]) -> Iterator[pa.Table]:
         """A table a few thousand rows at a time, in the order they were written.
@@ -167,10 +194,10 @@ class Store:
             yield from self.file_batches(name, columns)
 
     def file_batches(self, name: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """One file a few thousand rows at a time."""
-        path = self.folder / name
+        """One file a few thousand rows at a time, and little more of it in memory."""
+        path, streamed = self.folder / name, {"buffer_size": 1 << 18, "pre_buffer": False}
         try:
-            with self._reading(path), pq.ParquetFile(path) as file:
+            with self._reading(path), pq.ParquetFile(path, **streamed) as file:
                 check_columns(name, file.schema_arrow.names)
                 if columns is not None:
                     columns = [n for n in columns if n in file.schema_arrow.names]
@@ -178,15 +205,18 @@ class Store:
                     batch.validate(full=True)
                     yield pa.Table.from_batches([batch])
         except FileNotFoundError:
-            raise CatalogError(
-                f"{path} is missing from the catalog: restore it, or embed anew into another folder"
-            ) from None
+            raise self._missing(path) from None
 
     def schema(self, name: str) -> pa.Schema:
         """The columns of one file."""
         path = self.folder / name
         with self._reading(path):
             return pq.read_schema(path)
+
+    def table_schema(self, table: str) -> pa.Schema | None:
+        """The columns of all files of a table together; None where it has no files."""
+        schemas = [self.schema(name) for name in self.manifest.tables.get(table, [])]
+        return pa.unify_schemas(schemas, promote_options="permissive") if schemas else None
 
     def write_file(self, table: str, batches: Iterable[pa.Table], schema: pa.Schema) -> str:
         """Write one file of a table, a row group a batch; returns its name, not listed yet."""
@@ -201,32 +231,42 @@ class Store:
         write_atomically(self.folder / name, write)
         return name
 
-    def list_files(self, table: str, settled: list[str], loose: list[str]) -> None:
+    def list_files(self, table: str, compacted: list[str], loose: list[str]) -> None:
         """Commit what files a table has."""
         manifest = copy.deepcopy(self.manifest)
-        manifest.tables[table] = settled + loose
-        manifest.settled[table] = len(settled)
+        manifest.tables[table] = compacted + loose
+        manifest.compacted[table] = len(compacted)
         manifest.write(self.folder)
         self.manifest = manifest
 
-    def commit(self, changes: list[Change], models: dict[str, ModelEntry] | None = None) -> None:
-        """Write the rows, then the manifest that lists them; all of it holds, or nothing."""
+    def commit(
+        self,
+        changes: list[Change],
+        models: dict[str, ModelEntry] | None = None,
+        default_model: str | None = None,
+    ) -> None:
+        """Write the rows, then the manifest that lists them; all of it holds, or nothing.
+
+        The first model of a catalog becomes its default; later `default_model` alone changes it.
+        """
         manifest = copy.deepcopy(self.manifest)
         manifest.models.update(models or {})
+        first = next(iter(manifest.models), None)
+        manifest.default_model = default_model or manifest.default_model or first
         for change in changes:
             if change.replace:
-                manifest.settled.pop(change.table, None)
+                manifest.compacted.pop(change.table, None)
             standing = [] if change.replace else manifest.tables.get(change.table, [])
             manifest.tables[change.table] = standing + self._write(change, manifest)
         manifest.write(self.folder)
         self.manifest = manifest
 
     def drop_model(self, name: str) -> None:
-        """Take a model's vectors out of the catalog."""
+        """Take a model's vectors out of the catalog, which keeps its default model's name."""
         manifest = copy.deepcopy(self.manifest)
         manifest.models.pop(name, None)
         manifest.tables.pop(f"vectors/{name}", None)
-        manifest.settled.pop(f"vectors/{name}", None)
+        manifest.compacted.pop(f"vectors/{name}", None)
         manifest.write(self.folder)
         self.manifest = manifest
 
@@ -240,7 +280,7 @@ class Store:
             rows = change.rows.slice(start, ROWS_PER_FILE)
 
             def write(path: Path, rows: pa.Table = rows) -> None:
-                pq.write_table(rows, path, **options)
+                pq.write_table(rows, path, row_group_size=ROWS_PER_GROUP, **options)
 
             write_atomically(self.folder / name, write)
             names.append(name)

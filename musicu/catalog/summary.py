@@ -45,7 +45,8 @@ def _count(store: Store) -> dict[str, Any]:
         "path": str(store.folder),
         **totals.document(),
         "failures": sum(batch.num_rows for batch in failures),
-        "models": [_model(store, name, totals) for name in reversed(store.manifest.models)],
+        "default_model": store.manifest.default_model,
+        "models": [_model(store, name, totals) for name in store.manifest.model_names()],
         "bytes_on_disk": sum(f.stat().st_size for f in store.folder.rglob("*") if f.is_file()),
     }
 

@@ -29,7 +29,7 @@ _COMMANDS = {
     "playlist": ("playlist", "Convert a playlist, find its tracks, gather its files."),
     "audit": ("audit", "Find copies, damage, and tags that cannot be right."),
     "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
-    "models": ("inspect", "List the models, or show one's card."),
+    "models": ("inspect", "List the models, show one's card, or set a catalog's default model."),
     "evaluate": ("evaluate", "Measure models on a labelled catalog, with intervals."),
     "train": ("train", "Train models on one's own music."),
     "demo": ("demo", "Make music, a catalog and a shelf, to see it all work."),

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pyarrow as pa
 
+from musicu.cli.default_model import telling_default
 from musicu.cli.options import FOLDER, PATH, PRUNE
 from musicu.cli.output import note, safe
 from musicu.cli.progress import progress_bar
@@ -18,8 +19,8 @@ from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
 from musicu.ingest.table import read_table
-from musicu.ingest.table_import import import_vectors
 from musicu.ingest.track_source import split_paths
+from musicu.ingest.vector_import import has_column, import_vectors
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 from musicu.records import counted
 
@@ -90,14 +91,17 @@ def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, *
         return _go(source, out, None, **rest)
     if source.suffix.lower() not in (".parquet", ".pq"):
         raise click.UsageError("--vectors needs a Parquet table, which can hold lists")
-    table = read_table(source)
-    if vectors not in table.column_names:
+    table = read_table(source, without=vectors)
+    if not has_column(source, vectors):
         raise click.UsageError(f"{source} has no column {vectors!r}")
     rest["root"] = rest["root"] or source.absolute().parent
-    code = _go(table.drop_columns([vectors]), out, None, **rest)
-    count = import_vectors(out, table, vectors, model_name)
+    rows = table.num_rows
+    code = _go(table, out, None, **rest)
+    del table
+    with telling_default(out):
+        count = import_vectors(out, source, vectors, model_name)
     note(f"{model_name}: {counted(count, 'vector')}")
-    if missing := table.num_rows - count:
+    if missing := rows - count:
         note(f"warning: {counted(missing, 'row')} without a vector: empty, of zeros, or not finite")
     refresh_track_vectors(out)
     return code
@@ -118,7 +122,7 @@ def _go(
     given = split_paths(sys.stdin.buffer.read()) if piped else source
     if piped and not given:
         raise SourceError("standard input named no files: pipe paths into it, one a line")
-    with progress_bar(quiet) as show:
+    with telling_default(out), progress_bar(quiet) as show:
         report = run(given, out, model=model, options=EmbedOptions(**options), progress=show)
     _print(report, out, model, as_json, verbose)
     return 1 if report.failed else 0

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.summary import summary
+from musicu.cli.default_model import telling_default
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
 from musicu.cli.output import duration, note, print_json, print_table, print_text
 from musicu.errors import MusicuError
@@ -46,7 +48,8 @@ def _info_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
     for model in told["models"]:
         vectors = counted(model["vectors"], "vector")
         text = f"{vectors} of {model['dim']} numbers ({model['fingerprint']})"
-        rows.append((model["name"], text))
+        is_default = model["name"] == told["default_model"]
+        rows.append((_marked(model["name"], is_default), text))
     return rows
 
 
@@ -88,19 +91,57 @@ def export(catalog: Path, out: Path, model: str | None) -> None:
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", metavar="[MODEL|CATALOG]", required=False)
+@click.option("--default", "name", help="Make this model of CATALOG its default.")
 @AS_JSON
-def models(model: str | None, as_json: bool) -> None:
-    """List the installed models, or show the card of MODEL, a name or a folder."""
-    from musicu.embeddings.cards import DEFAULT_MODEL, MODELS, card_text, find_model
+def models(model: str | None, name: str | None, as_json: bool) -> None:
+    """List the installed models, show the card of MODEL, or list the models of CATALOG.
 
-    if model:
-        card = find_model(model)
-        if as_json:
-            print_json(card.document())
-        else:
-            print_text(card_text(card))
+    MODEL is a name or a folder. The default model of a catalog is the one that every command uses
+    where no --model is given: the first that it got, until --default or `musicu train tracks`
+    makes it another.
+
+    \b
+    musicu models catalog --default musicu-audio-v1
+    """
+    from musicu.embeddings.cards import card_text, find_model
+
+    if model and (Path(model) / MANIFEST).is_file():
+        _catalog_models(Path(model), name, as_json)
+    elif name:
+        raise click.UsageError("--default needs a catalog: musicu models CATALOG --default MODEL")
+    elif not model:
+        _installed_models(as_json)
+    elif as_json:
+        print_json(find_model(model).document())
+    else:
+        print_text(card_text(find_model(model)))
+
+
+def _catalog_models(folder: Path, name: str | None, as_json: bool) -> None:
+    """The models of a catalog, after its default was changed where that is asked for."""
+    catalog = Catalog.open(folder)
+    if name:
+        with telling_default(folder):
+            catalog.set_default_model(name)
+    rows: list[dict[str, Any]] = []
+    for each in catalog.models():
+        entry = catalog.model_entry(each)[1]
+        about = {"name": each, "dim": entry.dim, "vectors": catalog.vector_count(each)}
+        is_default = each == catalog.default_model
+        rows.append({**about, "fingerprint": entry.fingerprint, "default": is_default})
+    if as_json:
+        for row in rows:
+            print_json(row)
         return
+    numbers = ("dim", "vectors", "fingerprint")
+    shown = [[_marked(row["name"], row["default"]), *(row[n] for n in numbers)] for row in rows]
+    print_table(["model", "numbers", "vectors", "fingerprint"], shown)
+
+
+def _installed_models(as_json: bool) -> None:
+    from musicu.embeddings.cards import DEFAULT_MODEL, MODELS, find_model
+
     cards = []
     for name in MODELS.names():
         try:
@@ -112,7 +153,11 @@ def models(model: str | None, as_json: bool) -> None:
             print_json(card.document())
         return
     rows = [
-        [c.name + (" (default)" if c.name == DEFAULT_MODEL else ""), c.dim, c.about.get("summary")]
-        for c in cards
+        [_marked(card.name, card.name == DEFAULT_MODEL), card.dim, card.about.get("summary")]
+        for card in cards
     ]
     print_table(["model", "numbers", "what it is"], rows)
+
+
+def _marked(name: str, is_default: bool) -> str:
+    return f"{name} (default)" if is_default else name

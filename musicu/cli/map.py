@@ -59,11 +59,10 @@ def map(
 
     from musicu.catalog.files import write_atomically
     from musicu.pages.document import page_file
-    from musicu.shelves import ShelfContext
     from musicu.shelves.map import draw_map, write_map
 
-    context = ShelfContext(Catalog.open(catalog), model=model)
-    atlas = draw_map(context, where=where, count=regions, method=projection)
+    opened = Catalog.open(catalog)
+    atlas = draw_map(opened, model=model, where=where, count=regions, method=projection)
     if as_json:
         print_json(atlas.document())
     else:
@@ -74,5 +73,5 @@ def map(
         note(f"table: {table}")
     if html is not None:
         page = page_file(html)
-        write_map(atlas, context, page, title=title or catalog.resolve().name, audio=audio)
+        write_map(atlas, opened.tracks(), page, title=title or catalog.resolve().name, audio=audio)
         note(f"page: {page}")

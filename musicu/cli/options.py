@@ -16,7 +16,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 CATALOG = click.argument("catalog", type=PATH)
-MODEL = click.option("-m", "--model", help="Whose vectors; those last added unless told otherwise.")
+MODEL = click.option("-m", "--model", help="Whose vectors. Default: the catalog's default model.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 JOBS = click.option(
@@ -32,7 +32,7 @@ SEED = click.option(
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Decides all that is random.",
+    help="Random seed.",
 )
 BOOTSTRAP = click.option(
     "--bootstrap",

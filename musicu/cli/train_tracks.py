@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from musicu.cli.default_model import telling_default
 from musicu.cli.options import CATALOG, EXISTING
 from musicu.cli.output import note, print_json
 from musicu.records import counted
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     help="A table of playlist_id and track_id; or of lists of tracks, a row a playlist.",
 )
 @click.option(
-    "--audio-model", help="Whose vectors say how tracks sound; those last added unless told."
+    "--audio-model",
+    help="Whose vectors say how tracks sound. Default: the catalog's default model, or the first "
+    "other one where that is a track encoder.",
 )
 @click.option("--name", default="tracks-v1", show_default=True, help="The model's name.")
 @click.option("--dim", type=click.IntRange(min=3), help="Numbers in a vector.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of training.")
 @click.option("--session-gap", type=float, help="Minutes of silence that part two sessions.")
-@click.option("--seed", type=click.IntRange(min=0), help="Decides all that is random.")
+@click.option("--seed", type=click.IntRange(min=0), help="Random seed.")
+@click.option("--keep-default", is_flag=True, help="Leave the catalog's default model as it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def tracks(
     catalog: Path,
@@ -45,6 +49,7 @@ def tracks(
     playlists: Path | None,
     audio_model: str | None,
     name: str,
+    keep_default: bool,
     as_json: bool,
     **recipe: Any,
 ) -> None:
@@ -52,8 +57,9 @@ def tracks(
 
     Tracks of a pair, a listener or a playlist are drawn together, tables given together count
     together; with none, those of an artist or album are. The model is kept in the catalog, and its
-    vectors serve `similar`, `shelf` and all else, for tracks that nobody has played too. Tables
-    are Parquet or CSV. Running it again replaces the model of that name.
+    vectors serve tracks that nobody has played too. A new name becomes the catalog's default model,
+    so that `similar`, `shelf`, `candidates` and all else use it. Tables are Parquet or CSV. Running
+    it again replaces the model of that name and leaves the default as it is.
     """
     from musicu.catalog.catalog import Catalog
     from musicu.embeddings.tracks.config import TrackConfig
@@ -73,7 +79,8 @@ def tracks(
         audio_model=audio_model,
         progress=print_json if as_json else _tell,
     )
-    card = add_track_model(catalog, encoder)
+    with telling_default(catalog):
+        card = add_track_model(catalog, encoder, make_default=not keep_default)
     learned = encoder.about["training"]
     if unknown := learned["unknown_rows"]:
         note(f"warning: {counted(unknown, 'row')} of tracks that {catalog} does not have: left out")

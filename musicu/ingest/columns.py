@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from musicu.catalog.schema import IDENTITY, METADATA
 from musicu.errors import SourceError
 from musicu.tags.dates import parse_date
+
+_DATES = ("date", "original_date")
 
 PATH_NAMES = (
     *("path", "filepath", "file", "filename", "location", "audiopath", "audiofile"),
@@ -82,9 +85,91 @@ def extra_names(names: Sequence[str]) -> dict[str, str]:
     return renamed
 
 
+def typed_column(column: pa.ChunkedArray, target: str) -> pa.Array:
+    """A column as METADATA types it; cells that are empty, blank or NaN become null.
+
+    Each different cell is converted once. Raises CellError for one that cannot be converted.
+    """
+    kind, cells = METADATA.field(target).type, _whole(column)
+    if pa.types.is_string(kind) and target not in _DATES and _is_text(cells.type):
+        return _trimmed(cells)
+    if pa.types.is_floating(kind) and pa.types.is_floating(cells.type):
+        return without_nan(cells.cast(kind, safe=False))
+    if pa.types.is_list(kind) and _is_clean(cells):
+        return cells.cast(kind)
+    if pa.types.is_nested(cells.type):
+        return _converted(cells.to_pylist(), converter(target), kind)
+    encoded = without_nan(cells).dictionary_encode()
+    try:
+        made = _converted(encoded.dictionary.to_pylist(), converter(target), kind)
+    except CellError as error:
+        raise CellError(pc.index(encoded.indices, error.row).as_py(), error.cell) from None
+    return made.take(encoded.indices)
+
+
+class CellError(ValueError):
+    """A cell that its column cannot hold, and its row from 0."""
+
+    def __init__(self, row: int, cell: Any) -> None:
+        super().__init__(f"row {row}: {cell!r}")
+        self.row, self.cell = row, cell
+
+
+def text_column(column: pa.ChunkedArray) -> pa.Array:
+    """A column of ids or paths as text, without surrounding space; null where there is none."""
+    cells = _whole(column)
+    if _is_text(cells.type):
+        return _trimmed(cells)
+    texts = [None if cell is None else text_of(cell) for cell in cells.to_pylist()]
+    return pa.array(texts, pa.string())
+
+
+def without_nan(cells: pa.Array) -> pa.Array:
+    """Numbers with null in the place of NaN, which says as little."""
+    if not pa.types.is_floating(cells.type):
+        return cells
+    return pc.if_else(pc.is_nan(cells), pa.scalar(None, cells.type), cells)
+
+
+def _converted(cells: list[Any], convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
+    """Cells converted one by one."""
+    made = []
+    for row, cell in enumerate(cells):
+        try:
+            made.append(None if cell in (None, "") else pa.scalar(convert(cell), kind).as_py())
+        except (TypeError, ValueError, OverflowError):
+            raise CellError(row, cell) from None
+    return pa.array(made, kind)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _trimmed(cells: pa.Array) -> pa.Array:
+    texts = pc.utf8_trim_whitespace(cells.cast(pa.string()))
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+
+
+def _is_clean(cells: pa.Array) -> bool:
+    """Whether lists hold texts as they are stored: none of them empty, blank or null."""
+    if not pa.types.is_list(cells.type) or not _is_text(cells.type.value_type):
+        return False
+    texts = cells.flatten()
+    lengths = pc.fill_null(pc.min(pc.list_value_length(cells)), 1).as_py()
+    return lengths > 0 and not texts.null_count and _trimmed(texts).equals(texts)
+
+
 def converter(target: str) -> Callable[[Any], Any]:
     """The function that makes a METADATA value of a cell; it raises ValueError where it cannot."""
-    if target in ("date", "original_date"):
+    if target in _DATES:
         return _date_text
     if target == "released":
         return _first_day

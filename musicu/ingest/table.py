@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from musicu.errors import SourceError
 from musicu.ingest.columns import (
     ID_NAMES,
     PATH_NAMES,
+    CellError,
     converter,
     extra_names,
     find_column,
     metadata_columns,
     plain,
+    text_column,
     text_of,
+    typed_column,
+    without_nan,
 )
 from musicu.ingest.delimited import csv_options, plain_suffix
 from musicu.ingest.normalise import normalise
@@ -46,8 +51,11 @@ _KEYS = frozenset(("tracka", "trackb", "trackids", "playlistid", "pid", "userid"
 _ROWS_AT_ONCE = 10_000
 
 
-def read_table(path: Path) -> pa.Table:
-    """A CSV, TSV or Parquet file, text gzipped or not; raises SourceError where it is none."""
+def read_table(path: Path, without: str | None = None) -> pa.Table:
+    """A CSV, TSV or Parquet file, text gzipped or not, but for a column of Parquet.
+
+    Raises SourceError where it is none.
+    """
     suffix = plain_suffix(path)
     if suffix not in TABLE_SUFFIXES:
         raise SourceError(
@@ -55,7 +63,9 @@ def read_table(path: Path) -> pa.Table:
         )
     try:
         if suffix in (".parquet", ".pq"):
-            table = pq.read_table(path, partitioning=None)
+            with pq.ParquetFile(path) as file:
+                names = file.schema_arrow.names
+                table = file.read([n for n in names if n != without] if without else None)
             table.validate(full=True)  # text may hold bytes that are no text
             return table
         return _read_csv(path)
@@ -79,7 +89,7 @@ def _read_csv(path: Path) -> pa.Table:
 class TableSource:
     """The files that a table names, or the tracks without files, with what it says of them.
 
-    has_files: whether there is a column of paths; `files` needs it, `rows` is for the others.
+    has_files: whether there is a column of paths; `files` needs it, `tracks` is for the others.
     """
 
     def __init__(self, table: pa.Table, home: Path, root: Path | None) -> None:
@@ -105,7 +115,7 @@ class TableSource:
         self._table = _plain_types(table)
         self._base = root or home
         self._root = root
-        self._paths = self._texts(self._path_column, "path") if self._path_column else []
+        self._paths = self._texts(self._path_column, "path") if self._path_column else pa.array([])
         self._ids = self._texts(self._id_column, "id") if self._id_column else None
         self._check_unique()
 
@@ -127,23 +137,24 @@ class TableSource:
         """
         if not self.has_files:
             raise SourceError(f"the table names no files: it needs a column {PATH_NAMES[0]!r}")
-        paths = [absolute(path, self._base) for path in self._paths]
+        paths = [absolute(path, self._base) for path in self._paths.to_pylist()]
         root = str(self._root) if self._root else common_root(paths, self._base)
         names = relative_names(paths, root)
         id_names = distinct_known(names)
-        for row, given in enumerate(self._given()):
+        for row, given in enumerate(self._rows()):
             name, id_name = names[row], id_names[row]
-            track_id = self._ids[row] if self._ids else None
+            track_id = self._ids[row].as_py() if self._ids is not None else None
             if name is None or id_name is None:
                 yield outside(paths[row], root, track_id)
                 continue
             found = examine(Path(paths[row]), name, id_name, root, track_id)
             yield replace(found, given=given) if isinstance(found, SourceFile) else found
 
-    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def tracks(self) -> pa.Table:
         """Each track's id with its typed values, in the table's order; raises as `files` does."""
         assert self._ids is not None
-        yield from zip(self._ids, self._given(), strict=True)
+        given = self._given
+        return pa.table([self._ids, *given.columns], names=["track_id", *given.column_names])
 
     def unread(self) -> Iterator[str]:
         """A sentence for each column of dates or places with cells that cannot be trusted."""
@@ -162,13 +173,13 @@ class TableSource:
                     f"first in row {row + 1}: {cells[row]!r}"
                 )
 
-    def _texts(self, column: str, what: str) -> list[str]:
+    def _texts(self, column: str, what: str) -> pa.Array:
         """A column as text without nulls."""
-        texts = [text_of(c) if c is not None else None for c in self._table[column].to_pylist()]
-        for row, text in enumerate(texts):
-            if text is None:
-                raise SourceError(f"row {row + 1} of the table has no {what} ({column!r} is empty)")
-        return [text for text in texts if text is not None]
+        texts = text_column(self._table[column])
+        if texts.null_count:
+            row = pc.index(pc.is_null(texts), True).as_py()
+            raise SourceError(f"row {row + 1} of the table has no {what} ({column!r} is empty)")
+        return texts
 
     def _check_unique(self) -> None:
         """Raise SourceError where two rows would be one track."""
@@ -178,37 +189,40 @@ class TableSource:
             self._check(self._ids, f"have the same id in {self._id_column!r}")
 
     @staticmethod
-    def _check(values: list[str], complaint: str) -> None:
+    def _check(values: pa.Array, complaint: str) -> None:
+        if pc.count_distinct(values).as_py() == len(values):
+            return
         rows: dict[str, int] = {}
-        for row, value in enumerate(values):
+        for row, value in enumerate(values.to_pylist()):
             if rows.setdefault(value, row) != row:
                 raise SourceError(
                     f"rows {rows[value] + 1} and {row + 1} of the table {complaint}: {value!r}"
                 )
 
-    def _given(self) -> Iterator[dict[str, Any]]:
-        """Each row's typed values: METADATA columns and extras, nulls left out."""
-        columns = [(s, t, converter(t)) for t, s in self._metadata.items()]
+    @cached_property
+    def _given(self) -> pa.Table:
+        """METADATA columns and extras, typed; null where a row says nothing."""
+        columns = {new: _without_blanks(self._table[old]) for old, new in self._extras.items()}
+        for target, source in self._metadata.items():
+            try:
+                columns[target] = typed_column(self._table[source], target)
+            except CellError as error:
+                raise SourceError(
+                    f"row {error.row + 1} of the table: {source!r} is {error.cell!r}, which that "
+                    "column cannot hold; correct it or rename the column"
+                ) from None
+        if "released" in columns:
+            days = columns["released"].cast(pa.string())
+            columns["date"] = pc.coalesce(columns["date"], days) if "date" in columns else days
+        return pa.table(columns)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        """Each row's typed values, nulls left out."""
         for start in range(0, self.count, _ROWS_AT_ONCE):
-            rows = self._table.slice(start, _ROWS_AT_ONCE).to_pylist()
-            for number, row in enumerate(rows, start + 1):
-                given = {self._extras[name]: row[name] for name in self._extras}
-                for source, target, convert in columns:
-                    if row[source] not in (None, ""):
-                        given[target] = _converted(convert, row[source], source, number)
-                if "date" not in given and given.get("released") is not None:
-                    given["date"] = given["released"].isoformat()
-                yield {name: value for name, value in given.items() if value not in (None, "")}
-
-
-def _converted(convert: Any, cell: Any, column: str, row: int) -> Any:
-    try:
-        return convert(cell)
-    except (TypeError, ValueError, OverflowError):
-        raise SourceError(
-            f"row {row} of the table: {column!r} is {cell!r}, which that column cannot hold; "
-            "correct it or rename the column"
-        ) from None
+            count = min(_ROWS_AT_ONCE, self.count - start)
+            part = self._given.slice(start, count).to_pylist() if self._given.num_columns else []
+            for row in part or [{}] * count:
+                yield {name: value for name, value in row.items() if value is not None}
 
 
 def _path_column(table: pa.Table, has_ids: bool) -> str | None:
@@ -226,9 +240,16 @@ def _path_column(table: pa.Table, has_ids: bool) -> str | None:
     return found
 
 
+def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of the source's own: "" and NaN are null."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
+    return without_nan(column)
+
+
 def _leads_away(column: pa.ChunkedArray) -> bool:
     """Whether a column of addresses leads to the network, or to a service, and to no file."""
-    first = next((str(cell) for cell in column.drop_null().to_pylist()[:1]), "")
+    first = next((str(cell) for cell in column.drop_null().slice(0, 1).to_pylist()), "")
     return re.match(r"[a-z][a-z0-9+.-]+:", first) is not None and not first.startswith("file:")
 
 

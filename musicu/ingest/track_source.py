@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -16,13 +15,13 @@ from musicu.ingest.source_file import SourceFile
 from musicu.ingest.table import TABLE_SUFFIXES, TableSource, read_table
 from musicu.records import Failure
 
-__all__ = ["AUDIO_SUFFIXES", "Source", "SourceFile", "open_source", "split_paths"]
+__all__ = ["AUDIO_SUFFIXES", "SourceFile", "TrackSource", "open_source", "split_paths"]
 
 
-class Source:
+class TrackSource:
     """The files to take into a catalog; iterating again reads the folder or list again.
 
-    rows: of a table without files, each track's id with its columns; None for all others.
+    tracks: of a table without files, gives each track's id and typed columns; None for others.
     extra_schema: columns of a table beyond METADATA, as they appear in `SourceFile.given`.
     count: how many files a list or table names; None for a folder, which is not known before.
     warnings: sentences on cells of a table that cannot be read.
@@ -33,13 +32,13 @@ class Source:
         files: Callable[[], Iterator[SourceFile | Failure]],
         extra_schema: pa.Schema | None = None,
         count: int | None = None,
-        rows: Callable[[], Iterator[tuple[str, dict[str, Any]]]] | None = None,
+        tracks: Callable[[], pa.Table] | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
         self._files = files
         self.extra_schema = extra_schema if extra_schema is not None else pa.schema([])
         self.count = count
-        self.rows = rows
+        self.tracks = tracks
         self.warnings = warnings
 
     def __iter__(self) -> Iterator[SourceFile | Failure]:
@@ -54,7 +53,7 @@ def open_source(
     source: str | Path | Iterable[str | Path] | pa.Table,
     *,
     root: str | Path | None = None,
-) -> Source:
+) -> TrackSource:
     """Open a folder, a CSV, TSV or Parquet file, a single audio file, a table, or a list of paths.
 
     root: what paths are relative to and ids derived from. The default for a folder is the folder;
@@ -68,23 +67,23 @@ def open_source(
     if isinstance(source, pa.Table):
         return _from_table(TableSource(source, Path.cwd(), base))
     paths = list(source)
-    return Source(lambda: listed(paths, base), count=len(set(paths)))
+    return TrackSource(lambda: listed(paths, base), count=len(set(paths)))
 
 
-def _open_path(path: Path, root: Path | None) -> Source:
+def _open_path(path: Path, root: Path | None) -> TrackSource:
     if path.is_dir():
-        return Source(lambda: walk(path, root))
+        return TrackSource(lambda: walk(path, root))
     if not path.exists():
         raise SourceError(f"no such folder or file: {path}")
     if plain_suffix(path) in TABLE_SUFFIXES:
         return _from_table(TableSource(read_table(path), path.parent, root))
     if path.suffix.lower() in AUDIO_SUFFIXES:
-        return Source(lambda: listed([path], root or path.parent), count=1)
+        return TrackSource(lambda: listed([path], root or path.parent), count=1)
     raise SourceError(
         f"{path} is neither a folder, nor a table ({' '.join(sorted(TABLE_SUFFIXES))}), nor audio"
     )
 
 
-def _from_table(table: TableSource) -> Source:
-    rows = None if table.has_files else table.rows
-    return Source(table.files, table.extra_schema, table.count, rows, tuple(table.unread()))
+def _from_table(table: TableSource) -> TrackSource:
+    tracks = None if table.has_files else table.tracks
+    return TrackSource(table.files, table.extra_schema, table.count, tracks, tuple(table.unread()))

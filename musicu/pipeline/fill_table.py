@@ -10,12 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from musicu.catalog.compaction import settle
+from musicu.catalog.compaction import compact
 from musicu.catalog.lock import write_lock
 from musicu.catalog.rows import Row, track_file
 from musicu.catalog.store import Store
 from musicu.ingest.track_source import SourceFile
-from musicu.pipeline.finish import settle_tables
+from musicu.pipeline.finish import compact_tables
 from musicu.pipeline.loop import Progress, WorkOptions, go_through
 from musicu.pipeline.plan import Survey
 from musicu.pipeline.run_state import RunState
@@ -83,7 +83,7 @@ def fill_table(
         store = Store.open(store.folder)  # as it is now that no one else writes
         store.clean()
         if store.files("tracks")[1]:
-            settle(store, "tracks", "track_id")  # so that each track is there once
+            compact(store, "tracks", "track_id")  # so that each track is there once
         held, report = _Held(store), FillReport()
         state = RunState(store, None, [stage], pa.schema([]))
         go_through(
@@ -95,7 +95,7 @@ def fill_table(
             count=report.count,
             progress=progress,
         )
-        settle_tables(store, state, [stage], prune=False)
+        compact_tables(store, state, [stage], prune=False)
         store.clean()
     report.missing = held.missing
     report.recordings += held.missing

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicu.catalog.compaction import Fix, settle
+from musicu.catalog.compaction import Fix, compact
 from musicu.catalog.rows import track_file
 from musicu.catalog.store import Store
 from musicu.pipeline.known import GONE, SEEN, Recordings, Tracks, hash_bytes
@@ -41,7 +41,7 @@ def mark_gone(store: Store, state: RunState) -> int:
     return int(np.count_nonzero(tracks.flags & GONE))
 
 
-def settle_tables(
+def compact_tables(
     store: Store, state: RunState, stages: Sequence[StageSpec], *, prune: bool
 ) -> None:
     """Bring the tables of a run into their final form.
@@ -52,9 +52,9 @@ def settle_tables(
     state.commit()
     loose = [bool(store.files(name)[1]) for name in ("tracks", *(stage.table for stage in stages))]
     for stage in stages:
-        settle(store, stage.table, "content_hash")
+        compact(store, stage.table, "content_hash")
     if prune or state.changed or any(loose):
-        settle(store, "tracks", "track_id", _truth(state, prune))
+        compact(store, "tracks", "track_id", _truth(state, prune))
     if prune:
         _drop_unused(store)
 
@@ -101,4 +101,4 @@ def _drop_unused(store: Store) -> None:
         if name.startswith(_BY_KEY) and files:
             key = store.schema(files[0]).names[0]
             apply = of_tracks if key == "track_id" else of_recordings
-            settle(store, name, key, Fix([key], apply))
+            compact(store, name, key, Fix([key], apply))

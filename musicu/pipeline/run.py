@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,13 +12,12 @@ import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.lock import write_lock
-from musicu.catalog.rows import Row
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard
 from musicu.errors import CatalogError, SourceError
 from musicu.ingest.table_import import import_rows
 from musicu.ingest.track_source import open_source
-from musicu.pipeline.finish import mark_gone, settle_tables
+from musicu.pipeline.finish import compact_tables, mark_gone
 from musicu.pipeline.loop import Progress as Progress
 from musicu.pipeline.loop import WorkOptions, go_through
 from musicu.pipeline.plan import Survey
@@ -135,14 +134,14 @@ def run(
     spec = None if model is None else choose_model(model, options.thorough)
     card = spec.card if spec else None
     opened = open_source(source, root=options.root)
-    if opened.rows is not None and card is not None:
+    if opened.tracks is not None and card is not None:
         raise SourceError(
             "the table has no column of paths, so there is nothing to read: `musicu scan` takes "
             "it without sound, or name its column of files 'path'"
         )
     store = Store.create(Path(out))
-    if opened.rows is not None:
-        report = _import(opened.rows(), opened.extra_schema, store.folder, began)
+    if opened.tracks is not None:
+        report = _import(opened.tracks(), store.folder, began)
         report.warnings = opened.warnings
         return report
     with write_lock(store.folder):
@@ -166,7 +165,7 @@ def run(
         )
         report.gone = mark_gone(store, state)
         report.pruned = report.gone if options.prune else 0
-        settle_tables(store, state, stages, prune=options.prune)
+        compact_tables(store, state, stages, prune=options.prune)
         store.clean()
     if store.manifest.sequence != before:
         _refresh(store.folder)
@@ -175,14 +174,12 @@ def run(
     return report
 
 
-def _import(
-    rows: Iterator[tuple[str, Row]], extra: pa.Schema, folder: Path, began: float
-) -> EmbedReport:
+def _import(tracks: pa.Table, folder: Path, began: float) -> EmbedReport:
     """Take in a table of tracks without files."""
     with write_lock(folder):
         store = Store.open(folder)  # as it is now that no one else writes
         store.clean()
-        done = import_rows(store, rows, extra)
+        done = import_rows(store, tracks)
         store.clean()
     if done.known < done.tracks:
         _refresh(folder)

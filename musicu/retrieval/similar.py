@@ -47,8 +47,8 @@ def similar(
     Returns a row a hit, in the order of the tracks given, then of falling score: query_id, rank
     (int32, from 1), track_id, score (float32, cosine in [-1, 1]), then the columns of SHOWN.
     Several tracks give the rows of each alone, one after the other. `where` says which tracks
-    may be found: see `matching_rows`. `model` is the one last added where None. Two files of one
-    recording are two tracks, with a score of 1.
+    may be found: see `matching_rows`. model: Default: the catalog's default model. Two files of
+    one recording are two tracks, with a score of 1.
 
     Raises QueryError where an id is unknown or without a vector, or the filter cannot be met.
     """

@@ -26,18 +26,28 @@ def regions(values: Floats, count: int, seed: int = 0) -> tuple[Labels, Floats]:
     are fewer than `count` where the tracks are fewer or too alike.
     """
     rng = np.random.default_rng(seed)
-    learned = values
-    if len(values) > MAX_LEARNED:
-        learned = values[np.sort(rng.choice(len(values), MAX_LEARNED, replace=False))]
+    centres = region_centres(values[sample_rows(len(values), rng)], count, rng)
+    return by_size(nearest_centre(values, centres), centres)
+
+
+def sample_rows(tracks: int, rng: np.random.Generator) -> Labels:
+    """The rows that centres are learned from, rising: all of them, or MAX_LEARNED."""
+    if tracks <= MAX_LEARNED:
+        return np.arange(tracks)
+    return np.sort(rng.choice(tracks, MAX_LEARNED, replace=False))
+
+
+def region_centres(learned: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Centres float32 [at most count, dim] of some unit vectors."""
     centres = _first_centres(learned, count, rng)
-    labels = _nearest(learned, centres)
+    labels = nearest_centre(learned, centres)
     for _ in range(_ROUNDS):
         centres = _centres(learned, labels, centres)
-        moved = _nearest(learned, centres)
+        moved = nearest_centre(learned, centres)
         if np.array_equal(moved, labels):
             break
         labels = moved
-    return _by_size(_nearest(values, centres), centres)
+    return centres
 
 
 def medoid_of(values: Floats, members: Labels, centre: Floats) -> int:
@@ -60,7 +70,8 @@ def _first_centres(values: Floats, count: int, rng: np.random.Generator) -> Floa
     return values[chosen]
 
 
-def _nearest(values: Floats, centres: Floats) -> Labels:
+def nearest_centre(values: Floats, centres: Floats) -> Labels:
+    """The centre nearest to each unit vector, int64 [vectors]."""
     labels: Labels = np.argmax(values @ centres.T, axis=1).astype(np.int64)
     return labels
 
@@ -68,13 +79,14 @@ def _nearest(values: Floats, centres: Floats) -> Labels:
 def _centres(values: Floats, labels: Labels, before: Floats) -> Floats:
     """The mean direction of each region; an empty one stays where it was."""
     sums = np.zeros(before.shape, np.float64)
-    np.add.at(sums, labels, values)
+    for label in np.unique(labels):
+        sums[label] = values[labels == label].sum(axis=0, dtype=np.float64)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     means = np.divide(sums, lengths, out=before.astype(np.float64), where=lengths > 1e-9)
     return np.asarray(means, np.float32)
 
 
-def _by_size(labels: Labels, centres: Floats) -> tuple[Labels, Floats]:
+def by_size(labels: Labels, centres: Floats) -> tuple[Labels, Floats]:
     """The largest region is 0; empty ones go."""
     sizes = np.bincount(labels, minlength=len(centres))
     order = np.argsort(-sizes, kind="stable")[: int((sizes > 0).sum())]

@@ -65,8 +65,8 @@ def fit_tracks(
 
     The columns of the tables are those of `track_groups`. collaborative: vectors of tracks from
     elsewhere, used instead of fitting them to the tables. audio_model: whose vectors are the audio
-    features; None: the last that was not trained on this catalog, if any. progress: called with an
-    event per check.
+    features. Default: the catalog's default model, or the first other one where that is a track
+    encoder. progress: called with an event per check.
 
     Raises QueryError where a table lacks a column, has a weight that is no number, or has no two
     different tracks of the catalog that belong together.
@@ -283,7 +283,7 @@ def _groups(
 
 
 def _audio_model(catalog: Catalog, asked: str | None) -> str | None:
-    """The audio model: as given, or the last one that was not trained on this catalog."""
+    """The audio model: as given, or the first that was not trained on this catalog."""
     if asked is not None:
         return catalog.model_entry(asked)[0]
     own = {path.parent.name for path in (catalog.path / "models").glob("*/card.json")}

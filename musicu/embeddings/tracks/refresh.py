@@ -9,17 +9,21 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import plain_errors
 from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
-from musicu.catalog.store import Store
+from musicu.catalog.rows import latest, vectors_by_track
+from musicu.catalog.store import Change, Store
 from musicu.embeddings.cards import ModelCard, read_card
 from musicu.embeddings.tracks.track_encoder import TrackEncoder
 from musicu.errors import CatalogError
-from musicu.ingest.table_import import put_vectors
 
 FOLDER = "models"
 
 
-def add_track_model(catalog: str | Path, encoder: TrackEncoder) -> ModelCard:
+def add_track_model(
+    catalog: str | Path, encoder: TrackEncoder, *, make_default: bool = True
+) -> ModelCard:
     """Store an encoder in a catalog, with the vectors of all tracks; replaces one of its name.
+
+    make_default: make a new one the catalog's default model.
 
     Raises CatalogError where vectors from elsewhere have that name.
     """
@@ -39,7 +43,8 @@ def add_track_model(catalog: str | Path, encoder: TrackEncoder) -> ModelCard:
             shutil.rmtree(room, ignore_errors=True)
             fresh.replace(room)
         card = read_card(room)
-        _encode(store, encoder, card)
+        new = encoder.name not in store.manifest.models
+        _encode(store, encoder, card, make_default=new and make_default)
         store.clean()
     return card
 
@@ -61,11 +66,16 @@ def refresh_track_vectors(catalog: str | Path) -> list[str]:
     return [card.name for card in cards]
 
 
-def _encode(store: Store, encoder: TrackEncoder, card: ModelCard) -> None:
+def _encode(
+    store: Store, encoder: TrackEncoder, card: ModelCard, *, make_default: bool = False
+) -> None:
     """Replace the model's vectors by those of all tracks."""
     catalog = Catalog(store)
     audio_model = encoder.audio_model if encoder.audio_model in catalog.models() else None
     audio = catalog.vectors(audio_model) if audio_model else None
     found = encoder.encode(catalog.tracks(), audio)
     entry = ModelEntry(card.fingerprint, card.dim, TRACK_KEY)
-    put_vectors(store, card.name, entry, found.ids, found.values, replace=True)
+    rows = latest(vectors_by_track(list(found.ids), found.values), TRACK_KEY)
+    change = Change(f"vectors/{card.name}", rows, replace=True)
+    default = card.name if make_default else None
+    store.commit([change], {card.name: entry}, default_model=default)

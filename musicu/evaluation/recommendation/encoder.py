@@ -25,11 +25,7 @@ class _KnownCatalog(Catalog):
 
     def __init__(self, catalog: Catalog, tracks: pa.Table) -> None:
         super().__init__(Store.open(catalog.path))
-        self._known = tracks
-
-    def tracks(self, *, gone: bool = False) -> pa.Table:
-        """The tracks without what the future would tell of them."""
-        return self._known
+        self._tracks = self._live = tracks
 
 
 def encoder_vectors(catalog: Catalog, config: TrackConfig | None = None) -> VectorsOf:

@@ -85,8 +85,8 @@ def evaluate_candidates(
     They must not have learned from the listens asked about. lists: by name, tables in the columns
     of `candidates.CANDIDATES`, from anywhere. encoder: also fit a track encoder, on the training
     part alone. content: what the content baselines compare, a model's name, "tags" or "numbers"
-    (see `nearest`); None: the last model of the catalog that was not learned on it, else tags,
-    else numbers, where there are any. against: the baselines.
+    (see `nearest`); None: the first of `Catalog.models()` that was not learned on it, else
+    tags, else numbers, where there are any. against: the baselines.
 
     Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
     """

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from musicu.catalog.catalog import VectorBatch
 from musicu.errors import QueryError
-from musicu.retrieval import Filter
-from musicu.shelves.clusters import region_count, regions
-from musicu.shelves.context import ShelfContext
-from musicu.shelves.map.projection import Method, project
+from musicu.retrieval import Filter, matching_rows
+from musicu.shelves.character import Character
+from musicu.shelves.clusters import (
+    by_size,
+    nearest_centre,
+    region_centres,
+    region_count,
+    sample_rows,
+)
+from musicu.shelves.map.projection import Method, component_count, laid_out, principal_components
 from musicu.shelves.naming import Namer
 from musicu.shelves.recipes.around import NAMED_BY
+
+Rows = NDArray[np.int64]
 
 #: A row a track, in the order of the catalog.
 PLACES = pa.schema(
@@ -51,44 +61,96 @@ class Atlas:
         }
 
 
+class Mappable(Protocol):
+    """What a map needs of a catalog."""
+
+    def tracks(self) -> pa.Table:
+        """A row for each track."""
+
+    def vector_rows(self, model: str | None = None) -> NDArray[np.int64]:
+        """The rows of the tracks that have a vector, in the order of the batches."""
+
+    def vector_batches(self, model: str | None = None) -> Iterator[VectorBatch]:
+        """Rows and vectors, some thousand at a time."""
+
+
 def draw_map(
-    context: ShelfContext,
+    catalog: Mappable,
     *,
+    model: str | None = None,
     where: Filter = None,
     count: int | None = None,
     method: Method = "tsne",
 ) -> Atlas:
     """The map of the tracks that meet a filter and have a vector.
 
-    count: regions, as `region_count` says where None. Raises QueryError where there is no track
-    to draw, and as `project` does.
+    model: Default: the catalog's default model. count: regions, as `region_count` says where None.
+    Vectors are read twice, some thousand at a time: regions and principal components are fitted to
+    at most 20,000 of them.
+
+    Raises QueryError where there is no track to draw, and as `project` does.
     """
-    own = context.matching(where)
-    if not len(own):
+    tracks = catalog.tracks()
+    wanted = np.zeros((2, tracks.num_rows), np.bool_)
+    wanted[0, matching_rows(tracks, where)] = wanted[1, catalog.vector_rows(model)] = True
+    rows = np.flatnonzero(wanted.all(axis=0))
+    if not len(rows):
         raise QueryError("no track with a vector meets the conditions: there is nothing to draw")
     if count is not None and count < 1:
         raise QueryError(f"the number of regions is {count}: it must be 1 or more")
-    ids = context.items.ids[own]
-    values = context.items.values if len(own) == len(context.items) else context.items.values[own]
-    labels, centres = regions(values, count or region_count(len(ids)))
-    flat = project(values, method)
-    places = {"track_id": ids, "x": flat[:, 0], "y": flat[:, 1], "region": labels}
-    return Atlas(pa.table(places, schema=PLACES), _named(context, ids, values, labels, centres))
+    places = np.full(tracks.num_rows, -1)
+    places[rows] = np.arange(len(rows))
+
+    def batches() -> Iterator[VectorBatch]:
+        return _placed(catalog.vector_batches(model), places)
+
+    rng = np.random.default_rng(0)
+    sample = _sample(batches(), sample_rows(len(rows), rng))
+    centres = region_centres(sample, count or region_count(len(rows)), rng)
+    components = principal_components(sample, component_count(method))
+    parts = np.zeros((len(rows), components(sample[:1]).shape[1]))
+    labels = np.zeros(len(rows), np.int64)
+    closeness = np.zeros(len(rows), np.float32)
+    for at, values in batches():
+        parts[at] = components(values)
+        labels[at] = nearest_centre(values, centres)
+        closeness[at] = np.einsum("ij,ij->i", values, centres[labels[at]])
+    labels = by_size(labels, centres)[0]
+    flat = laid_out(parts, method)
+    ids = tracks["track_id"].take(pa.array(rows)).combine_chunks()
+    table = pa.table([ids, flat[:, 0], flat[:, 1], labels.astype(np.int32)], schema=PLACES)
+    return Atlas(table, _named(tracks, rows, labels, closeness))
+
+
+def _placed(batches: Iterator[VectorBatch], places: Rows) -> Iterator[VectorBatch]:
+    """The vectors of the tracks that have a place, and it in place of their row."""
+    for rows, values in batches:
+        found = places[rows]
+        kept = found >= 0
+        yield VectorBatch(found[kept], values if kept.all() else values[kept])
+
+
+def _sample(batches: Iterator[VectorBatch], chosen: Rows) -> NDArray[np.float32]:
+    """The vectors of some places, rising: float32 [places, dim]."""
+    found = np.zeros((len(chosen), 0), np.float32)
+    for rows, values in batches:
+        if not found.size:
+            found = np.zeros((len(chosen), values.shape[1]), np.float32)
+        at = np.minimum(np.searchsorted(chosen, rows), len(chosen) - 1)
+        same = chosen[at] == rows
+        found[at[same]] = values[same]
+    return found
 
 
 def _named(
-    context: ShelfContext,
-    ids: NDArray[np.object_],
-    values: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    centres: NDArray[np.float32],
+    tracks: pa.Table, rows: Rows, labels: Rows, closeness: NDArray[np.float32]
 ) -> tuple[Region, ...]:
+    """The regions by number, named by the tracks nearest to their middles."""
     groups = []
-    for number, centre in enumerate(centres):
+    for number in range(labels.max() + 1):
         members = np.flatnonzero(labels == number)
-        groups.append(members[np.argsort(-(values[members] @ centre), kind="stable")])
-    rows = context.rows({ids[i] for members in groups for i in members[:NAMED_BY]})
-    named_by = [[rows[ids[i]] for i in members[:NAMED_BY]] for members in groups]
-    names = Namer(context.tracks, context.character).names(named_by)
-    pairs = zip(names, groups, strict=True)
-    return tuple(Region(name, len(members), ids[members[0]]) for name, members in pairs)
+        groups.append(rows[members[np.argsort(-closeness[members], kind="stable")]])
+    named_by = [tracks.take(pa.array(group[:NAMED_BY])).to_pylist() for group in groups]
+    names = Namer(tracks, Character(tracks)).names(named_by)
+    pairs = zip(names, groups, named_by, strict=True)
+    return tuple(Region(name, len(group), near[0]["track_id"]) for name, group, near in pairs)

@@ -24,7 +24,6 @@ from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.pages.document import render, write_page
 from musicu.pages.page_audio import media_type
-from musicu.shelves.context import ShelfContext
 from musicu.shelves.map.atlas import Atlas
 from musicu.shelves.shelf import artist_of, title_of
 
@@ -34,13 +33,15 @@ _BATCH = 20_000  # tracks whose texts are Python's at one time
 
 def write_map(
     atlas: Atlas,
-    context: ShelfContext,
+    tracks: pa.Table,
     path: str | Path,
     *,
     title: str = "Map",
     audio: Literal["relative", "absolute"] = "relative",
 ) -> None:
     """Write the page, which finds the music as seen from itself, or by full path.
+
+    tracks: those of the catalog that was drawn.
 
     Raises QueryError for another placing, PageError where another kind of page lies there,
     CatalogError where the disk refuses.
@@ -54,7 +55,7 @@ def write_map(
         title=one_line(title),
         count=atlas.places.num_rows,
         regions=[replace(region, name=one_line(region.name, 80)) for region in atlas.regions],
-        data=packed(atlas, context.tracks, None if audio == "absolute" else path.parent),
+        data=packed(atlas, tracks, None if audio == "absolute" else path.parent),
     )
     write_page(path, "map", text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from musicu.errors import MissingExtraError, QueryError
 
 Floats = NDArray[np.float32]
+Exact = NDArray[np.float64]
 Method = Literal["tsne", "pca"]
 
 #: Fewer tracks than this have no neighbourhoods to keep: they are laid out by PCA.
@@ -29,26 +31,42 @@ def project(values: Floats, method: Method = "tsne", seed: int = 0) -> Floats:
 
     Raises MissingExtraError where openTSNE is not installed, QueryError for another method.
     """
-    if method not in ("tsne", "pca"):
-        raise QueryError(f"the projection is {method!r}: it is 'tsne' or 'pca'")
+    count = component_count(method)
     if not len(values):
         return np.zeros((0, 2), np.float32)
-    parts = _components(values)
-    flat = _tsne(parts, seed) if method == "tsne" and len(values) >= MIN_TRACKS else parts[:, :2]
+    return laid_out(principal_components(values, count)(values), method, seed)
+
+
+def component_count(method: Method) -> int:
+    """How many principal components a method needs; raises QueryError for another method."""
+    if method not in ("tsne", "pca"):
+        raise QueryError(f"the projection is {method!r}: it is 'tsne' or 'pca'")
+    return _COMPONENTS if method == "tsne" else 2
+
+
+def laid_out(parts: Exact, method: Method, seed: int = 0) -> Floats:
+    """Places as `project` has them, for principal components float64 [tracks, at least 2]."""
+    flat = _tsne(parts, seed) if method == "tsne" and len(parts) >= MIN_TRACKS else parts[:, :2]
     return _to_square(flat)
 
 
-def _components(values: Floats) -> NDArray[np.float64]:
-    """The leading principal components, float64 [tracks, ≤ 50, at least 2]."""
-    centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
+def principal_components(values: Floats, count: int) -> Callable[[Floats], Exact]:
+    """What gives the leading principal components of vectors, float64 [vectors, at least 2].
+
+    values: float32 [tracks, dim], those that the axes are fitted to.
+    """
+    mean = values.mean(axis=0, dtype=np.float64)
+    centred = values - mean
     _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :_COMPONENTS]
-    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1, 1)
-    found: NDArray[np.float64] = centred @ axes
-    return found if found.shape[1] > 1 else np.pad(found, ((0, 0), (0, 1)))
+    axes = axes[:, ::-1][:, :count]
+    signs = axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])]
+    axes = axes * np.where(signs < 0, -1, 1)
+    if axes.shape[1] < 2:
+        axes = np.pad(axes, ((0, 0), (0, 1)))
+    return lambda vectors: (vectors - mean) @ axes
 
 
-def _tsne(parts: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def _tsne(parts: Exact, seed: int) -> Exact:
     try:
         from openTSNE import TSNE
     except ImportError as error:
@@ -65,7 +83,7 @@ def _tsne(parts: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     return np.asarray(found, np.float64)
 
 
-def _to_square(flat: NDArray[np.float64]) -> Floats:
+def _to_square(flat: Exact) -> Floats:
     """Within the unit square, the longer side filling it; the shape is kept."""
     low, high = flat.min(axis=0), flat.max(axis=0)
     middle, side = (low + high) / 2, max(float((high - low).max()), 1e-9)

@@ -11,18 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from musicu.catalog import compaction as settling
-from musicu.catalog.compaction import Fix, rows_by_key, settle
+from musicu.catalog import compaction
+from musicu.catalog.compaction import Fix, compact, rows_by_key
 from musicu.catalog.rows import latest
 from musicu.catalog.store import Change, Store
 
 
 @pytest.fixture(autouse=True)
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "MIN_ROWS", 40)
-    monkeypatch.setattr(settling, "MAX_ROWS", 90)
-    monkeypatch.setattr(settling, "_LAST", "0")
-    monkeypatch.setattr(settling, "FAN_IN", 3)
+    monkeypatch.setattr(compaction, "MIN_ROWS", 40)
+    monkeypatch.setattr(compaction, "MAX_ROWS", 90)
+    monkeypatch.setattr(compaction, "_LAST", "0")
+    monkeypatch.setattr(compaction, "FAN_IN", 3)
 
 
 def key(i: int) -> str:
@@ -38,7 +38,7 @@ def store(folder: Path, *parts: pa.Table) -> Store:
     made = Store.create(folder)
     for part in parts:
         made.commit([Change("descriptors/x", part)])
-    settle(made, "descriptors/x", "k")
+    compact(made, "descriptors/x", "k")
     return made
 
 
@@ -55,9 +55,9 @@ def test_the_files_do_not_tell_how_the_rows_came(tmp_path: Path, seed: int) -> N
         chosen = rng.sample(ids, rng.randint(1, len(ids)))
         other.commit([Change("descriptors/x", rows(chosen, rng.randint(1, 9)))])
         if rng.random() < 0.4:
-            settle(other, "descriptors/x", "k")
+            compact(other, "descriptors/x", "k")
     other.commit([Change("descriptors/x", rows(ids))])  # what is written last counts
-    settle(other, "descriptors/x", "k")
+    compact(other, "descriptors/x", "k")
     assert contents(other) == contents(store(tmp_path / "whole", rows(ids)))
     assert other.files("descriptors/x")[1] == []
 
@@ -66,7 +66,7 @@ def test_one_row_more_touches_one_file_or_two(tmp_path: Path) -> None:
     made = store(tmp_path / "c", rows(range(1500)))
     before = made.files("descriptors/x")[0]
     made.commit([Change("descriptors/x", rows([7777]))])
-    settle(made, "descriptors/x", "k")
+    compact(made, "descriptors/x", "k")
     assert len(before) > 12
     assert len(set(made.files("descriptors/x")[0]) - set(before)) <= 2
     assert contents(made) == contents(store(tmp_path / "d", rows([*range(1500), 7777])))
@@ -75,7 +75,7 @@ def test_one_row_more_touches_one_file_or_two(tmp_path: Path) -> None:
 def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
     made = store(tmp_path / "c", rows(range(200)))
     written = made.manifest.sequence
-    settle(made, "descriptors/x", "k", Fix(["v"], lambda table: table))
+    compact(made, "descriptors/x", "k", Fix(["v"], lambda table: table))
     assert made.manifest.sequence == written
 
 
@@ -83,12 +83,12 @@ def test_a_fix_that_drops_rows_leaves_the_form_of_what_is_left(tmp_path: Path) -
     made = store(tmp_path / "c", rows(range(800)))
     gone = pa.array([key(i) for i in range(0, 800, 7)])
     fix = Fix(["k"], lambda table: table.filter(pc.invert(pc.is_in(table["k"], gone))))
-    settle(made, "descriptors/x", "k", fix)
+    compact(made, "descriptors/x", "k", fix)
     left = store(tmp_path / "d", rows([i for i in range(800) if i % 7]))
     assert contents(made) == contents(left)
 
 
-def test_rows_come_by_key_whether_settled_or_not(tmp_path: Path) -> None:
+def test_rows_come_by_key_whether_compacted_or_not(tmp_path: Path) -> None:
     made = store(tmp_path / "c", rows(range(300)))
     made.commit([Change("descriptors/x", rows(range(250, 350), 2))])
     seen = pa.concat_tables(list(rows_by_key(made, "descriptors/x", "k", ["k", "v"])))

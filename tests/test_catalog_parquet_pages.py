@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from musicu.catalog.pages import copy_vectors
+from musicu.catalog.parquet_pages import copy_vectors
 from musicu.catalog.rows import vector_column
 
 
