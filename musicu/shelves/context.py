@@ -224,7 +224,7 @@ class ShelfContext:
             return None
         values, others = self.items.values, len(self.items) - 1
         if own not in self._cosines:
-            cosines = values[self._compared] @ values[own]
+            cosines = self._compared @ values[own]
             self._cosines[own] = cosines, np.sort(cosines)
         cosines, rising = self._cosines[own]
         if len(rising) <= others:  # a sample
@@ -239,12 +239,13 @@ class ShelfContext:
         return Likeness(float(cosine), rank, others, below / max(1, others))
 
     @cached_property
-    def _compared(self) -> Ints:
-        """The rows that a seed's others are compared with."""
-        rows = np.arange(len(self.items))
-        if len(rows) <= COMPARED:
-            return rows
-        return np.sort(np.random.default_rng(0).choice(rows, COMPARED, replace=False))
+    def _compared(self) -> Floats:
+        """The vectors of the rows that a seed's others are compared with."""
+        count = len(self.items)
+        if count <= COMPARED:
+            return self.items.values
+        rows = np.random.default_rng(0).choice(count, COMPARED, replace=False)
+        return self.items.values[np.sort(rows)]
 
     def shelf(self, spec: ShelfSpec, constraints: Constraints, size: int) -> Shelf:
         """The shelf that is asked for."""
