@@ -10,32 +10,42 @@ import click
 from musicu import __version__
 from musicu.threads import ONE_EACH
 
-#: name: (module, what `musicu --help` says of it)
-_COMMANDS = {
-    "embed": ("embed", "Turn a folder, list or table of music into a catalog of vectors."),
-    "scan": ("embed", "Read tags into a catalog, without decoding."),
-    "describe": ("describe", "Say what files sound like, in numbers; or describe a catalog."),
-    "similar": ("search", "List the tracks nearest to a track."),
-    "shelf": ("shelves", "Build a shelf around a track, or by another recipe."),
-    "shelves": ("shelves", "Build a page of shelves, for a listener or for anybody."),
-    "map": ("map", "Draw a catalog as a map to listen to, its regions named."),
-    "listens": ("listens", "Read listening logs and playlists, for a catalog."),
-    "candidates": ("candidates", "Find new and deep tracks for listeners, with reasons."),
-    "taste": ("taste", "Say in words what listeners like."),
-    "info": ("inspect", "Say what is in a catalog."),
-    "failures": ("inspect", "Say which tracks failed, and why."),
-    "watch": ("watch", "Keep a catalog and its shelves up to date while music arrives."),
-    "judge": ("judge", "Ask listeners, blind, which of two models is better."),
-    "playlist": ("playlist", "Convert a playlist, find its tracks, gather its files."),
-    "audit": ("audit", "Find copies, damage, and tags that cannot be right."),
-    "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
-    "models": ("inspect", "List the models, show one's card, or set a catalog's default model."),
-    "evaluate": ("evaluate", "Measure models on a labelled catalog, with intervals."),
-    "train": ("train", "Train models on one's own music."),
-    "demo": ("demo", "Make music, a catalog and a shelf, to see it all work."),
-    "completion": ("completion", "Print the completion script of your shell."),
+#: Headings of `musicu --help`: for each command its module, and one line.
+_GROUPS = {
+    "catalog": {
+        "embed": ("embed", "Turn a folder, list or table of music into a catalog of vectors."),
+        "scan": ("embed", "Read tags or tables into a catalog, without decoding audio."),
+        "describe": ("describe", "Measure tempo, key, loudness and more."),
+        "audit": ("audit", "Check for duplicates, damaged files and wrong tags."),
+        "info": ("inspect", "Summarise a catalog."),
+        "failures": ("inspect", "List the tracks that failed, and why."),
+        "watch": ("watch", "Keep a catalog and its shelves up to date with a folder."),
+        "demo": ("demo", "Make a small catalog of synthetic music, to try musicu."),
+    },
+    "find": {
+        "similar": ("search", "List the tracks most similar to a track."),
+        "candidates": ("candidates", "Find tracks for listeners, with scores and reasons."),
+        "shelf": ("shelves", "Build a shelf around a track, or by another recipe."),
+        "shelves": ("shelves", "Build a page of shelves, for a listener or for anyone."),
+    },
+    "learn": {
+        "listens": ("listens", "Read listening histories and match them to a catalog."),
+        "taste": ("taste", "Describe listeners' interests in words."),
+        "train": ("train", "Train models on your own music."),
+        "models": ("inspect", "List models, show a card, or set a catalog's default model."),
+    },
+    "measure": {
+        "evaluate": ("evaluate", "Measure models and candidates, with confidence intervals."),
+        "judge": ("judge", "Compare two models in a blind listening test."),
+    },
+    "share": {
+        "map": ("map", "Draw a catalog as an interactive map with named regions."),
+        "playlist": ("playlist", "Convert a playlist, match its tracks, collect its files."),
+        "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
+        "completion": ("completion", "Print the completion script for your shell."),
+    },
 }
-
+_COMMANDS = {name: command for group in _GROUPS.values() for name, command in group.items()}
 
 #: Commands whose own threads or processes have all of the processor at work. So a file's
 #: descriptors are also the same to the last digit as in a catalog.
@@ -59,8 +69,11 @@ class _LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+        width = max(map(len, _COMMANDS))
+        for heading, commands in _GROUPS.items():
+            with formatter.section(heading.capitalize()):
+                rows = [(name.ljust(width), text) for name, (_, text) in commands.items()]
+                formatter.write_dl(rows)
 
 
 @click.group(
@@ -77,6 +90,6 @@ def app() -> None:
     musicu similar catalog "Artist - Title"
     musicu shelf catalog --like "Artist - Title" --html shelf.html
 
-    Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 some
-    tracks failed or an error, 2 wrong usage. Running a command again is safe.
+    Results go to standard output, messages to standard error. Exit codes: 0 done, 1 an error or
+    some tracks failed, 2 wrong usage. Running a command again is safe: finished work is skipped.
     """

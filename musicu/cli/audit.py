@@ -38,18 +38,19 @@ def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> froz
     "--fix",
     metavar="OUT.parquet",
     type=FILE,
-    help="Write a clean table, a source for `musicu embed`; no audio file is touched.",
+    help="Write a cleaned table, which `musicu embed` accepts as a source. No "
+    "audio file is changed.",
 )
 @click.option(
     "--fail-on",
     metavar="KINDS",
     callback=_kinds,
-    help="End with 1 where there are findings of these kinds: duplicates,corrupt or any.",
+    help="Exit with 1 if there are findings of these kinds, such as duplicates,corrupt or any.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @MODEL
 @JOBS
-@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
+@click.option("--retry-failed", is_flag=True, help="Retry files that failed before.")
 @QUIET
 def audit(
     catalog: Path,
@@ -63,10 +64,13 @@ def audit(
     retry_failed: bool,
     quiet: bool,
 ) -> int:
-    """Say what is wrong with CATALOG: copies, damage, tags that cannot be right.
+    """Check CATALOG for duplicates, damaged files and wrong tags.
 
-    Each recording is read once, and its fingerprint kept. Which tracks are one recording or one
-    work is then known to shelves, and to conditions as recording_id and work_id.
+    \b
+    Example: musicu audit catalog --html audit.html
+
+    Each recording is read once and its fingerprint is stored. Shelves and candidates then know
+    which tracks are the same recording or work, and conditions can use recording_id and work_id.
     """
     from musicu.audit import audit as examine
 

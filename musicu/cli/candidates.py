@@ -63,16 +63,22 @@ def _shares(
     callback=_shares,
     metavar="NAME[=SHARE]",
     multiple=True,
-    help="A candidate source: new-releases, deep-catalog, for-you, artist-adjacent, popular, "
-    "random, or one of an installed package. Repeat for several, with shares as new-releases=0.7. "
+    help="A candidate source: new-releases, deep-catalog, for-you, "
+    "artist-adjacent, popular, random, or one of an installed package. "
+    "Repeat for several, each with its share, such as new-releases=0.7. "
     "Default: new-releases.",
 )
-@click.option("--more-like", multiple=True, metavar="TRACK", help="Another source: like a track.")
+@click.option(
+    "--more-like",
+    multiple=True,
+    metavar="TRACK",
+    help="One more source: tracks similar to this one; repeat for several.",
+)
 @click.option(
     "--ranker",
     metavar="NAME",
-    help="Ranks the candidates of all sources: taste, source, or one of an installed package. "
-    "Default: the ranker of each source.",
+    help="The ranker for all sources: taste, source (the source's own scores), or "
+    "one of an installed package. Default: the ranker of each source.",
 )
 @click.option(
     "--window",
@@ -80,7 +86,7 @@ def _shares(
     metavar="TIME",
     default="28d",
     show_default=True,
-    help="New releases: from this long ago until now.",
+    help="New releases: released within this time before --now.",
 )
 @click.option(
     "--popularity-below",
@@ -103,32 +109,44 @@ def _shares(
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="How many a listener gets.",
+    help="Candidates for each listener at most.",
 )
 @click.option(
     "--users",
     type=EXISTING,
     metavar="FILE",
-    help="Only these listeners, a name or id a line.",
+    help="Only the listeners in this file, one name or id per line.",
 )
 @NOW
-@click.option("--clean", is_flag=True, help="Leave out what is marked explicit.")
+@click.option("--clean", is_flag=True, help="Leave out tracks marked explicit.")
 @BLOCK_ARTIST
-@click.option("--max-per-artist", type=click.IntRange(min=1), default=4, show_default=True)
-@click.option("--max-per-album", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--max-per-artist",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Tracks that credit the same artist at most.",
+)
+@click.option(
+    "--max-per-album",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Tracks of the same album at most.",
+)
 @click.option(
     "--explore",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="The share for artists with little exposure.",
+    help="Share of the candidates, 0 to 1, for artists with little exposure.",
 )
 @click.option(
     "--exposure-below",
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Little exposure: fewer listens than this.",
+    help="An artist with fewer listens than this has little exposure.",
 )
 @HALF_LIFE
 @INTERESTS
@@ -139,7 +157,8 @@ def _shares(
     "--out",
     type=PATH,
     metavar="FILE",
-    help="Write Parquet, for any number of listeners; a run that was stopped goes on.",
+    help="Write Parquet, for any number of listeners; the same command resumes a "
+    "run that was stopped.",
 )
 @AS_JSON
 def candidates(
@@ -150,13 +169,13 @@ def candidates(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Find tracks of CATALOG for listeners: new releases, deep catalog, and more.
-
-    Each comes with a score, its source and a reason. Nothing heard before is among them.
+    """Find tracks of CATALOG for listeners: new releases, deep catalog, and other sources.
 
     \b
-    musicu candidates catalog --listens listens.parquet --source new-releases -o candidates.parquet
-    musicu candidates catalog --like "Artist - Title" --source deep-catalog -k 20
+    Example: musicu candidates catalog --listens listens.parquet --source for-you -o found.parquet
+
+    Each candidate has a score, its source and a reason. Tracks that the listener has heard are
+    left out.
     """
     from musicu.candidates import write_candidates
 

@@ -11,7 +11,10 @@ from musicu.cli.output import print_text
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of SHELL.
+    """Print the shell completion script for SHELL.
+
+    \b
+    Example: musicu completion bash
 
     \b
     bash: echo 'eval "$(musicu completion bash)"' >> ~/.bashrc

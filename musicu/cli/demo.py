@@ -23,14 +23,17 @@ from musicu.pipeline.run import run
     type=FOLDER,
     default=Path("musicu-demo"),
     show_default=True,
-    help="The folder that receives the music, the catalog and the shelf.",
+    help="The folder for the music, the catalog and the shelf.",
 )
 @click.option("--open/--no-open", "show", default=True, help="Open the shelf in a browser.")
 def demo(out: Path, show: bool) -> None:
-    """Make music, a catalog and a shelf, to see it all work.
+    """Make a small catalog of synthetic music and a shelf, to try musicu.
 
-    Composes and plays a few dozen short tracks by a dozen artists who do not exist, embeds them,
-    and builds the shelf of one track. Needs no network and no files; running it again is safe.
+    \b
+    Example: musicu demo --no-open
+
+    Renders a few dozen short tracks by a dozen invented artists, embeds them, and builds the shelf
+    of one track. Needs neither network nor files; running it again is safe.
     """
     from musicu.catalog.catalog import Catalog
     from musicu.datasets import make_demo_music

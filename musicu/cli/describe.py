@@ -38,7 +38,8 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
     "-o",
     "--out",
     type=PATH,
-    help="With --html: the page, or a folder for pages. [default: NAME.html here]",
+    help="With --html: the page, or a folder for several pages. Default: "
+    "NAME.html in the current folder.",
 )
 @click.option(
     "--set",
@@ -46,9 +47,11 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
     metavar="NAME",
     default=DESCRIPTOR_SET,
     show_default=True,
-    help="The descriptor set: musicu's own, or one that another package adds.",
+    help="The descriptor set: musicu-descriptors-v1, or one of an installed package.",
 )
-@click.option("--force", is_flag=True, help="Describe also what a catalog has descriptors of.")
+@click.option(
+    "--force", is_flag=True, help="Compute descriptors again that the catalog already has."
+)
 @work_options(FillOptions().timeout_seconds)
 def describe(
     paths: tuple[Path, ...],
@@ -59,13 +62,16 @@ def describe(
     quiet: bool,
     **options: Any,
 ) -> int:
-    """Say what FILEs sound like, in numbers with units; or fill a CATALOG's descriptors.
+    """Measure tempo, key, loudness and more of each FILE, or of all tracks of a CATALOG.
 
-    With --html, a page shows wave, loudness, beats, pitches and spectrum over time, and plays.
+    \b
+    Example: musicu describe song.flac --html song.html
 
-    A catalog is a folder that `musicu embed` or `musicu scan` made: each recording is described
-    once, what is described already is left alone, and `--where` can use the columns from then
-    on. The columns are explained in docs/descriptors.md.
+    With --html, a page plays the file and shows waveform, loudness, beats, pitches and spectrum.
+
+    A catalog is a folder written by `musicu embed` or `musicu scan`. Recordings that already have
+    descriptors are skipped. Afterwards `--where` can use the columns. docs/descriptors.md lists
+    them.
     """
     if out is not None and not html:
         raise click.UsageError("--out needs --html")

@@ -36,16 +36,16 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             "--out",
             required=True,
             type=PATH,
-            help="The catalog folder, made where there is none.",
+            help="The catalog folder; it is created if it does not exist.",
         ),
         click.option(
             "--root",
             type=FOLDER,
-            help="The folder that the paths of a list or table are relative to.",
+            help="The folder that relative paths in a list or table start from.",
         ),
         PRUNE,
         work_options(EmbedOptions().timeout_seconds),
-        click.option("-v", "--verbose", is_flag=True, help="Name every failure."),
+        click.option("-v", "--verbose", is_flag=True, help="Print every failure."),
     ]
     for decorate in reversed(decorators):
         command = decorate(command)
@@ -55,35 +55,44 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_common
 @click.option(
-    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="A model's name or folder."
+    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or folder of the model."
 )
 @click.option(
     "--thorough",
     is_flag=True,
-    help="Read whole files, not the model's windows; kept under the model's name + '+thorough'.",
+    help="Read whole files instead of the model's input windows; the vectors are "
+    "stored under the model's name + '+thorough'.",
 )
-@click.option("--describe", is_flag=True, help="Fill the descriptors too, as musicu describe does.")
-@click.option("--force", is_flag=True, help="Embed (and describe) also what is done.")
+@click.option(
+    "--describe", is_flag=True, help="Also compute the descriptors, as `musicu describe` does."
+)
+@click.option("--force", is_flag=True, help="Embed (and describe) again what is already done.")
 def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
-    """Turn SOURCE into a catalog of vectors.
+    """Compute a vector for every track of SOURCE and store them in a catalog.
 
-    SOURCE is a folder (at any depth), a CSV or Parquet table with a column of paths, or "-" for
-    paths on standard input, one a line or separated by NUL. Only what is new or changed is read;
-    failures are remembered and listed by `musicu failures`.
+    \b
+    Example: musicu embed ~/Music -o catalog
+
+    SOURCE is a folder (searched recursively), a CSV or Parquet table with a column of paths, or
+    "-" for paths on standard input, one per line or separated by NUL. Only new and changed files
+    are read. Files that fail are recorded; `musicu failures` lists them.
     """
     return _go(source, out, model, **rest)
 
 
 @click.command()
 @_common
-@click.option("--vectors", help="A column of the table that holds vectors, as lists of numbers.")
-@click.option("--model-name", help="The name that --vectors get in the catalog.")
+@click.option("--vectors", help="The table's column of vectors, each a list of numbers.")
+@click.option("--model-name", help="The model name to store the --vectors under.")
 def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, **rest: Any) -> int:
-    """Read the tags of SOURCE into a catalog, without decoding.
+    """Read the tags of SOURCE into a catalog, without decoding audio.
 
-    SOURCE is what it is for `musicu embed`, which goes on from here. A table of ids (track_id)
-    without paths is taken as it is: tracks without sound, with all of its columns, and with
-    vectors from elsewhere where --vectors names their column.
+    \b
+    Example: musicu scan tracks.csv -o catalog
+
+    SOURCE is as for `musicu embed`, which can continue from the scanned catalog. A table with
+    track_id and without paths gives tracks without audio; all of its columns are kept. With
+    --vectors, vectors from elsewhere are stored as a model.
     """
     if (vectors is None) != (model_name is None):
         raise click.UsageError("--vectors and --model-name go together")

@@ -38,8 +38,8 @@ class _Evaluate(click.Command):
     "--model",
     "models",
     multiple=True,
-    help="A model to measure, a name or a folder; repeat for several. All of the catalog's "
-    "unless told otherwise.",
+    help="A model to measure, by name or folder; repeat for several. Default: all "
+    "models of the catalog.",
 )
 @click.option(
     "-p",
@@ -47,21 +47,26 @@ class _Evaluate(click.Command):
     "protocols",
     multiple=True,
     type=click.Choice(PROTOCOLS),
-    help="What to measure; repeat for several. Everything unless told otherwise.",
+    help="A protocol to run; repeat for several. Default: all.",
 )
 @click.option(
     "--baseline",
     "baselines",
     multiple=True,
-    help=f"A model to compare with; repeat. {' and '.join(BASELINES)} unless told otherwise.",
+    help=f"A model to compare with; repeat for several. Default: {' and '.join(BASELINES)}.",
 )
-@click.option("--column", "columns", multiple=True, help="What the probes predict: genre.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    help="A column that the probes predict; repeat for several. Default: genre.",
+)
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="Recordings heard for robustness.",
+    help="Recordings sampled for the robustness protocol.",
 )
 @BOOTSTRAP
 @SEED
@@ -77,13 +82,15 @@ def evaluate(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Measure models on CATALOG, by the labels that its tags hold.
+    """Measure how well models agree with the tags of CATALOG.
 
-    Every number comes with a 95 % interval and its paired difference from each baseline.
+    \b
+    Example: musicu evaluate catalog --model musicu-audio-v1 --html report.html
 
-    `musicu evaluate candidates CATALOG --listens L` measures candidates for listeners instead, by
-    who heard what: see `musicu evaluate candidates --help`. (A catalog of that name is
-    `./candidates`.)
+    Every number has a 95 % interval and a paired difference from each baseline.
+
+    `musicu evaluate candidates CATALOG --listens FILE` measures recommendations instead: see
+    `musicu evaluate candidates --help`. (Write `./candidates` for a catalog of that name.)
     """
     from musicu.cli.findings import print_evaluation
 

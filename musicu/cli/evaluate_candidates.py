@@ -30,65 +30,77 @@ from musicu.ingest.table import read_table
     "--listens",
     required=True,
     type=EXISTING,
-    help="Who heard what, Parquet or CSV: user_id, track_id, and timestamp and weight where known; "
-    "or playlists: playlist_id and track_id, or a list of tracks in a row.",
+    help="Listening history, Parquet or CSV: user_id, track_id and optionally "
+    "timestamp and weight. Or playlists: playlist_id and track_id, or one "
+    "row per playlist with a list of tracks.",
 )
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
     default="time",
     show_default=True,
-    help="What is held out and asked for.",
+    help="What is held out for testing.",
 )
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="The day from which listens (time) or releases (new-releases) are asked for.",
+    help="Hold out listens (time) or releases (new-releases) from this day on.",
 )
-@click.option("--share", default=0.2, show_default=True, help="How much is held out without --at.")
+@click.option(
+    "--share", default=0.2, show_default=True, help="Share that is held out if --at is not given."
+)
 @click.option(
     "--among",
     type=click.Choice(["new", "all"]),
     default="new",
     show_default=True,
-    help="Rank new tracks alone, or between all others (splits by newness).",
+    help="Which tracks are ranked: the new ones only, or all (new-releases and new-tracks splits).",
 )
 @click.option(
     "-m",
     "--model",
     "models",
     multiple=True,
-    help="A model whose vectors the catalog holds; repeat. All unless told otherwise.",
+    help="A model of the catalog; repeat for several. Default: all.",
 )
 @click.option(
     "--candidates",
     "files",
     multiple=True,
     type=EXISTING,
-    help="Lists that anyone made from the training part: user_id, track_id, score; repeat.",
+    help="Candidates of another system, made from the training part: user_id, "
+    "track_id, score; repeat for several.",
 )
-@click.option("--encoder", is_flag=True, help="Also fit a track encoder on the training part.")
+@click.option("--encoder", is_flag=True, help="Also train a track encoder on the training part.")
 @click.option(
     "--content",
-    help="What the content baselines compare: a model, tags, or numbers (the table's columns).",
+    help="Features for the content baselines: a model, tags, or numbers (the "
+    "numeric columns of the tracks).",
 )
 @click.option(
     "--baseline",
     "against",
     multiple=True,
     type=click.Choice(BASELINES),
-    help="Compare with; repeat. All unless told otherwise.",
+    help="A baseline to compare with; repeat for several. Default: all.",
 )
 @click.option(
-    "-k", "ks", multiple=True, type=int, help="Lengths of lists; repeat. [default: 10, 20]"
+    "-k",
+    "ks",
+    multiple=True,
+    type=int,
+    help="Length of the lists; repeat for several. Default: 10 and 20.",
 )
-@click.option("--listeners", type=int, help="Ask at most so many, drawn at random.")
+@click.option(
+    "--listeners", type=int, help="Number of test listeners, sampled at random. Default: all."
+)
 @BOOTSTRAP
 @SEED
 @click.option(
     "--training-part",
     type=FOLDER,
-    help="Write the training part, the listeners asked and the candidates here, and stop.",
+    help="Write the training part, the test listeners and the candidate tracks to "
+    "this folder, and stop.",
 )
 @click.option(
     "--html", type=PATH, callback=page_of("recommendation-report"), help="Write a report page."
@@ -109,13 +121,16 @@ def candidates(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Measure candidates for listeners on CATALOG, by who went on to hear what.
+    """Measure candidates for listeners on CATALOG against what they listened to later.
 
-    Every model is fitted on the training part alone and ranks every candidate. Each number comes
-    with a 95 % interval and its paired difference from each baseline.
+    \b
+    Example: musicu evaluate candidates catalog --listens listens.parquet --split new-releases
 
-    To have lists of your own measured: write the training part with --training-part DIR, make
-    candidates from DIR/listens.parquet, and pass them with --candidates and the same options.
+    Every model is trained on the training part only and ranks all candidate tracks. Every number
+    has a 95 % interval and a paired difference from each baseline.
+
+    To measure another system: write the training part with --training-part DIR, make candidates
+    from DIR/listens.parquet, and pass them with --candidates and the same options.
     """
     protocol = Protocol(at=at.date() if at else None, ks=ks or Protocol().ks, **settings)
     opened, table = Catalog.open(catalog), read_table(listens)

@@ -21,7 +21,11 @@ from musicu.records import counted
 @CATALOG
 @AS_JSON
 def info(catalog: Path, as_json: bool) -> None:
-    """Say what is in CATALOG."""
+    """Summarise CATALOG: tracks, tags, models, failures, size.
+
+    \b
+    Example: musicu info catalog
+    """
     told = summary(Catalog.open(catalog))
     if as_json:
         print_json(told)
@@ -57,7 +61,11 @@ def _info_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
 @CATALOG
 @AS_JSON
 def failures(catalog: Path, as_json: bool) -> None:
-    """Say which tracks of CATALOG failed, at which stage, and why."""
+    """List the tracks of CATALOG that failed, at which stage, and why.
+
+    \b
+    Example: musicu failures catalog
+    """
     rows = Catalog.open(catalog).failures().to_pylist()
     if as_json:
         for row in rows:
@@ -76,11 +84,15 @@ def failures(catalog: Path, as_json: bool) -> None:
     "--out",
     required=True,
     type=FILE,
-    help="The file; its ending chooses the format: .parquet, .csv, .npz or .safetensors.",
+    help="The file to write; the ending sets the format: .parquet, .csv, .npz or .safetensors.",
 )
 @MODEL
 def export(catalog: Path, out: Path, model: str | None) -> None:
-    """Write the tracks of CATALOG and their vectors as one file."""
+    """Write the tracks of CATALOG and their vectors to one file.
+
+    \b
+    Example: musicu export catalog -o tracks.parquet
+    """
     from musicu.catalog import export as exporting
 
     opened = Catalog.open(catalog)
@@ -92,17 +104,17 @@ def export(catalog: Path, out: Path, model: str | None) -> None:
 
 @click.command()
 @click.argument("model", metavar="[MODEL|CATALOG]", required=False)
-@click.option("--default", "name", help="Make this model of CATALOG its default.")
+@click.option("--default", "name", help="Make this model the default model of CATALOG.")
 @AS_JSON
 def models(model: str | None, name: str | None, as_json: bool) -> None:
     """List the installed models, show the card of MODEL, or list the models of CATALOG.
 
-    MODEL is a name or a folder. The default model of a catalog is the one that every command uses
-    where no --model is given: the first that it got, until --default or `musicu train tracks`
-    makes it another.
-
     \b
-    musicu models catalog --default musicu-audio-v1
+    Example: musicu models catalog --default musicu-audio-v1
+
+    MODEL is a name or a folder. Commands use the default model of a catalog if --model is not
+    given. It is the first model that the catalog got, until --default or `musicu train tracks`
+    sets another.
     """
     from musicu.embeddings.cards import card_text, find_model
 

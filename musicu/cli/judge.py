@@ -17,27 +17,39 @@ if TYPE_CHECKING:
 
 @click.group()
 def judge() -> None:
-    """Ask people, blind, which of two models finds the better tracks."""
+    """Compare two models in a blind listening test.
+
+    \b
+    Example: musicu judge make catalog -m musicu-audio-v1 --against musicu-stats-v1 -o test.html
+    """
 
 
 @judge.command()
 @CATALOG
-@click.option("-m", "--model", "first", required=True, help="A model, or a file of results.")
-@click.option("--against", "second", required=True, help="The other model, or file of results.")
+@click.option(
+    "-m", "--model", "first", required=True, help="The first model, or a file of results."
+)
+@click.option("--against", "second", required=True, help="The second model, or a file of results.")
 @click.option("-o", "--out", required=True, type=PATH, help="The page to write.")
 @click.option(
-    "-n", "--questions", type=click.IntRange(min=1), default=30, show_default=True, help="At most."
+    "-n",
+    "--questions",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Questions at most.",
 )
 @SEED
 @click.option(
-    "--same-artist", is_flag=True, help="Show also tracks by the artist of the first one."
+    "--same-artist", is_flag=True, help="Also show tracks by the artist of the query track."
 )
 @click.option(
     "--audio",
     type=click.Choice(["relative", "absolute", "copied"]),
     default="relative",
     show_default=True,
-    help="How the page finds the music: beside it, by full path, or as copies to send along.",
+    help="How the page refers to audio files: by relative path, by absolute path, "
+    "or copied beside the page to send along.",
 )
 def make(
     catalog: Path,
@@ -49,10 +61,13 @@ def make(
     same_artist: bool,
     audio: Any,
 ) -> None:
-    """Write a page that plays a track of CATALOG, and two results of which one is better.
+    """Write a page that plays a track of CATALOG and asks which of two results fits it better.
 
-    A file of results is CSV or Parquet with query_id, track_id and score: so any two systems or
-    settings can be compared. The page hides names and which side is which.
+    \b
+    Example: musicu judge make catalog -m musicu-audio-v1 --against results.csv -o test.html
+
+    A file of results is CSV or Parquet with query_id, track_id and score, so any two systems can
+    be compared. The page does not show which system a result is from.
     """
     from musicu.catalog.catalog import Catalog
     from musicu.judge import answers_needed, make_trials, write_test
@@ -71,9 +86,12 @@ def make(
 @click.argument("answers", nargs=-1, required=True, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line.")
 def read(answers: tuple[Path, ...], as_json: bool) -> None:
-    """Say what ANSWERS, files saved from the page, prefer, and how sure that is.
+    """Report which model the saved ANSWERS prefer, with a confidence interval.
 
-    Of a listener who saved several times, the last file counts.
+    \b
+    Example: musicu judge read answers.json
+
+    If a listener saved several times, the last file counts.
     """
     from musicu.judge import read_answers
 

@@ -45,14 +45,20 @@ LISTENS = click.option(
     "--listens",
     type=PATH,
     metavar="FILE",
-    help="Who listened to what: a table made by `musicu listens`, or any Parquet or CSV with "
-    "user_id, track_id, timestamp and weight.",
+    help="Listening history: a table written by `musicu listens`, or any Parquet "
+    "or CSV file with user_id, track_id, timestamp and weight.",
 )
 LIKE = click.option(
-    "--like", multiple=True, metavar="TRACK", help="Instead: tracks that somebody new likes."
+    "--like",
+    multiple=True,
+    metavar="TRACK",
+    help="Instead of --listens: a track that a new listener likes; repeat for several.",
 )
 NOW = click.option(
-    "--now", callback=moment, metavar="MOMENT", help="The present; a day or moment, in UTC."
+    "--now",
+    callback=moment,
+    metavar="MOMENT",
+    help="The date or time to compute for, in UTC. Default: now.",
 )
 HALF_LIFE = click.option(
     "--half-life",
@@ -60,14 +66,14 @@ HALF_LIFE = click.option(
     metavar="TIME",
     default="69d",
     show_default=True,
-    help="After which a listen counts half.",
+    help="Half-life of a listen's weight.",
 )
 INTERESTS = click.option(
     "--max-interests",
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="InterestArrays a listener has at most.",
+    help="Interests of a listener at most.",
 )
 
 

@@ -13,28 +13,39 @@ from musicu.cli.output import note, safe
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
-@click.option("--catalog", required=True, type=PATH, help="Whose tracks were listened to.")
-@click.option("-o", "--out", required=True, type=PATH, metavar="FILE", help="Write Parquet.")
-@click.option("--user", help="Whose an export of one person is; me unless told otherwise.")
-@click.option("--unmatched", type=PATH, metavar="FILE", help="Write what fits no track, as CSV.")
+@click.option("--catalog", required=True, type=PATH, help="The catalog to match listens to.")
+@click.option(
+    "-o", "--out", required=True, type=PATH, metavar="FILE", help="The Parquet file to write."
+)
+@click.option(
+    "--user", help="The listener's name, for an export that does not contain one. Default: me."
+)
+@click.option(
+    "--unmatched",
+    type=PATH,
+    metavar="FILE",
+    help="Write listens that match no track to this CSV file.",
+)
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="NAME=COLUMN",
-    help="Which column of a table means what: title=Song. Usual names are known.",
+    help="Name a column of your table, such as title=Song; repeat for several. "
+    "Common names are recognised.",
 )
 @click.option(
     "--dates",
     type=click.Choice(["day-first", "month-first"]),
-    help="What 05/06/2024 means, where the dates of a column do not tell.",
+    help="How to read dates such as 05/06/2024 if their column is ambiguous.",
 )
 @click.option(
     "--key",
     type=PATH,
     metavar="FILE",
-    help="The key of the listeners' pseudonyms; listener.key in the catalog unless told otherwise. "
-    "The environment's MUSICU_LISTENER_KEY goes before it.",
+    help="File with the key of the listeners' pseudonyms. Default: listener.key "
+    "in the catalog. The environment variable MUSICU_LISTENER_KEY overrides "
+    "that file.",
 )
 def listens(
     files: tuple[Path, ...],
@@ -46,12 +57,15 @@ def listens(
     dates: str | None,
     key: Path | None,
 ) -> None:
-    """Read who listened to what, from each FILE, into one table for `musicu candidates`.
+    """Read listening histories and playlists, match them to a catalog, and write one table.
 
-    FILE: CSV, TSV or Parquet; the export of ListenBrainz, Spotify, Apple Music, YouTube Music,
-    Deezer, Tidal, Exportify, Rockbox or a Last.fm tool, as it is, as ZIP or folder; a playlist as
-    M3U, XSPF or JSPF. Listeners get pseudonyms: their names are not stored, and `--user NAME` of
-    other commands finds them as long as the key is there.
+    \b
+    Example: musicu listens history.zip --catalog catalog -o listens.parquet
+
+    FILE: a CSV, TSV or Parquet table; an export of ListenBrainz, Spotify, Apple Music, YouTube
+    Music, Deezer, Tidal, Exportify, Rockbox or a Last.fm tool, as a file, ZIP or folder; or an
+    M3U, XSPF or JSPF playlist. Listeners get pseudonyms: names are not stored, and `--user NAME`
+    of other commands finds a listener as long as the key exists.
     """
     from musicu.listening.importing import import_listens, write_unmatched
     from musicu.listening.pseudonyms import KEY_FILE, listener_key

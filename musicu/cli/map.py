@@ -18,22 +18,27 @@ from musicu.cli.output import note, print_json, print_table
 @click.option(
     "--html", type=PATH, callback=page_of("map"), help="Write a page: a file, or a folder for it."
 )
-@click.option("--table", type=PATH, help="Write places as Parquet.")
-@click.option("--regions", type=click.IntRange(min=1), help="How many; by size where not given.")
+@click.option("--table", type=PATH, help="Write the coordinates and regions as Parquet.")
+@click.option(
+    "--regions",
+    type=click.IntRange(min=1),
+    help="Number of regions. Default: sqrt(tracks / 6), from 3 to 24.",
+)
 @click.option(
     "--projection",
     type=click.Choice(["tsne", "pca"]),
     default="tsne",
     show_default=True,
-    help='tsne keeps neighbours together (pip install "musicu[map]"); pca needs nothing more.',
+    help='tsne keeps neighbours together and needs `pip install "musicu[map]"`; '
+    "pca needs nothing more.",
 )
-@click.option("--title", help="The page's title; the catalog's folder where not given.")
+@click.option("--title", help="The page's title. Default: the name of the catalog's folder.")
 @click.option(
     "--audio",
     type=click.Choice(["relative", "absolute"]),
     default="relative",
     show_default=True,
-    help="How the page finds the music: as seen from it, or by full path.",
+    help="How the page refers to audio files: by relative or by absolute path.",
 )
 @MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print the regions as JSON.")
@@ -49,11 +54,14 @@ def map(
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Draw CATALOG as a map to look at and to listen to, its regions named.
+    """Draw CATALOG as an interactive map with named regions and audio.
 
-    Regions are tracks of like sound; their names come from tags where those set them apart, else
-    from descriptors ("slow and dark"), for which run `musicu describe` first. The page works
-    offline: zoom, filter, play on hover, draw around tracks and save them as a playlist.
+    \b
+    Example: musicu map catalog --html map
+
+    Regions are clusters of similar tracks. Their names come from tags, or else from descriptors
+    ("slow and dark"), so run `musicu describe` first. The page works offline: zoom, filter, play
+    on hover, select tracks and save them as a playlist.
     """
     import pyarrow.parquet as pq
 

@@ -16,17 +16,21 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 CATALOG = click.argument("catalog", type=PATH)
-MODEL = click.option("-m", "--model", help="Whose vectors. Default: the catalog's default model.")
+MODEL = click.option(
+    "-m", "--model", help="The model whose vectors to use. Default: the catalog's default model."
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 JOBS = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=1),
-    help="Worker processes; one a processor core unless told otherwise.",
+    help="Number of worker processes. Default: one per processor core.",
 )
-PRUNE = click.option("--prune", is_flag=True, help="Remove tracks whose files are gone.")
-BLOCK_ARTIST = click.option("--block-artist", multiple=True, help="Never this artist; repeat.")
+PRUNE = click.option("--prune", is_flag=True, help="Remove tracks whose files no longer exist.")
+BLOCK_ARTIST = click.option(
+    "--block-artist", multiple=True, help="Leave out this artist; repeat for several."
+)
 SEED = click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -39,7 +43,7 @@ BOOTSTRAP = click.option(
     type=click.IntRange(min=0),
     default=1000,
     show_default=True,
-    help="Draws for the intervals.",
+    help="Bootstrap resamples for the confidence intervals.",
 )
 
 
@@ -58,22 +62,26 @@ def page_of(kind: str) -> Callable[[click.Context, click.Parameter, Path | None]
 
 
 _WHERE_OPTIONS = [
-    click.option("--released-after", metavar="DATE", help="Released on that day or later."),
-    click.option("--released-before", metavar="DATE", help="Released before that day."),
-    click.option("--genre", multiple=True, help="Of this genre; repeat for alternatives."),
-    click.option("--artist", multiple=True, help="By this artist; repeat for alternatives."),
-    click.option("--album", multiple=True, help="On this album."),
-    click.option("--label", multiple=True, help="On this label."),
-    click.option("--language", multiple=True, help="Sung in this language."),
-    click.option("--market", multiple=True, help="To be had in this market."),
-    click.option("--min-popularity", type=float, help="At least this popular."),
-    click.option("--max-popularity", type=float, help="At most this popular."),
-    click.option("--min-duration", type=float, metavar="SECONDS", help="At least this long."),
-    click.option("--max-duration", type=float, metavar="SECONDS", help="At most this long."),
+    click.option("--released-after", metavar="DATE", help="Released on this day or later."),
+    click.option("--released-before", metavar="DATE", help="Released before this day."),
+    click.option("--genre", multiple=True, help="Genre; repeat for alternatives."),
+    click.option("--artist", multiple=True, help="Artist; repeat for alternatives."),
+    click.option("--album", multiple=True, help="Album; repeat for alternatives."),
+    click.option("--label", multiple=True, help="Label; repeat for alternatives."),
+    click.option(
+        "--language", multiple=True, help="Language of the lyrics; repeat for alternatives."
+    ),
+    click.option(
+        "--market", multiple=True, help="Available in this market; repeat for alternatives."
+    ),
+    click.option("--min-popularity", type=float, help="Lowest popularity."),
+    click.option("--max-popularity", type=float, help="Highest popularity."),
+    click.option("--min-duration", type=float, metavar="SECONDS", help="Shortest duration."),
+    click.option("--max-duration", type=float, metavar="SECONDS", help="Longest duration."),
     click.option(
         "--where",
         metavar="TEXT",
-        help='A condition on any column: "bpm_tag between 120 and 128 and genres = jazz".',
+        help='A condition on any column, such as "bpm_tag between 120 and 128 and genres = jazz".',
     ),
 ]
 

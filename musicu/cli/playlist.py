@@ -18,13 +18,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("playlist", type=FILE)
-@click.option("--catalog", type=FOLDER, help="Take files and tags from this catalog's tracks.")
 @click.option(
-    "--to", type=FILE, help="Write it: .m3u8, .m3u, .xspf, .jspf or .csv, by the name's ending."
+    "--catalog", type=FOLDER, help="Match entries to this catalog, and take files and tags from it."
 )
-@click.option("--absolute", is_flag=True, help="Name files by their full path.")
-@click.option("--copy-to", type=FOLDER, help="Copy the files into this folder, in order.")
-@click.option("--link-to", type=FOLDER, help="Link the files into this folder, in order.")
+@click.option(
+    "--to",
+    type=FILE,
+    help="Write the playlist; the ending sets the format: .m3u8, .m3u, .xspf, .jspf or .csv.",
+)
+@click.option("--absolute", is_flag=True, help="Write absolute paths.")
+@click.option(
+    "--copy-to", type=FOLDER, help="Copy the audio files into this folder, in the playlist's order."
+)
+@click.option(
+    "--link-to", type=FOLDER, help="Link the audio files into this folder, in the playlist's order."
+)
 @AS_JSON
 def playlist(
     playlist: Path,
@@ -35,11 +43,14 @@ def playlist(
     link_to: Path | None,
     as_json: bool,
 ) -> int:
-    """Read a PLAYLIST, find its tracks in a catalog, write it anew or gather its files.
+    """Convert a PLAYLIST, match it to a catalog, or collect its files.
 
-    Reads and writes M3U, M3U8, XSPF, JSPF and CSV. With --catalog, an entry is found by its file,
-    id, ISRC, by the end of its path beside tags or length that agree, or by artist and title, and
-    what is not found is left out. A file's name alone finds nothing.
+    \b
+    Example: musicu playlist party.m3u8 --catalog catalog --to party.xspf
+
+    Reads and writes M3U, M3U8, XSPF, JSPF and CSV. With --catalog, an entry is matched by file, id
+    or ISRC, by the end of its path if tags or duration agree, or by artist and title. Entries
+    without a match are left out. A file name alone is not a match.
     """
     from musicu.playlists import check_ending, read_playlist, write_playlist
 

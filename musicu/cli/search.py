@@ -19,13 +19,22 @@ from musicu.retrieval import find_track, label
 @filters
 @CATALOG
 @click.argument("tracks", nargs=-1, required=True, metavar="TRACK...")
-@click.option("-k", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option(
+    "-k",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Number of tracks to list for each TRACK.",
+)
 @MODEL
 @AS_JSON
 def similar(
     catalog: Path, tracks: tuple[str, ...], k: int, model: str | None, where: Any, as_json: bool
 ) -> None:
-    """List the tracks of CATALOG that sound nearest to each TRACK.
+    """List the tracks of CATALOG that are most similar to each TRACK.
+
+    \b
+    Example: musicu similar catalog "Artist - Title" -k 10 --genre jazz
 
     A TRACK is an id, a path, or words such as "Artist - Title".
     """

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from musicu.shelves import Recipe, Shelf, ShelfContext
 
 _USER = click.option(
-    "--user", help="Whose listens, by name or id, where they are several listeners'."
+    "--user",
+    help="The listener to use, by name or id. Needed if the listens are of several listeners.",
 )
 _TODAY = click.option(
-    "--today", metavar="DATE", help="The day that decides what is new; the present one otherwise."
+    "--today",
+    metavar="DATE",
+    help="The day from which new releases are counted back. Default: today.",
 )
 _AUDIO = ["relative", "absolute", "copied"]
 
@@ -33,9 +36,21 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that constraints are made of."""
     for option in (
         BLOCK_ARTIST,
-        click.option("--diversity", type=click.FloatRange(0, 1), help="0: nearest, 1: varied."),
-        click.option("--max-per-album", type=click.IntRange(min=1), help="[default: 2]"),
-        click.option("--max-per-artist", type=click.IntRange(min=1), help="[default: 4]"),
+        click.option(
+            "--diversity",
+            type=click.FloatRange(0, 1),
+            help="0 takes the best scores, 1 prefers variety. Default: the recipe's own.",
+        ),
+        click.option(
+            "--max-per-album",
+            type=click.IntRange(min=1),
+            help="Tracks of the same album at most. Default: 2.",
+        ),
+        click.option(
+            "--max-per-artist",
+            type=click.IntRange(min=1),
+            help="Tracks that credit the same artist at most. Default: 4.",
+        ),
     ):
         command = option(command)
     return command
@@ -44,38 +59,50 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @filters
 @CATALOG
-@click.option("--like", metavar="TRACK", help='An id, a path, or "Artist - Title".')
+@click.option("--like", metavar="TRACK", help='The seed track: an id, a path, or "Artist - Title".')
 @click.option(
-    "--recipe", metavar="NAME|FILE", help="Another recipe than more-like-track, or a TOML file."
+    "--recipe",
+    metavar="NAME|FILE",
+    help="A recipe, or a TOML file of recipes. Default: more-like-track.",
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help='An option of the recipe: start="Artist - Title", shape=peak, days=30.',
+    help='An option of the recipe, such as start="Artist - Title", shape=peak or '
+    "days=30; repeat for several.",
 )
 @click.option(
     "--playlist",
     type=FILE,
-    help="Go on where this playlist ends: the recipe fill-playlist.",
+    help="Continue this playlist, by the recipe fill-playlist.",
 )
 @LISTENS
 @_USER
 @_TODAY
-@click.option("-n", "--size", type=click.IntRange(min=1), help="[default: 20]")
+@click.option(
+    "-n", "--size", type=click.IntRange(min=1), help="Tracks on a shelf at most. Default: 20."
+)
 @_limits
-@click.option("--html", type=PATH, help="Write a page with players.")
+@click.option(
+    "--html", type=PATH, help="Write a page with players: a file, or a folder for several shelves."
+)
 @click.option(
     "--audio",
     type=click.Choice([*_AUDIO[:2], "embedded", _AUDIO[2]]),
     default="relative",
     show_default=True,
-    help="How the page finds the music: beside it, by full path, inside it, or copied.",
+    help="How the page refers to audio files: by relative path, by absolute path, "
+    "embedded in the page, or copied into a folder beside it.",
 )
-@click.option("--to", type=PATH, help="Write a playlist: .m3u8, .xspf, .jspf or .csv.")
-@click.option("--copy-to", type=PATH, help="Copy the files into a folder.")
-@click.option("--link-to", type=PATH, help="Link the files into a folder.")
+@click.option(
+    "--to",
+    type=PATH,
+    help="Write a playlist; the ending sets the format: .m3u8, .xspf, .jspf or .csv.",
+)
+@click.option("--copy-to", type=PATH, help="Copy the audio files into this folder.")
+@click.option("--link-to", type=PATH, help="Link the audio files into this folder.")
 @MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print the shelf as JSON.")
 def shelf(
@@ -92,12 +119,15 @@ def shelf(
     today: str | None,
     **options: Any,
 ) -> None:
-    """Build a shelf from CATALOG: of what sounds like a track, or by another recipe.
+    """Build a shelf from CATALOG: tracks similar to a seed track, or another recipe.
 
-    One recording stands once, no artist floods it, and every item says why it is there. Recipes:
-    more-like-track, more-like-artist, because-you-listened, new-for-you, deep-cuts, daily-mixes,
-    journey, arc, harmonic-mix, fill-playlist, around-the-catalog. For those that make several
-    shelves, --html names a folder.
+    \b
+    Example: musicu shelf catalog --like "Artist - Title" --html shelf.html
+
+    Each work appears once, caps limit tracks per artist and album, and every track has a reason.
+    Recipes: more-like-track, more-like-artist, because-you-listened, new-for-you, deep-cuts,
+    daily-mixes, journey, arc, harmonic-mix, fill-playlist, around-the-catalog, or one of an
+    installed package. If a recipe makes several shelves, --html is a folder.
     """
     from musicu.playlists import check_ending
 
@@ -131,7 +161,7 @@ def shelf(
     type=PATH,
     required=True,
     callback=page_of("gallery"),
-    help="The folder to write.",
+    help="The folder to write the page to.",
 )
 @LISTENS
 @_USER
@@ -140,22 +170,24 @@ def shelf(
     "--candidates",
     type=EXISTING,
     metavar="FILE",
-    help="Show what `musicu candidates -o FILE` found: the same tracks in the same order.",
+    help="Show the candidates that `musicu candidates -o FILE` wrote: the same "
+    "tracks in the same order.",
 )
-@click.option("--recipes", type=PATH, help="A TOML file of recipes, [[shelf]] each.")
+@click.option("--recipes", type=PATH, help="A TOML file of recipes, one [[shelf]] table each.")
 @click.option(
     "--page-ranker",
     default="given",
     show_default=True,
     metavar="NAME",
-    help="What orders the shelves: given (as the recipes are), or one of an installed package.",
+    help="Orders the shelves on the page: given (in the order of the recipes), or "
+    "a page ranker of an installed package.",
 )
 @click.option("--title", default="Shelves", show_default=True, help="The page's title.")
 @click.option(
     "-n",
     "--size",
     type=click.IntRange(min=1),
-    help="Tracks on a shelf at most. [default: 20; with --candidates all]",
+    help="Tracks on a shelf at most. Default: 20; with --candidates, all.",
 )
 @_limits
 @click.option(
@@ -163,7 +195,8 @@ def shelf(
     type=click.Choice(_AUDIO),
     default="relative",
     show_default=True,
-    help="How the page finds the music: beside it, by full path, or copied into the folder.",
+    help="How the page refers to audio files: by relative path, by absolute path, "
+    "or copied into its folder.",
 )
 @MODEL
 def shelves(
@@ -182,12 +215,15 @@ def shelves(
     where: Any,
     **limits: Any,
 ) -> None:
-    """Build a page of shelves from CATALOG, into one folder that works offline.
+    """Build a page of shelves from CATALOG, in one folder that works offline.
+
+    \b
+    Example: musicu shelves catalog --listens listens.parquet --user NAME -o page
 
     With --listens: daily mixes, because you listened to …, new for you, deep cuts. Without: new
-    releases, and a shelf for each region of the catalog, named by what sets it apart. Or those of
-    a file of recipes, or the candidates that were found before. What a recipe needs and the
-    catalog does not have is said and left out.
+    releases, and a shelf for each region of the catalog. --recipes builds the shelves of a file,
+    --candidates shows candidates found before. A shelf whose data the catalog lacks is left out
+    with a message.
     """
     from musicu.shelves import load_recipes
     from musicu.shelves.page_rankers import order_page

@@ -36,7 +36,7 @@ _FIRST = 10  # listeners shown where none is named
     "--user",
     "users",
     multiple=True,
-    help="Whose, by name or id; repeat. The first ten unless told otherwise.",
+    help="A listener, by name or id; repeat for several. Default: the first ten.",
 )
 @NOW
 @HALF_LIFE
@@ -49,7 +49,11 @@ def taste(
     users: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Say in words what listeners like: their interests, each by the track that stands for it."""
+    """Describe listeners' interests in words, each by its most typical track.
+
+    \b
+    Example: musicu taste catalog --listens listens.parquet --user NAME
+    """
     one_of(listens, like)
     opened = Catalog.open(catalog)
     for number, (user_id, found) in enumerate(_tastes(opened, listens, like, users, options)):

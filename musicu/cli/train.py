@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def train() -> None:
-    """Train models on one's own music."""
+    """Train models on your own music.
+
+    \b
+    Example: musicu train tracks catalog --playlists playlists.csv
+    """
 
 
 train.add_command(tracks)
@@ -35,25 +39,26 @@ train.add_command(tracks)
     "--out",
     required=True,
     type=FOLDER,
-    help="The folder of the run: checkpoint, log, curves, and the model in OUT/model.",
+    help="The folder of the run: checkpoint, log, learning curves, and the model in OUT/model.",
 )
 @click.option(
     "--config",
     type=EXISTING,
-    help="The recipe, a TOML file; what it leaves out keeps its default.",
+    help="The training recipe, a TOML file; missing settings keep their defaults.",
 )
-@click.option("--init", help="Fine-tune this model, a name or a folder.")
+@click.option("--init", help="Fine-tune this model, by name or folder.")
 @click.option(
     "--made",
     type=FOLDER,
-    help="A folder of made pieces, for recipes that learn from some "
-    "(`python -m recipes.render_training_music` in the source repository makes it).",
+    help="A folder of synthetic music, for recipes that train on it. `python -m "
+    "recipes.render_training_music` in the source repository renders one.",
 )
 @click.option(
     "--listens",
     type=EXISTING,
-    help="A table of user_id and track_id: tracks that share listeners are positive pairs, "
-    "weighted by `listens` under [pairs] in the recipe (default: 1).",
+    help="A table of user_id and track_id. Tracks that share listeners become "
+    "positive pairs, weighted by `listens` under [pairs] in the recipe "
+    "(default: 1).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def audio(
@@ -65,17 +70,19 @@ def audio(
     listens: Path | None,
     as_json: bool,
 ) -> None:
-    """Train an audio encoder on the recordings of CATALOG (needs the extra `train`).
+    """Train or fine-tune an audio encoder on the recordings of CATALOG (needs `musicu[train]`).
 
-    A run that was stopped resumes when the same command is given again. With --init the model is
-    fine-tuned: its network learns on, its projection is refit by artists or albums, where tags
-    name them or folders look like albums, and its vectors are smoothed with their nearest
-    neighbours. A change is kept only where it is clearly ahead on artists (or albums) that it was
-    not fitted to. Where none are known, the network is frozen, and neighbour smoothing alone is
-    kept unless halves of recordings say that it harms. Else OUT/model is a copy. Use the result
-    with `musicu embed --model OUT/model`.
+    \b
+    Example: musicu train audio catalog --init musicu-audio-v1 -o run
 
-    For several GPUs, give the same command to `torchrun --nproc-per-node N -m musicu`.
+    The same command resumes a run that was stopped. --init fine-tunes a model: it trains the
+    network further, refits the projection by artists or albums, where tags or folders name them,
+    and smooths vectors with their nearest neighbours. Each change is kept only if it is clearly
+    better on held-out artists or albums. If none are known, only neighbour smoothing is applied,
+    unless halves of recordings show that it harms. If nothing helps, OUT/model is a copy. Use the
+    result with `musicu embed --model OUT/model`.
+
+    For several GPUs, run the same command with `torchrun --nproc-per-node N -m musicu`.
     """
     try:
         from musicu.embeddings.training.from_catalog import tracks_of

@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 @click.command()
 @CATALOG
-@click.option("--pairs", type=EXISTING, help="A table of track_a, track_b and, if known, weight.")
+@click.option("--pairs", type=EXISTING, help="A table of track_a, track_b and optionally weight.")
 @click.option(
     "--listens",
     type=EXISTING,
-    help="A table of user_id, track_id and, if known, timestamp, weight.",
+    help="A table of user_id, track_id and optionally timestamp and weight.",
 )
 @click.option(
     "--playlists",
     type=EXISTING,
-    help="A table of playlist_id and track_id; or of lists of tracks, a row a playlist.",
+    help="A table of playlist_id and track_id, or one row per playlist with a list of tracks.",
 )
 @click.option(
     "--audio-model",
-    help="Whose vectors say how tracks sound. Default: the catalog's default model, or the first "
-    "other one where that is a track encoder.",
+    help="The audio model whose vectors are an input. Default: the catalog's "
+    "default model, or its first audio model if that is a track encoder.",
 )
-@click.option("--name", default="tracks-v1", show_default=True, help="The model's name.")
-@click.option("--dim", type=click.IntRange(min=3), help="Numbers in a vector.")
-@click.option("--steps", type=click.IntRange(min=1), help="Steps of training.")
-@click.option("--session-gap", type=float, help="Minutes of silence that part two sessions.")
+@click.option("--name", default="tracks-v1", show_default=True, help="The name of the new model.")
+@click.option("--dim", type=click.IntRange(min=3), help="Dimension of the vectors.")
+@click.option("--steps", type=click.IntRange(min=1), help="Training steps.")
+@click.option("--session-gap", type=float, help="A pause of this many minutes ends a session.")
 @click.option("--seed", type=click.IntRange(min=0), help="Random seed.")
-@click.option("--keep-default", is_flag=True, help="Leave the catalog's default model as it is.")
+@click.option("--keep-default", is_flag=True, help="Do not change the catalog's default model.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def tracks(
     catalog: Path,
@@ -53,13 +53,16 @@ def tracks(
     as_json: bool,
     **recipe: Any,
 ) -> None:
-    """Train a track encoder on what CATALOG stores: metadata, numbers, vectors of sound.
+    """Train a track encoder on metadata, numeric columns and audio vectors of CATALOG.
 
-    Tracks of a pair, a listener or a playlist are drawn together, tables given together count
-    together; with none, those of an artist or album are. The model is kept in the catalog, and its
-    vectors serve tracks that nobody has played too. A new name becomes the catalog's default model,
-    so that `similar`, `shelf`, `candidates` and all else use it. Tables are Parquet or CSV. Running
-    it again replaces the model of that name and leaves the default as it is.
+    \b
+    Example: musicu train tracks catalog --playlists playlists.csv
+
+    Tracks of one pair, listener or playlist are trained to be close; several tables are combined.
+    Without a table, tracks of one artist or album are. The vectors also cover tracks that nobody
+    has played. The model is stored in the catalog and becomes its default model, so that
+    `similar`, `shelf`, `candidates` and other commands use it. Training again under the same name
+    replaces the model and leaves the default as it is. Tables are Parquet or CSV.
     """
     from musicu.catalog.catalog import Catalog
     from musicu.embeddings.tracks.config import TrackConfig

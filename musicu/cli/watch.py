@@ -25,20 +25,22 @@ from musicu.records import counted
 @click.command()
 @click.argument("source", type=FOLDER)
 @click.argument("catalog", type=FOLDER)
-@click.option("--recipes", type=PATH, help="Shelves to keep up to date.")
 @click.option(
-    "--shelves", type=PATH, callback=page_of("gallery"), help="The folder for their page."
+    "--recipes", type=PATH, help="A TOML file of recipes, whose shelves are kept up to date."
+)
+@click.option(
+    "--shelves", type=PATH, callback=page_of("gallery"), help="The folder for the page of shelves."
 )
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
     default=WatchOptions().interval_seconds,
     show_default=True,
-    help="Seconds between two looks; longer where a look takes long.",
+    help="Seconds between two scans of the folder; longer if a scan takes long.",
 )
 @PRUNE
 @click.option(
-    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="A model's name or folder."
+    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or folder of the model."
 )
 @JOBS
 @click.option("--json", "as_json", is_flag=True, help="Print each change as a JSON line.")
@@ -57,8 +59,11 @@ def watch(
 ) -> int:
     """Keep CATALOG up to date with the folder SOURCE, until Ctrl-C.
 
-    New and changed files are embedded once they are whole, within seconds; with --recipes and
-    --shelves the page of shelves is written anew after each change.
+    \b
+    Example: musicu watch ~/Music catalog --recipes shelves.toml --shelves page
+
+    New and changed files are embedded within seconds of being completely written. With --recipes
+    and --shelves, the page of shelves is rewritten after each change.
     """
     from musicu.pipeline import watching
 

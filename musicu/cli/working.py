@@ -26,19 +26,22 @@ def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
             metavar="NAME",
             default=DEFAULT_EXECUTOR,
             show_default=True,
-            help="Who does the work: workers (processes), local (this process), or another's.",
+            help="Where the work runs: workers (worker processes), local (this process), "
+            "or an executor of an installed package.",
         ),
         click.option(
-            "--nice", is_flag=True, help="Let every other program of this computer go first."
+            "--nice",
+            is_flag=True,
+            help="Run at low priority, so that other programs are not slowed down.",
         ),
-        click.option("--retry-failed", is_flag=True, help="Try again what failed before."),
+        click.option("--retry-failed", is_flag=True, help="Retry files that failed before."),
         click.option(
             "--timeout",
             "timeout_seconds",
             type=click.FloatRange(min=0, min_open=True),
             default=timeout_seconds,
             show_default=True,
-            help="Seconds one file may take.",
+            help="Time limit for one file, in seconds.",
         ),
         AS_JSON,
         QUIET,
