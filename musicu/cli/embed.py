@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import pyarrow as pa
 
-from musicu.cli.options import FOLDER, PATH, PRUNE
+from musicu.cli.options import CONFIRM_PRUNE, FOLDER, PATH, PRUNE
 from musicu.cli.output import note, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, time_taken, work_options
@@ -43,6 +43,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The folder that the paths of a list or table are relative to.",
         ),
         PRUNE,
+        CONFIRM_PRUNE,
         work_options(EmbedOptions().timeout_seconds),
         click.option("-v", "--verbose", is_flag=True, help="Name every failure."),
     ]
@@ -128,6 +129,8 @@ def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, ver
     """The report on standard output as JSON, or on standard error for people."""
     for warning in report.warnings:
         note(f"warning: {safe(warning)}")
+    if report.left_out:
+        note(f"left out, as the system's own: {safe(_left_out(report.left_out))}")
     if as_json:
         print_report(report)
         return
@@ -137,6 +140,11 @@ def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, ver
     if len(report.failures) > len(shown):
         note(f"… and {len(report.failures) - len(shown)} more: musicu failures {out}")
     note(_sentence(report, out, model))
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    """Names of the system with how often they were met."""
+    return ", ".join(f"{name} ({count:,})" for name, count in counts.items())
 
 
 def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
@@ -154,6 +162,7 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
         (report.incomplete, "heard only in part"),
         (report.gone, "gone"),
         (report.pruned, "pruned"),
+        (report.unreachable, "out of reach, and kept"),
     )
     parts += [f"{count} {words}" for count, words in told if count]
     parts.append(f"{report.failed} failed")

@@ -25,7 +25,16 @@ JOBS = click.option(
     type=click.IntRange(min=1),
     help="Worker processes; one a processor core unless told otherwise.",
 )
-PRUNE = click.option("--prune", is_flag=True, help="Remove tracks whose files are gone.")
+PRUNE = click.option(
+    "--prune",
+    is_flag=True,
+    help="Remove tracks whose files are gone; never while a part of the music is out of reach.",
+)
+CONFIRM_PRUNE = click.option(
+    "--confirm-prune",
+    is_flag=True,
+    help="Let --prune remove more than a fifth of the tracks.",
+)
 BLOCK_ARTIST = click.option("--block-artist", multiple=True, help="Never this artist; repeat.")
 SEED = click.option(
     "--seed",

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from musicu.cli.options import FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
+from musicu.cli.options import CONFIRM_PRUNE, FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
 from musicu.cli.output import note, print_json
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
@@ -37,6 +37,7 @@ from musicu.records import counted
     help="Seconds between two looks; longer where a look takes long.",
 )
 @PRUNE
+@CONFIRM_PRUNE
 @click.option(
     "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="A model's name or folder."
 )
@@ -50,6 +51,7 @@ def watch(
     shelves: Path | None,
     interval: float,
     prune: bool,
+    confirm_prune: bool,
     model: str,
     jobs: int | None,
     as_json: bool,
@@ -65,7 +67,8 @@ def watch(
     if (recipes is None) != (shelves is None):
         raise click.UsageError("--recipes and --shelves go together")
     stop = threading.Event()
-    options = WatchOptions(interval, model=model, embed=EmbedOptions(jobs=jobs, prune=prune))
+    embed = EmbedOptions(jobs=jobs, prune=prune, confirm_prune=confirm_prune)
+    options = WatchOptions(interval, model=model, embed=embed)
     refresh = _refresher(catalog, model, recipes, shelves)
 
     def changed(report: EmbedReport) -> None:

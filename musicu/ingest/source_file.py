@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,18 @@ class SourceFile:
     size_bytes: int
     modified_ns: int
     given: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SourceNotes:
+    """What a walk through a source met beside files.
+
+    left_out: how many folders and files of the system's own, by name ("@eaDir", "._*").
+    unreachable: parts that may hold files which nobody can see now, each path with the reason.
+    """
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    unreachable: dict[str, str] = field(default_factory=dict)
 
 
 def derived_id(name: bytes) -> str:

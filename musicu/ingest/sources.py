@@ -12,7 +12,7 @@ from musicu.errors import SourceError
 from musicu.ingest.delimited import plain_suffix
 from musicu.ingest.folder import AUDIO_SUFFIXES, walk
 from musicu.ingest.path_list import absolute, listed, split_paths
-from musicu.ingest.source_file import SourceFile
+from musicu.ingest.source_file import SourceFile, SourceNotes
 from musicu.ingest.table import TABLE_SUFFIXES, TableSource, read_table
 from musicu.records import Failure
 
@@ -26,6 +26,7 @@ class Source:
     extra_schema: columns of a table beyond METADATA, as they appear in `SourceFile.given`.
     count: how many files a list or table names; None for a folder, which is not known before.
     warnings: sentences on cells of a table that cannot be read.
+    notes: what the last time through a folder has left out, and what it could not reach.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Source:
         count: int | None = None,
         rows: Callable[[], Iterator[tuple[str, dict[str, Any]]]] | None = None,
         warnings: tuple[str, ...] = (),
+        notes: SourceNotes | None = None,
     ) -> None:
         self._files = files
+        self.notes = notes or SourceNotes()
         self.extra_schema = extra_schema if extra_schema is not None else pa.schema([])
         self.count = count
         self.rows = rows
@@ -47,6 +50,7 @@ class Source:
 
         Raises SourceError where a folder holds no audio files.
         """
+        self.notes.left_out.clear()
         return self._files()
 
 
@@ -73,7 +77,8 @@ def open_source(
 
 def _open_path(path: Path, root: Path | None) -> Source:
     if path.is_dir():
-        return Source(lambda: walk(path, root))
+        notes = SourceNotes()
+        return Source(lambda: walk(path, root, notes), notes=notes)
     if not path.exists():
         raise SourceError(f"no such folder or file: {path}")
     if plain_suffix(path) in TABLE_SUFFIXES:
