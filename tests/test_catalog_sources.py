@@ -237,6 +237,43 @@ def test_lines_and_nul_separated_paths_are_told_apart() -> None:
     assert split_paths(b"") == []
 
 
+PATHS = ["music/a.mp3", "Ünïcode/ 音楽 😀.flac", "c.wav"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\0"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-16-be with a mark"],
+)
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_list_is_read_in_any_encoding_and_with_any_line_end(
+    end: str, encoding: str, closed: bool
+) -> None:
+    text = end.join(PATHS) + end * closed
+    name, _, mark = encoding.partition(" ")
+    data = (("\ufeff" if mark else "") + text).encode(name)
+    assert split_paths(data) == [Path(path) for path in PATHS]
+
+
+def test_marks_within_lists_that_were_joined_are_taken_off() -> None:
+    one, two = (f"{path}\r\n".encode("utf-8-sig") for path in PATHS[:2])
+    assert split_paths(one + two) == [Path(path) for path in PATHS[:2]]
+
+
+def test_short_names_parted_by_nul_are_no_utf_16() -> None:
+    assert split_paths(b"abc\0d.w\0efg\0") == [Path("abc"), Path("d.w"), Path("efg")]
+    assert split_paths(b"a\0b\0c\0") == [Path("a"), Path("b"), Path("c")]
+
+
+def test_bytes_that_are_no_utf_8_stay_as_they_are() -> None:
+    assert os.fsencode(split_paths(b"caf\xe9.mp3\n")[0]) == b"caf\xe9.mp3"
+
+
+def test_text_that_only_says_it_is_utf_16_is_an_error() -> None:
+    with pytest.raises(SourceError, match="looks like UTF-16 and is not"):
+        split_paths(b"\xff\xfea\0b\0c")
+
+
 def test_a_list_keeps_its_order_and_drops_repeats(tmp_path: Path) -> None:
     put(tmp_path, "a.mp3", "b.mp3", "notes.txt")
     names = [tmp_path / "b.mp3", str(tmp_path / "a.mp3"), tmp_path / "b.mp3", tmp_path / "no.mp3"]
