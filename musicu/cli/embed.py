@@ -44,6 +44,9 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         PRUNE,
         CONFIRM_PRUNE,
+        click.option(
+            "--force", is_flag=True, help="Do also what is done: tags, vectors, all of it."
+        ),
         work_options(EmbedOptions().timeout_seconds),
         click.option("-v", "--verbose", is_flag=True, help="Name every failure."),
     ]
@@ -63,7 +66,6 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Hear whole files, not the model's windows; kept under the model's name + '+thorough'.",
 )
 @click.option("--describe", is_flag=True, help="Fill the descriptors too, as musicu describe does.")
-@click.option("--force", is_flag=True, help="Embed (and describe) also what is done.")
 def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     """Turn SOURCE into a catalog of vectors.
 

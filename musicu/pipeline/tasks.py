@@ -46,7 +46,8 @@ class Task:
     """A file to read.
 
     known_hash: of its content, where it has not changed since it was taken. passes: what is to
-    be made of it, where its recording has no such row; with `force`, also where it has.
+    be made of it, where its recording has no such row; with `force`, also where it has. read_tags:
+    also where the hash is known.
     """
 
     found: SourceFile
@@ -54,6 +55,7 @@ class Task:
     new: bool
     passes: tuple[Pass, ...]
     force: bool
+    read_tags: bool = False
 
 
 @dataclass(slots=True)

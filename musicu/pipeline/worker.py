@@ -3,10 +3,10 @@
 It is a process of its own, so that a decoder that crashes or hangs costs one file. It is started
 as a fresh Python, neither forked nor spawned, so that a caller's script needs no guard.
 
-It says {"ready": true} once it can work. A task is {"task": "inspect", "embed", "describe" or
-"fingerprint", "file": path, "ahead": paths that are wanted soon}; an answer has "tags" and
-"content_hash", or "row" (the columns of a table of recordings, a vector as base64 of little-endian
-float32), or "stage" and "reason".
+It says {"ready": true} once it can work. A task is {"task": "inspect", "tags", "embed",
+"describe" or "fingerprint", "file": path, "ahead": paths that are wanted soon}; an answer has
+"tags" and "content_hash", or "row" (the columns of a table of recordings, a vector as base64 of
+little-endian float32), or "stage" and "reason".
 """
 
 from __future__ import annotations
@@ -111,6 +111,8 @@ def _answer(task: Answer, embedder: Embedder | None, thorough: bool) -> Answer:
     file = Path(task["file"])
     if task["task"] == "inspect":
         return _inspect(file)
+    if task["task"] == "tags":
+        return _try("tags", lambda: {"tags": read_tags(file)})
     if task["task"] == "describe":
         return _try("describe", lambda: {"row": _describe(file)})
     if task["task"] == "fingerprint":

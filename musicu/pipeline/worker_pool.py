@@ -125,6 +125,8 @@ def _do(task: Task, ahead: list[Path], worker: Worker, known: Known) -> Result:
     if task.known_hash is None:
         _inspect(task, ahead, worker, result)
         ahead = []
+    elif task.read_tags:
+        _read_tags(task, worker, result)
     if result.content_hash is None:
         return result
     for made in task.passes:
@@ -145,6 +147,19 @@ def _inspect(task: Task, ahead: list[Path], worker: Worker, result: Result) -> N
         return
     result.tags, result.content_hash = answer["tags"], answer.get("content_hash")
     if result.content_hash is None:
+        result.fail(None, answer["stage"], answer["reason"])
+
+
+def _read_tags(task: Task, worker: Worker, result: Result) -> None:
+    """Take the tags of a file whose sound is known."""
+    try:
+        answer = worker.ask("tags", task.found.file)
+    except WorkerDiedError as error:
+        result.fail(None, "tags", str(error))
+        return
+    if "tags" in answer:
+        result.tags = answer["tags"]
+    else:
         result.fail(None, answer["stage"], answer["reason"])
 
 
