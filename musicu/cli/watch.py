@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from musicu.cli.options import CONFIRM_PRUNE, FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
-from musicu.cli.output import note, print_json
+from musicu.cli.output import note, print_json, safe
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError
@@ -138,6 +138,8 @@ def _write_shelves(catalog: Path, model: str, recipes: Path, shelves: Path) -> N
 
 def _print(report: EmbedReport, as_json: bool) -> None:
     """One change."""
+    for warning in report.warnings:
+        note(f"warning: {safe(warning)}")
     if as_json:
         told: dict[str, Any] = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
         print_json({"event": "change", **told, "failures": len(report.failures)})
@@ -147,4 +149,5 @@ def _print(report: EmbedReport, as_json: bool) -> None:
     parts += [f"{report.updated} read again, of the same sound"] if report.updated else []
     parts += [f"{report.failed} failed"] if report.failed else []
     parts += [f"{report.gone} gone"] if report.gone else []
+    parts += [f"{report.pruned} pruned"] if report.pruned else []
     note(f"{datetime.now():%H:%M:%S} {counted(report.tracks, 'track')}: {', '.join(parts)}")

@@ -50,8 +50,9 @@ class Absent:
         if not self.gone:
             return None
         if self.unreachable:
+            parts = unreachable_parts(self.unreachable)
             return (
-                f"nothing was pruned, though {counted(self.gone, 'track')} would be: {self.parts()}"
+                f"nothing was pruned, though {counted(self.gone, 'track')} would be: {parts}"
                 ". Bring it back, or remove what is left of it if that music is deleted for good"
             )
         if confirmed or lost <= max(1, SMALL_SHARE * self.tracks):
@@ -62,11 +63,12 @@ class Absent:
             f"with their vectors ({named}, …); if that is right, add --confirm-prune"
         )
 
-    def parts(self) -> str:
-        """The unreachable parts in words."""
-        told = [f"{path} ({reason})" for path, reason in sorted(self.unreachable.items())]
-        more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
-        return f"a part of the music cannot be reached: {'; '.join(told[:_NAMED])}{more}"
+
+def unreachable_parts(unreachable: Mapping[str, str]) -> str:
+    """The unreachable parts in words."""
+    told = [f"{path} ({reason})" for path, reason in sorted(unreachable.items())]
+    more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    return f"a part of the music cannot be reached: {'; '.join(told[:_NAMED])}{more}"
 
 
 def mark_gone(store: Store, ledger: Ledger, unreachable: Mapping[str, str]) -> Absent:

@@ -22,7 +22,7 @@ from musicu.pipeline.finish import settle_tables
 from musicu.pipeline.loop import Hearing, WorkOptions, go_through
 from musicu.pipeline.loop import Progress as Progress
 from musicu.pipeline.plan import Survey
-from musicu.pipeline.pruning import Absent, mark_gone
+from musicu.pipeline.pruning import Absent, mark_gone, unreachable_parts
 from musicu.pipeline.run_state import Ledger
 from musicu.pipeline.tasks import Result, describing, embedding
 from musicu.pipeline.thorough import choose_model
@@ -105,7 +105,9 @@ class EmbedReport:
         if objection:
             self.warnings += (objection,)
         elif absent.unreachable:
-            self.warnings += (f"{absent.parts()}; what lies there is kept as it was",)
+            self.warnings += (
+                f"{unreachable_parts(absent.unreachable)}; what lies there is kept as it was",
+            )
         prune = options.prune and objection is None
         self.pruned = self.gone if prune else 0
         return prune
