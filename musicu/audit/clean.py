@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 _OUT = ("corrupt", "silent")
-_LOSSLESS = ("flac", "wav", "pcm", "aiff", "alac", "ape", "wavpack", "tta")
+_LOSSLESS = ("flac", "wav", "pcm", "aiff", "alac", "ape", "monkeys", "wavpack", "tta")
 #: Properties of the file itself, which are never taken from another copy.
 _OF_THE_FILE = frozenset(
     ("codec", "bitrate_kbps", "sample_rate", "channels", "bit_depth", "duration_seconds")
