@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from music import RATE, piece
 from numpy.typing import NDArray
+from prints import prints_of
 from shelves_samples import table, vectors
 
 from musicu.audit import Audit, audit, same_recording
@@ -31,7 +32,6 @@ from musicu.audit.tag_checks import tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
-from musicu.features.fingerprint_codes import FingerprintMeter
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.recordings import PassOptions
 from musicu.pipeline.run import EmbedOptions, embed
@@ -186,15 +186,14 @@ def test_the_command_fails_on_what_it_is_told_to(made: Path, found: Audit, tmp_p
     assert run(command, [*words, "--fail-on", "nonsense"]).exit_code == 2
 
 
-def prints_of(*recordings: NDArray[np.float32]) -> Fingerprints:
-    made = []
-    for samples in recordings:
-        meter = FingerprintMeter()
-        meter.update(samples)
-        made.append(meter.finish())
-    edges = np.concatenate([[0], np.cumsum([len(one.codes) for one in made])])
-    codes, marks = (np.concatenate([getattr(m, n) for m in made]) for n in ("codes", "marks"))
-    return Fingerprints([f"h{i}" for i in range(len(made))], codes, marks, edges)
+def test_shelves_take_the_audits_word() -> None:
+    row = {"title": "Song", "artists": ["Ann"], "duration_seconds": 200.0}
+    a = row | {"recording_id": "r1", "work_id": "w1"}
+    b = row | {"recording_id": "r2", "work_id": "w2"}
+    c = {"title": "Other", "recording_id": "r1", "work_id": "w1"}
+    d = {"title": "Song (Live)", "artists": ["Ann"], "recording_id": "r4", "work_id": "w2"}
+    assert recording_numbers([a, b, c, d], lambda i, j: 1.0, 0.9) == [0, 1, 0, 1]
+    assert recording_numbers([a, row], lambda i, j: 1.0, 0.9) == [0, 0]  # one was not heard
 
 
 def test_an_excerpt_is_a_part_and_no_copy() -> None:
