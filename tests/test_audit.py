@@ -186,16 +186,6 @@ def test_the_command_fails_on_what_it_is_told_to(made: Path, found: Audit, tmp_p
     assert run(command, [*words, "--fail-on", "nonsense"]).exit_code == 2
 
 
-def test_shelves_take_the_audits_word() -> None:
-    row = {"title": "Song", "artists": ["Ann"], "duration_seconds": 200.0}
-    a = row | {"recording_id": "r1", "work_id": "w1"}
-    b = row | {"recording_id": "r2", "work_id": "w2"}
-    c = {"title": "Other", "recording_id": "r1", "work_id": "w1"}
-    d = {"title": "Song (Live)", "artists": ["Ann"], "recording_id": "r4", "work_id": "w2"}
-    assert recording_numbers([a, b, c, d], lambda i, j: 1.0, 0.9) == [0, 1, 0, 1]
-    assert recording_numbers([a, row], lambda i, j: 1.0, 0.9) == [0, 0]  # one was not heard
-
-
 def test_an_excerpt_is_a_part_and_no_copy() -> None:
     long, other = piece(1, 60.0), piece(2, 60.0)
     prints = prints_of(long, long[RATE * 10 : RATE * 40], other)

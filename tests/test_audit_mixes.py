@@ -18,7 +18,7 @@ from music import RATE, piece
 from numpy.typing import NDArray
 from prints import print_of, prints_of
 
-from musicu.audio.encoding import CODECS, heard_back
+from musicu.audio.encoding import CODECS, encode_and_decode
 from musicu.audio.encoding import RATE as CODEC_RATE
 from musicu.audit import audit
 from musicu.audit.changes import SpectralChange, find_change
@@ -28,7 +28,7 @@ from musicu.audit.recording_groups import one_version, read_fingerprints, said_k
 from musicu.audit.recording_matches import Match, find_matches
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.store import Change, Store
-from musicu.features.fingerprint_codes import STEP_DB, Spectra
+from musicu.features.fingerprint_codes import STEP_DB, BandLevels
 from musicu.pipeline.fingerprint import EARLIER_TABLE, TABLE
 from musicu.pipeline.recordings import PassOptions
 from musicu.pipeline.run import EmbedOptions, embed
@@ -59,7 +59,9 @@ def lead(seed: int, db: float, backing: Samples) -> Samples:
 def copy(samples: Samples, codec: str, gain: float = 0.5, cut: int = 30_000) -> Samples:
     """The sound of a lossy file of it, at another level, with its beginning cut."""
     wide = soxr.resample(samples[cut:] * np.float32(gain), RATE, CODEC_RATE)
-    return np.asarray(soxr.resample(heard_back(wide, CODECS[codec]), CODEC_RATE, RATE), np.float32)
+    return np.asarray(
+        soxr.resample(encode_and_decode(wide, CODECS[codec]), CODEC_RATE, RATE), np.float32
+    )
 
 
 def groups(*recordings: Samples) -> list[set[int]]:
@@ -192,11 +194,11 @@ def test_spectra_come_back_within_half_a_step() -> None:
     rng = np.random.default_rng(0)
     energies = (10 ** rng.uniform(-1.5, 0, (50, 33))).astype(np.float32)
     energies[:, 32] = 0
-    back = Spectra.of(energies).energies()
+    back = BandLevels.of(energies).energies()
     assert back.shape == (50, 32)
     off = 10 * np.log10(back / back.max() / (energies[:, :32] / energies.max()))
     assert np.abs(off).max() <= STEP_DB / 2 + 0.5
-    assert not Spectra.of(np.zeros((3, 33), np.float32)).energies().any()
+    assert not BandLevels.of(np.zeros((3, 33), np.float32)).energies().any()
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +246,7 @@ def test_fingerprints_of_an_earlier_version_are_read_and_replaced_by_the_next_au
     assert set(prints.hashes) == set(gone.to_pylist())
     assert all(m.change is None for m in find_matches(prints))
     found = audit(library, options=PassOptions(jobs=1), today=TODAY)
-    assert found.heard.done == 4
+    assert found.fingerprinted.done == 4
     assert len(found.of("duplicates")) == 1
     left = Store.open(library).read(EARLIER_TABLE)
     assert left is None or left.num_rows == 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.features.fingerprint_codes import Spectra
+from musicu.features.fingerprint_codes import BandLevels
 
 _BLOCK = 24  # frames that are averaged: three seconds
 _STEP = 8
@@ -39,7 +39,7 @@ class SpectralChange:
     worst: float
 
 
-def find_change(a: Spectra, b: Spectra, offset: int) -> SpectralChange | None:
+def find_change(a: BandLevels, b: BandLevels, offset: int) -> SpectralChange | None:
     """What differs between two spectra that are laid over each other.
 
     Frame n + offset of `a` lies over frame n of `b`, or up to a frame beside it. A constant

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, Codes, Fingerprint, Spectra
+from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, BandLevels, Codes, Fingerprint
 
 _COUNTS = np.array([bin(n).count("1") for n in range(1 << 16)], np.uint8)
 _SEGMENT = round(4 * FRAMES_PER_SECOND)  # frames that are judged together
@@ -33,7 +33,7 @@ class Fingerprints:
         codes: Codes,
         marks: Codes,
         edges: NDArray[np.int64],
-        spectra: Callable[[Sequence[str]], Mapping[str, Spectra]] = lambda hashes: {},
+        spectra: Callable[[Sequence[str]], Mapping[str, BandLevels]] = lambda hashes: {},
     ) -> None:
         self.hashes, self.codes, self.marks, self.edges = hashes, codes, marks, edges
         self.spectra = spectra
@@ -63,9 +63,9 @@ class Fingerprints:
         return np.diff(self.edges)
 
 
-def spectra_of(tables: Iterable[pa.Table], hashes: Sequence[str]) -> dict[str, Spectra]:
+def spectra_of(tables: Iterable[pa.Table], hashes: Sequence[str]) -> dict[str, BandLevels]:
     """The spectra of some recordings, from tables with the columns content_hash, levels, peaks."""
-    found: dict[str, Spectra] = {}
+    found: dict[str, BandLevels] = {}
     wanted = pa.array(sorted(hashes), pa.string())
     for table in tables:
         rows = table.filter(pc.is_in(table["content_hash"], value_set=wanted))
@@ -73,7 +73,7 @@ def spectra_of(tables: Iterable[pa.Table], hashes: Sequence[str]) -> dict[str, S
         for content_hash, levels, peaks in zip(*columns, strict=True):
             if levels.is_valid and peaks.is_valid:
                 frames = np.asarray(levels.values).reshape(-1, 4)
-                found[content_hash.as_py()] = Spectra(frames, np.asarray(peaks.values))
+                found[content_hash.as_py()] = BandLevels(frames, np.asarray(peaks.values))
     return found
 
 
@@ -85,9 +85,9 @@ class KeptSpectra:
 
     def __init__(self, tables: Callable[[], Iterable[pa.Table]]) -> None:
         self._tables = tables
-        self._kept: dict[str, Spectra] = {}
+        self._kept: dict[str, BandLevels] = {}
 
-    def __call__(self, hashes: Sequence[str]) -> dict[str, Spectra]:
+    def __call__(self, hashes: Sequence[str]) -> dict[str, BandLevels]:
         """The spectra of some recordings, as far as there are any."""
         missing = [content_hash for content_hash in hashes if content_hash not in self._kept]
         read = spectra_of(self._tables(), missing) if missing else {}

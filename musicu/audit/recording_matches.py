@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from musicu.audit.changes import SpectralChange, find_change
 from musicu.audit.comparison_pairs import near_vectors, sharing_codes
 from musicu.audit.fingerprint_comparison import Comparison, Fingerprints, best_comparison
-from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, SPAN, Spectra
+from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, SPAN, BandLevels
 
 #: Up to these shares of changed blocks two recordings are one for certain. Chosen on half of the
 #: material of benchmarks/duplicates.py, where other leads over one backing change at least .071 of
@@ -101,7 +101,7 @@ def with_changes(prints: Fingerprints, matches: list[Match]) -> list[Match]:
     return told
 
 
-def _with_change(match: Match, spectra: Mapping[str, Spectra]) -> Match:
+def _with_change(match: Match, spectra: Mapping[str, BandLevels]) -> Match:
     first, second = spectra.get(match.first), spectra.get(match.second)
     if first is None or second is None or not match.whole:
         return match

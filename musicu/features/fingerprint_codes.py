@@ -46,7 +46,7 @@ Codes = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spectra:
+class BandLevels:
     """The energies of the 32 lowest bands in every frame, 17 bytes a frame.
 
     levels: uint32 [frames, 4], eight bands of four bits in each, the lowest in the lowest: steps of
@@ -58,7 +58,7 @@ class Spectra:
     peaks: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, energies: NDArray[np.float32]) -> Spectra:
+    def of(cls, energies: NDArray[np.float32]) -> BandLevels:
         """From energies float32 [frames, 33]."""
         bands = energies[:, :BITS].astype(np.float32) + np.float32(1e-30)
         loudest = bands.max(axis=1, initial=1e-30, keepdims=True)
@@ -91,7 +91,7 @@ class Fingerprint:
 
     codes: Codes
     marks: Codes
-    spectra: Spectra | None = None
+    spectra: BandLevels | None = None
 
 
 class FingerprintMeter:
@@ -123,7 +123,7 @@ def _edges() -> NDArray[np.int64]:
 
 
 def _fingerprint(energies: NDArray[np.float32]) -> Fingerprint:
-    spectra = Spectra.of(energies)
+    spectra = BandLevels.of(energies)
     floor = _FLOOR * energies.mean(dtype=np.float64)
     if floor == 0.0 or len(energies) <= SPAN:
         nothing = np.zeros(max(0, len(energies) - SPAN), np.uint32)

@@ -23,7 +23,7 @@ def fingerprints_schema() -> pa.Schema:
             pa.field("content_hash", pa.string(), nullable=False),
             ("codes", pa.list_(pa.uint32())),
             ("marks", pa.list_(pa.uint32())),
-            ("levels", pa.list_(pa.uint32())),  # four a frame, see `Spectra`
+            ("levels", pa.list_(pa.uint32())),  # four a frame, see `BandLevels`
             ("peaks", pa.list_(pa.uint8())),
             ("heard_seconds", pa.float64()),
             ("complete", pa.bool_()),  # False: the file ends before its header says

@@ -13,12 +13,12 @@ from musicu.audio import open_source
 from musicu.audio.av_source import AvSource
 from musicu.audio.source import UNKNOWN_FRAMES
 from musicu.errors import AudioError, MissingExtraError
-from musicu.tags.formats.raw import Raw
+from musicu.tags.formats.raw_tags import RawTags
 
 _VAGUE = (None, "ac3")  # our own mark cannot tell AC-3 from E-AC-3
 
 
-def underlay_decoder(file: Path, raw: Raw) -> None:
+def fill_from_decoder(file: Path, raw: RawTags) -> None:
     """Take length, format and fields from the file's decoder, where `raw` has none.
 
     Nothing is changed where no decoder can open the file: hearing it will say why.
@@ -31,10 +31,10 @@ def underlay_decoder(file: Path, raw: Raw) -> None:
         if isinstance(source, AvSource):
             raw.codec = source.codec if raw.codec in _VAGUE else raw.codec
             for fields in source.fields:
-                tag = Raw()
+                tag = RawTags()
                 for name, value in fields.items():
                     tag.add(name, value)
-                raw.underlay(tag)
+                raw.fill_from(tag)
     if raw.duration_seconds and not raw.bitrate_kbps:
         with suppress(OSError):
             raw.bitrate_kbps = file.stat().st_size * 8 / raw.duration_seconds / 1000

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from musicu.errors import AudioError
 from musicu.tags.dates import parse_date
 from musicu.tags.entities import unescape
-from musicu.tags.decoder import underlay_decoder
+from musicu.tags.decoder import fill_from_decoder
 from musicu.tags.formats.ape import read_ape
 from musicu.tags.formats.asf import read_asf
 from musicu.tags.formats.chunks import read_chunks
@@ -53,7 +53,7 @@ def read_tags(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise AudioError(f"cannot be read: {error.strerror or error}") from error
     if raw.duration_seconds is None:
-        underlay_decoder(file, raw)
+        fill_from_decoder(file, raw)
     return {**_metadata(raw.fields), **_properties(raw)}
 
 

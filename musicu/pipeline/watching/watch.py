@@ -71,7 +71,7 @@ def watch(
     folder = absolute(Path(source).expanduser())
     if not folder.is_dir():
         raise SourceError(f"no such folder: {folder}")
-    state = _Watch(options, folder, Path(out), progress)
+    state = _WatchedFolder(options, folder, Path(out), progress)
     while True:
         began = time.monotonic()
         try:
@@ -86,7 +86,7 @@ def watch(
             return
 
 
-class _Watch:
+class _WatchedFolder:
     """A folder as it was taken last, and what is still to be pruned."""
 
     def __init__(
