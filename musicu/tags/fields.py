@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 from musicu.errors import AudioError
 from musicu.tags.dates import parse_date
-from musicu.tags.entities import unescape
 from musicu.tags.decoder import fill_from_decoder
+from musicu.tags.entities import unescape
 from musicu.tags.formats.ape import read_ape
 from musicu.tags.formats.asf import read_asf
 from musicu.tags.formats.chunks import read_chunks
