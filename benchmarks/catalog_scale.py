@@ -130,21 +130,21 @@ def _plan_and_finish(folder: Path, tracks: int, more: int, dim: int) -> None:
     from musicu.embeddings.cards import find_model
     from musicu.pipeline.finish import mark_gone, settle_tables
     from musicu.pipeline.plan import Planner
-    from musicu.pipeline.run_state import Ledger
-    from musicu.pipeline.tasks import embedding
+    from musicu.pipeline.run_state import RunState
+    from musicu.pipeline.tasks import embed_stage
 
     store = Store.open(folder)
     card = dataclasses.replace(find_model(MODEL), dim=dim)
-    passes = [embedding(card)]
-    ledger = Ledger(store, card, passes, pa.schema([]))
+    stages = [embed_stage(card)]
+    state = RunState(store, card, stages, pa.schema([]))
     source = itertools.chain(_found(0, tracks), _found(tracks, more))
-    survey = Planner(source, ledger, force=False, retry_failed=False).survey(lambda _: None)
+    survey = Planner(source, state, force=False, retry_failed=False).survey(lambda _: None)
     assert (survey.known, survey.todo) == (tracks, more)
     if more:
         rows, vectors = _tables(tracks, more, dim)
         store.commit([Change("tracks", rows), Change(f"vectors/{MODEL}", vectors)])
-    assert mark_gone(store, ledger) == 0
-    settle_tables(store, ledger, passes, prune=False)
+    assert mark_gone(store, state) == 0
+    settle_tables(store, state, stages, prune=False)
     store.clean()
 
 

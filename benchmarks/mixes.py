@@ -7,7 +7,8 @@ another lead over it (a voice or an instrument, at -7.5 to +2.5 dB against the b
 part of the piece only), and another piece on the same drum loop. Each of the mixes is there as it
 is and as a lossy copy (MP3 at 64 kbit/s, Opus at 24, Vorbis), cut by up to 3 s at both ends and
 6 dB louder or softer. Truth: a copy belongs to its mix, everything else apart. Every pair of a take
-is compared at every offset up to 7 s. The limits were chosen on other pieces than these.
+is compared at every offset up to 7 s. README.md says on what the limits were
+chosen.
 WORK keeps the fingerprints, so that a run that was stopped goes on.
 """
 

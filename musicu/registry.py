@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from musicu.errors import RegistryError
+from musicu.errors import MusicuError, RegistryError
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
@@ -72,6 +72,25 @@ class Registry(Generic[T]):
             built_in: T = _resolve(found[0].target)
             return built_in
         return self._load_added(found[0])
+
+    def make(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """Load what is registered under a name and call it.
+
+        Raises RegistryError as `load` does, and where another package's code raises anything but
+        a MusicuError.
+        """
+        factory = self.load(name)
+        if name in self.builtins:
+            return factory(*arguments, **options)
+        try:
+            return factory(*arguments, **options)
+        except MusicuError:
+            raise
+        except Exception as error:  # another's code may raise anything
+            raise RegistryError(
+                f"the {self.role} {name!r} ({factory.__module__}) failed: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _load_added(self, found: _Registration) -> T:
         """What another package registers."""

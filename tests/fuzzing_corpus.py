@@ -181,9 +181,9 @@ def make_catalog_files(folder: Path) -> None:
 
 
 def make_model_files(folder: Path) -> None:
-    from musicu.embeddings.cards import shipped_models
+    from musicu.embeddings.cards import MODELS, find_model
 
-    for card in shipped_models():
+    for card in map(find_model, MODELS.builtins):
         assert card.folder is not None
         for name in ("card.json", *card.files):
             shutil.copyfile(card.folder / name, folder / f"{card.name}~{name}")

@@ -5,7 +5,6 @@ Run as a program it works through a folder and is killed, over and over: see `te
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -13,7 +12,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,10 @@ from musicu.catalog import compaction as settling
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import find_model
 from musicu.pipeline import loop
+from musicu.pipeline.executors import worker_pool
+from musicu.pipeline.executors.requests import WorkRequest
+from musicu.pipeline.executors.worker_process import WorkerDiedError
 from musicu.pipeline.run import EmbedOptions, run
-from musicu.pipeline.workers import WorkerDiedError
 
 MODEL = "musicu-stats-v1"
 TABLE = f"vectors/{MODEL}"
@@ -55,38 +55,38 @@ class StandIn:
     def close(self) -> None:
         pass
 
-    def ask(self, task: str, file: Path, ahead: Sequence[Path] = ()) -> dict[str, Any]:
-        data = file.read_bytes()
-        if task == "inspect":
-            return {"tags": {"title": file.stem}, "content_hash": content_hash(data)}
+    def ask(self, request: WorkRequest) -> dict[str, Any]:
+        assert request.file is not None
+        data = request.file.read_bytes()
+        if request.task == "inspect":
+            return {"tags": {"title": request.file.stem}, "content_hash": content_hash(data)}
         if data.startswith(b"bad"):
             return {"stage": "decode", "reason": "damaged, says the stand-in"}
         if data.startswith(b"dies"):
             raise WorkerDiedError("the process that read it ended (killed)")
-        encoded = base64.b64encode(vector(content_hash(data)).tobytes()).decode()
-        return {"row": {"vector": encoded, "complete": True}}
+        return {"row": {"vector": vector(content_hash(data)), "complete": True}}
 
 
 def limit_memory(worker: Any) -> None:
     """Let a real worker have 60 MB more than it has when its first task comes."""
     import resource
 
-    answer = worker._answer
+    answer = worker.RequestHandler.answer
 
-    def limited(*task: Any) -> Any:
+    def limited(*request: Any) -> Any:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * os.sysconf("SC_PAGE_SIZE") + 60_000_000
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        worker._answer = answer
-        return answer(*task)
+        worker.RequestHandler.answer = answer
+        return answer(*request)
 
-    worker._answer = limited
+    worker.RequestHandler.answer = limited
 
 
 def small_tables() -> None:
     """Files of the final form so small that a few tracks make several; commits all the time."""
     settling.MIN_ROWS, settling.MAX_ROWS, settling._LAST = 4, 12, "0"
-    loop.CommitPace.due = lambda _: True  # type: ignore[method-assign]
+    loop.CommitInterval.due = lambda _: True  # type: ignore[method-assign]
 
 
 def sounds(music: Path) -> dict[str, bytes]:
@@ -166,7 +166,7 @@ def _forked(do: Any, seconds: float | None) -> int:
 
 
 if __name__ == "__main__":
-    loop.Worker = StandIn  # type: ignore[misc,assignment]
+    worker_pool.Worker = StandIn  # type: ignore[misc,assignment]
     small_tables()
     folder, count, start = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     print(kill_over_and_over(folder / "music", folder / "killed", count, start))

@@ -33,7 +33,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
 from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.recordings import PassOptions
+from musicu.pipeline.fill_table import FillOptions
 from musicu.pipeline.run import EmbedOptions, embed
 from musicu.records import Vectors
 
@@ -77,7 +77,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(made: Path) -> Audit:
-    return audit(made, options=PassOptions(jobs=1), today=TODAY)
+    return audit(made, options=FillOptions(jobs=1), today=TODAY)
 
 
 def where(found: Audit, kind: str) -> list[list[str]]:
@@ -114,8 +114,8 @@ def test_a_low_sample_rate_is_named_and_is_no_damage(tmp_path: Path) -> None:
     sf.write(tmp_path / "music" / "low.wav", piece(7, 10.0)[:40_000], 4000)
     (tmp_path / "music" / "broken.wav").write_bytes(b"not sound at all")
     embed(tmp_path / "music", tmp_path / "catalog", options=EmbedOptions(jobs=1))
-    describe_catalog(tmp_path / "catalog", options=PassOptions(jobs=1))
-    told = audit(tmp_path / "catalog", options=PassOptions(jobs=1), today=TODAY)
+    describe_catalog(tmp_path / "catalog", options=FillOptions(jobs=1))
+    told = audit(tmp_path / "catalog", options=FillOptions(jobs=1), today=TODAY)
     assert where(told, "undescribed") == [["low.wav"]]
     assert "a sample rate of 4000 Hz; at least 8000 are needed" in told.of("undescribed")[0].text
     assert where(told, "corrupt") == [["broken.wav"]]
@@ -143,7 +143,7 @@ def test_same_recording_gives_the_groups(found: Audit, made: Path, tmp_path: Pat
 
 def test_a_second_audit_hears_nothing_and_changes_nothing(made: Path, found: Audit) -> None:
     before = {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file()}
-    again = audit(made, options=PassOptions(jobs=1), today=TODAY)
+    again = audit(made, options=FillOptions(jobs=1), today=TODAY)
     assert again.fingerprinted.done == 0
     assert again.counts() == found.counts()
     assert {p: p.stat().st_mtime_ns for p in made.rglob("*") if p.is_file()} == before
@@ -343,6 +343,6 @@ def test_two_copies_share_one_fingerprint(made: Path, tmp_path: Path) -> None:
     for name in ("a.flac", "b.flac"):
         shutil.copy(made.parent / "music" / "two.flac", music / name)
     embed(music, tmp_path / "catalog", options=EmbedOptions(jobs=1))
-    found = audit(tmp_path / "catalog", options=PassOptions(jobs=1), today=TODAY)
+    found = audit(tmp_path / "catalog", options=FillOptions(jobs=1), today=TODAY)
     assert len(found.of("duplicates")) == 1
     assert len(read_fingerprints(Catalog.open(tmp_path / "catalog"))) == 1

@@ -23,14 +23,15 @@ from musicu.audio.encoding import RATE as CODEC_RATE
 from musicu.audit import audit
 from musicu.audit.changes import SpectralChange, find_change
 from musicu.audit.clean import clean_table
+from musicu.audit.earlier_fingerprints import EARLIER_TABLE
 from musicu.audit.grouping import group_recordings
 from musicu.audit.recording_groups import one_version, read_fingerprints, said_kinds
 from musicu.audit.recording_matches import Match, find_matches
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.store import Change, Store
 from musicu.features.fingerprint_codes import STEP_DB, BandLevels
-from musicu.pipeline.fingerprint import EARLIER_TABLE, TABLE
-from musicu.pipeline.recordings import PassOptions
+from musicu.features.fingerprinting import FINGERPRINTS
+from musicu.pipeline.fill_table import FillOptions
 from musicu.pipeline.run import EmbedOptions, embed
 
 Samples = NDArray[np.float32]
@@ -213,12 +214,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, samples in {"beat": backing, "song": song, "faint": faint}.items():
         sf.write(folder / f"music/{name}.flac", samples * np.float32(0.5), RATE)
     sf.write(folder / "music/song.ogg", song[20_000:] * np.float32(0.3), RATE)
-    embed(folder / "music", folder / "catalog", model="musicu-stats-v1", options=EmbedOptions(1))
+    embed(
+        folder / "music", folder / "catalog", model="musicu-stats-v1", options=EmbedOptions(jobs=1)
+    )
     return folder / "catalog"
 
 
 def test_the_audit_drops_only_what_is_certain_and_says_how_sure_it_is(library: Path) -> None:
-    found = audit(library, options=PassOptions(jobs=1), today=TODAY)
+    found = audit(library, options=FillOptions(jobs=1), today=TODAY)
     paths = {i: row["path"] for i, row in found.rows.items()}
     (copies,) = found.of("duplicates")
     assert {paths[i] for i in copies.track_ids} == {"song.flac", "song.ogg"}
@@ -235,17 +238,19 @@ def test_the_audit_drops_only_what_is_certain_and_says_how_sure_it_is(library: P
 def test_fingerprints_of_an_earlier_version_are_read_and_replaced_by_the_next_audit(
     library: Path,
 ) -> None:
-    audit(library, options=PassOptions(jobs=1), today=TODAY)
+    audit(library, options=FillOptions(jobs=1), today=TODAY)
     store = Store.open(library)
-    now = store.read(TABLE)
+    now = store.read(FINGERPRINTS.table)
     assert now is not None
     gone = pq.read_table(library / store.manifest.tables["tracks"][0])["content_hash"]
     earlier = now.drop_columns(["levels", "peaks"])
-    store.commit([Change(EARLIER_TABLE, earlier), Change(TABLE, now.slice(0, 0), replace=True)])
+    store.commit(
+        [Change(EARLIER_TABLE, earlier), Change(FINGERPRINTS.table, now.slice(0, 0), replace=True)]
+    )
     prints = read_fingerprints(Catalog.open(library))
     assert set(prints.hashes) == set(gone.to_pylist())
     assert all(m.change is None for m in find_matches(prints))
-    found = audit(library, options=PassOptions(jobs=1), today=TODAY)
+    found = audit(library, options=FillOptions(jobs=1), today=TODAY)
     assert found.fingerprinted.done == 4
     assert len(found.of("duplicates")) == 1
     left = Store.open(library).read(EARLIER_TABLE)

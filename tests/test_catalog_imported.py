@@ -67,7 +67,7 @@ def test_addresses_in_the_network_are_no_files(tmp_path: Path) -> None:
 
 
 def test_a_table_without_files_cannot_be_heard(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no column of paths, so there is nothing to hear"):
+    with pytest.raises(SourceError, match="no column of paths, so there is nothing to read"):
         run(releases(), tmp_path / "c", model="musicu-stats-v1")
 
 

@@ -22,7 +22,7 @@ from music import RATE, write
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.store import Store
 from musicu.errors import CatalogError
-from musicu.pipeline import loop, workers
+from musicu.pipeline.executors import worker_pool, worker_process
 from musicu.pipeline.run import EmbedOptions, run
 
 HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ def music(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stood_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "Worker", stand_in.StandIn)
+    monkeypatch.setattr(worker_pool, "Worker", stand_in.StandIn)
 
 
 @pytest.fixture
@@ -123,8 +123,9 @@ def test_a_worker_that_dies_costs_its_file_and_is_named(music: Path, tmp_path: P
 def test_a_worker_without_memory_fails_that_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = workers._START.replace("w.main", "import stand_in; stand_in.limit_memory(w); w.main")
-    monkeypatch.setattr(workers, "_START", start)
+    limited = "import stand_in; stand_in.limit_memory(w); w.main"
+    start = worker_process._START.replace("w.main", limited)
+    monkeypatch.setattr(worker_process, "_START", start)
     write(tmp_path / "music/short.flac", 2)
     noise = np.random.default_rng(0).integers(-9999, 9999, 200 * RATE, np.int16)
     sf.write(tmp_path / "music/long.flac", noise, RATE)
@@ -139,9 +140,10 @@ def test_ctrl_c_ends_a_run_whose_worker_is_busy(music: Path, tmp_path: Path) -> 
     """Where nothing but this runs it takes a tenth of a second; here a busy computer may."""
     code = (
         "import os, sys, time; from pathlib import Path; import stand_in\n"
-        "from musicu.pipeline import loop\n"  # two workers' lines may not mix: one write each
+        "from musicu.pipeline.executors import worker_pool\n"
+        # one write a line, so that two workers' may not mix
         "def ask(*_):\n    os.write(1, b'busy\\n'); time.sleep(600)\n"
-        "stand_in.StandIn.ask = ask; loop.Worker = stand_in.StandIn\n"
+        "stand_in.StandIn.ask = ask; worker_pool.Worker = stand_in.StandIn\n"
         "stand_in.work(Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )
     command = [sys.executable, "-c", code, str(music), str(tmp_path / "catalog")]
@@ -176,8 +178,9 @@ def test_fifty_kills_lose_nothing_and_make_nothing_twice(tmp_path: Path, seed: i
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 10
     finish = (
-        "import sys, stand_in; from pathlib import Path; from musicu.pipeline import loop\n"
-        "loop.Worker = stand_in.StandIn; stand_in.small_tables()\n"
+        "import sys, stand_in; from pathlib import Path\n"
+        "from musicu.pipeline.executors import worker_pool\n"
+        "worker_pool.Worker = stand_in.StandIn; stand_in.small_tables()\n"
         "for name in ('killed', 'whole'):\n"
         "    stand_in.work(Path(sys.argv[1]) / 'music', Path(sys.argv[1]) / name)\n"
     )

@@ -19,7 +19,7 @@ from musicu.errors import CatalogError, QueryError
 from musicu.features.describing import describe
 from musicu.features.descriptors import NAMES, SET_NAME
 from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.recordings import PassOptions, PassReport
+from musicu.pipeline.fill_table import FillOptions, FillReport
 from musicu.pipeline.run import EmbedOptions, Progress, scan
 from musicu.retrieval import matching_rows
 
@@ -39,13 +39,13 @@ def out(music: Path, tmp_path: Path) -> Path:
     return tmp_path / "catalog"
 
 
-def go(out: Path, **options: Any) -> PassReport:
-    return describe_catalog(out, options=PassOptions(**{"jobs": 1, **options}))
+def go(out: Path, **options: Any) -> FillReport:
+    return describe_catalog(out, options=FillOptions(**{"jobs": 1, **options}))
 
 
 def test_every_track_gets_the_descriptors_of_its_file(out: Path) -> None:
     seen: list[Progress] = []
-    report = describe_catalog(out, options=PassOptions(jobs=2), progress=seen.append)
+    report = describe_catalog(out, options=FillOptions(jobs=2), progress=seen.append)
     assert (report.recordings, report.done, report.failed) == (TRACKS, TRACKS, 0)
     assert report.audio_seconds == pytest.approx(3.0 + 4.0 + 5.0)
     assert (seen[-1].done, seen[-1].todo) == (TRACKS, TRACKS)

@@ -16,8 +16,9 @@ from music import write
 from musicu.catalog.catalog import Catalog
 from musicu.cli.embed import scan as command
 from musicu.ingest.sources import open_source
+from musicu.pipeline.executors.requests import Answer, WorkRequest
+from musicu.pipeline.executors.worker_process import Worker, WorkerDiedError
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run, scan
-from musicu.pipeline.workers import Worker
 
 MODEL = "musicu-stats-v1"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no time of the inode")
@@ -35,9 +36,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     tasks: list[str] = []
     ask = Worker.ask
 
-    def noted(self: Worker, task: str, *rest: Any) -> dict[str, Any]:
-        tasks.append(task)
-        return ask(self, task, *rest)
+    def noted(self: Worker, request: WorkRequest) -> Answer:
+        tasks.append(request.task)
+        return ask(self, request)
 
     monkeypatch.setattr(Worker, "ask", noted)
     return tasks
@@ -78,6 +79,28 @@ def test_a_title_written_with_size_and_time_kept_is_read(
     asked.clear()
     assert go(file.parent, out).known == 2
     assert asked == []
+
+
+@posix
+def test_a_worker_that_dies_over_tags_costs_nothing_that_was_known(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "catalog"
+    go(file.parent, out)
+    retag(file)
+
+    def dies(self: Worker, request: WorkRequest) -> Answer:
+        raise WorkerDiedError(f"it died over {request.task}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Worker, "ask", dies)
+        report = go(file.parent, out)
+    assert [(f["stage"], f["reason"]) for f in report.failures] == [("tags", "it died over tags")]
+    assert titles(out) == ["Other", "Wrong"]
+    assert len(Catalog.open(out).vectors().ids) == 2
+    assert go(file.parent, out).updated == 1  # it is tried again without being told to
+    assert titles(out) == ["Other", "Right"]
+    assert Catalog.open(out).failures().num_rows == 0
 
 
 def test_force_reads_tags_again_where_no_time_tells(

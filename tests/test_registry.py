@@ -8,21 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packages import install
 
 from musicu.errors import ModelError, RegistryError
 from musicu.registry import Registry
 
 GROUP = "musicu.test_role"
 ROLE: Registry[Any] = Registry("test role", GROUP, {"own": "musicu.errors:ModelError"})
-
-
-def install(folder: Path, package: str, code: str, *points: str, group: str = GROUP) -> None:
-    """A package as pip would leave it in a folder: a module, and metadata with entry points."""
-    info = folder / f"{package}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n" + "\n".join(points) + "\n")
-    (folder / f"{package}.py").write_text(code)
 
 
 @pytest.fixture
@@ -37,20 +29,20 @@ def test_an_own_implementation_is_loaded_by_name() -> None:
 
 
 def test_a_package_adds_an_implementation(site: Path) -> None:
-    install(site, "stranger_a", "class Thing:\n    size = 3", "thing = stranger_a:Thing")
+    install(site, "stranger_a", "class Thing:\n    size = 3", {GROUP: ["thing = stranger_a:Thing"]})
     assert ROLE.names() == ["own", "thing"]
     assert ROLE.load("thing").size == 3
 
 
 def test_nothing_is_imported_before_it_is_loaded(site: Path) -> None:
-    install(site, "stranger_b", "class Thing: ...", "thing = stranger_b:Thing")
+    install(site, "stranger_b", "class Thing: ...", {GROUP: ["thing = stranger_b:Thing"]})
     assert "thing" in ROLE.names()
     assert ROLE.load("own") is ModelError
     assert "stranger_b" not in sys.modules
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known(site: Path) -> None:
-    install(site, "stranger_c", "", "thing = stranger_c:Thing")
+    install(site, "stranger_c", "", {GROUP: ["thing = stranger_c:Thing"]})
     with pytest.raises(RegistryError, match=r"no test role 'nothing': known are own, thing"):
         ROLE.load("nothing")
 
@@ -66,26 +58,39 @@ def test_an_unknown_name_is_an_error_that_lists_the_known(site: Path) -> None:
     ],
 )
 def test_a_broken_package_is_named_and_stops_no_other(site: Path, code: str, words: str) -> None:
-    install(site, f"stranger_{abs(hash(code))}", code, f"thing = stranger_{abs(hash(code))}:Thing")
+    install(
+        site,
+        f"stranger_{abs(hash(code))}",
+        code,
+        {GROUP: [f"thing = stranger_{abs(hash(code))}:Thing"]},
+    )
     assert ROLE.load("own") is ModelError
     with pytest.raises(RegistryError, match=rf"'thing' of the package stranger_\d+ 1.0.*{words}"):
         ROLE.load("thing")
 
 
+def test_what_another_package_raises_is_told_with_its_name(site: Path) -> None:
+    code = "class Thing:\n    def __init__(self, size): self.size = 1 / size"
+    install(site, "stranger_j", code, {GROUP: ["thing = stranger_j:Thing"]})
+    assert ROLE.make("thing", size=2).size == 0.5
+    with pytest.raises(RegistryError, match=r"'thing' \(stranger_j\) failed: ZeroDivisionError"):
+        ROLE.make("thing", size=0)
+
+
 def test_a_package_with_damaged_metadata_stops_nothing(site: Path) -> None:
-    install(site, "stranger_d", "", "no equals sign")
+    install(site, "stranger_d", "", {GROUP: ["no equals sign"]})
     assert ROLE.load("own") is ModelError
 
 
 def test_two_packages_of_one_name_are_both_named(site: Path) -> None:
-    install(site, "stranger_e", "class Thing: ...", "thing = stranger_e:Thing")
-    install(site, "stranger_f", "class Thing: ...", "thing = stranger_f:Thing")
+    install(site, "stranger_e", "class Thing: ...", {GROUP: ["thing = stranger_e:Thing"]})
+    install(site, "stranger_f", "class Thing: ...", {GROUP: ["thing = stranger_f:Thing"]})
     with pytest.raises(RegistryError, match=r"stranger_e 1\.0 .* and stranger_f 1\.0"):
         ROLE.load("thing")
 
 
 def test_a_package_that_takes_an_own_name_is_named(site: Path) -> None:
-    install(site, "stranger_g", "class Thing: ...", "own = stranger_g:Thing")
+    install(site, "stranger_g", "class Thing: ...", {GROUP: ["own = stranger_g:Thing"]})
     assert ROLE.names() == ["own"]
     with pytest.raises(RegistryError, match=r"musicu \(musicu.errors:ModelError\) and stranger_g"):
         ROLE.load("own")
@@ -95,13 +100,13 @@ def test_a_package_that_lies_on_the_path_twice_counts_once(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in (site, site / "again"):
-        install(folder, "stranger_h", "class Thing: ...", "thing = stranger_h:Thing")
+        install(folder, "stranger_h", "class Thing: ...", {GROUP: ["thing = stranger_h:Thing"]})
     monkeypatch.syspath_prepend(str(site / "again"))
     assert ROLE.load("thing").__name__ == "Thing"
 
 
 def test_other_groups_are_no_concern(site: Path) -> None:
-    install(site, "stranger_i", "", "thing = stranger_i:Thing", group="musicu.other_role")
+    install(site, "stranger_i", "", {"musicu.other_role": ["thing = stranger_i:Thing"]})
     assert ROLE.names() == ["own"]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.audit.earlier_fingerprints import drop_replaced
 from musicu.audit.findings import KINDS, Finding
 from musicu.audit.genre_checks import genre_findings
 from musicu.audit.recording_groups import find_recordings, save_recordings
@@ -21,9 +22,9 @@ from musicu.audit.tag_checks import code_findings, tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
 from musicu.catalog.store import Store
-from musicu.pipeline.fingerprint import TABLE as FINGERPRINTS
-from musicu.pipeline.fingerprint import fingerprint_catalog
-from musicu.pipeline.recordings import PassOptions, PassReport
+from musicu.features.fingerprinting import FINGERPRINTS
+from musicu.pipeline.describe import describe_catalog
+from musicu.pipeline.fill_table import FillOptions, FillReport
 from musicu.pipeline.run import Progress
 
 FORMAT_VERSION = 1
@@ -42,7 +43,7 @@ class Audit:
     path: Path
     findings: tuple[Finding, ...]
     matches: tuple[Match, ...]
-    fingerprinted: PassReport
+    fingerprinted: FillReport
     rows: Mapping[str, Row]
 
     def of(self, kind: str) -> list[Finding]:
@@ -98,7 +99,7 @@ def audit(
     catalog: str | Path,
     *,
     model: str | None = None,
-    options: PassOptions | None = None,
+    options: FillOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
     today: date | None = None,
 ) -> Audit:
@@ -109,7 +110,9 @@ def audit(
     model, if any.
     Raises CatalogError where the folder is no catalog or another process writes it.
     """
-    fingerprinted = fingerprint_catalog(catalog, options=options, progress=progress)
+    name = FINGERPRINTS.name
+    fingerprinted = describe_catalog(catalog, name, options=options, progress=progress)
+    drop_replaced(Path(catalog))
     opened = Catalog.open(catalog)
     recordings, matches = find_recordings(opened, model)
     save_recordings(opened, recordings)
@@ -117,7 +120,7 @@ def audit(
     tracks = opened.tracks()
     rows = tracks.to_pylist()
     prints = Store.open(opened.path).read(
-        FINGERPRINTS, without=("codes", "marks", "levels", "peaks")
+        FINGERPRINTS.table, without=("codes", "marks", "levels", "peaks")
     )
     by_hash = {row["content_hash"]: row for row in prints.to_pylist()} if prints else {}
     found = [

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicu.audit.earlier_fingerprints import EARLIER_TABLE
 from musicu.audit.fingerprint_comparison import Fingerprints, KeptSpectra
 from musicu.audit.grouping import group_recordings, joined
 from musicu.audit.recording_matches import Match, find_matches
@@ -26,9 +27,7 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.schema import RECORDING_SET
 from musicu.catalog.store import Change, Store
 from musicu.errors import QueryError
-from musicu.features.fingerprinting import fingerprints_schema
-from musicu.pipeline.fingerprint import EARLIER_TABLE as EARLIER_FINGERPRINTS
-from musicu.pipeline.fingerprint import TABLE as FINGERPRINTS
+from musicu.features.fingerprinting import FINGERPRINTS, fingerprints_schema
 
 TABLE = f"recordings/{RECORDING_SET}"
 RECORDINGS = pa.schema(
@@ -112,16 +111,16 @@ def _groups(tracks: pa.Table, column: str) -> list[list[str]]:
 def read_fingerprints(catalog: Catalog) -> Fingerprints:
     """The fingerprints of the recordings that the catalog's tracks have.
 
-    Those of earlier versions stand in for what this one has not heard; they have no spectra.
+    Those of earlier versions stand in for what this one has not read; they have no spectra.
     """
     store = Store.open(catalog.path)
     hashes = catalog.tracks()["content_hash"].combine_chunks()
-    now = _stored(store, FINGERPRINTS, hashes)
-    earlier = _stored(store, EARLIER_FINGERPRINTS, hashes)
+    now = _stored(store, FINGERPRINTS.table, hashes)
+    earlier = _stored(store, EARLIER_TABLE, hashes)
     heard = pc.is_in(earlier["content_hash"], value_set=now["content_hash"].combine_chunks())
     prints = Fingerprints.of_table(pa.concat_tables([now, earlier.filter(pc.invert(heard))]))
     wanted = ["content_hash", "levels", "peaks"]
-    prints.spectra = KeptSpectra(lambda: store.batches(FINGERPRINTS, wanted))
+    prints.spectra = KeptSpectra(lambda: store.batches(FINGERPRINTS.table, wanted))
     return prints
 
 

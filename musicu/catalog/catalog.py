@@ -15,13 +15,15 @@ from musicu.catalog.rows import latest, latest_rows, rising, track_file
 from musicu.catalog.schema import (
     DESCRIPTOR_SET,
     FAILURES,
-    LONG_DESCRIPTORS,
     RECORDING_SET,
     TRACKS,
+    long_columns,
 )
 from musicu.catalog.store import Store
 from musicu.errors import QueryError
 from musicu.records import Vectors
+
+_SETS = "descriptors/"
 
 
 class Catalog:
@@ -53,36 +55,54 @@ class Catalog:
         """The tracks by id, a row each; with `gone`, also those whose files are gone.
 
         The columns are those of `musicu.catalog.schema.TRACKS`, then the source table's own, then
-        `recording_id` and `work_id` where the catalog was audited, then the descriptors where
-        there are any (not the beats): null for tracks that have none. Where two have one name,
-        the first of them stands, and `descriptors` has the other.
+        `recording_id` and `work_id` where the catalog was audited, then the descriptors of every
+        set that there are (no long columns, as the beats): null for tracks that have none. Where
+        two have one name, the first of them stands, and `descriptors` has the other.
         """
         if self._tracks is None:
             table = self._store.read("tracks")
             tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
             tracks = _beside(tracks, self._store.read(f"recordings/{RECORDING_SET}"))
-            self._tracks = _beside(tracks, self._described(LONG_DESCRIPTORS))
+            for name in self.descriptor_sets():
+                tracks = _beside(tracks, self._described(name, long=False))
+            self._tracks = tracks
             here = pc.invert(self._tracks["gone"])
             # a filter copies, even where nothing is gone: 280 MB of a million tracks
             whole = pc.all(here, skip_nulls=False).as_py()
             self._live = self._tracks if whole else self._tracks.filter(here)
         return self._tracks if gone else self._live
 
-    def descriptors(self) -> pa.Table:
+    def descriptor_sets(self) -> list[str]:
+        """The descriptor sets of which there are rows: the default set first, others by name."""
+        tables = self._store.manifest.tables.items()
+        held = [
+            name.removeprefix(_SETS) for name, files in tables if files and name.startswith(_SETS)
+        ]
+        return sorted(held, key=lambda name: (name != DESCRIPTOR_SET, name))
+
+    def descriptors(self, descriptor_set: str = DESCRIPTOR_SET) -> pa.Table:
         """A row for each track that is described: track_id, then the columns of the set.
 
-        They are those of `musicu.features.descriptors`; raises QueryError where there are none.
+        Those of the default set are in `musicu.features.descriptors`. Raises QueryError where the
+        catalog has none of the set.
         """
-        described = self._described()
+        described = self._described(descriptor_set)
         if described is None:
-            raise QueryError(f"{self.path} has no descriptors: run `musicu describe {self.path}`")
+            held = ", ".join(self.descriptor_sets())
+            raise QueryError(
+                f"{self.path} has no descriptors of {descriptor_set!r}"
+                + (f", only of {held}" if held else "")
+                + f": run `musicu describe {self.path} --set {descriptor_set}`"
+            )
         tracks = _beside(self.tracks().select(["track_id", "content_hash"]), described)
         known = pc.is_in(tracks["content_hash"], value_set=described["content_hash"])
         return tracks.filter(known).drop_columns("content_hash")
 
-    def _described(self, without: tuple[str, ...] = ()) -> pa.Table | None:
-        """The descriptors of recordings, a row for each content hash."""
-        table = self._store.read(f"descriptors/{DESCRIPTOR_SET}", without=without)
+    def _described(self, name: str, *, long: bool = True) -> pa.Table | None:
+        """A set's descriptors of recordings, a row for each content hash."""
+        files = self._store.manifest.tables.get(_SETS + name)
+        without = () if long or not files else long_columns(self._store.schema(files[0]))
+        table = self._store.read(_SETS + name, without=without)
         return None if table is None else latest(table, "content_hash")
 
     def failures(self) -> pa.Table:

@@ -12,8 +12,9 @@ DESCRIPTOR_SET = "musicu-descriptors-v1"
 #: Recordings and works as `musicu audit` found them; columns: `musicu.audit.recording_groups`.
 RECORDING_SET = "musicu-recordings-v1"
 
-#: Descriptors that are too long to stand beside the tracks; `Catalog.descriptors` has them.
-LONG_DESCRIPTORS = ("beats_seconds",)
+#: The metadata of a descriptor that is too long to stand beside the tracks.
+LONG = {"long": "true"}
+_LONG_BEFORE_IT_WAS_SAID = ("beats_seconds",)  # of the first set, whose bytes stay as they are
 
 #: What is read from tags or a source table. Missing values are null, never "" or 0.
 METADATA = pa.schema(
@@ -87,6 +88,12 @@ FAILURES = pa.schema(
 
 #: Columns that rows of earlier versions lack.
 _LATER = ("changed_ns",)
+
+
+def long_columns(schema: pa.Schema) -> tuple[str, ...]:
+    """The columns of a descriptor set that do not stand beside the tracks."""
+    said = [field.name for field in schema if (field.metadata or {}).get(b"long") == b"true"]
+    return (*said, *_LONG_BEFORE_IT_WAS_SAID)
 
 
 def vectors_schema(dim: int, key: str = "content_hash") -> pa.Schema:

@@ -37,8 +37,9 @@ _COMMANDS = {
 }
 
 
-#: Commands whose own threads have all of the processor at work.
-_OWN_THREADS = frozenset({"candidates"})
+#: Commands whose own threads or processes have all of the processor at work. So a file's
+#: descriptors are also the same to the last digit as in a catalog.
+_OWN_THREADS = frozenset({"candidates", "describe"})
 
 
 class _LazyGroup(click.Group):

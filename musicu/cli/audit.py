@@ -11,7 +11,7 @@ from musicu.audit.findings import KINDS
 from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
 from musicu.cli.output import note, print_document, print_table
 from musicu.cli.progress import progress_bar
-from musicu.pipeline.recordings import PassOptions
+from musicu.pipeline.fill_table import FillOptions
 from musicu.records import counted
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ def audit(
     Two files are one recording where all that differs is what codecs, levels and trims make; an
     instrumental, another lead or another mix is a recording of its own.
 
-    Each recording is heard once, and its fingerprint kept. Which tracks are one recording or one
+    Each recording is read once, and its fingerprint kept. Which tracks are one recording or one
     work is then known to shelves, and to conditions as recording_id and work_id.
     """
     from musicu.audit import audit as examine
 
-    options = PassOptions(jobs=jobs, retry_failed=retry_failed)
+    options = FillOptions(jobs=jobs, retry_failed=retry_failed)
     with progress_bar(quiet) as show:
         found = examine(catalog, model=model, options=options, progress=show)
     if as_json:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.manifest import NAME as MANIFEST
+from musicu.catalog.schema import DESCRIPTOR_SET
 from musicu.cli.options import PATH
 from musicu.cli.output import note, print_json, print_text, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, time_taken, work_options
 from musicu.errors import MusicuError
 from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.recordings import PassOptions, PassReport
+from musicu.pipeline.fill_table import FillOptions, FillReport
 from musicu.records import counted
 
 if TYPE_CHECKING:
-    from musicu.features.descriptors import Descriptors
     from musicu.pages.audio import PageAudio
 
 _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
@@ -40,13 +40,22 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
     type=PATH,
     help="With --html: the page, or a folder for pages. [default: NAME.html here]",
 )
+@click.option(
+    "--set",
+    "descriptor_set",
+    metavar="NAME",
+    default=DESCRIPTOR_SET,
+    show_default=True,
+    help="The descriptor set: musicu's own, or one that another package adds.",
+)
 @click.option("--force", is_flag=True, help="Describe also what a catalog has descriptors of.")
-@work_options(PassOptions().timeout_seconds)
+@work_options(FillOptions().timeout_seconds)
 def describe(
     paths: tuple[Path, ...],
     as_json: bool,
     html: bool,
     out: Path | None,
+    descriptor_set: str,
     quiet: bool,
     **options: Any,
 ) -> int:
@@ -63,8 +72,10 @@ def describe(
     if len(paths) == 1 and (paths[0] / MANIFEST).is_file():
         if html:
             raise click.UsageError("--html shows FILEs, not a CATALOG")
-        return _describe_catalog(paths[0], as_json, quiet, PassOptions(**options))
-    return _describe_files(paths, as_json, _pages(paths, out) if html else {})
+        return _describe_catalog(paths[0], descriptor_set, as_json, quiet, FillOptions(**options))
+    if html and descriptor_set != DESCRIPTOR_SET:
+        raise click.UsageError(f"--html shows {DESCRIPTOR_SET} alone")
+    return _describe_files(paths, descriptor_set, as_json, _pages(paths, out) if html else {})
 
 
 def _pages(paths: tuple[Path, ...], out: Path | None) -> dict[Path, Path]:
@@ -79,27 +90,49 @@ def _pages(paths: tuple[Path, ...], out: Path | None) -> dict[Path, Path]:
     return pages
 
 
-def _describe_files(paths: tuple[Path, ...], as_json: bool, pages: dict[Path, Path]) -> int:
+def _describe_files(
+    paths: tuple[Path, ...], descriptor_set: str, as_json: bool, pages: dict[Path, Path]
+) -> int:
     """Cards, or JSON lines, of the files, and their pages; the exit code."""
-    from musicu.cli.card import card
-    from musicu.features.describing import describe as hear
+    from musicu.features.descriptor_sets import extract_row, load_descriptor_set
 
-    failed = 0
+    failed, described = 0, load_descriptor_set(descriptor_set)
     for number, path in enumerate(paths):
         try:
-            found = _draw(path, pages[path]) if pages else hear(path)
+            row = _draw(path, pages[path]) if pages else extract_row(described, path)
         except MusicuError as error:
             note(f"failed: {safe(path)}: {safe(error)}")
             failed += 1
             continue
         if as_json:
-            print_json({"path": str(path), **found.document()})
+            print_json({"path": str(path), **row})
         else:
-            print_text(("\n" if number else "") + card(path.name, found))
+            print_text(("\n" if number else "") + _card(path.name, descriptor_set, row))
     return 1 if failed else 0
 
 
-def _draw(path: Path, page: Path) -> Descriptors:
+def _card(name: str, descriptor_set: str, row: dict[str, Any]) -> str:
+    """A file's descriptors for people."""
+    from musicu.cli.card import card
+    from musicu.features.descriptors import Descriptors
+
+    if descriptor_set == DESCRIPTOR_SET:
+        return card(name, Descriptors(**row))
+    values = [f"  {column:<24} {_short(value)}" for column, value in row.items()]
+    return "\n".join([safe(name), *values])
+
+
+def _short(value: Any) -> str:
+    """A value in a line."""
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(plain, list | tuple):
+        return f"{len(plain)} values"
+    if isinstance(plain, float):
+        return f"{plain:.6g}"
+    return "unknown" if plain is None else safe(plain)
+
+
+def _draw(path: Path, page: Path) -> dict[str, Any]:
     """Write the page of a file; its descriptors."""
     from musicu.features.picture import picture_of
     from musicu.features.recording_page import write_recording
@@ -109,7 +142,7 @@ def _draw(path: Path, page: Path) -> Descriptors:
     seen = picture_of(path)
     write_recording(seen, path.name, _sound(path, page), page)
     note(f"page: {safe(page)}")
-    return seen.descriptors
+    return seen.descriptors.document()
 
 
 def _sound(path: Path, page: Path) -> PageAudio:
@@ -125,9 +158,11 @@ def _sound(path: Path, page: Path) -> PageAudio:
     return places.find(path, path.name)
 
 
-def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: PassOptions) -> int:
+def _describe_catalog(
+    catalog: Path, descriptor_set: str, as_json: bool, quiet: bool, options: FillOptions
+) -> int:
     with progress_bar(quiet) as show:
-        report = describe_catalog(catalog, options=options, progress=show)
+        report = describe_catalog(catalog, descriptor_set, options=options, progress=show)
     if as_json:
         print_report(report)
     else:
@@ -137,7 +172,7 @@ def _describe_catalog(catalog: Path, as_json: bool, quiet: bool, options: PassOp
     return 1 if report.failed else 0
 
 
-def _sentence(report: PassReport, catalog: Path) -> str:
+def _sentence(report: FillReport, catalog: Path) -> str:
     """The report in a line."""
     told = (
         (report.done, "described"),

@@ -63,7 +63,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--thorough",
     is_flag=True,
-    help="Hear whole files, not the model's windows; kept under the model's name + '+thorough'.",
+    help="Read whole files, not the model's windows; kept under the model's name + '+thorough'.",
 )
 @click.option("--describe", is_flag=True, help="Fill the descriptors too, as musicu describe does.")
 def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
@@ -161,7 +161,7 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
         (report.reused if model else 0, "known by their sound"),
         (report.updated if model else 0, "read again, of the same sound"),
         (report.known, "unchanged"),
-        (report.incomplete, "heard only in part"),
+        (report.incomplete, "read only in part"),
         (report.gone, "gone"),
         (report.pruned, "pruned"),
         (report.unreachable, "out of reach, and kept"),

@@ -11,6 +11,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.summary import summary
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
 from musicu.cli.output import duration, note, print_json, print_table, print_text
+from musicu.errors import MusicuError
 from musicu.records import counted
 
 
@@ -90,8 +91,8 @@ def export(catalog: Path, out: Path, model: str | None) -> None:
 @click.argument("model", required=False)
 @AS_JSON
 def models(model: str | None, as_json: bool) -> None:
-    """List the models that come with musicu, or show the card of MODEL, a name or a folder."""
-    from musicu.embeddings.cards import DEFAULT_MODEL, card_text, find_model, shipped_models
+    """List the installed models, or show the card of MODEL, a name or a folder."""
+    from musicu.embeddings.cards import DEFAULT_MODEL, MODELS, card_text, find_model
 
     if model:
         card = find_model(model)
@@ -100,7 +101,12 @@ def models(model: str | None, as_json: bool) -> None:
         else:
             print_text(card_text(card))
         return
-    cards = shipped_models()
+    cards = []
+    for name in MODELS.names():
+        try:
+            cards.append(find_model(name))
+        except MusicuError as error:  # of one package; the others can be listed
+            note(f"warning: {error}")
     if as_json:
         for card in cards:
             print_json(card.document())

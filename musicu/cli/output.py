@@ -66,8 +66,10 @@ def print_document(text: str) -> None:
         raw.flush()
 
 
-def _encode(value: object) -> str:
-    """JSON for dates and bytes; bytes are names that are not UTF-8."""
+def _encode(value: object) -> Any:
+    """JSON for dates, NumPy's values, and bytes, which are names that are not UTF-8."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):

@@ -10,7 +10,8 @@ import click
 
 from musicu.cli.options import AS_JSON, JOBS, QUIET
 from musicu.cli.output import duration, print_json
-from musicu.pipeline.recordings import PassReport
+from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR
+from musicu.pipeline.fill_table import FillReport
 from musicu.pipeline.run import EmbedReport
 
 Command = Callable[..., Any]
@@ -20,6 +21,13 @@ def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
     """The options of every command that sends files through workers."""
     decorators = [
         JOBS,
+        click.option(
+            "--executor",
+            metavar="NAME",
+            default=DEFAULT_EXECUTOR,
+            show_default=True,
+            help="Who does the work: workers (processes), local (this process), or another's.",
+        ),
         click.option(
             "--nice", is_flag=True, help="Let every other program of this computer go first."
         ),
@@ -44,7 +52,7 @@ def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
     return decorate
 
 
-def print_report(report: EmbedReport | PassReport) -> None:
+def print_report(report: EmbedReport | FillReport) -> None:
     """A report as JSON lines: every new failure, then the totals."""
     for failure in report.failures:
         print_json({"event": "failure", **failure})

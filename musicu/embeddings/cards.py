@@ -6,12 +6,14 @@ import hashlib
 import json
 import re
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from musicu.errors import ModelError
 from musicu.records import Windows
+from musicu.registry import Registry
 
 SHIPPED = Path(__file__).parent / "models"
 FORMAT_VERSION = 1
@@ -24,13 +26,40 @@ _BESIDE = {
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
+def shipped_folder(name: str) -> Path:
+    """The folder of a model that comes with musicu."""
+    return SHIPPED / name
+
+
+#: Models by name: functions that take the name and return the model's folder.
+MODELS: Registry[Callable[[str], str | Path]] = Registry(
+    "model",
+    "musicu.models",
+    {p.parent.name: f"{__name__}:shipped_folder" for p in sorted(SHIPPED.glob("*/card.json"))},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSpec:
+    """How many recordings at a time an embedder takes in less time than one after the other.
+
+    size: 1 where a batch does not pay. device: on what it pays: "cpu", or a device that worker
+    processes had better not share, such as "cuda".
+    """
+
+    size: int = 1
+    device: str = "cpu"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """What a model folder's `card.json` says.
 
-    sample_rate, windows: 0 and none of 0 s for a model that reads tables and hears nothing.
+    kind: the name under which the model's class is registered as an embedder.
+    sample_rate, windows: 0 and none of 0 s for a model that reads tables and no audio.
     files: names of the files in the folder that decide the vectors.
     about: free text for people: `summary`, `training`, `scores`, `weaknesses`, `licence`, ….
+    batch: decides nothing about the vectors, and so is not part of the fingerprint.
     """
 
     name: str
@@ -42,19 +71,22 @@ class ModelCard:
     about: dict[str, Any]
     folder: Path
     fingerprint: str
+    batch: BatchSpec = BatchSpec()
 
     def document(self) -> dict[str, Any]:
         """The card as plain values that go into JSON."""
         core = {name: getattr(self, name) for name in ("name", "kind", "dim", "sample_rate")}
         windows = {"seconds": self.windows.seconds, "count": self.windows.count}
-        return {**core, "windows": windows, "fingerprint": self.fingerprint, "about": self.about}
+        batch = {"size": self.batch.size, "device": self.batch.device}
+        about = {"fingerprint": self.fingerprint, "about": self.about}
+        return {**core, "windows": windows, "batch": batch, **about}
 
 
 def card_text(card: ModelCard) -> str:
     """A card for people."""
     lines = [
         card.name,
-        f"  {card.dim} numbers, {_hearing(card)}, fingerprint {card.fingerprint}",
+        f"  {card.dim} numbers, {_input(card)}, fingerprint {card.fingerprint}",
     ]
     for title, value in card.about.items():
         lines += ["", title.replace("_", " ").capitalize(), *_outline(value, "  ")]
@@ -84,12 +116,12 @@ def _wrapped(text: str, indent: str, hang: str = "") -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent + hang)
 
 
-def _hearing(card: ModelCard) -> str:
-    """What a model listens to, in words."""
-    if not card.windows.count:
-        return "hears nothing itself"
-    windows = f"{card.windows.count} x {card.windows.seconds:g} s"
-    return f"listens to {windows} at {card.sample_rate} Hz"
+def _input(card: ModelCard) -> str:
+    """What a model reads, in words."""
+    if not card.sample_rate:
+        return "reads no audio itself"
+    windows = f"{card.windows.count} windows of {card.windows.seconds:g} s"
+    return f"reads {windows} at {card.sample_rate} Hz"
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -123,9 +155,17 @@ def read_card(folder: Path) -> ModelCard:
             about=dict(card["about"]),
             folder=folder,
             fingerprint=_fingerprint(core, folder, card["files"]),
+            batch=_batch(**card.get("batch", {})),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a model card: {error!r}") from error
+
+
+def _batch(size: int = 1, device: str = "cpu") -> BatchSpec:
+    """What a card says of batches; ValueError where it says no number of recordings."""
+    if not isinstance(size, int) or size < 1 or not isinstance(device, str):
+        raise ValueError(f"batch of size {size!r} on {device!r}")
+    return BatchSpec(size, device)
 
 
 def _fingerprint(core: dict[str, Any], folder: Path, files: list[str]) -> str:
@@ -139,18 +179,20 @@ def _fingerprint(core: dict[str, Any], folder: Path, files: list[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def shipped_models() -> list[ModelCard]:
-    """The cards of the models in this package, by name."""
-    return [read_card(path.parent) for path in sorted(SHIPPED.glob("*/card.json"))]
-
-
 def find_model(name_or_path: str | Path) -> ModelCard:
-    """The card of a shipped model by its name, or of a model folder by its path."""
-    if isinstance(name_or_path, str) and (SHIPPED / name_or_path / "card.json").is_file():
-        return read_card(SHIPPED / name_or_path)
+    """The card of a model by its name, or of a model folder by its path.
+
+    Names are those of the models that come with musicu and that other packages add. Raises
+    ModelError where there is neither, and RegistryError where a package's model is not to be had.
+    """
+    if isinstance(name_or_path, str) and name_or_path in MODELS.names():
+        card = read_card(Path(MODELS.make(name_or_path, name_or_path)))
+        if card.name != name_or_path:
+            raise ModelError(f"{card.folder} is registered as {name_or_path!r}, not {card.name!r}")
+        return card
     if Path(name_or_path).is_dir():
         return read_card(Path(name_or_path))
-    names = ", ".join(card.name for card in shipped_models())
     raise ModelError(
-        f"there is no model {str(name_or_path)!r}: shipped are {names}; or give a folder"
+        f"there is no model {str(name_or_path)!r}: known are {', '.join(MODELS.names())}; or give "
+        "a folder"
     )

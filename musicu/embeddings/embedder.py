@@ -1,4 +1,4 @@
-"""The role that every model of sound fills."""
+"""The role of every model that makes vectors of audio, and the registry of its kinds."""
 
 from __future__ import annotations
 
@@ -12,16 +12,30 @@ from numpy.typing import NDArray
 from musicu.embeddings.cards import ModelCard, find_model
 from musicu.errors import ModelError
 from musicu.records import Audio, Windows
+from musicu.registry import Registry
+
+_LENGTH_TOLERANCE = 1e-3
 
 
 class Embedder(ABC):
     """Turns a recording into a unit vector in which music that belongs together lies close.
 
     `card` names the model; `dim` is the vector's length, `sample_rate` (Hz) and `windows` say
-    what it wants to hear. The same audio gives the same vector, alone or in a batch.
+    what it reads. The same audio gives the same vector to the last bit, alone or in a batch.
+
+    An implementation is a class that is made of a `ModelCard` alone, registered as an entry point
+    of the group `musicu.embedders` under the `kind` that cards of its models have.
     """
 
     card: ModelCard
+
+    @classmethod
+    def batch_size(cls, card: ModelCard) -> int:
+        """How many recordings `embed_batch` should get at a time; asked before a model is loaded.
+
+        An implementation whose device may be missing returns 1 where it is.
+        """
+        return card.batch.size
 
     @property
     def name(self) -> str:
@@ -40,12 +54,12 @@ class Embedder(ABC):
 
     @property
     def sample_rate(self) -> int:
-        """The sample rate it listens at, in Hz."""
+        """The sample rate of the audio it reads, in Hz."""
         return self.card.sample_rate
 
     @property
     def windows(self) -> Windows:
-        """Where in a recording it listens."""
+        """The windows of a recording that it reads."""
         return self.card.windows
 
     @abstractmethod
@@ -58,38 +72,68 @@ class Embedder(ABC):
         Raises ModelError where the audio's sample rate is not the model's, or no finite vector
         comes of it.
         """
-        vector: NDArray[np.float32] = self.embed_batch([audio])[0]
-        if not np.isfinite(vector).all():
+        vector: NDArray[np.float32] = self.embed_checked([audio])[0]
+        return vector
+
+    def embed_checked(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
+        """What `embed_batch` gives, float32 [recordings, dim]; ModelError where it is no such."""
+        vectors = np.asarray(self.embed_batch(audios), dtype=np.float32)
+        if vectors.shape != (len(audios), self.dim):
+            raise ModelError(
+                f"{self.name} gives vectors of shape {vectors.shape} for {len(audios)} recordings, "
+                f"and its card says {self.dim} numbers"
+            )
+        if not np.isfinite(vectors).all():
             raise ModelError(
                 f"{self.name} gives no finite vector: the model is damaged, or the audio holds "
                 "values that are no samples"
             )
-        return vector
+        lengths = np.linalg.norm(vectors, axis=1)
+        if (np.abs(lengths - 1.0) > _LENGTH_TOLERANCE).any():
+            raise ModelError(f"{self.name} gives a vector of length {lengths.max():g}, not 1")
+        return vectors
 
     def check(self, audios: Sequence[Audio]) -> None:
         """Raise ModelError unless every recording has the model's sample rate."""
         for audio in audios:
             if audio.sample_rate != self.sample_rate:
                 raise ModelError(
-                    f"{self.name} listens at {self.sample_rate} Hz, the audio has "
+                    f"{self.name} reads audio at {self.sample_rate} Hz, this has "
                     f"{audio.sample_rate} Hz: read it with read_audio(path, {self.sample_rate})"
                 )
 
     @staticmethod
     def load(name_or_path: str | Path) -> Embedder:
-        """The model of that name (see `musicu models`), or the model folder at that path."""
+        """The model of that name (see `musicu models`), or the model folder at that path.
+
+        Raises ModelError where there is none or it is damaged, and RegistryError where nothing is
+        registered for its kind.
+        """
         card = find_model(name_or_path)
-        if card.kind == "stats":
-            from musicu.embeddings.stats import StatsEmbedder
+        _check_reads_audio(card)
+        embedder: Embedder = EMBEDDERS.make(card.kind, card)
+        return embedder
 
-            return StatsEmbedder(card)
-        if card.kind == "audio":
-            from musicu.embeddings.onnx_embedder import AudioEmbedder
 
-            return AudioEmbedder(card)
-        if card.kind == "track":
-            raise ModelError(
-                f"{card.name} reads what a catalog knows of tracks and hears nothing: load it with "
-                "musicu.embeddings.tracks.track_encoder.TrackEncoder"
-            )
-        raise ModelError(f"{card.name} is of kind {card.kind!r}, which this version cannot load")
+EMBEDDERS: Registry[type[Embedder]] = Registry(
+    "embedder kind",
+    "musicu.embedders",
+    {
+        "audio": "musicu.embeddings.onnx_embedder:AudioEmbedder",
+        "stats": "musicu.embeddings.stats:StatsEmbedder",
+    },
+)
+
+
+def batch_size(card: ModelCard) -> int:
+    """How many recordings a model's embedder should get at a time on this computer."""
+    _check_reads_audio(card)
+    return EMBEDDERS.load(card.kind).batch_size(card) if card.batch.size > 1 else 1
+
+
+def _check_reads_audio(card: ModelCard) -> None:
+    if not card.sample_rate:
+        raise ModelError(
+            f"{card.name} reads what a catalog knows of tracks and no audio: load it with "
+            "musicu.embeddings.tracks.track_encoder.TrackEncoder"
+        )

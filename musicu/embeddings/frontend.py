@@ -1,4 +1,4 @@
-"""What the audio encoder hears: log-mel chunks whose level no longer matters.
+"""What the audio encoder reads: log-mel chunks whose level no longer matters.
 
 Its frames are every second one of those that the statistics are made of, so that a recording
 goes through one Fourier transform for both.

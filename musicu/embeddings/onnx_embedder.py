@@ -44,7 +44,7 @@ class AudioEmbedder(Embedder):
             ) from error
         if card.sample_rate != SAMPLE_RATE:
             raise ModelError(
-                f"{card.name} wants {card.sample_rate} Hz; networks here hear {SAMPLE_RATE} Hz"
+                f"{card.name} wants {card.sample_rate} Hz; its network reads {SAMPLE_RATE} Hz"
             )
         self._constants = None
         if CONSTANTS in card.files:
@@ -65,7 +65,7 @@ class AudioEmbedder(Embedder):
         """The vector as it is without neighbours."""
         chunks, sums = [], []
         for power in spectrograms(audio):  # one Fourier transform for network and statistics
-            chunks.append(self.hear(power))
+            chunks.append(self.network_input(power))
             if self._constants is not None:
                 sums.append(sum_up(power))
         vector = self.learned(np.concatenate(chunks))
@@ -74,13 +74,13 @@ class AudioEmbedder(Embedder):
         return project(flat_statistics(audio, sums), self._constants, vector)
 
     def learned(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's vector, float32 [numbers], of all that it is to `hear` of a recording."""
+        """The network's vector, float32 [numbers], of all the `network_input` of a recording."""
         with _plain_errors(self.card):
             vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": chunks})[0]
         return vector
 
-    def hear(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the network is given of a window, float32 [chunks, frames, bands].
+    def network_input(self, power: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network reads of a window, float32 [chunks, frames, bands].
 
         power: one of the recording's `powers.spectrograms`.
         """

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from musicu.catalog.schema import DESCRIPTOR_SET
+from musicu.features.descriptor_sets import DescriptorSet
 
 SET_NAME = DESCRIPTOR_SET
 REMARKS = Path(__file__).parent / "remarks.md"
@@ -266,6 +267,22 @@ def descriptors_schema() -> pa.Schema:
         for f in fields(Descriptors)
     ]
     return pa.schema([pa.field("content_hash", pa.string(), nullable=False), *columns])
+
+
+class MusicuDescriptors(DescriptorSet):
+    """The set as `musicu describe` and catalogs know it."""
+
+    name = SET_NAME
+
+    def schema(self) -> pa.Schema:
+        """See `descriptors_schema`."""
+        return descriptors_schema()
+
+    def extract(self, path: Path) -> dict[str, Any]:
+        """The descriptors of a file. Imported here: SciPy's signal room takes most of a start."""
+        from musicu.features.describing import describe
+
+        return describe(path).document()
 
 
 def columns() -> pa.Table:

@@ -10,10 +10,30 @@ import pyarrow as pa
 
 from musicu.audio import MIN_SECONDS
 from musicu.errors import AudioError
+from musicu.features.descriptor_sets import DescriptorSet
 from musicu.features.faults import FaultMeter
-from musicu.features.fingerprint_codes import FingerprintMeter
+from musicu.features.fingerprint_codes import NAME, FingerprintMeter
 from musicu.features.mono import MonoMixer
 from musicu.features.recording_stream import open_recording_file
+
+
+class MusicuFingerprint(DescriptorSet):
+    """The set that `musicu audit` compares recordings by."""
+
+    name = NAME
+    folder = "fingerprints"
+    stage = "fingerprint"
+
+    def schema(self) -> pa.Schema:
+        """See `fingerprints_schema`."""
+        return fingerprints_schema()
+
+    def extract(self, path: Path) -> dict[str, Any]:
+        """See `fingerprint`."""
+        return fingerprint(path)
+
+
+FINGERPRINTS = MusicuFingerprint()
 
 
 def fingerprints_schema() -> pa.Schema:

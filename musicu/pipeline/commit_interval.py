@@ -9,7 +9,7 @@ _LATEST_SECONDS = 60.0
 _SHARE = 0.02
 
 
-class CommitPace:
+class CommitInterval:
     """Due after 2 % of the run's time so far, but between 2 and 60 seconds.
 
     A kill loses no more than that, and a long run does not drown in small files.

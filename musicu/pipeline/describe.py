@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from musicu.catalog.schema import DESCRIPTOR_SET
+from musicu.pipeline.fill_table import FillOptions, FillReport, fill_table
 from musicu.pipeline.loop import Progress
-from musicu.pipeline.recordings import PassOptions, PassReport, hear_recordings
-from musicu.pipeline.tasks import describing
+from musicu.pipeline.tasks import describe_stage
 
 
 def describe_catalog(
     catalog: str | Path,
+    descriptor_set: str = DESCRIPTOR_SET,
     *,
-    options: PassOptions | None = None,
+    options: FillOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> PassReport:
-    """Fill the descriptor table of a catalog folder: see `hear_recordings`."""
-    return hear_recordings(catalog, describing(), options=options, progress=progress)
+) -> FillReport:
+    """Fill the table of a descriptor set in a catalog folder: see `fill_table`.
+
+    Raises RegistryError where no set of that name is registered.
+    """
+    stage = describe_stage(descriptor_set)
+    return fill_table(catalog, stage, options=options, progress=progress)

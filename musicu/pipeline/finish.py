@@ -10,44 +10,46 @@ import pyarrow.compute as pc
 from musicu.catalog.compaction import Fix, settle
 from musicu.catalog.store import Store
 from musicu.pipeline.known import GONE, Recordings, Tracks, hash_bytes
-from musicu.pipeline.run_state import Ledger
-from musicu.pipeline.tasks import Pass
+from musicu.pipeline.run_state import RunState
+from musicu.pipeline.tasks import StageSpec
 
 #: Tables with a row for each recording, by the hash of its sound, or for each track.
 _BY_KEY = ("vectors/", "descriptors/", "fingerprints/", "recordings/")
 
 
-def settle_tables(store: Store, ledger: Ledger, passes: Sequence[Pass], *, prune: bool) -> None:
+def settle_tables(
+    store: Store, state: RunState, stages: Sequence[StageSpec], *, prune: bool
+) -> None:
     """Bring the tables of a run into their final form.
 
     It depends on what is in the catalog, not on the runs that it took. prune: without the tracks
     that are gone, and what only they used.
     """
-    ledger.commit()
-    loose = [bool(store.files(name)[1]) for name in ("tracks", *(made.table for made in passes))]
-    for made in passes:
-        settle(store, made.table, "content_hash")
-    if prune or ledger.changed or any(loose):
-        settle(store, "tracks", "track_id", _truth(ledger, prune))
+    state.commit()
+    loose = [bool(store.files(name)[1]) for name in ("tracks", *(stage.table for stage in stages))]
+    for stage in stages:
+        settle(store, stage.table, "content_hash")
+    if prune or state.changed or any(loose):
+        settle(store, "tracks", "track_id", _truth(state, prune))
     if prune:
         _drop_unused(store)
 
 
-def _truth(ledger: Ledger, prune: bool) -> Fix:
+def _truth(state: RunState, prune: bool) -> Fix:
     """Brings rows of tracks up to what the run has found."""
 
     def apply(table: pa.Table) -> pa.Table:
-        rows, known = ledger.tracks.rows(table["track_id"])
-        if len(ledger.tracks):
+        rows, known = state.tracks.rows(table["track_id"])
+        if len(state.tracks):
             gone = pc.if_else(
-                pa.array(known), pa.array(ledger.tracks.flags[rows] & GONE != 0), False
+                pa.array(known), pa.array(state.tracks.flags[rows] & GONE != 0), False
             )
-            names = pa.array(ledger.tracks.root_names, pa.string())
-            roots = names.take(pa.array(ledger.tracks.roots[rows]))
+            names = pa.array(state.tracks.root_names, pa.string())
+            roots = names.take(pa.array(state.tracks.roots[rows]))
             roots = pc.if_else(pa.array(known), roots, table["root"])
             table = _with(_with(table, "root", roots), "gone", gone)
-        if (heard := ledger.heard()) is not None:
-            said = heard.complete_of(hash_bytes(table["content_hash"]))
+        if (read := state.embedded()) is not None:
+            said = read.complete_of(hash_bytes(table["content_hash"]))
             complete = pc.if_else(pa.array(said >= 0), pa.array(said == 1), table["complete"])
             table = _with(table, "complete", complete)
         return table.filter(pc.invert(table["gone"])) if prune else table

@@ -56,7 +56,7 @@ class Recordings:
         return cls(np.concatenate(hashes), np.concatenate(told))
 
     def said(self, content_hash: str) -> bool | None:
-        """Whether a recording was heard whole; None where the table has no row of it."""
+        """Whether a recording was read whole; None where the table has no row of it."""
         wanted = bytes.fromhex(content_hash)
         with self._lock:
             if wanted in self._recent:
@@ -76,7 +76,7 @@ class Recordings:
                 self._take_up()
 
     def complete_of(self, hashes: Hashes) -> NDArray[np.int8]:
-        """1 for what was heard whole, 0 in part, -1 for what is not here; int8 [hashes]."""
+        """1 for what was read whole, 0 in part, -1 for what is not here; int8 [hashes]."""
         at, here = self._find(hashes)
         said: NDArray[np.int8] = np.full(len(hashes), _UNKNOWN)
         said[here] = self._sorted[1][at[here]]

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from musicu.embeddings.cards import ModelCard
 from musicu.ingest.sources import SourceFile
-from musicu.pipeline.commit_interval import CommitPace
+from musicu.pipeline.commit_interval import CommitInterval
+from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR, EXECUTORS, Executor
+from musicu.pipeline.executors.requests import WorkerConfig
 from musicu.pipeline.plan import Planner, Survey
-from musicu.pipeline.run_state import Ledger
+from musicu.pipeline.run_state import RunState
+from musicu.pipeline.schedule import Schedule, TaskQueue
 from musicu.pipeline.tasks import Result
-from musicu.pipeline.worker_pool import Crew, Feed
-from musicu.pipeline.workers import Worker
+from musicu.pipeline.thorough import EmbedSpec
 from musicu.records import Failure
 
 #: Files that the system is asked to fetch before they are read, for each worker.
@@ -25,13 +26,15 @@ _AHEAD = 2
 class WorkOptions:
     """How a run goes about it; none of these changes a number.
 
-    jobs: worker processes; None for one a processor core.
+    executor: the name of who does the work, "workers" or "local" or another package's.
+    jobs: how much it does at a time, as worker processes; None for one a processor core.
     force: do also what is done.
     retry_failed: try again what failed before and has not changed since.
     timeout_seconds: how long one file may take before it counts as failed.
     nice: let other programs go first, and read nothing ahead of them.
     """
 
+    executor: str = DEFAULT_EXECUTOR
     jobs: int | None = None
     force: bool = False
     retry_failed: bool = False
@@ -49,72 +52,65 @@ class Progress:
     audio_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What the workers embed with, and whether they hear whole files; None for no embedding."""
-
-    model: ModelCard | None = None
-    thorough: bool = False
-
-
 def go_through(
     source: Iterable[SourceFile | Failure],
-    ledger: Ledger,
-    hearing: Hearing,
+    state: RunState,
+    spec: EmbedSpec | None,
     options: WorkOptions,
     *,
     begin: Callable[[Survey], None],
     count: Callable[[Result], None],
     progress: Callable[[Progress], None] | None,
 ) -> None:
-    """Do what the ledger lacks of a source, committing from time to time and at the end.
+    """Do what the catalog lacks of a source, committing from time to time and at the end.
 
-    begin: hears what there is to do, before it is done. count: hears every result. Whatever ends
-    the run, what is finished is saved.
+    spec: what to embed with; None for no embedding. begin: is told what there is to do, before it
+    is done. count: is told every result. Whatever ends the run, what is finished is saved.
     """
     jobs = options.jobs or os.cpu_count() or 1
     ahead = 0 if options.nice else _AHEAD * jobs
-    planner = Planner(source, ledger, options.force, options.retry_failed)
-    crew = Crew(lambda: _worker(hearing, options), jobs)
-    try:
-        survey = planner.survey(crew.expect)
+    planner = Planner(source, state, options.force, options.retry_failed)
+    batch_size = spec.batch_size if spec else 1
+    config = _worker_config(spec, batch_size, options.nice)
+    executor: Executor = EXECUTORS.make(
+        options.executor, config, jobs=jobs, timeout_seconds=options.timeout_seconds
+    )
+    with closing(executor):
+        survey = planner.survey(executor.expect)
         begin(survey)
-        with closing(crew.results(Feed(planner.tasks(), ahead), ledger)) as results:
-            _take_in(results, ledger, survey, count, progress)
-    finally:
-        crew.close()
+        queue = TaskQueue(planner.tasks(), ahead)
+        results = Schedule(queue, executor, state, batch_size).results()
+        _take_in(results, state, survey, count, progress)
+
+
+def _worker_config(spec: EmbedSpec | None, batch_size: int, nice: bool) -> WorkerConfig:
+    if spec is None:
+        return WorkerConfig(nice=nice)
+    shared = batch_size > 1 and spec.model.batch.device != "cpu"
+    return WorkerConfig.of(spec.model, thorough=spec.thorough, shared_model=shared, nice=nice)
 
 
 def _take_in(
     results: Iterator[Result],
-    ledger: Ledger,
+    state: RunState,
     survey: Survey,
     count: Callable[[Result], None],
     progress: Callable[[Progress], None] | None,
 ) -> None:
-    """Put results into the ledger as they come, and commit from time to time and at the end."""
-    done, failed, seconds, pace = 0, survey.failed, 0.0, CommitPace()
+    """Put results into the state as they come, and commit from time to time and at the end."""
+    done, failed, seconds, interval = 0, survey.failed, 0.0, CommitInterval()
     try:
         for result in results:
-            ledger.add(result)
+            state.add(result)
             count(result)
             done += 1
             failed += bool(result.failures)
             seconds += result.audio_seconds
             if progress:
                 progress(Progress(done, max(done, survey.todo), failed, seconds))
-            if pace.due() or ledger.is_full:
-                ledger.commit()
+            if interval.due() or state.is_full:
+                state.commit()
     finally:
-        ledger.commit()
+        state.commit()
     if progress and not done:
         progress(Progress(0, 0, failed, 0.0))
-
-
-def _worker(hearing: Hearing, options: WorkOptions) -> Worker:
-    return Worker(
-        hearing.model,
-        options.timeout_seconds,
-        thorough=hearing.thorough,
-        nice=options.nice,
-    )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from musicu.ingest.sources import SourceFile
 from musicu.pipeline.known import SAME, SEEN, TO_DO
-from musicu.pipeline.run_state import Ledger
-from musicu.pipeline.tasks import Pass, Task
+from musicu.pipeline.run_state import RunState
+from musicu.pipeline.tasks import StageSpec, Task
 from musicu.records import Failure
 
 
@@ -46,16 +46,16 @@ class Planner:
     """
 
     source: Iterable[SourceFile | Failure]
-    ledger: Ledger
+    state: RunState
     force: bool
     retry_failed: bool
 
     def survey(self, expect: Callable[[int], None]) -> Survey:
-        """Look at every file; `expect` hears of each task how many there are so far."""
+        """Look at every file; `expect` is told of each task how many there are so far."""
         survey = Survey()
         for found in self.source:
             if isinstance(found, Failure):
-                self.ledger.add_failure(found)
+                self.state.add_failure(found)
                 survey.unseen += 1
                 continue
             self._place(found, survey)
@@ -65,59 +65,59 @@ class Planner:
 
     def _place(self, found: SourceFile, survey: Survey) -> None:
         """Count one file, and note what is to be done with it."""
-        tracks = self.ledger.tracks
+        tracks = self.state.tracks
         row = tracks.row(found.track_id)
         if row is None:
             survey.todo += 1
             return
-        clash = self.ledger.clash(found, row)
+        clash = self.state.clash(found, row)
         if clash is not None:
             tracks.flags[row] |= SEEN
-            self.ledger.add_failure(clash)
+            self.state.add_failure(clash)
             survey.unseen += 1
             return
-        same = self.ledger.see(found, row)
+        same = self.state.see(found, row)
         content_hash = tracks.hash_of(row) if same else None
         retagged = content_hash is not None and tracks.may_be_retagged(row, found)
         done = content_hash is not None and not self.force
-        if done and not retagged and not self.ledger.missing(content_hash):
+        if done and not retagged and not self.state.missing(content_hash):
             survey.known += 1
-        elif not retagged and self._passes(found, content_hash) is None:
+        elif not retagged and self._stages(found, content_hash) is None:
             survey.remembered += 1
         else:
             tracks.flags[row] |= TO_DO | SAME if same else TO_DO
             survey.todo += 1
 
-    def _passes(
+    def _stages(
         self, found: SourceFile, content_hash: str | None, *, retry: bool = False
-    ) -> tuple[Pass, ...] | None:
+    ) -> tuple[StageSpec, ...] | None:
         """What is to be made of a file; None where it failed before and nothing else is to do."""
-        wanted = self.ledger.missing(None if self.force else content_hash)
+        wanted = self.state.missing(None if self.force else content_hash)
         if self.force or self.retry_failed or retry:
             return wanted
-        failed = self.ledger.failed_before(found)
+        failed = self.state.failed_before(found)
         if content_hash is None:
-            return None if failed & {None, *(made.name for made in wanted)} else wanted
-        return tuple(made for made in wanted if made.name not in failed) or None
+            return None if failed & {None, *(stage.name for stage in wanted)} else wanted
+        return tuple(stage for stage in wanted if stage.name not in failed) or None
 
     def tasks(self) -> Iterator[Task]:
         """What is to be done, in the order of the source."""
-        tracks = self.ledger.tracks
+        tracks = self.state.tracks
         for found in self.source:
             if isinstance(found, Failure):
                 continue
             row = tracks.row(found.track_id)
             if row is None:
-                yield Task(found, None, True, self.ledger.missing(None), self.force)
+                yield Task(found, None, True, self.state.missing(None), self.force)
             elif tracks.flags[row] & TO_DO:
                 yield self._task(found, row)
 
     def _task(self, found: SourceFile, row: int) -> Task:
         """What is to be done with a known track; with `force` its sound is hashed again too."""
-        tracks = self.ledger.tracks
+        tracks = self.state.tracks
         same = bool(tracks.flags[row] & SAME) and tracks.has_stamp(row, found)
         inspect = not same or (self.force and found.changed_ns is not None)
         content_hash = None if inspect else tracks.hash_of(row)
         retagged = content_hash is not None and tracks.may_be_retagged(row, found)
-        passes = self._passes(found, content_hash, retry=retagged) or ()
-        return Task(found, content_hash, False, passes, self.force, retagged)
+        stages = self._stages(found, content_hash, retry=retagged) or ()
+        return Task(found, content_hash, False, stages, self.force, retagged)

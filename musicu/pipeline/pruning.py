@@ -18,7 +18,7 @@ from musicu.catalog.rows import Row, track_file
 from musicu.catalog.store import Store
 from musicu.ingest.presence import Presence
 from musicu.pipeline.known import GONE, SEEN, hash_bytes
-from musicu.pipeline.run_state import Ledger
+from musicu.pipeline.run_state import RunState
 from musicu.records import counted
 
 #: Of the tracks that have files; where more are gone, pruning must be confirmed.
@@ -71,17 +71,17 @@ def unreachable_parts(unreachable: Mapping[str, str]) -> str:
     return f"a part of the music cannot be reached: {'; '.join(told[:_NAMED])}{more}"
 
 
-def mark_gone(store: Store, ledger: Ledger, unreachable: Mapping[str, str]) -> Absent:
+def mark_gone(store: Store, state: RunState, unreachable: Mapping[str, str]) -> Absent:
     """Note which tracks' files are no longer there.
 
     Tracks of the source are there; of all others, the files are looked for. A track without a
     file, from a table, is never gone, and one whose file is out of sight stays as it was.
     unreachable: what the source could not reach.
     """
-    tracks, absent, presence = ledger.tracks, Absent(), Presence(dict(unreachable))
+    tracks, absent, presence = state.tracks, Absent(), Presence(dict(unreachable))
     absent.tracks = len(tracks)
     unseen = tracks.flags & SEEN == 0
-    here = _sounds_here(store, ledger) if unseen.any() else np.empty(0, "S16")
+    here = _sounds_here(store, state) if unseen.any() else np.empty(0, "S16")
     for batch in store.batches("tracks", _COLUMNS) if unseen.any() else ():
         rows, known = tracks.rows(batch["track_id"])
         at = np.flatnonzero(known & unseen[rows])
@@ -91,19 +91,19 @@ def mark_gone(store: Store, ledger: Ledger, unreachable: Mapping[str, str]) -> A
         ):
             if unseen[place] and track["path"] is not None:
                 unseen[place] = False  # a track may stand in several pieces
-                _judge(track, place, bool(moved), ledger, presence, absent)
+                _judge(track, place, bool(moved), state, presence, absent)
         away = known & (tracks.flags[rows] & GONE != 0)
-        ledger.forget(batch["track_id"].filter(pa.array(away)).to_pylist())
+        state.forget(batch["track_id"].filter(pa.array(away)).to_pylist())
     absent.gone = int(np.count_nonzero(tracks.flags & GONE))
     absent.unreachable = presence.unreachable
     return absent
 
 
 def _judge(
-    track: Row, place: np.int64, moved: bool, ledger: Ledger, presence: Presence, absent: Absent
+    track: Row, place: np.int64, moved: bool, state: RunState, presence: Presence, absent: Absent
 ) -> None:
     """Note whether one track that the source did not show is gone."""
-    flags, file = ledger.tracks.flags, track_file(track)
+    flags, file = state.tracks.flags, track_file(track)
     if presence.is_there(file):
         gone = False
     elif not moved and presence.hidden_by(file, Path(track["root"] or file.anchor)):
@@ -116,15 +116,15 @@ def _judge(
             absent.examples.append(track["path"])
     if gone != bool(flags[place] & GONE):
         flags[place] ^= GONE
-        ledger.changed = True
+        state.changed = True
 
 
-def _sounds_here(store: Store, ledger: Ledger) -> NDArray[np.bytes_]:
+def _sounds_here(store: Store, state: RunState) -> NDArray[np.bytes_]:
     """The content hashes of the tracks that the source has shown, new ones among them."""
     found = [np.empty(0, "S16")]
     for batch in store.batches("tracks", ["track_id", "content_hash"]):
-        rows, known = ledger.tracks.rows(batch["track_id"])
-        seen = ~known | (ledger.tracks.flags[rows] & SEEN != 0) if len(ledger.tracks) else ~known
+        rows, known = state.tracks.rows(batch["track_id"])
+        seen = ~known | (state.tracks.flags[rows] & SEEN != 0) if len(state.tracks) else ~known
         found.append(hash_bytes(batch["content_hash"])[seen])
     hashes: NDArray[np.bytes_] = np.unique(np.concatenate(found))
     sounding: NDArray[np.bytes_] = hashes[hashes != b""]

@@ -19,12 +19,12 @@ from musicu.errors import CatalogError, SourceError
 from musicu.ingest.sources import open_source
 from musicu.ingest.table_import import import_rows
 from musicu.pipeline.finish import settle_tables
-from musicu.pipeline.loop import Hearing, WorkOptions, go_through
 from musicu.pipeline.loop import Progress as Progress
+from musicu.pipeline.loop import WorkOptions, go_through
 from musicu.pipeline.plan import Survey
 from musicu.pipeline.pruning import Absent, mark_gone, unreachable_parts
-from musicu.pipeline.run_state import Ledger
-from musicu.pipeline.tasks import Result, describing, embedding
+from musicu.pipeline.run_state import RunState
+from musicu.pipeline.tasks import Result, describe_stage, embed_stage
 from musicu.pipeline.thorough import choose_model
 
 Source: TypeAlias = str | Path | Iterable[str | Path] | pa.Table
@@ -37,7 +37,7 @@ class EmbedOptions(WorkOptions):
     prune: remove the tracks whose files are gone, and what only they used; see `Absent.objection`.
     confirm_prune: also where much is gone.
     root: the folder that paths of a list or table are relative to.
-    thorough: hear whole files in place of the model's windows; the vectors are kept under the
+    thorough: read whole files in place of the model's windows; the vectors are kept under the
     model's name and "+thorough".
     describe: make the descriptors too.
     """
@@ -57,7 +57,7 @@ class EmbedReport:
     known: that needed nothing; reused: new or moved, with sound that had all that was wanted;
     updated: changed files whose sound needed nothing; failed: without a vector or descriptors that
     were wanted (or, in a scan, unreadable), of which `remembered` failed before and were not tried
-    again; incomplete: heard in part; gone: whose files are no longer there; pruned: removed;
+    again; incomplete: read in part; gone: whose files are no longer there; pruned: removed;
     unreachable: whose files are out of sight, and which stay as they were. left_out: folders and
     files of the system's own, by name.
     warnings: sentences on what was not done, or could not be read, and why.
@@ -153,11 +153,12 @@ def run(
     """Do what `embed` does (or `scan`, where `model` is None) and report it."""
     options = options or EmbedOptions()
     began = time.monotonic()
-    hearing, card = _hearing(model, options)
+    spec = None if model is None else choose_model(model, options.thorough)
+    card = spec.card if spec else None
     opened = open_source(source, root=options.root)
     if opened.rows is not None and card is not None:
         raise SourceError(
-            "the table has no column of paths, so there is nothing to hear: `musicu scan` takes "
+            "the table has no column of paths, so there is nothing to read: `musicu scan` takes "
             "it without sound, or name its column of files 'path'"
         )
     store = Store.create(Path(out))
@@ -170,36 +171,29 @@ def run(
         store.clean()
         before = store.manifest.sequence
         _check_fingerprint(store, card, options.force)
-        passes = ([embedding(card)] if card else []) + ([describing()] if options.describe else [])
-        ledger = Ledger(store, card, passes, opened.extra_schema)
-        ledger.forget_scan()
+        stages = [embed_stage(card)] if card else []
+        stages += [describe_stage()] if options.describe else []
+        state = RunState(store, card, stages, opened.extra_schema)
+        state.forget_scan()
         report = EmbedReport(warnings=opened.warnings)
         go_through(
             opened,
-            ledger,
-            hearing,
+            state,
+            spec,
             options,
             begin=report.begin,
             count=report.count,
             progress=progress,
         )
         report.left_out = dict(sorted(opened.notes.left_out.items()))
-        prune = report.miss(mark_gone(store, ledger, opened.notes.unreachable), options)
-        settle_tables(store, ledger, passes, prune=prune)
+        prune = report.miss(mark_gone(store, state, opened.notes.unreachable), options)
+        settle_tables(store, state, stages, prune=prune)
         store.clean()
     if store.manifest.sequence != before:
         _refresh(store.folder)
-    report.failures = ledger.new_failures
+    report.failures = state.new_failures
     report.seconds = time.monotonic() - began
     return report
-
-
-def _hearing(model: str | Path | None, options: EmbedOptions) -> tuple[Hearing, ModelCard | None]:
-    """What the workers embed with, and the card under which the vectors are kept."""
-    if model is None:
-        return Hearing(), None
-    own, card, thorough = choose_model(model, options.thorough)
-    return Hearing(own, thorough), card
 
 
 def _import(

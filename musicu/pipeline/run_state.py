@@ -20,7 +20,7 @@ from musicu.embeddings.cards import ModelCard
 from musicu.ingest.sources import SourceFile
 from musicu.ingest.track_rows import track_row
 from musicu.pipeline.known import GONE, SEEN, Recordings, Tracks
-from musicu.pipeline.tasks import Pass, Result
+from musicu.pipeline.tasks import Result, StageSpec
 from musicu.records import Failure
 
 #: Failures at other stages ("scan", "extra") are cheap to find again and may be over by then.
@@ -30,21 +30,21 @@ _NEVER_IN_TAGS = ("popularity", "markets")
 _MOST_ROWS = 8_192
 
 
-class Ledger:
+class RunState:
     """The catalog as a run sees it; `commit` saves what was added.
 
-    card: of the model whose vectors are made, None where none are. passes: what is made of each
+    card: of the model whose vectors are made, None where none are. stages: what is made of each
     recording, the model's vectors among it. changed: whether a track that is known lies elsewhere
     than it did.
     """
 
     def __init__(
-        self, store: Store, card: ModelCard | None, passes: Sequence[Pass], extra: pa.Schema
+        self, store: Store, card: ModelCard | None, stages: Sequence[StageSpec], extra: pa.Schema
     ) -> None:
-        self._store, self._card, self._passes = store, card, tuple(passes)
+        self._store, self._card, self._stages = store, card, tuple(stages)
         self._extra = _merged(_stored_extra(store), extra)
         self.tracks = Tracks(store)
-        self.recordings = {made.name: Recordings.read(store, made.table) for made in passes}
+        self.recordings = {stage.name: Recordings.read(store, stage.table) for stage in stages}
         self._given: dict[str, pa.ChunkedArray] = {}
         self._given_rows: np.ndarray[Any, np.dtype[np.int64]] | None = None
         stored = store.read("failures")
@@ -53,24 +53,24 @@ class Ledger:
         for row in self._stored_failures:
             self._failures.setdefault(row["track_id"], []).append(row)
         self._tracks_added: list[Row] = []
-        self._rows_added: dict[str, list[Row]] = {made.name: [] for made in passes}
+        self._rows_added: dict[str, list[Row]] = {stage.name: [] for stage in stages}
         self.changed = False
         self.new_failures: list[Row] = []
 
     # What the plan asks.
 
-    def has(self, made: Pass, content_hash: str) -> bool:
-        """Whether a recording has a row of a pass."""
-        return self.recordings[made.name].said(content_hash) is not None
+    def has(self, stage: StageSpec, content_hash: str) -> bool:
+        """Whether a recording has a row of a stage."""
+        return self.recordings[stage.name].said(content_hash) is not None
 
-    def missing(self, content_hash: str | None) -> tuple[Pass, ...]:
-        """The passes of which a recording has no row; all of them where it is not known."""
+    def missing(self, content_hash: str | None) -> tuple[StageSpec, ...]:
+        """The stages of which a recording has no row; all of them where it is not known."""
         if content_hash is None:
-            return self._passes
-        return tuple(made for made in self._passes if not self.has(made, content_hash))
+            return self._stages
+        return tuple(stage for stage in self._stages if not self.has(stage, content_hash))
 
     def failed_before(self, found: SourceFile) -> set[str | None]:
-        """The passes (None: the inspection) in which a file failed in the state it is in."""
+        """The stages (None: the inspection) in which a file failed in the state it is in."""
         return {
             failure["model"]
             for failure in self._failures.get(found.track_id, ())
@@ -127,7 +127,7 @@ class Ledger:
         )
         return Failure(found.track_id, found.path, "scan", reason)
 
-    def heard(self) -> Recordings | None:
+    def embedded(self) -> Recordings | None:
         """The recordings that have a vector of the run's model; None where it makes none."""
         return self.recordings[self._card.name] if self._card else None
 
@@ -164,7 +164,7 @@ class Ledger:
         }
 
     def _complete(self, content_hash: str | None) -> bool | None:
-        """Whether a recording could be heard to its end; None where it was not heard."""
+        """Whether a recording could be read to its end; None where it was not read."""
         if self._card is None or content_hash is None:
             return None
         return self.recordings[self._card.name].said(content_hash)
@@ -172,7 +172,7 @@ class Ledger:
     def _mend(self, result: Result) -> None:
         """Forget the failures that a task has had another try at."""
         rows = self._failures.pop(result.found.track_id, [])
-        tried = {made.name for made in self._passes} if result.inspected else result.tried
+        tried = {stage.name for stage in self._stages} if result.inspected else result.tried
         left = [r for r in rows if r["model"] is not None and r["model"] not in tried]
         if left:
             self._failures[result.found.track_id] = left
@@ -217,16 +217,16 @@ class Ledger:
         if self._tracks_added:
             rows = tracks_table(self._tracks_added, self._extra)
             changes.append(Change("tracks", latest(rows, "track_id")))
-        for made in self._passes:
-            if added := self._rows_added[made.name]:
-                changes.append(Change(made.table, latest(_table(made, added), "content_hash")))
-                if self._card and made.name == self._card.name:
-                    models[made.name] = ModelEntry(self._card.fingerprint, self._card.dim)
+        for stage in self._stages:
+            if added := self._rows_added[stage.name]:
+                changes.append(Change(stage.table, latest(_table(stage, added), "content_hash")))
+                if self._card and stage.name == self._card.name:
+                    models[stage.name] = ModelEntry(self._card.fingerprint, self._card.dim)
         changes += self._failures_change()
         if changes:
             self._store.commit(changes, models)
         self._tracks_added = []
-        self._rows_added = {made.name: [] for made in self._passes}
+        self._rows_added = {stage.name: [] for stage in self._stages}
 
     def _failures_change(self) -> list[Change]:
         """Failures of earlier runs that still hold, and this run's, by path; none if as stored."""
@@ -238,10 +238,10 @@ class Ledger:
         return [Change("failures", pa.Table.from_pylist(rows, schema=FAILURES), replace=True)]
 
 
-def _table(made: Pass, rows: list[Row]) -> pa.Table:
-    """Rows of a pass as its table."""
-    if "vector" not in made.schema.names:
-        return pa.Table.from_pylist(rows, schema=made.schema)
+def _table(stage: StageSpec, rows: list[Row]) -> pa.Table:
+    """Rows of a stage as its table."""
+    if "vector" not in stage.schema.names:
+        return pa.Table.from_pylist(rows, schema=stage.schema)
     hashes, vectors, complete = (
         [row[name] for row in rows] for name in ("content_hash", "vector", "complete")
     )

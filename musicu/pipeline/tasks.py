@@ -1,59 +1,63 @@
-"""What goes to a worker, and what comes back."""
+"""What is to be done with a file, and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
-from musicu.catalog.schema import vectors_schema
+from musicu.catalog.schema import DESCRIPTOR_SET, vectors_schema
 from musicu.embeddings.cards import ModelCard
-from musicu.features.descriptors import SET_NAME, descriptors_schema
+from musicu.features.descriptor_sets import load_descriptor_set
 from musicu.ingest.sources import SourceFile
 from musicu.records import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class StageSpec:
     """What is made of each recording.
 
-    stage: the task that workers know, whose answer has a `row`.
-    name: of the model or the set of columns; failures are kept under it.
+    task: what an executor is asked, whose answer has a `row`.
+    name: of the model or the descriptor set; failures are kept under it.
     table: of the catalog, with a row for each content hash.
     schema: of the table: content_hash, and the columns of a row.
+    failure_stage: of files that cannot be read for it.
     """
 
-    stage: str
+    task: Literal["embed", "describe"]
     name: str
     table: str
     schema: pa.Schema
+    failure_stage: str
 
 
-def embedding(card: ModelCard) -> Pass:
-    """The pass that makes vectors of a model."""
-    return Pass("embed", card.name, f"vectors/{card.name}", vectors_schema(card.dim))
+def embed_stage(card: ModelCard) -> StageSpec:
+    """The stage that makes vectors of a model."""
+    schema = vectors_schema(card.dim)
+    return StageSpec("embed", card.name, f"vectors/{card.name}", schema, "decode")
 
 
-def describing() -> Pass:
-    """The pass that makes descriptors."""
-    return Pass("describe", SET_NAME, f"descriptors/{SET_NAME}", descriptors_schema())
+def describe_stage(descriptor_set: str = DESCRIPTOR_SET) -> StageSpec:
+    """The stage that makes the rows of a descriptor set."""
+    found = load_descriptor_set(descriptor_set)
+    return StageSpec("describe", found.name, found.table, found.schema(), found.stage)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """A file to read.
 
-    known_hash: of its content, where it has not changed since it was taken. passes: what is to
-    be made of it, where its recording has no such row; with `force`, also where it has. read_tags:
-    also where the hash is known.
+    known_hash: of its content, where it has not changed since it was taken. stages: what is
+    to be made of it, where its recording has no such row; with `force`, also where it has.
+    read_tags: also where the hash is known.
     """
 
     found: SourceFile
     known_hash: str | None
     new: bool
-    passes: tuple[Pass, ...]
+    stages: tuple[StageSpec, ...]
     force: bool
     read_tags: bool = False
 
@@ -62,9 +66,9 @@ class Task:
 class Result:
     """What came of one task.
 
-    tags: None where they were not read again. rows: what was made, by the name of the pass.
-    tried: the passes that were asked for. failures: by the name of the pass that failed, None where
-    the file could not even be inspected.
+    tags: None where they were not read again. rows: what was made, by the name of the
+    stage. tried: the stages that were asked for. failures: by the name of the stage that failed,
+    None where the file could not even be inspected.
     """
 
     found: SourceFile
@@ -87,12 +91,12 @@ class Result:
 
     @property
     def audio_seconds(self) -> float:
-        """The length of what was heard now, as far as tags or rows tell; 0 where nothing was."""
+        """The length of what was read now, as far as tags or rows tell; 0 where nothing was."""
         told = [row["heard_seconds"] for row in self.rows.values() if "heard_seconds" in row]
         told.append((self.tags or {}).get("duration_seconds") or 0.0)
         return float(max(told)) if self.rows else 0.0
 
     def fail(self, name: str | None, stage: str, reason: str) -> None:
-        """Note why a pass, or the inspection, has made nothing."""
+        """Note why a stage, or the inspection, has made nothing."""
         found = self.found
         self.failures[name] = Failure(found.track_id, found.path, stage, reason, self.content_hash)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,34 +11,51 @@ from numpy.typing import NDArray
 
 from musicu.audio import read_segments
 from musicu.embeddings.cards import ModelCard, find_model
-from musicu.embeddings.embedder import Embedder
+from musicu.embeddings.embedder import Embedder, batch_size
 
 SUFFIX = "+thorough"
-#: A recording of up to twice this length is heard in one go, a longer one in stretches.
+#: A recording of up to twice this length is read in one go, a longer one in stretches.
 STRETCH_SECONDS = 120.0
 _VERSION = f"{SUFFIX} 1: mean of stretches of {STRETCH_SECONDS:g} s by their length"
 
 
-def choose_model(name: str | Path, thorough: bool) -> tuple[ModelCard, ModelCard, bool]:
-    """A model's own card, the card under which its vectors are kept, and whether it is thorough.
+@dataclass(frozen=True, slots=True)
+class EmbedSpec:
+    """What files are embedded with: a model, and whether it reads whole files."""
 
-    A name that ends in "+thorough" says so too. Vectors from whole files have another name and
-    another fingerprint than those from windows, so that the two never mix.
-    """
+    model: ModelCard
+    thorough: bool = False
+
+    @property
+    def card(self) -> ModelCard:
+        """The card under which the vectors are kept.
+
+        Vectors of whole files have another name and fingerprint than those of windows, so that
+        the two never mix.
+        """
+        return whole_card(self.model) if self.thorough else self.model
+
+    @property
+    def batch_size(self) -> int:
+        """How many recordings go into a batch; whole files, in stretches, are embedded alone."""
+        return 1 if self.thorough else batch_size(self.model)
+
+
+def choose_model(name: str | Path, thorough: bool) -> EmbedSpec:
+    """The model of that name or folder; a name that ends in "+thorough" says so too."""
     if isinstance(name, str) and name.endswith(SUFFIX):
         name, thorough = name.removesuffix(SUFFIX), True
-    card = find_model(name)
-    return card, whole_card(card) if thorough else card, thorough
+    return EmbedSpec(find_model(name), thorough)
 
 
 def whole_card(card: ModelCard) -> ModelCard:
-    """The card of a model that hears whole files."""
+    """The card of a model that reads whole files."""
     digest = hashlib.sha256(f"{card.fingerprint} {_VERSION}".encode()).hexdigest()[:16]
     return replace(card, name=card.name + SUFFIX, fingerprint=digest)
 
 
 def embed_whole(file: Path, embedder: Embedder) -> tuple[NDArray[np.float32], bool]:
-    """The vector of a whole file, float32 [dim] of unit length, and whether all could be heard.
+    """The vector of a whole file, float32 [dim] of unit length, and whether all could be read.
 
     The mean of the stretches' vectors by their length; in constant memory. Raises AudioError as
     `read_audio` does.

@@ -11,7 +11,8 @@ import pytest
 
 from musicu.embeddings.cards import find_model
 from musicu.errors import ModelError
-from musicu.pipeline.workers import Worker, WorkerDiedError, WorkerStartError
+from musicu.pipeline.executors.requests import WorkerConfig, WorkRequest
+from musicu.pipeline.executors.worker_process import Worker, WorkerDiedError, WorkerStartError
 
 READY = "import json; print(json.dumps(dict(ready=True)), flush=True)\n"
 ECHO = READY + "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
@@ -24,7 +25,7 @@ HANGS = READY + "import sys, time\nsys.stdin.readline()\ntime.sleep(60)"
 
 
 def worker(program: str, timeout_seconds: float = 30.0) -> Worker:
-    made = Worker(None, timeout_seconds)
+    made = Worker(WorkerConfig(), timeout_seconds)
     made._command = [sys.executable, "-c", program]
     return made
 
@@ -32,10 +33,12 @@ def worker(program: str, timeout_seconds: float = 30.0) -> Worker:
 def test_an_answer_comes_back() -> None:
     echo = worker(ECHO)
     name = Path("a\nb\udce9.flac")
-    assert echo.ask("inspect", name) == {
+    assert echo.ask(WorkRequest("inspect", name, ahead=(Path("z"),))) == {
         "task": "inspect",
-        "file": str(name),
-        "ahead": [],
+        "file": name,
+        "descriptor_set": None,
+        "audios": [],
+        "ahead": [Path("z")],
     }
     echo.close()
 
@@ -44,39 +47,39 @@ def test_an_answer_comes_back() -> None:
 @pytest.mark.parametrize(("signal", "words"), [(9, "want of memory"), (11, "signal 11, a crash")])
 def test_a_crash_is_told_with_its_cause(signal: int, words: str) -> None:
     with pytest.raises(WorkerDiedError, match=words):
-        worker(DIES.format(signal=signal)).ask("embed", Path("x"))
+        worker(DIES.format(signal=signal)).ask(WorkRequest("embed", Path("x")))
 
 
 @pytest.mark.parametrize("program", ["", "import sys\nsys.exit('no such module')"])
 def test_a_worker_that_cannot_begin_ends_the_run_and_not_file_after_file(program: str) -> None:
     with pytest.raises(WorkerStartError, match=r"before it could begin \(exit code [01]\)"):
-        worker(program).ask("embed", Path("x"))
+        worker(program).ask(WorkRequest("embed", Path("x")))
 
 
 def test_a_limit_that_is_over_ends_no_later_task() -> None:
     made = worker(ECHO, 2.0)
-    assert made.ask("inspect", Path("x"))["file"] == "x"
+    assert made.ask(WorkRequest("inspect", Path("x")))["file"] == Path("x")
     time.sleep(2.2)  # the limit of the first task would be over now
-    assert made.ask("inspect", Path("y"))["file"] == "y"
+    assert made.ask(WorkRequest("inspect", Path("y")))["file"] == Path("y")
     made.close()
 
 
 def test_half_an_answer_is_none() -> None:
     with pytest.raises(WorkerDiedError, match="exit code 3"):
-        worker(LEAVES).ask("embed", Path("x"))
+        worker(LEAVES).ask(WorkRequest("embed", Path("x")))
 
 
 def test_a_task_that_hangs_is_given_up() -> None:
     with pytest.raises(WorkerDiedError, match=r"no answer within 0\.5 s"):
-        worker(HANGS, 0.5).ask("embed", Path("x"))
+        worker(HANGS, 0.5).ask(WorkRequest("embed", Path("x")))
 
 
 def test_after_a_crash_the_next_task_gets_a_new_process() -> None:
     made = worker(LEAVES)
     with pytest.raises(WorkerDiedError):
-        made.ask("embed", Path("x"))
+        made.ask(WorkRequest("embed", Path("x")))
     made._command = [sys.executable, "-c", ECHO]
-    assert made.ask("embed", Path("y"))["file"] == "y"
+    assert made.ask(WorkRequest("embed", Path("y")))["file"] == Path("y")
     made.close()
 
 
@@ -84,10 +87,11 @@ def test_a_closed_worker_starts_no_process() -> None:
     made = worker(ECHO)
     made.close()
     with pytest.raises(WorkerDiedError, match="the run was stopped"):
-        made.ask("embed", Path("x"))
+        made.ask(WorkRequest("embed", Path("x")))
 
 
 def test_a_model_that_changed_since_the_run_began_is_not_used(tmp_path: Path) -> None:
     card = dataclasses.replace(find_model("musicu-stats-v1"), fingerprint="0" * 16)
+    config = WorkerConfig.of(card, thorough=False, shared_model=False, nice=False)
     with pytest.raises(ModelError, match="changed during the run"):
-        Worker(card, 60.0).ask("embed", tmp_path / "x.flac")
+        Worker(config, 60.0).ask(WorkRequest("embed", tmp_path / "x.flac"))

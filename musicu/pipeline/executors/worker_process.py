@@ -1,27 +1,27 @@
-"""The parent's side of the worker processes."""
+"""The parent's side of a worker process."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import math
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from musicu.embeddings.cards import ModelCard
 from musicu.errors import ModelError, MusicuError
+from musicu.pipeline.executors.messages import receive, send
+from musicu.pipeline.executors.requests import Answer, WorkerConfig, WorkRequest
 from musicu.threads import ONE_EACH
 
 #: The child sees the parent's modules and not what happens to lie in the current folder.
 _START = (
-    "import sys; sys.path[:] = {path!r}; import musicu.pipeline.worker as w; "
-    "w.main(w.Duty(**{duty!r}))"
+    "import sys; sys.path[:] = {path!r}; import musicu.pipeline.executors.worker_main as w; "
+    "w.main({config!r}, embeds={embeds!r})"
 )
 
 _IDLE_SECONDS = 60.0
@@ -30,95 +30,80 @@ _BELOW_NORMAL = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows
 
 
 class WorkerDiedError(MusicuError):
-    """The worker process ended, or was ended, in the middle of a task."""
+    """The worker process ended, or was ended, in the middle of a request."""
 
 
 class Worker:
     """One worker process, started when first needed and again after it died.
 
-    model, thorough: what it embeds with, and whether it hears whole files; None for no embedding.
-    timeout_seconds: a task that takes longer is given up and its process ended.
-    nice: let every other program of the computer go first.
+    embeds: whether it loads the config's model. timeout_seconds: a request that takes longer, for
+    each of its audios, is given up and its process ended.
     """
 
     def __init__(
-        self,
-        model: ModelCard | None,
-        timeout_seconds: float,
-        *,
-        thorough: bool = False,
-        nice: bool = False,
+        self, config: WorkerConfig, timeout_seconds: float, *, embeds: bool = True
     ) -> None:
-        duty = {"nice": nice, "thorough": thorough}
-        told = (
-            {"folder": os.fspath(model.folder), "fingerprint": model.fingerprint} if model else {}
-        )
-        self._command = [sys.executable, "-c", _START.format(path=sys.path, duty=duty | told)]
-        self._flags = _BELOW_NORMAL if nice else 0
+        plain = dataclasses.asdict(config)
+        start = _START.format(path=sys.path, config=plain, embeds=embeds)
+        self._command = [sys.executable, "-c", start]
+        self._flags = _BELOW_NORMAL if config.nice else 0
         self._timeout_seconds = timeout_seconds
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._ready = self._closed = False
         self._lock = threading.Lock()
         self._watch = _Watch()
 
     def start(self) -> None:
-        """Start the process, so that it is ready when the first task comes."""
+        """Start the process, so that it is ready when the first request comes."""
         self._running()
 
-    def ask(self, task: str, file: Path, ahead: Sequence[Path] = ()) -> dict[str, Any]:
-        """Send one task and wait for its answer; raises WorkerDiedError with the cause.
+    def ask(self, request: WorkRequest) -> Answer:
+        """Send a request and wait for its answer; raises WorkerDiedError with the cause.
 
-        ahead: files that are wanted soon, which the system may fetch meanwhile.
-        Raises ModelError where the worker could not take up the model, and WorkerStartError
-        where no process of that kind comes to life.
+        Raises ModelError where the worker could not load the model, and WorkerStartError where no
+        process of that kind comes to life.
         """
         process = self._running()
-        asked = {"task": task, "file": os.fspath(file), "ahead": [os.fspath(f) for f in ahead]}
         if not self._ready:
             with self._watch.limit(process, _START_SECONDS):
                 self._greet(process)
-        with self._watch.limit(process, self._timeout_seconds) as timed_out:
-            answer = self._exchange(process, asked)
+        seconds = self._timeout_seconds * max(1, len(request.audios))
+        with self._watch.limit(process, seconds) as timed_out:
+            answer = self._exchange(process, request)
         if answer is not None:
             return answer
         code = process.wait()
         self._process = None
         raise WorkerDiedError(
-            f"no answer within {self._timeout_seconds:g} s"
+            f"no answer within {seconds:g} s"
             if timed_out()
             else f"the process that read it ended ({_cause(code)})"
         )
 
-    def _greet(self, process: subprocess.Popen[str]) -> None:
+    def _greet(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until a new process says that it can work, or why it cannot."""
-        line = _pipe(process.stdout).readline()
+        greeting = receive(_pipe(process.stdout))
         if self._closed:
             raise WorkerDiedError("the run was stopped")
-        if not line.endswith("\n"):
+        if greeting is None:
             raise WorkerStartError(
                 f"a worker process ended before it could begin ({_cause(process.wait())}): run "
                 "again, with fewer --jobs where memory is short; finished work is kept"
             )
-        greeting: dict[str, str] = json.loads(line)
         if "unusable" in greeting:
             raise ModelError(greeting["unusable"])
         self._ready = True
 
     @staticmethod
-    def _exchange(process: subprocess.Popen[str], asked: dict[str, Any]) -> dict[str, Any] | None:
-        """Write a task, read its answer; None where the process has ended."""
+    def _exchange(process: subprocess.Popen[bytes], request: WorkRequest) -> Answer | None:
+        """Write a request, read its answer; None where the process has ended."""
         try:
-            _pipe(process.stdin).write(json.dumps(asked) + "\n")
-            _pipe(process.stdin).flush()
-            line = _pipe(process.stdout).readline()
+            send(_pipe(process.stdin), request)
+            return receive(_pipe(process.stdout))
         except OSError:
             return None
-        if not line.endswith("\n"):
-            return None
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[bytes]:
         """The process, started if need be."""
         with self._lock:
             if self._closed:
@@ -127,7 +112,7 @@ class Worker:
                 self._process, self._ready = self._begun(), False
             return self._process
 
-    def _begun(self) -> subprocess.Popen[str]:
+    def _begun(self) -> subprocess.Popen[bytes]:
         """A new process."""
         try:
             return subprocess.Popen(
@@ -135,8 +120,6 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # decoders chatter there about every odd frame
-                text=True,
-                encoding="utf-8",
                 creationflags=self._flags,
                 env={**os.environ, **ONE_EACH, "PYTHONUTF8": "1"},
             )
@@ -147,7 +130,7 @@ class Worker:
             ) from error
 
     def close(self) -> None:
-        """End the process, also in the middle of a task."""
+        """End the process, also in the middle of a request."""
         with self._lock:
             self._closed = True
             self._watch.end()
@@ -157,21 +140,23 @@ class Worker:
 
 
 class WorkerStartError(MusicuError):
-    """A worker process ended before it could take a task, so that no other would do better."""
+    """A worker process ended before it could take a request, so that no other would do better."""
 
 
 class _Watch:
-    """Ends a process that takes longer than it may; one thread for all tasks of a worker."""
+    """Ends a process that takes longer than it may; one thread for all requests of a worker."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._deadline = math.inf
         self._late = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def limit(self, process: subprocess.Popen[str], seconds: float) -> Iterator[Callable[[], bool]]:
+    def limit(
+        self, process: subprocess.Popen[bytes], seconds: float
+    ) -> Iterator[Callable[[], bool]]:
         """Kill the process unless the block ends in time; gives a function that says if it was."""
         with self._changed:
             self._process, self._late = process, False
@@ -211,7 +196,7 @@ class _Watch:
                     self._process, self._deadline = None, math.inf
 
 
-def _pipe(stream: IO[str] | None) -> IO[str]:
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     """A pipe that was asked for and is there."""
     assert stream is not None
     return stream

@@ -1,4 +1,4 @@
-"""A pass over the recordings of a catalog: each is heard once, only those that have no row yet."""
+"""Filling a table of a catalog: each recording is read once, only those that have no row yet."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from musicu.catalog.rows import Row, track_file
 from musicu.catalog.store import Store
 from musicu.ingest.sources import SourceFile
 from musicu.pipeline.finish import settle_tables
-from musicu.pipeline.loop import Hearing, Progress, WorkOptions, go_through
+from musicu.pipeline.loop import Progress, WorkOptions, go_through
 from musicu.pipeline.plan import Survey
-from musicu.pipeline.run_state import Ledger
-from musicu.pipeline.tasks import Pass, Result
+from musicu.pipeline.run_state import RunState
+from musicu.pipeline.tasks import Result, StageSpec
 
 _NEEDED = ["track_id", "root", "path", "path_bytes", "content_hash", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class PassOptions(WorkOptions):
-    """How a pass goes about it; see `WorkOptions`."""
+class FillOptions(WorkOptions):
+    """How filling a table goes about it; see `WorkOptions`."""
 
     timeout_seconds: float = 900.0
 
 
 @dataclass(slots=True)
-class PassReport:
-    """What a pass did, in tracks whose sound is known.
+class FillReport:
+    """What filling a table did, in tracks whose sound is known.
 
     recordings: that the catalog holds; done: now; known: before, or by another copy; failed:
     without a row, of which `remembered` failed before and were not tried again; missing: whose
@@ -63,20 +63,20 @@ class PassReport:
         self.audio_seconds += result.audio_seconds
 
 
-def hear_recordings(
+def fill_table(
     catalog: str | Path,
-    what: Pass,
+    stage: StageSpec,
     *,
-    options: PassOptions | None = None,
+    options: FillOptions | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> PassReport:
+) -> FillReport:
     """Fill a table of a catalog folder; running it again goes on where it stopped.
 
-    Files that fail are listed in `Catalog.failures()` under the pass's name and not tried again
+    Files that fail are listed in `Catalog.failures()` under the stage's name and not tried again
     unless told. A file that changed since it was scanned is inspected anew. Raises CatalogError
     where the folder is no catalog or another process writes it.
     """
-    options = options or PassOptions()
+    options = options or FillOptions()
     began = time.monotonic()
     store = Store.open(Path(catalog))
     with write_lock(store.folder):
@@ -84,22 +84,22 @@ def hear_recordings(
         store.clean()
         if store.files("tracks")[1]:
             settle(store, "tracks", "track_id")  # so that each track is there once
-        held, report = _Held(store), PassReport()
-        ledger = Ledger(store, None, [what], pa.schema([]))
+        held, report = _Held(store), FillReport()
+        state = RunState(store, None, [stage], pa.schema([]))
         go_through(
             held,
-            ledger,
-            Hearing(),
+            state,
+            None,
             options,
             begin=report.begin,
             count=report.count,
             progress=progress,
         )
-        settle_tables(store, ledger, [what], prune=False)
+        settle_tables(store, state, [stage], prune=False)
         store.clean()
     report.missing = held.missing
     report.recordings += held.missing
-    report.failures = ledger.new_failures
+    report.failures = state.new_failures
     report.seconds = time.monotonic() - began
     return report
 

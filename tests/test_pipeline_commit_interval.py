@@ -14,7 +14,7 @@ def test_a_commit_is_due_after_two_percent_of_the_time_within_bounds(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(pace.time, "monotonic", lambda: now)
-    paced = pace.CommitPace()
+    paced = pace.CommitInterval()
     taken = []
     for tick in range(40_000):
         now = float(tick)

@@ -1,0 +1,140 @@
+"""Answers requests, in whatever process it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musicu.audio import read_audio
+from musicu.embeddings.embedder import Embedder
+from musicu.errors import MissingExtraError, ModelError, MusicuError
+from musicu.pipeline.executors.requests import Answer, WorkerConfig, WorkRequest
+from musicu.pipeline.thorough import embed_whole
+from musicu.records import Audio, Windows
+from musicu.tags.content import content_hash
+from musicu.tags.fields import read_tags
+
+if TYPE_CHECKING:
+    from musicu.features.descriptor_sets import DescriptorSet
+
+
+class RequestHandler:
+    """Does requests one after the other.
+
+    embeds: whether it loads the config's model; one that does not can decode for one that does.
+    Raises ModelError where the model is damaged or no longer the one that the run began with.
+    """
+
+    def __init__(self, config: WorkerConfig, *, embeds: bool = True) -> None:
+        self._config = config
+        self._sets: dict[str, DescriptorSet] = {}
+        self._embedder = _load(config) if embeds and config.folder else None
+
+    def answer(self, request: WorkRequest) -> Answer:
+        """Do one request; whatever a file makes go wrong becomes a failure's stage and reason."""
+        for path in request.ahead:
+            _fetch(path)
+        if request.task == "embed_batch":
+            return {"answers": self._embed_batch(request.audios)}
+        assert request.file is not None
+        file = request.file
+        if request.task == "inspect":
+            return _inspect(file)
+        if request.task == "tags":
+            return _read_tags(file)
+        if request.task == "describe":
+            assert request.descriptor_set is not None
+            return self._describe(request.descriptor_set, file)
+        if request.task == "decode":
+            return _try("decode", lambda: {"audio": self._decode(file)})
+        return _try("decode", lambda: self._embed(file))
+
+    def _decode(self, file: Path) -> Audio:
+        """The audio of a file that the model reads."""
+        config = self._config
+        return read_audio(file, config.sample_rate, Windows(config.seconds, config.count))
+
+    def _embed(self, file: Path) -> Answer:
+        """The row of a file."""
+        if not self._config.thorough:
+            return self._embed_audio(self._decode(file))
+        vector, complete = embed_whole(file, self._model)
+        return {"row": {"vector": vector, "complete": complete}}
+
+    def _embed_batch(self, audios: Sequence[Audio]) -> list[Answer]:
+        """An answer for each recording; where the batch fails, each is tried alone."""
+        if len(audios) > 1:
+            with suppress(Exception):  # of one recording, which is found below
+                vectors = self._model.embed_checked(audios)
+                pairs = zip(vectors, audios, strict=True)
+                return [{"row": {"vector": v, "complete": a.complete}} for v, a in pairs]
+        return [_try("embed", partial(self._embed_audio, audio)) for audio in audios]
+
+    def _embed_audio(self, audio: Audio) -> Answer:
+        return {"row": {"vector": self._model.embed(audio), "complete": audio.complete}}
+
+    def _describe(self, name: str, file: Path) -> Answer:
+        """A file's row of a descriptor set. Imported here: SciPy takes most of a start."""
+        from musicu.features.descriptor_sets import extract_row, load_descriptor_set
+
+        if name not in self._sets:
+            self._sets[name] = load_descriptor_set(name)
+        described = self._sets[name]
+        return _try(described.stage, lambda: {"row": extract_row(described, file)})
+
+    @property
+    def _model(self) -> Embedder:
+        assert self._embedder is not None
+        return self._embedder
+
+
+def _load(config: WorkerConfig) -> Embedder:
+    """The model, as long as it is the one that the run began with."""
+    embedder = Embedder.load(Path(str(config.folder)))
+    if embedder.fingerprint != config.fingerprint:
+        raise ModelError(
+            f"the model in {config.folder} was changed during the run, and vectors of two models "
+            "are never mixed: run again with --force"
+        )
+    return embedder
+
+
+def _inspect(file: Path) -> Answer:
+    """The tags of a file and the hash of its audio."""
+    hashed = _try("hash", lambda: {"content_hash": content_hash(file)})
+    return {"tags": {}, **_read_tags(file), **hashed}
+
+
+def _read_tags(file: Path) -> Answer:
+    """The tags of a file."""
+    return _try("tags", lambda: {"tags": read_tags(file)})
+
+
+def _try(stage: str, work: Callable[[], dict[str, Any]]) -> Answer:
+    """What `work` returns, or the failure it met, for people."""
+    try:
+        return work()
+    except MissingExtraError as error:
+        return {"stage": "extra", "reason": str(error)}
+    except MusicuError as error:
+        return {"stage": stage, "reason": str(error)}
+    except MemoryError:
+        return {"stage": stage, "reason": "not enough memory for this file"}
+    except Exception as error:  # noqa: BLE001 - one file, or a package's code, stops no run
+        return {"stage": stage, "reason": f"{type(error).__name__}: {error}"}
+
+
+def _fetch(path: Path) -> None:
+    """Ask the system to have a file's bytes at hand soon; what keeps it from that is no matter."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(file)

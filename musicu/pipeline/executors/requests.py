@@ -1,0 +1,69 @@
+"""What a run asks of whoever does its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from musicu.embeddings.cards import ModelCard
+from musicu.records import Audio
+
+#: What comes back: "tags", with "content_hash" where it was asked for; a "row"; an "audio";
+#: "answers", one for each of several audios; "stage" and "reason" of a failure; or why the worker
+#: "died".
+Answer: TypeAlias = dict[str, Any]
+FileTask: TypeAlias = Literal["inspect", "tags", "describe", "embed", "decode"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker needs to answer requests; plain values, so that it can go anywhere.
+
+    folder, fingerprint: of the model; None where nothing is to be embedded. thorough: read whole
+    files in place of the model's windows. sample_rate, seconds, count: of the model's input.
+    shared_model: one worker embeds for all, since they had better not share the model's device.
+    nice: let other programs go first.
+    """
+
+    folder: str | None = None
+    fingerprint: str | None = None
+    thorough: bool = False
+    sample_rate: int = 0
+    seconds: float = 0.0
+    count: int = 0
+    shared_model: bool = False
+    nice: bool = False
+
+    @classmethod
+    def of(
+        cls, model: ModelCard, *, thorough: bool, shared_model: bool, nice: bool
+    ) -> WorkerConfig:
+        """What embeds with a model."""
+        return cls(
+            str(model.folder),
+            model.fingerprint,
+            thorough,
+            model.sample_rate,
+            model.windows.seconds,
+            model.windows.count,
+            shared_model,
+            nice,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkRequest:
+    """One thing to do; each is told from every other, equal or not.
+
+    task: "inspect" a file (tags and hash); read its "tags" alone; "describe" it (a row of
+    `descriptor_set`); "embed" it (a row with its vector); "decode" it (its audio, as the model
+    reads it); "embed_batch" (the rows of `audios`). ahead: files that are wanted soon, which the
+    system may fetch meanwhile.
+    """
+
+    task: FileTask | Literal["embed_batch"]
+    file: Path | None = None
+    descriptor_set: str | None = None
+    audios: tuple[Audio, ...] = ()
+    ahead: tuple[Path, ...] = ()

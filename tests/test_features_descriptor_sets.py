@@ -1,0 +1,105 @@
+"""Descriptor sets keep the contract, stand beside each other, and are found by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from contract_descriptor_set import DescriptorSetContract
+from music import write
+
+from musicu.catalog.catalog import Catalog
+from musicu.errors import QueryError, RegistryError
+from musicu.features.descriptor_sets import DESCRIPTOR_SETS, DescriptorSet, extract_row
+from musicu.pipeline.describe import describe_catalog
+from musicu.pipeline.fill_table import FillOptions
+from musicu.pipeline.run import EmbedOptions, scan
+
+LOCAL = FillOptions(executor="local")
+
+
+class TestDescriptors(DescriptorSetContract):
+    name = "musicu-descriptors-v1"
+
+
+class TestFingerprint(DescriptorSetContract):
+    name = "musicu-fingerprint-v2"
+    units = False  # they stand in its columns' names, and its bytes stay as they are
+
+
+class TestStatistics(DescriptorSetContract):
+    name = "musicu-statistics-v1"
+
+
+def test_every_set_that_comes_with_musicu_is_tested_here() -> None:
+    tested = {TestDescriptors.name, TestFingerprint.name, TestStatistics.name}
+    assert set(DESCRIPTOR_SETS.builtins) == tested
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    for i in range(2):
+        write(tmp_path / f"music/{i}.flac", i, seconds=4.0)
+    scan(tmp_path / "music", tmp_path / "out", options=EmbedOptions(jobs=1))
+    return tmp_path / "out"
+
+
+def test_a_catalog_holds_several_sets(out: Path) -> None:
+    describe_catalog(out, "musicu-statistics-v1", options=LOCAL)
+    describe_catalog(out, options=LOCAL)
+    catalog = Catalog.open(out)
+    assert catalog.descriptor_sets() == ["musicu-descriptors-v1", "musicu-statistics-v1"]
+    assert "tempo_bpm" in catalog.descriptors().column_names
+    found = catalog.descriptors("musicu-statistics-v1")
+    assert found.column_names[:2] == ["track_id", "colour"]
+    assert found.num_rows == 2
+
+
+def test_long_columns_do_not_stand_beside_the_tracks(out: Path) -> None:
+    for name in ("musicu-statistics-v1", "musicu-descriptors-v1"):
+        describe_catalog(out, name, options=LOCAL)
+    names = set(Catalog.open(out).tracks().column_names)
+    assert "tempo_bpm" in names
+    assert not names & {"colour", "pitch", "beats_seconds"}
+
+
+def test_a_set_that_a_catalog_lacks_is_an_error_that_names_what_it_has(out: Path) -> None:
+    describe_catalog(out, options=LOCAL)
+    with pytest.raises(QueryError, match=r"no descriptors of 'x-v1', only of musicu-descr.*--set"):
+        Catalog.open(out).descriptors("x-v1")
+
+
+def test_an_unknown_set_is_an_error_that_lists_the_known(out: Path) -> None:
+    with pytest.raises(RegistryError, match=r"no descriptor set 'x-v1': known are musicu-descr"):
+        describe_catalog(out, "x-v1", options=LOCAL)
+
+
+class _Made(DescriptorSet):
+    """A set that gives what a test says."""
+
+    name = "made-v1"
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.row = row
+
+    def schema(self) -> pa.Schema:
+        return pa.schema([("content_hash", pa.string()), ("size", pa.float32())])
+
+    def extract(self, path: Path) -> dict[str, Any]:
+        return self.row
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({}, "its columns are size"),
+        ({"size": 1.0, "more": 2.0}, "gave values of size, more"),
+        ({"size": "large"}, "wrong type"),
+        ({"size": [1.0]}, "wrong type"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_refused(row: dict[str, Any], words: str) -> None:
+    with pytest.raises(RegistryError, match=words):
+        extract_row(_Made(row), Path("x"))
