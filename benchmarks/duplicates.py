@@ -35,7 +35,13 @@ from scipy import fft
 from musicu.audio import read_audio
 from musicu.audio.encoding import RATE, write_sound
 from musicu.audit.fingerprint_comparison import Fingerprints, best_comparison
-from musicu.audit.recording_matches import SEGMENT_ERROR, Match, find_matches, judge_pair
+from musicu.audit.recording_matches import (
+    SEGMENT_ERROR,
+    Match,
+    find_matches,
+    judge_pair,
+    with_changes,
+)
 from musicu.datasets.synth.mixing import InstrumentBank, master, mix
 from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.score import Plan
@@ -190,7 +196,7 @@ def report(made: Prints, music: Path) -> None:
     prints = Fingerprints.of_table(pa.Table.from_pylist(list(made.rows.values()), schema=schema))
     files = [known(name) for name in prints.hashes]
     place = {name: i for i, name in enumerate(prints.hashes)}
-    matches = [m for m in find_matches(prints) if m.whole]
+    matches = [m for m in find_matches(prints) if m.certain]
     pairs = {(place[m.first], place[m.second]): m for m in matches}
     print(f"{len(files)} recordings, {len(pairs)} pairs merged")
     recall(prints, files, pairs)
@@ -243,7 +249,8 @@ def alike(prints: Fingerprints, files: list[Known]) -> None:
             best = best_comparison(prints[i], prints[j], np.arange(-56, 57), SEGMENT_ERROR)
             errors.append(best.error)
             judged = judge_pair(prints, i, j, best)
-            merged += [(i, j, best)] if judged is not None and judged.whole else []
+            sure = judged is not None and with_changes(prints, [judged])[0].certain
+            merged += [(i, j, best)] if sure else []
         print(f"{what}: {len(merged)} of {len(chosen)} merged; lowest errors", end=" ")
         print(" ".join(f"{e:.3f}" for e in sorted(errors)[:6]))
         for i, j, best in merged:

@@ -88,6 +88,13 @@ class ExecutorContract:
         assert [a["tags"]["title"] for a in answers] == [f"Tune {i}" for i in range(GOOD)]
         assert len({a["content_hash"] for a in answers}) == GOOD
 
+    def test_tags_alone_are_those_of_an_inspection(self, executor: Executor, music: Path) -> None:
+        file = music / "0.flac"
+        inspected, tagged = self.ask(
+            executor, WorkRequest("inspect", file), WorkRequest("tags", file)
+        )
+        assert tagged == {"tags": inspected["tags"]}
+
     def test_equal_requests_are_two(self, executor: Executor, music: Path) -> None:
         file = music / "0.flac"
         first, second = self.ask(

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from music import RATE, piece
 from numpy.typing import NDArray
+from prints import prints_of
 from shelves_samples import table, vectors
 
 from musicu.audit import Audit, audit, same_recording
@@ -31,7 +32,6 @@ from musicu.audit.tag_checks import tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
-from musicu.features.fingerprint_codes import FingerprintMeter
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.fill_table import FillOptions
 from musicu.pipeline.run import EmbedOptions, embed
@@ -184,17 +184,6 @@ def test_the_command_fails_on_what_it_is_told_to(made: Path, found: Audit, tmp_p
     done = run(command, [*words, "--fail-on", "codes"], standalone_mode=False)
     assert done.return_value == 0
     assert run(command, [*words, "--fail-on", "nonsense"]).exit_code == 2
-
-
-def prints_of(*recordings: NDArray[np.float32]) -> Fingerprints:
-    made = []
-    for samples in recordings:
-        meter = FingerprintMeter()
-        meter.update(samples)
-        made.append(meter.finish())
-    edges = np.concatenate([[0], np.cumsum([len(one.codes) for one in made])])
-    codes, marks = (np.concatenate([getattr(m, n) for m in made]) for n in ("codes", "marks"))
-    return Fingerprints([f"h{i}" for i in range(len(made))], codes, marks, edges)
 
 
 def test_an_excerpt_is_a_part_and_no_copy() -> None:

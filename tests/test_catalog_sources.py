@@ -42,11 +42,46 @@ def test_a_folder_gives_audio_files_of_any_depth_in_a_fixed_order(tmp_path: Path
     assert files[0].root == str(tmp_path)
 
 
-def test_hidden_and_appledouble_names_are_skipped(tmp_path: Path) -> None:
-    put(tmp_path, "._a.mp3", ".b.mp3", ".git/c.mp3", "a.mp3")
+def test_a_name_that_begins_with_a_dot_is_music(tmp_path: Path) -> None:
+    names = [".Moon Special/01.flac", "...And Then They Left/1.mp3", "...And Again.flac", ".b.mp3"]
+    put(tmp_path, *names)
     files, failures = split(open_source(tmp_path))
+    assert sorted(file.path for file in files) == sorted(names)
+    assert failures == {}
+
+
+SYSTEM = [
+    *(".git", ".Trash", ".Trash-1000", ".Trashes", ".Spotlight-V100", ".fseventsd", "@eaDir"),
+    *("#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", ".@__thumb", "$RECYCLE.BIN"),
+    *("$Recycle.Bin", "System Volume Information", "lost+found", ".AppleDouble", "__MACOSX"),
+]
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+def test_what_the_system_keeps_for_itself_is_left_out_and_counted(
+    tmp_path: Path, name: str
+) -> None:
+    put(tmp_path, "a.mp3", f"album/{name}/01 Song.flac/thumb.jpg", f"album/{name}/old.mp3")
+    source = open_source(tmp_path)
+    files, failures = split(source)
     assert [file.path for file in files] == ["a.mp3"]
     assert failures == {}
+    assert source.notes.left_out == {name: 1}
+    assert split(open_source(tmp_path / "album" / name))[0]  # one who names it means it
+
+
+@pytest.mark.parametrize("name", ["Recycled", "Lost + Found", ".Trashmen", "Snapshot", "@"])
+def test_a_name_that_only_looks_like_the_systems_is_music(tmp_path: Path, name: str) -> None:
+    put(tmp_path, f"{name}/a.mp3")
+    assert [file.path for file in split(open_source(tmp_path))[0]] == [f"{name}/a.mp3"]
+
+
+def test_an_appledouble_file_is_told_by_its_twin_or_its_first_bytes(tmp_path: Path) -> None:
+    put(tmp_path, "a.mp3", "._a.mp3", "._alone.mp3", "._song.mp3", ".__x.mp3")
+    (tmp_path / "._alone.mp3").write_bytes(b"\0\x05\x16\x07\0\2\0\0Mac OS X")
+    source = open_source(tmp_path)
+    assert sorted(f.path for f in split(source)[0]) == [".__x.mp3", "._song.mp3", "a.mp3"]
+    assert source.notes.left_out == {"._*": 2}
 
 
 def test_an_empty_folder_is_an_error_that_names_the_suffixes(tmp_path: Path) -> None:
@@ -130,10 +165,16 @@ def test_broken_things_are_failures_with_reasons(tmp_path: Path) -> None:
     put(tmp_path, "good.mp3", "x.flac/inside.mp3")
     (tmp_path / "nowhere.mp3").symlink_to("missing")
     (tmp_path / "self.mp3").symlink_to("self.mp3")
+    (tmp_path / "Vol. 2").symlink_to("away")
+    (tmp_path / "cover.jpg").symlink_to("no-picture.jpg")
     os.mkfifo(tmp_path / "pipe.wav")
-    files, failures = split(open_source(tmp_path))
+    source = open_source(tmp_path)
+    files, failures = split(source)
     assert [file.path for file in files] == ["good.mp3", "x.flac/inside.mp3"]
-    assert failures["x.flac"] == "is a directory, not a file"
+    assert failures.keys() == {"pipe.wav", "nowhere.mp3", "self.mp3", "Vol. 2"}
+    told = {Path(path).name for path in source.notes.unreachable}
+    assert told == {"nowhere.mp3", "self.mp3", "Vol. 2"}
+    assert "x.flac" not in failures  # a folder of that name is a folder
     assert failures["pipe.wav"] == "is a pipe, socket or device, not a file"
     assert failures["nowhere.mp3"].startswith("a link that leads nowhere")
     assert failures["self.mp3"].startswith("a link that leads nowhere")
@@ -194,6 +235,43 @@ def test_lines_and_nul_separated_paths_are_told_apart() -> None:
     assert split_paths(b"a.mp3\nb c.mp3\r\n\n") == [Path("a.mp3"), Path("b c.mp3")]
     assert split_paths(b"a\nb.mp3\0c.mp3\0") == [Path("a\nb.mp3"), Path("c.mp3")]
     assert split_paths(b"") == []
+
+
+PATHS = ["music/a.mp3", "Ünïcode/ 音楽 😀.flac", "c.wav"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\0"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-16-be with a mark"],
+)
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_list_is_read_in_any_encoding_and_with_any_line_end(
+    end: str, encoding: str, closed: bool
+) -> None:
+    text = end.join(PATHS) + end * closed
+    name, _, mark = encoding.partition(" ")
+    data = (("\ufeff" if mark else "") + text).encode(name)
+    assert split_paths(data) == [Path(path) for path in PATHS]
+
+
+def test_marks_within_lists_that_were_joined_are_taken_off() -> None:
+    one, two = (f"{path}\r\n".encode("utf-8-sig") for path in PATHS[:2])
+    assert split_paths(one + two) == [Path(path) for path in PATHS[:2]]
+
+
+def test_short_names_parted_by_nul_are_no_utf_16() -> None:
+    assert split_paths(b"abc\0d.w\0efg\0") == [Path("abc"), Path("d.w"), Path("efg")]
+    assert split_paths(b"a\0b\0c\0") == [Path("a"), Path("b"), Path("c")]
+
+
+def test_bytes_that_are_no_utf_8_stay_as_they_are() -> None:
+    assert os.fsencode(split_paths(b"caf\xe9.mp3\n")[0]) == b"caf\xe9.mp3"
+
+
+def test_text_that_only_says_it_is_utf_16_is_an_error() -> None:
+    with pytest.raises(SourceError, match="looks like UTF-16 and is not"):
+        split_paths(b"\xff\xfea\0b\0c")
 
 
 def test_a_list_keeps_its_order_and_drops_repeats(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class TestDescriptors(DescriptorSetContract):
 
 
 class TestFingerprint(DescriptorSetContract):
-    name = "musicu-fingerprint-v1"
+    name = "musicu-fingerprint-v2"
     units = False  # they stand in its columns' names, and its bytes stay as they are
 
 

@@ -125,6 +125,94 @@ def test_changed_and_removed_files_are_followed(tmp_path: Path) -> None:
     assert paths(out) == {"0.flac", "2.flac"}
 
 
+def pruning(music: Path, out: Path, *steps: Callable[[], object]) -> list[EmbedReport]:
+    """As `follow`, with --prune after three quiet looks."""
+    reports: list[EmbedReport] = []
+    embed = EmbedOptions(jobs=1, prune=True, confirm_prune=True)
+    options = WatchOptions(prune_seconds=3.0, embed=embed)
+    watch(music, out, options=options, wait=Clock(*steps).wait, changed=reports.append)
+    return reports
+
+
+def test_a_folder_that_moves_costs_no_embedding_though_what_is_gone_is_pruned(
+    tmp_path: Path,
+) -> None:
+    music, out = tmp_path / "music", tmp_path / "catalog"
+    for i in range(4):
+        write(music / f"old/{i}.flac", i, seconds=3.0)
+    write(music / "kept.flac", 9, seconds=3.0)
+    away = tmp_path / "away"
+    reports = pruning(
+        music,
+        out,
+        nothing,
+        lambda: shutil.move(music / "old", music / "new"),  # renamed at once
+        *[nothing] * 8,
+        lambda: shutil.move(music / "new", away),  # cut here and pasted there, a look later
+        nothing,
+        lambda: shutil.move(away, music / "newest"),
+        *[nothing] * 8,
+    )
+    assert sum(report.embedded for report in reports) == 5
+    assert sum(report.pruned for report in reports) == 8
+    rows = Catalog.open(out).tracks(gone=True)["path"].to_pylist()
+    assert set(rows) == {"kept.flac", *(f"newest/{i}.flac" for i in range(4))}
+    assert len(Catalog.open(out).vectors().ids) == 5
+
+
+def test_what_stays_away_is_pruned_and_not_while_a_file_waits(tmp_path: Path) -> None:
+    music, out = tmp_path / "music", tmp_path / "catalog"
+    for i in range(3):
+        write(music / f"{i}.flac", i, seconds=3.0)
+    half = write(tmp_path / "half.flac", 7, seconds=3.0).read_bytes()[:2000]
+    rows: list[int] = []
+    pruning(
+        music,
+        out,
+        nothing,
+        lambda: ((music / "0.flac").unlink(), (music / "half.flac").write_bytes(half)),
+        *[nothing] * 8,
+        lambda: rows.append(Catalog.open(out).tracks(gone=True).num_rows),
+        lambda: (music / "half.flac").unlink(),
+        *[nothing] * 4,
+        lambda: rows.append(Catalog.open(out).tracks(gone=True).num_rows),
+    )
+    assert rows == [3, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_nothing_is_pruned_while_a_part_cannot_be_reached_and_it_is_said_once(
+    tmp_path: Path,
+) -> None:
+    music, out = tmp_path / "music", tmp_path / "catalog"
+    for i in range(3):
+        write(music / f"{i}.flac", i, seconds=3.0)
+    (music / "disk").symlink_to("/nowhere/disk")
+    troubles: list[str] = []
+    options = WatchOptions(prune_seconds=3.0, embed=EmbedOptions(jobs=1, prune=True))
+    steps = [nothing, lambda: (music / "0.flac").unlink(), *[nothing] * 8]
+    watch(music, out, options=options, wait=Clock(*steps).wait, trouble=troubles.append)
+    assert Catalog.open(out).tracks(gone=True).num_rows == 3
+    assert len(troubles) == 1
+    assert "nothing is pruned" in troubles[0]
+    assert str(music / "disk") in troubles[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no time of the inode")
+def test_tags_written_with_size_and_time_kept_are_followed(tmp_path: Path) -> None:
+    music, out = tmp_path / "music", tmp_path / "catalog"
+    file = write(music / "a.flac", 1, seconds=3.0, title="Wrong")
+
+    def retag() -> None:
+        status = file.stat()
+        file.write_bytes(file.read_bytes().replace(b"Wrong", b"Right"))
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    reports = follow(music, out, nothing, retag, nothing, nothing)
+    assert Catalog.open(out).tracks()["title"].to_pylist() == ["Right"]
+    assert sum(report.embedded for report in reports) == 1
+
+
 def test_a_catalog_that_another_process_writes_is_tried_again(tmp_path: Path) -> None:
     from contextlib import ExitStack
 

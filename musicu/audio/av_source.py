@@ -27,7 +27,10 @@ def has_av() -> bool:
 
 
 class AvSource:
-    """A recording decoded by FFmpeg; see `AudioSource`. name: of the format, for errors."""
+    """A recording decoded by FFmpeg; see `AudioSource`. name: of the format, for errors.
+
+    codec: FFmpeg's name of it. fields: the tags of the file, then of its stream of sound.
+    """
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         if not has_av():
@@ -41,6 +44,11 @@ class AvSource:
         if first is None:
             raise AudioError(f"{name}: FFmpeg finds no audio that it can decode")
         self.sample_rate, self.channels = int(first.sample_rate), len(first.layout.channels)
+        self.codec = str(self._stream.codec_context.name)
+        self.fields: tuple[dict[str, str], ...] = tuple(
+            {str(key): str(value) for key, value in part.metadata.items()}
+            for part in (self._container, self._stream)
+        )
         self._origin = first.pts or 0
         self.promised = self._container.format.name not in _UNTIMED
         self._timed = self.promised or self._container.format.name == "aac"

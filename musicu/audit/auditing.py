@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from musicu.audit.earlier_fingerprints import drop_replaced
 from musicu.audit.findings import KINDS, Finding
 from musicu.audit.genre_checks import genre_findings
 from musicu.audit.recording_groups import find_recordings, save_recordings
@@ -111,18 +112,21 @@ def audit(
     """
     name = FINGERPRINTS.name
     fingerprinted = describe_catalog(catalog, name, options=options, progress=progress)
+    drop_replaced(Path(catalog))
     opened = Catalog.open(catalog)
     recordings, matches = find_recordings(opened, model)
     save_recordings(opened, recordings)
     opened = Catalog.open(catalog)
     tracks = opened.tracks()
     rows = tracks.to_pylist()
-    prints = Store.open(opened.path).read(FINGERPRINTS.table, without=("codes", "marks"))
+    prints = Store.open(opened.path).read(
+        FINGERPRINTS.table, without=("codes", "marks", "levels", "peaks")
+    )
     by_hash = {row["content_hash"]: row for row in prints.to_pylist()} if prints else {}
     found = [
         *_failures(opened, rows, by_hash),
         *signal_findings(tracks, by_hash),
-        *group_findings(rows),
+        *group_findings(rows, matches),
         *tag_findings(rows, today or date.today()),
         *code_findings(rows),
         *(genre_findings(rows, opened.vectors(model)) if opened.models() else ()),
@@ -149,8 +153,11 @@ def _failures(
         yield Finding(kind, (track_id,), row["reason"], {"stage": row["stage"]})
 
 
-def group_findings(rows: Sequence[Row]) -> Iterator[Finding]:
-    """Recordings in several files, and works in several recordings."""
+def group_findings(rows: Sequence[Row], matches: Sequence[Match] = ()) -> Iterator[Finding]:
+    """Recordings in several files, pairs that may be one, and works in several recordings.
+
+    matches: that the recordings rest on; they say how sure it is.
+    """
     recordings: dict[str, list[str]] = {}
     works: dict[str, dict[str, str]] = {}
     for row in rows:
@@ -159,10 +166,46 @@ def group_findings(rows: Sequence[Row]) -> Iterator[Finding]:
             recordings.setdefault(recording, []).append(row["track_id"])
             versions = works.setdefault(row.get("work_id") or recording, {})
             versions.setdefault(recording, row["track_id"])
-    for ids in recordings.values():
+    owner = {row["content_hash"]: row for row in rows if row["content_hash"] is not None}
+    changes: dict[str, float] = {}
+    for match in matches:
+        first, second = owner.get(match.first), owner.get(match.second)
+        if first and second and match.certain and match.change is not None:
+            recording = first.get("recording_id") or match.first
+            if recording == (second.get("recording_id") or match.second):
+                changes[recording] = max(changes.get(recording, 0.0), match.change.share)
+    for recording, ids in recordings.items():
         if len(ids) > 1:
-            yield Finding("duplicates", tuple(ids), f"{len(ids)} files hold one recording")
+            yield _duplicates(ids, changes.get(recording))
+    for match in matches:
+        if match.probable and match.first in owner and match.second in owner:
+            yield _alike(match, owner)
     for versions in works.values():
         if len(versions) > 1:
             ids = list(versions.values())
             yield Finding("versions", tuple(ids), f"{len(ids)} versions of one work")
+
+
+def _duplicates(ids: Sequence[str], change: float | None) -> Finding:
+    """Files of one recording. change: the most that two of them differ; None: to the byte."""
+    if change is None:
+        text = f"{len(ids)} files hold one recording, the same audio to the byte"
+    else:
+        text = (
+            f"{len(ids)} files hold one recording: their spectra differ in at most "
+            f"{change:.1%} of the blocks of 3 s"
+        )
+    return Finding("duplicates", tuple(ids), text, {"changed_share": change or 0.0})
+
+
+def _alike(match: Match, owner: Mapping[str, Row]) -> Finding:
+    """Two recordings that may be one, and why that is not certain."""
+    ids = tuple(owner[h]["track_id"] for h in (match.first, match.second))
+    why = (
+        "too little is known of their spectra: it is short, or no longer there to be heard"
+        if match.change is None
+        else f"their spectra differ in {match.change.share:.1%} of the blocks of 3 s"
+    )
+    share = match.change.share if match.change else None
+    values = {"changed_share": share, "bit_error": match.error}
+    return Finding("alike", ids, f"probably one recording, not certainly: {why}", values)

@@ -1,8 +1,9 @@
 """A table of the tracks without certain faults, as a source for another catalog.
 
-Unreadable and silent files are dropped, and all but the best copy of each recording. Missing tags
-of the best copy are taken from the other copies. Guesses (genres, dates, clipping) change nothing.
-Audio files are never changed.
+Out go files that cannot be read, silent ones, and all but the best copy of each recording, where
+that is certain; of recordings that are only probably one, all stay. What the best copy's tags lack
+is taken from the other copies. Guesses (genres, dates, clipping) change nothing. No audio file is
+touched.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 _OUT = ("corrupt", "silent")
-_LOSSLESS = ("flac", "wav", "pcm", "aiff", "alac", "ape", "wavpack", "tta")
+_LOSSLESS = ("flac", "wav", "pcm", "aiff", "alac", "ape", "monkeys", "wavpack", "tta")
 #: Properties of the file itself, which are never taken from another copy.
 _OF_THE_FILE = frozenset(
     ("codec", "bitrate_kbps", "sample_rate", "channels", "bit_depth", "duration_seconds")

@@ -1,29 +1,33 @@
 """Which tracks are one recording, and which recordings are versions of one work.
 
-One recording: the same audio to the byte, or the same sound by its fingerprint. Tags only
-support: a remaster that its title names as such stays apart although it sounds the same. One
-work: what sounds the same (remasters, edits, excerpts), and what one artist calls by one title of
-which a version is named (live, remix, radio edit, cover, …).
+One recording: the same audio to the byte, or for certain the same sound, each with each
+(`grouping`). Tags only support: titles of which one names a version (instrumental, live, edit,
+demo, remaster, …) keep recordings apart although they sound the same. One work: what shares its
+sound (remasters, edits, excerpts, an instrumental), and what one artist calls by one title of which
+a version is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicu.audit.fingerprint_comparison import Fingerprints
+from musicu.audit.earlier_fingerprints import EARLIER_TABLE
+from musicu.audit.fingerprint_comparison import Fingerprints, KeptSpectra
+from musicu.audit.grouping import group_recordings, joined
 from musicu.audit.recording_matches import Match, find_matches
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.identity import artist_keys, version_kinds, work_key
+from musicu.catalog.identity import artist_keys, fold, version_kinds, work_key
 from musicu.catalog.lock import write_lock
 from musicu.catalog.schema import RECORDING_SET
 from musicu.catalog.store import Change, Store
 from musicu.errors import QueryError
-from musicu.features.fingerprinting import FINGERPRINTS
+from musicu.features.fingerprinting import FINGERPRINTS, fingerprints_schema
 
 TABLE = f"recordings/{RECORDING_SET}"
 RECORDINGS = pa.schema(
@@ -33,8 +37,20 @@ RECORDINGS = pa.schema(
         ("work_id", pa.string()),  # equal for versions of one work: their first hash
     ]
 )
-#: Versions that sound the same and differ in their titles alone.
-_SOUND_THE_SAME = frozenset({"remaster"})
+#: Words of a title that say which recording of a song it is, wherever they stand in it.
+_SAID = {
+    "instrumental": r"instrumental\w*|karaoke|backing tracks?|playback|minus one|off vocals?",
+    "acapella": r"a ?capp?ell?a\w*|acapp?ell?as?|vocals? only|isolated vocals?",
+    "live": r"live|concert|unplugged|en vivo|ao vivo|en directo|dal vivo|en public",
+    "edit": r"edit|edited|radio|extended|short|cut|clean|explicit|uncensored|censored",
+    "demo": r"demos?|rehearsal|outtakes?|take \d+|alternate|alternative|rough|early",
+    "version": r"versions?|versión|versão|versione|mix|remix|remixed|rmx|rework|dub|mono|stereo",
+    "remaster": r"remaster\w*|re-?record\w*",
+    "acoustic": r"acoustic|stripped|orchestral",
+    "speed": r"slowed|sped up|nightcore|reverb",
+    "tribute": r"cover|tribute|originally performed|made famous",
+}
+_KINDS = {kind: re.compile(rf"\b(?:{words})\b") for kind, words in _SAID.items()}
 
 Row = Mapping[str, Any]
 
@@ -48,10 +64,11 @@ def find_recordings(catalog: Catalog, model: str | None = None) -> tuple[pa.Tabl
     tracks = catalog.tracks()
     matches = find_matches(prints, _vectors(catalog, prints.hashes, model))
     titles = _by_hash(tracks)
-    same = [(m.first, m.second) for m in matches if m.whole and _one_version(m, titles)]
-    recording = _joined(prints.hashes, same)
+    recording = group_recordings(
+        prints, matches, lambda first, second: one_version(titles, first, second)
+    )
     related = [(m.first, m.second) for m in matches]
-    work = _joined(prints.hashes, [*related, *_named_alike(titles)])
+    work = joined(prints.hashes, [*related, *_named_alike(titles)])
     hashes = sorted(prints.hashes)
     columns = [hashes, [recording[h] for h in hashes], [work[h] for h in hashes]]
     return pa.table([pa.array(c, pa.string()) for c in columns], schema=RECORDINGS), matches
@@ -92,12 +109,30 @@ def _groups(tracks: pa.Table, column: str) -> list[list[str]]:
 
 
 def read_fingerprints(catalog: Catalog) -> Fingerprints:
-    """The fingerprints of the recordings of the catalog's tracks."""
-    table = Store.open(catalog.path).read(FINGERPRINTS.table, ["content_hash", "codes", "marks"])
-    if table is None:
-        return Fingerprints([], np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, int))
+    """The fingerprints of the recordings that the catalog's tracks have.
+
+    Those of earlier versions stand in for what this one has not read; they have no spectra.
+    """
+    store = Store.open(catalog.path)
     hashes = catalog.tracks()["content_hash"].combine_chunks()
-    return Fingerprints.of_table(table.filter(pc.is_in(table["content_hash"], value_set=hashes)))
+    now = _stored(store, FINGERPRINTS.table, hashes)
+    earlier = _stored(store, EARLIER_TABLE, hashes)
+    heard = pc.is_in(earlier["content_hash"], value_set=now["content_hash"].combine_chunks())
+    prints = Fingerprints.of_table(pa.concat_tables([now, earlier.filter(pc.invert(heard))]))
+    wanted = ["content_hash", "levels", "peaks"]
+    prints.spectra = KeptSpectra(lambda: store.batches(FINGERPRINTS.table, wanted))
+    return prints
+
+
+def _stored(store: Store, name: str, hashes: pa.Array) -> pa.Table:
+    """Hashes, codes and marks of a table of fingerprints, of these hashes only."""
+    columns = ["content_hash", "codes", "marks"]
+    empty = pa.schema([fingerprints_schema().field(column) for column in columns]).empty_table()
+    table = store.read(name, columns)
+    if table is None:
+        return empty
+    kept = table.filter(pc.is_in(table["content_hash"], value_set=hashes))
+    return pa.concat_tables([empty, kept.cast(empty.schema)])
 
 
 def _vectors(catalog: Catalog, hashes: Sequence[str], model: str | None) -> Any:
@@ -125,13 +160,19 @@ def _by_hash(tracks: pa.Table) -> dict[str, list[Row]]:
     return found
 
 
-def _one_version(match: Match, titles: Mapping[str, Sequence[Row]]) -> bool:
-    """Whether the titles allow that two matching recordings are one version."""
-    first, second = (
-        [version_kinds(row["title"]) & _SOUND_THE_SAME for row in titles.get(h, ()) if row["title"]]
-        for h in (match.first, match.second)
+def one_version(titles: Mapping[str, Sequence[Row]], first: str, second: str) -> bool:
+    """Whether no title says that two recordings that sound the same are two versions."""
+    one, other = (
+        {said_kinds(row["title"]) for row in titles.get(h, ()) if row["title"]}
+        for h in (first, second)
     )
-    return not first or not second or bool(set(first) & set(second))
+    return not one or not other or bool(one & other)
+
+
+def said_kinds(title: str) -> frozenset[str]:
+    """The kinds of `_SAID` that a title names anywhere: equal for titles of one recording."""
+    folded = fold(title)
+    return frozenset(kind for kind, words in _KINDS.items() if words.search(folded))
 
 
 def _named_alike(titles: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, str]]:
@@ -153,20 +194,3 @@ def _named_alike(titles: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, str
     for key, found in versions.items():
         first = plain.get(key, found[0])
         yield from ((first, h) for h in found if h != first)
-
-
-def _joined(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The first name of each name's connected component (union-find)."""
-    head = {name: name for name in sorted(names)}
-
-    def find(name: str) -> str:
-        while head[name] != name:
-            head[name] = head[head[name]]
-            name = head[name]
-        return name
-
-    for a, b in pairs:
-        if a in head and b in head:
-            first, second = sorted((find(a), find(b)))
-            head[second] = first
-    return {name: find(name) for name in head}

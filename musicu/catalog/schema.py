@@ -63,6 +63,7 @@ IDENTITY = pa.schema(
         ("path_bytes", pa.binary()),  # the exact name, only where it is not valid UTF-8
         ("size_bytes", pa.int64()),
         ("modified_ns", pa.int64()),
+        ("changed_ns", pa.int64()),  # of the inode; null in rows of earlier versions
         ("content_hash", pa.string()),  # of the audio without its tags; null where unreadable
         ("complete", pa.bool_()),  # False: only part of it could be heard; null: not heard yet
         ("gone", pa.bool_()),  # the file was there once and is not now
@@ -85,6 +86,10 @@ FAILURES = pa.schema(
 )
 
 
+#: Columns that rows of earlier versions lack.
+_LATER = ("changed_ns",)
+
+
 def long_columns(schema: pa.Schema) -> tuple[str, ...]:
     """The columns of a descriptor set that do not stand beside the tracks."""
     said = [field.name for field in schema if (field.metadata or {}).get(b"long") == b"true"]
@@ -105,7 +110,8 @@ def vectors_schema(dim: int, key: str = "content_hash") -> pa.Schema:
 def check_columns(file: str, names: Collection[str]) -> None:
     """Raise ValueError where a table's file lacks columns that every such file has."""
     table = file.split("/")[0]
-    wanted = {"tracks": TRACKS.names, "failures": FAILURES.names, "vectors": ["vector"]}
+    tracks = [name for name in TRACKS.names if name not in _LATER]
+    wanted = {"tracks": tracks, "failures": FAILURES.names, "vectors": ["vector"]}
     missing = [name for name in wanted.get(table, []) if name not in names]
     if table == "vectors" and not {"content_hash", "track_id"} & set(names):
         missing.append("content_hash")

@@ -24,7 +24,7 @@ def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> froz
     """The kinds that an option names, parted by commas."""
     named = frozenset(filter(None, (word.strip() for word in (value or "").split(","))))
     if "any" in named:
-        return frozenset(KINDS) - {"versions"}
+        return frozenset(KINDS) - {"versions", "alike"}
     if unknown := sorted(named - KINDS.keys()):
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(KINDS)}, any", param=option)
     return named
@@ -69,6 +69,9 @@ def audit(
     \b
     Example: musicu audit catalog --html audit.html
 
+    Two files are one recording where all that differs is what codecs, levels and trims make; an
+    instrumental, another lead or another mix is a recording of its own.
+
     Each recording is read once and its fingerprint is stored. Shelves and candidates then know
     which tracks are the same recording or work, and conditions can use recording_id and work_id.
     """
@@ -87,7 +90,13 @@ def audit(
     if fix:
         from musicu.audit.clean import write_clean
 
-        note(f"{fix}: {write_clean(found, fix)} of {len(found.rows)} tracks")
+        kept = write_clean(found, fix)
+        copies = sum(len(finding.track_ids) - 1 for finding in found.of("duplicates"))
+        alike = counted(len(found.of("alike")), "pair")
+        note(
+            f"{fix}: {kept} of {len(found.rows)} tracks; {copies} left out as certain copies, "
+            f"both kept of {alike} that are only probably one"
+        )
     return 1 if fail_on & found.counts().keys() else 0
 
 

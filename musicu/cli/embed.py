@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 import pyarrow as pa
 
 from musicu.cli.default_model import telling_default
-from musicu.cli.options import FOLDER, PATH, PRUNE
+from musicu.cli.options import CONFIRM_PRUNE, FOLDER, PATH, PRUNE
 from musicu.cli.output import note, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, time_taken, work_options
@@ -44,6 +44,12 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The folder that relative paths in a list or table start from.",
         ),
         PRUNE,
+        CONFIRM_PRUNE,
+        click.option(
+            "--force",
+            is_flag=True,
+            help="Read tags and compute everything again, also what is already done.",
+        ),
         work_options(EmbedOptions().timeout_seconds),
         click.option("-v", "--verbose", is_flag=True, help="Print every failure."),
     ]
@@ -66,7 +72,6 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--describe", is_flag=True, help="Also compute the descriptors, as `musicu describe` does."
 )
-@click.option("--force", is_flag=True, help="Embed (and describe) again what is already done.")
 def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     """Compute a vector for every track of SOURCE and store them in a catalog.
 
@@ -141,6 +146,8 @@ def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, ver
     """The report on standard output as JSON, or on standard error for people."""
     for warning in report.warnings:
         note(f"warning: {safe(warning)}")
+    if report.left_out:
+        note(f"left out, as the system's own: {safe(_left_out(report.left_out))}")
     if as_json:
         print_report(report)
         return
@@ -150,6 +157,11 @@ def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, ver
     if len(report.failures) > len(shown):
         note(f"… and {len(report.failures) - len(shown)} more: musicu failures {out}")
     note(_sentence(report, out, model))
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    """Names of the system with how often they were met."""
+    return ", ".join(f"{name} ({count:,})" for name, count in counts.items())
 
 
 def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
@@ -167,6 +179,7 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
         (report.incomplete, "read only in part"),
         (report.gone, "gone"),
         (report.pruned, "pruned"),
+        (report.unreachable, "out of reach, and kept"),
     )
     parts += [f"{count} {words}" for count, words in told if count]
     parts.append(f"{report.failed} failed")

@@ -31,6 +31,11 @@ PRUNE = click.option("--prune", is_flag=True, help="Remove tracks whose files no
 BLOCK_ARTIST = click.option(
     "--block-artist", multiple=True, help="Leave out this artist; repeat for several."
 )
+CONFIRM_PRUNE = click.option(
+    "--confirm-prune",
+    is_flag=True,
+    help="Let --prune remove more than a fifth of the tracks.",
+)
 SEED = click.option(
     "--seed",
     type=click.IntRange(min=0),

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from musicu.cli.options import FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
-from musicu.cli.output import note, print_json
+from musicu.cli.options import CONFIRM_PRUNE, FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
+from musicu.cli.output import note, print_json, safe
 from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError
@@ -39,6 +39,7 @@ from musicu.records import counted
     help="Seconds between two scans of the folder; longer if a scan takes long.",
 )
 @PRUNE
+@CONFIRM_PRUNE
 @click.option(
     "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or folder of the model."
 )
@@ -52,6 +53,7 @@ def watch(
     shelves: Path | None,
     interval: float,
     prune: bool,
+    confirm_prune: bool,
     model: str,
     jobs: int | None,
     as_json: bool,
@@ -70,7 +72,8 @@ def watch(
     if (recipes is None) != (shelves is None):
         raise click.UsageError("--recipes and --shelves go together")
     stop = threading.Event()
-    options = WatchOptions(interval, model=model, embed=EmbedOptions(jobs=jobs, prune=prune))
+    embed = EmbedOptions(jobs=jobs, prune=prune, confirm_prune=confirm_prune)
+    options = WatchOptions(interval, model=model, embed=embed)
     refresh = _refresher(catalog, model, recipes, shelves)
 
     def changed(report: EmbedReport) -> None:
@@ -140,6 +143,8 @@ def _write_shelves(catalog: Path, model: str, recipes: Path, shelves: Path) -> N
 
 def _print(report: EmbedReport, as_json: bool) -> None:
     """One change."""
+    for warning in report.warnings:
+        note(f"warning: {safe(warning)}")
     if as_json:
         told: dict[str, Any] = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
         print_json({"event": "change", **told, "failures": len(report.failures)})
@@ -149,4 +154,5 @@ def _print(report: EmbedReport, as_json: bool) -> None:
     parts += [f"{report.updated} read again, of the same sound"] if report.updated else []
     parts += [f"{report.failed} failed"] if report.failed else []
     parts += [f"{report.gone} gone"] if report.gone else []
+    parts += [f"{report.pruned} pruned"] if report.pruned else []
     note(f"{datetime.now():%H:%M:%S} {counted(report.tracks, 'track')}: {', '.join(parts)}")

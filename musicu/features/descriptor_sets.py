@@ -60,7 +60,7 @@ DESCRIPTOR_SETS: Registry[type[DescriptorSet]] = Registry(
     "musicu.descriptor_sets",
     {
         DESCRIPTOR_SET: "musicu.features.musicu_descriptors:MusicuDescriptors",
-        "musicu-fingerprint-v1": "musicu.features.fingerprinting:MusicuFingerprint",
+        "musicu-fingerprint-v2": "musicu.features.fingerprinting:MusicuFingerprint",
         "musicu-statistics-v1": "musicu.features.statistics_set:MusicuStatistics",
     },
 )

@@ -43,6 +43,8 @@ def fingerprints_schema() -> pa.Schema:
             pa.field("content_hash", pa.string(), nullable=False),
             ("codes", pa.list_(pa.uint32())),
             ("marks", pa.list_(pa.uint32())),
+            ("levels", pa.list_(pa.uint32())),  # four a frame, see `BandLevels`
+            ("peaks", pa.list_(pa.uint8())),
             ("heard_seconds", pa.float64()),
             ("complete", pa.bool_()),  # False: the file ends before its header says
             ("channels", pa.int32()),
@@ -77,9 +79,12 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
             f"too short: {seconds:.2f} s of sound can be read, at least {MIN_SECONDS} s are needed"
         )
     found = meter.finish()
+    assert found.spectra is not None
     return {
         "codes": found.codes.tolist(),
         "marks": found.marks.tolist(),
+        "levels": found.spectra.levels.reshape(-1).tolist(),
+        "peaks": found.spectra.peaks.tolist(),
         "heard_seconds": seconds,
         "complete": heard.complete,
         "channels": heard.channels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from musicu.errors import SourceError
 from musicu.ingest.source_file import (
     SourceFile,
+    SourceNotes,
     composed,
     derived_id,
     distinct,
@@ -18,6 +20,7 @@ from musicu.ingest.source_file import (
     relative_bytes,
     shown,
 )
+from musicu.ingest.system_names import is_appledouble, is_system_folder
 from musicu.records import Failure
 
 _BASE = ".wav .wave .bwf .rf64 .w64 .flac .mp3 .mp2 .ogg .oga .opus .aif .aiff .aifc .au .snd .caf"
@@ -31,8 +34,13 @@ AUDIO_SUFFIXES = frozenset(_BASE.split() + _WITH_AV.split())
 
 
 def is_audio_name(name: str) -> bool:
-    """Whether a file name has an audio suffix and is neither hidden nor AppleDouble ("._x")."""
-    return not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES
+    """Whether a file name has an audio suffix, whatever it begins with."""
+    return Path(name).suffix.lower() in AUDIO_SUFFIXES
+
+
+def _may_hold_music(name: str) -> bool:
+    """Whether what a broken link of this name led to may have been music, or a folder of it."""
+    return is_audio_name(name) or mimetypes.guess_type(name)[0] is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,15 @@ class _Place:
     above: frozenset[tuple[int, int]]
 
 
-def walk(folder: Path, root: Path | None = None) -> Iterator[SourceFile | Failure]:
+def walk(
+    folder: Path, root: Path | None = None, notes: SourceNotes | None = None
+) -> Iterator[SourceFile | Failure]:
     """Every audio file at any depth, sorted by the bytes of its name.
 
     root: what paths are relative to, the folder itself or one above it (default: the folder).
     Directories behind links come after all others, each once, so that a new link never changes
-    the path of a file. Hidden names are skipped; what cannot be read is a Failure.
+    the path of a file. What cannot be read is a Failure. notes: takes down what is left out as
+    the system's own (see `system_names`), and what cannot be reached.
     Raises SourceError where nothing was found, or where the root does not hold the folder.
     """
     root = folder if root is None else root
@@ -60,7 +71,8 @@ def walk(folder: Path, root: Path | None = None) -> Iterator[SourceFile | Failur
         raise SourceError(f"{folder} lies outside of the root {root}") from None
     name = b"" if name == b"." else name
     found = False
-    for item in _Walk(str(root)).run(_Place(str(folder), name, composed(name), frozenset())):
+    start = _Place(str(folder), name, composed(name), frozenset())
+    for item in _Walk(str(root), SourceNotes() if notes is None else notes).run(start):
         found = True
         yield item
     if not found:
@@ -72,8 +84,8 @@ def walk(folder: Path, root: Path | None = None) -> Iterator[SourceFile | Failur
 class _Walk:
     """One walk through a tree: what it has seen, and the links that it keeps for later."""
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    def __init__(self, root: str, notes: SourceNotes) -> None:
+        self.root, self.notes = root, notes
         self.seen: set[tuple[int, int]] = set()
         self.links: deque[_Place] = deque()
 
@@ -93,7 +105,9 @@ class _Walk:
                 with os.scandir(place.path) as listing:
                     entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
             except OSError as error:
-                yield _failed(place, f"the folder cannot be read: {error.strerror}")
+                reason = f"the folder cannot be read: {error.strerror}"
+                self.notes.unreachable[place.path] = reason
+                yield _failed(place, reason)
                 continue
             inner: list[_Place] = []
             yield from self._files(entries, place, key, inner)
@@ -107,15 +121,36 @@ class _Walk:
         inner: list[_Place],
     ) -> Iterator[SourceFile | Failure]:
         """The files of one directory; its directories go to `inner` or, behind links, wait."""
-        entries = [entry for entry in entries if not entry.name.startswith(".")]
+        entries = self._kept(entries)
         names = [os.fsencode(entry.name) for entry in entries]
         for entry, name, id_name in zip(entries, names, distinct(names), strict=True):
             name, id_name = _joined(place.name, name), _joined(place.id_name, id_name)
             if _is_directory(entry):
                 below = _Place(entry.path, name, id_name, place.above | {key})
                 (self.links if entry.is_symlink() else inner).append(below)
-            if is_audio_name(entry.name):
-                yield examine(Path(entry.path), name, id_name, self.root)
+            elif is_audio_name(entry.name) or (entry.is_symlink() and _may_hold_music(entry.name)):
+                found = examine(Path(entry.path), name, id_name, self.root)
+                hidden = isinstance(found, Failure) and _is_out_of_sight(Path(entry.path))
+                if hidden:
+                    self.notes.unreachable[entry.path] = getattr(found, "reason", "")
+                if hidden or is_audio_name(entry.name):
+                    yield found
+
+    def _kept(self, entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+        """The entries without the system's own, which are counted where they might be music."""
+        kept, beside = [], {entry.name for entry in entries}
+        for entry in entries:
+            path = Path(entry.path)
+            if _is_directory(entry):
+                kind = entry.name if is_system_folder(path) else None
+            else:
+                twin = is_audio_name(entry.name) and is_appledouble(path, beside)
+                kind = "._*" if twin else None
+            if kind is None:
+                kept.append(entry)
+            else:
+                self.notes.left_out[kind] += 1
+        return kept
 
 
 def _joined(folder: bytes, name: bytes) -> bytes:
@@ -128,6 +163,17 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def _is_out_of_sight(path: Path) -> bool:
+    """Whether something may be there that cannot be seen now: behind a broken link, or a fault."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return path.is_symlink()
+    except OSError:
+        return True
+    return False
 
 
 def _failed(place: _Place, reason: str) -> Failure:

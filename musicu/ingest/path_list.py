@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import unicodedata
@@ -24,12 +25,48 @@ from musicu.records import Failure
 
 _FILE = re.compile(r"(?P<scheme>file:)(?P<host>//[^/]*(?=/))?", re.IGNORECASE)
 _KINDS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+_BOM = "\ufeff"
+_UTF8_BOM = codecs.BOM_UTF8
+#: Letters with a NUL to each: UTF-16 without a mark, where a list parted by NULs has paths.
+_UTF16 = re.compile(rb"(?:[^\0]\0){4}")
 
 
 def split_paths(data: bytes) -> list[Path]:
-    """Paths from standard input: NUL-separated (`find -print0`) if any NUL is there, else lines."""
-    parts = data.split(b"\0") if b"\0" in data else re.split(rb"\r?\n", data)
+    """Paths from standard input: NUL-separated (`find -print0`) if any NUL is there, else lines.
+
+    Lines may end in any system's way. Byte order marks are taken off, also where lists were laid
+    end to end, and UTF-16 (as PowerShell writes it) is understood, with or without its mark.
+    Raises SourceError where text that says it is UTF-16 or UTF-32 is not.
+    """
+    text = _wide_text(data)
+    if text is not None:
+        names = text.split("\0") if "\0" in text else re.split(r"\r\n?|\n", text)
+        return [Path(name.lstrip(_BOM)) for name in names if name.strip(_BOM + " \t")]
+    if b"\0" in data:
+        parts = data.split(b"\0")
+    else:
+        parts = re.split(rb"\r?\n" if b"\n" in data else rb"\r", data)
+    parts = [part.removeprefix(_UTF8_BOM) for part in parts]
     return [Path(os.fsdecode(part)) for part in parts if part.strip()]
+
+
+def _wide_text(data: bytes) -> str | None:
+    """Text of two or four bytes a letter; None where it is of single bytes."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        encoding = "utf-32"
+    elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        if not _UTF16.search(data):
+            return None
+        encoding = "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"the list of paths looks like {encoding.upper()} and is not ({error.reason} at byte "
+            f"{error.start}): write it as UTF-8"
+        ) from None
 
 
 def listed(paths: Iterable[str | Path], root: Path | None) -> Iterator[SourceFile | Failure]:

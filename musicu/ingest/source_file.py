@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ class SourceFile:
     file: an openable path.
     size_bytes, modified_ns: of the file; nanoseconds since 1970.
     given: typed columns of a table; {} otherwise.
+    changed_ns: when the file's inode was changed last, which no program can set: it tells of tags
+    that were written with size and time kept. None where that is not to be asked (nor on Windows,
+    which keeps no such time).
     """
 
     track_id: str
@@ -35,6 +39,19 @@ class SourceFile:
     size_bytes: int
     modified_ns: int
     given: dict[str, Any] = field(default_factory=dict)
+    changed_ns: int | None = None
+
+
+@dataclass(slots=True)
+class SourceNotes:
+    """What a walk through a source met beside files.
+
+    left_out: how many folders and files of the system's own, by name ("@eaDir", "._*").
+    unreachable: parts that may hold files which nobody can see now, each path with the reason.
+    """
+
+    left_out: Counter[str] = field(default_factory=Counter)
+    unreachable: dict[str, str] = field(default_factory=dict)
 
 
 def derived_id(name: bytes) -> str:
@@ -93,7 +110,9 @@ def examine(
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
         return Failure(track_id, path, "scan", f"is {kind}, not a file")
     odd = name if path.encode("utf-8") != name else None
-    return SourceFile(track_id, root, path, odd, file, status.st_size, status.st_mtime_ns)
+    changed = None if os.name == "nt" else status.st_ctime_ns
+    size, modified = status.st_size, status.st_mtime_ns
+    return SourceFile(track_id, root, path, odd, file, size, modified, changed_ns=changed)
 
 
 def _why_not(file: Path, error: OSError | ValueError) -> str:

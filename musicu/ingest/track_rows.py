@@ -29,6 +29,7 @@ def track_row(
         "path_bytes": found.path_bytes,
         "size_bytes": found.size_bytes,
         "modified_ns": found.modified_ns,
+        "changed_ns": found.changed_ns,
         "content_hash": content_hash,
         "complete": complete,
         "gone": False,

@@ -11,7 +11,7 @@ from musicu.errors import SourceError
 from musicu.ingest.delimited import plain_suffix
 from musicu.ingest.folder import AUDIO_SUFFIXES, walk
 from musicu.ingest.path_list import absolute, listed, split_paths
-from musicu.ingest.source_file import SourceFile
+from musicu.ingest.source_file import SourceFile, SourceNotes
 from musicu.ingest.table import TABLE_SUFFIXES, TableSource, read_table
 from musicu.records import Failure
 
@@ -25,6 +25,7 @@ class TrackSource:
     extra_schema: columns of a table beyond METADATA, as they appear in `SourceFile.given`.
     count: how many files a list or table names; None for a folder, which is not known before.
     warnings: sentences on cells of a table that cannot be read.
+    notes: what the last time through a folder has left out, and what it could not reach.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class TrackSource:
         count: int | None = None,
         tracks: Callable[[], pa.Table] | None = None,
         warnings: tuple[str, ...] = (),
+        notes: SourceNotes | None = None,
     ) -> None:
         self._files = files
+        self.notes = notes or SourceNotes()
         self.extra_schema = extra_schema if extra_schema is not None else pa.schema([])
         self.count = count
         self.tracks = tracks
@@ -46,6 +49,7 @@ class TrackSource:
 
         Raises SourceError where a folder holds no audio files.
         """
+        self.notes.left_out.clear()
         return self._files()
 
 
@@ -72,7 +76,8 @@ def open_source(
 
 def _open_path(path: Path, root: Path | None) -> TrackSource:
     if path.is_dir():
-        return TrackSource(lambda: walk(path, root))
+        notes = SourceNotes()
+        return TrackSource(lambda: walk(path, root, notes), notes=notes)
     if not path.exists():
         raise SourceError(f"no such folder or file: {path}")
     if plain_suffix(path) in TABLE_SUFFIXES:

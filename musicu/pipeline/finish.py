@@ -1,44 +1,20 @@
-"""The end of a run: what is gone, what nothing uses any more, and the tables' final form."""
+"""The end of a run: what nothing uses any more, and the tables' final form."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.catalog.compaction import Fix, compact
-from musicu.catalog.rows import track_file
 from musicu.catalog.store import Store
-from musicu.pipeline.known import GONE, SEEN, Recordings, Tracks, hash_bytes
+from musicu.pipeline.known import GONE, Recordings, Tracks, hash_bytes
 from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import StageSpec
 
 #: Tables with a row for each recording, by the hash of its sound, or for each track.
 _BY_KEY = ("vectors/", "descriptors/", "fingerprints/", "recordings/")
-
-
-def mark_gone(store: Store, state: RunState) -> int:
-    """Note which tracks' files are no longer there; returns how many are gone.
-
-    Tracks of the source are there; of all others, the files are looked for. A track without a
-    file, from a table, is never gone.
-    """
-    tracks = state.tracks
-    if (tracks.flags & SEEN).all():
-        return 0
-    for batch in store.batches("tracks", ["track_id", "root", "path", "path_bytes"]):
-        rows, known = tracks.rows(batch["track_id"])
-        at = np.flatnonzero(known & (tracks.flags[rows] & (SEEN | GONE) == 0))
-        for place, track in zip(rows[at], batch.take(at).to_pylist(), strict=True):
-            if track["path"] is not None and not os.path.lexists(track_file(track)):
-                tracks.flags[place] |= GONE
-                state.changed = True
-        away = known & (tracks.flags[rows] & GONE != 0)
-        state.forget(batch["track_id"].filter(pa.array(away)).to_pylist())
-    return int(np.count_nonzero(tracks.flags & GONE))
 
 
 def compact_tables(

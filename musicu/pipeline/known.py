@@ -105,16 +105,17 @@ class Recordings:
 
 
 class Tracks:
-    """The tracks of a catalog in the order of their keys, 38 bytes each.
+    """The tracks of a catalog in the order of their keys, 46 bytes each.
 
-    keys: uint64, see `track_key`. stamps: uint64 of size and time of the file. hashes: of the
+    keys: uint64, see `track_key`. stamps: uint64 of size and time of the file. changes: uint64,
+    when its inode was changed last, in nanoseconds, 0 where unknown. hashes: of the
     sound, b"" where unknown. roots: of `root_names`. complete: -1 where null. flags: SEEN,
     GONE, TO_DO, SAME.
     """
 
     def __init__(self, store: Store) -> None:
         parts = [_columns(batch, self) for batch in self._batches(store)]
-        empty = (_NO_KEYS, _NO_KEYS, np.empty(0, _HASH), *_NO_FLAGS)
+        empty = (_NO_KEYS, _NO_KEYS, _NO_KEYS, np.empty(0, _HASH), *_NO_FLAGS)
         keys, *columns = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
         del parts
         order = np.argsort(keys, kind="stable")
@@ -122,7 +123,7 @@ class Tracks:
         last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]  # what was written last
         order = order[last]
         self.keys: Numbers = keys[last]
-        self.stamps, self.hashes, self.roots, self.complete, self.flags = (
+        self.stamps, self.changes, self.hashes, self.roots, self.complete, self.flags = (
             column[order] for column in columns
         )
 
@@ -153,6 +154,10 @@ class Tracks:
     def has_stamp(self, row: int, found: SourceFile) -> bool:
         """Whether a file has the size and time that it had."""
         return int(self.stamps[row]) == _stamp(found.size_bytes, found.modified_ns)
+
+    def may_be_retagged(self, row: int, found: SourceFile) -> bool:
+        """Whether a file's inode was changed since, though its size and time are as they were."""
+        return found.changed_ns is not None and int(self.changes[row]) != found.changed_ns
 
     def hash_of(self, row: int) -> str | None:
         """A track's content hash."""
@@ -222,15 +227,23 @@ def _flags(batch: pa.Table, name: str) -> NDArray[np.int8]:
     return flags
 
 
-_NEEDED = ["track_id", "size_bytes", "modified_ns", "content_hash", "root", "complete", "gone"]
+def _numbers(batch: pa.Table, name: str) -> Numbers:
+    """A column of whole numbers, 0 where null or where there is no such column."""
+    if name not in batch.column_names:
+        return np.zeros(batch.num_rows, np.uint64)
+    numbers: Numbers = pc.fill_null(batch[name], 0).to_numpy().astype(np.uint64)
+    return numbers
+
+
+_NEEDED = ["track_id", "size_bytes", "modified_ns", "changed_ns", "content_hash", "root"]
+_NEEDED += ["complete", "gone"]
 _NO_KEYS = np.empty(0, np.uint64)
 _NO_FLAGS = np.empty(0, np.uint32), np.empty(0, np.int8), np.empty(0, np.uint8)
 
 
 def _columns(batch: pa.Table, tracks: Tracks) -> tuple[NDArray[np.generic], ...]:
     """What is kept of a batch of tracks."""
-    size = pc.fill_null(batch["size_bytes"], 0).to_numpy().astype(np.uint64)
-    time = pc.fill_null(batch["modified_ns"], 0).to_numpy().astype(np.uint64)
+    size, time, change = (_numbers(batch, n) for n in ("size_bytes", "modified_ns", "changed_ns"))
     roots = batch["root"].combine_chunks().dictionary_encode()
     names = np.array([tracks.root_number(n) for n in roots.dictionary.to_pylist()] or [0])
     numbers = pc.fill_null(roots.indices, 0).to_numpy()
@@ -240,6 +253,7 @@ def _columns(batch: pa.Table, tracks: Tracks) -> tuple[NDArray[np.generic], ...]
     return (
         track_keys(batch["track_id"]),
         size * np.uint64(_MIX) + time,
+        change,
         hash_bytes(batch["content_hash"]),
         names[numbers].astype(np.uint32),
         _flags(batch, "complete"),

@@ -42,7 +42,7 @@ class Survey:
 class Planner:
     """How files are sorted into done, failed before, and to do.
 
-    force: do also what is done. retry_failed: try again what failed before.
+    force: do also what is done, tags among it. retry_failed: try again what failed before.
     """
 
     source: Iterable[SourceFile | Failure]
@@ -78,18 +78,22 @@ class Planner:
             return
         same = self.state.see(found, row)
         content_hash = tracks.hash_of(row) if same else None
-        if content_hash is not None and not self.force and not self.state.missing(content_hash):
+        retagged = content_hash is not None and tracks.may_be_retagged(row, found)
+        done = content_hash is not None and not self.force
+        if done and not retagged and not self.state.missing(content_hash):
             survey.known += 1
-        elif self._stages(found, content_hash) is None:
+        elif not retagged and self._stages(found, content_hash) is None:
             survey.remembered += 1
         else:
             tracks.flags[row] |= TO_DO | SAME if same else TO_DO
             survey.todo += 1
 
-    def _stages(self, found: SourceFile, content_hash: str | None) -> tuple[StageSpec, ...] | None:
+    def _stages(
+        self, found: SourceFile, content_hash: str | None, *, retry: bool = False
+    ) -> tuple[StageSpec, ...] | None:
         """What is to be made of a file; None where it failed before and nothing else is to do."""
         wanted = self.state.missing(None if self.force else content_hash)
-        if self.force or self.retry_failed:
+        if self.force or self.retry_failed or retry:
             return wanted
         failed = self.state.failed_before(found)
         if content_hash is None:
@@ -106,7 +110,14 @@ class Planner:
             if row is None:
                 yield Task(found, None, True, self.state.missing(None), self.force)
             elif tracks.flags[row] & TO_DO:
-                same = bool(tracks.flags[row] & SAME) and tracks.has_stamp(row, found)
-                content_hash = tracks.hash_of(row) if same else None
-                stages = self._stages(found, content_hash) or ()
-                yield Task(found, content_hash, False, stages, self.force)
+                yield self._task(found, row)
+
+    def _task(self, found: SourceFile, row: int) -> Task:
+        """What is to be done with a known track; with `force` its sound is hashed again too."""
+        tracks = self.state.tracks
+        same = bool(tracks.flags[row] & SAME) and tracks.has_stamp(row, found)
+        inspect = not same or (self.force and found.changed_ns is not None)
+        content_hash = None if inspect else tracks.hash_of(row)
+        retagged = content_hash is not None and tracks.may_be_retagged(row, found)
+        stages = self._stages(found, content_hash, retry=retagged) or ()
+        return Task(found, content_hash, False, stages, self.force, retagged)

@@ -17,10 +17,11 @@ from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard
 from musicu.errors import CatalogError, SourceError
 from musicu.ingest.table_import import import_rows
 from musicu.ingest.track_source import open_source
-from musicu.pipeline.finish import compact_tables, mark_gone
+from musicu.pipeline.finish import compact_tables
 from musicu.pipeline.loop import Progress as Progress
 from musicu.pipeline.loop import WorkOptions, go_through
 from musicu.pipeline.plan import Survey
+from musicu.pipeline.pruning import Absent, mark_gone, unreachable_parts
 from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import Result, describe_stage, embed_stage
 from musicu.pipeline.thorough import choose_model
@@ -32,7 +33,8 @@ Source: TypeAlias = str | Path | Iterable[str | Path] | pa.Table
 class EmbedOptions(WorkOptions):
     """How a run goes about it, and what else it does.
 
-    prune: remove the tracks whose files are gone, and what only they used.
+    prune: remove the tracks whose files are gone, and what only they used; see `Absent.objection`.
+    confirm_prune: also where much is gone.
     root: the folder that paths of a list or table are relative to.
     thorough: read whole files in place of the model's windows; the vectors are kept under the
     model's name and "+thorough".
@@ -40,6 +42,7 @@ class EmbedOptions(WorkOptions):
     """
 
     prune: bool = False
+    confirm_prune: bool = False
     root: Path | None = None
     thorough: bool = False
     describe: bool = False
@@ -53,8 +56,10 @@ class EmbedReport:
     known: that needed nothing; reused: new or moved, with sound that had all that was wanted;
     updated: changed files whose sound needed nothing; failed: without a vector or descriptors that
     were wanted (or, in a scan, unreadable), of which `remembered` failed before and were not tried
-    again; incomplete: read in part; gone: whose files are no longer there; pruned: removed.
-    warnings: sentences on cells of a table that cannot be read.
+    again; incomplete: read in part; gone: whose files are no longer there; pruned: removed;
+    unreachable: whose files are out of sight, and which stay as they were. left_out: folders and
+    files of the system's own, by name.
+    warnings: sentences on what was not done, or could not be read, and why.
     """
 
     tracks: int = 0
@@ -68,6 +73,8 @@ class EmbedReport:
     incomplete: int = 0
     gone: int = 0
     pruned: int = 0
+    unreachable: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
     audio_seconds: float = 0.0
     seconds: float = 0.0
     failures: list[dict[str, Any]] = field(default_factory=list)
@@ -89,6 +96,20 @@ class EmbedReport:
         self.failed += bool(result.failures)
         self.incomplete += vector is not None and not vector["complete"]
         self.audio_seconds += result.audio_seconds
+
+    def miss(self, absent: Absent, options: EmbedOptions) -> bool:
+        """Take in what was not found; returns whether it is to be pruned."""
+        self.gone, self.unreachable = absent.gone, absent.hidden
+        objection = absent.objection(options.confirm_prune) if options.prune else None
+        if objection:
+            self.warnings += (objection,)
+        elif absent.unreachable:
+            self.warnings += (
+                f"{unreachable_parts(absent.unreachable)}; what lies there is kept as it was",
+            )
+        prune = options.prune and objection is None
+        self.pruned = self.gone if prune else 0
+        return prune
 
 
 def embed(
@@ -163,9 +184,9 @@ def run(
             count=report.count,
             progress=progress,
         )
-        report.gone = mark_gone(store, state)
-        report.pruned = report.gone if options.prune else 0
-        compact_tables(store, state, stages, prune=options.prune)
+        report.left_out = dict(sorted(opened.notes.left_out.items()))
+        prune = report.miss(mark_gone(store, state, opened.notes.unreachable), options)
+        compact_tables(store, state, stages, prune=prune)
         store.clean()
     if store.manifest.sequence != before:
         _refresh(store.folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from musicu.records import Failure
 
 #: Failures at other stages ("scan", "extra") are cheap to find again and may be over by then.
 _FORGOTTEN_STAGES = ("scan", "extra")
+_NEVER_IN_TAGS = ("popularity", "markets")
 #: Rows that wait for the next commit, at most.
 _MOST_ROWS = 8_192
 
@@ -106,9 +108,9 @@ class RunState:
                 return None
             self._given[name] = table[name]
             if self._given_rows is None:
-                rows, _ = self.tracks.rows(table["track_id"])
+                rows, known = self.tracks.rows(table["track_id"])
                 self._given_rows = np.zeros(len(self.tracks), np.int64)
-                self._given_rows[rows] = np.arange(table.num_rows)  # of one id, the last
+                self._given_rows[rows[known]] = np.flatnonzero(known)  # of one id, the last
         return self._given.get(name)
 
     def clash(self, found: SourceFile, row: int) -> Failure | None:
@@ -139,12 +141,27 @@ class RunState:
                 self._rows_added[name].append({"content_hash": content_hash, **row})
                 self.recordings[name].add(content_hash, row.get("complete") is not False)
         if result.tags is not None or result.new:
-            self._tracks_added.append(
-                track_row(found, result.tags or {}, content_hash, self._complete(content_hash))
-            )
+            complete = self._complete(content_hash)
+            place = self.tracks.row(found.track_id)
+            if place is not None:
+                found = replace(found, given={**self._from_tables(place), **found.given})
+                if complete is None and content_hash == self.tracks.hash_of(place):
+                    complete = (False, True, None)[int(self.tracks.complete[place])]  # -1: unknown
+            self._tracks_added.append(track_row(found, result.tags or {}, content_hash, complete))
         self._mend(result)
         for failed, failure in result.failures.items():
             self.add_failure(failure, failed, found)
+
+    def _from_tables(self, row: int) -> dict[str, Any]:
+        """What a known track has from tables, and no file's tags could say."""
+        told = {name: self._column(name) for name in (*self._extra.names, *_NEVER_IN_TAGS)}
+        return {
+            name: value
+            for name, column in told.items()
+            if column is not None
+            and self._given_rows is not None
+            and (value := column[int(self._given_rows[row])].as_py()) is not None
+        }
 
     def _complete(self, content_hash: str | None) -> bool | None:
         """Whether a recording could be read to its end; None where it was not read."""

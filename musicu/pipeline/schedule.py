@@ -61,7 +61,8 @@ class _OpenTask:
 class Schedule:
     """The tasks of a run on an executor.
 
-    Each file is inspected where it is new or changed, then what its recording has no row of yet is
+    Each file is inspected where it is new or changed (its tags alone are read where only they may
+    be), then what its recording has no row of yet is
     made of it. A file that is under way goes before files that wait. One file of a recording is
     under way at a time, so that its copies find its rows. Where `batch_size` is above 1, files are
     decoded, and embedded in batches of up to so many; a batch that dies is tried one by one.
@@ -117,6 +118,8 @@ class Schedule:
     def _begin(self, work: _OpenTask) -> None:
         if work.task.known_hash is None:
             self._submit(_request("inspect", work), [work])
+        elif work.task.read_tags:
+            self._submit(_request("tags", work), [work])
         else:
             self._enter(work)
 
@@ -181,6 +184,8 @@ class Schedule:
         """Take an answer."""
         if request.task == "inspect":
             self._inspected(works[0], answer)
+        elif request.task == "tags":
+            self._retagged(works[0], answer)
         elif request.task == "decode" and "audio" in answer:
             works[0].audio = answer["audio"]
             self._decoded += works
@@ -205,6 +210,15 @@ class Schedule:
         stage, reason = answer.get("stage", "tags"), answer.get("reason") or answer["died"]
         result.fail(None, stage, reason)
         self._done.append(work)
+
+    def _retagged(self, work: _OpenTask, answer: Answer) -> None:
+        """Take the tags of a file whose sound is known."""
+        if "tags" in answer:
+            work.result.tags = answer["tags"]
+        else:
+            reason = answer.get("reason") or answer["died"]
+            work.result.fail(None, answer.get("stage", "tags"), reason)
+        self._enter(work)
 
     def _made(self, work: _OpenTask, answer: Answer, request: WorkRequest) -> None:
         """Take a row, or why there is none, and go on."""

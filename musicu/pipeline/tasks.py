@@ -51,6 +51,7 @@ class Task:
 
     known_hash: of its content, where it has not changed since it was taken. stages: what is
     to be made of it, where its recording has no such row; with `force`, also where it has.
+    read_tags: also where the hash is known.
     """
 
     found: SourceFile
@@ -58,6 +59,7 @@ class Task:
     new: bool
     stages: tuple[StageSpec, ...]
     force: bool
+    read_tags: bool = False
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from musicu.errors import AudioError
 from musicu.tags.dates import parse_date
+from musicu.tags.decoder import fill_from_decoder
 from musicu.tags.entities import unescape
 from musicu.tags.formats.ape import read_ape
 from musicu.tags.formats.asf import read_asf
@@ -40,8 +41,9 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 def read_tags(file: Path) -> dict[str, Any]:
     """The METADATA columns in a file's tags and headers; missing ones are left out.
 
-    Nothing is decoded, and no picture is read. Text is in NFC without control characters and
-    surrounding space. `duration_seconds` and `bitrate_kbps` are those of the headers.
+    No picture is read, and a decoder is asked only where the headers give no length. Text is in
+    NFC without control characters and surrounding space. `duration_seconds` and `bitrate_kbps` are
+    as the headers state them, or the packets of a stream without.
 
     Raises AudioError where the file cannot be read.
     """
@@ -50,6 +52,8 @@ def read_tags(file: Path) -> dict[str, Any]:
             raw = read_raw(opened)
     except OSError as error:
         raise AudioError(f"cannot be read: {error.strerror or error}") from error
+    if raw.duration_seconds is None:
+        fill_from_decoder(file, raw)
     return {**_metadata(raw.fields), **_properties(raw)}
 
 

@@ -46,7 +46,16 @@ _NGRAMS = (3, 4, 5)
 #: Columns that identify a track or describe its file, and not its music.
 _NOT_MUSIC = frozenset(
     (
-        *("track_id", "root", "path", "path_bytes", "size_bytes", "modified_ns", "content_hash"),
+        *(
+            "track_id",
+            "root",
+            "path",
+            "path_bytes",
+            "size_bytes",
+            "modified_ns",
+            "changed_ns",
+            "content_hash",
+        ),
         *("complete", "gone", "track_number", "disc_number", "date", "original_date"),
         *("isrc", "musicbrainz_recording_id", "musicbrainz_album_id"),
         *("musicbrainz_artist_ids", "replaygain_track_gain_db", "replaygain_track_peak"),

@@ -44,6 +44,8 @@ class RequestHandler:
         file = request.file
         if request.task == "inspect":
             return _inspect(file)
+        if request.task == "tags":
+            return _read_tags(file)
         if request.task == "describe":
             assert request.descriptor_set is not None
             return self._describe(request.descriptor_set, file)
@@ -104,8 +106,12 @@ def _load(config: WorkerConfig) -> Embedder:
 def _inspect(file: Path) -> Answer:
     """The tags of a file and the hash of its audio."""
     hashed = _try("hash", lambda: {"content_hash": content_hash(file)})
-    tagged = _try("tags", lambda: {"tags": read_tags(file)})
-    return {"tags": {}, **tagged, **hashed}
+    return {"tags": {}, **_read_tags(file), **hashed}
+
+
+def _read_tags(file: Path) -> Answer:
+    """The tags of a file."""
+    return _try("tags", lambda: {"tags": read_tags(file)})
 
 
 def _try(stage: str, work: Callable[[], dict[str, Any]]) -> Answer:

@@ -9,10 +9,11 @@ from typing import Any, Literal, TypeAlias
 from musicu.embeddings.cards import ModelCard
 from musicu.records import Audio
 
-#: What comes back: "tags" and "content_hash"; a "row"; an "audio"; "answers", one for each of
-#: several audios; "stage" and "reason" of a failure; or why the worker "died".
+#: What comes back: "tags", with "content_hash" where it was asked for; a "row"; an "audio";
+#: "answers", one for each of several audios; "stage" and "reason" of a failure; or why the worker
+#: "died".
 Answer: TypeAlias = dict[str, Any]
-FileTask: TypeAlias = Literal["inspect", "describe", "embed", "decode"]
+FileTask: TypeAlias = Literal["inspect", "tags", "describe", "embed", "decode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ class WorkerConfig:
 class WorkRequest:
     """One thing to do; each is told from every other, equal or not.
 
-    task: "inspect" a file (tags and hash); "describe" it (a row of `descriptor_set`); "embed" it
-    (a row with its vector); "decode" it (its audio, as the model reads it); "embed_batch" (the
-    rows of `audios`). ahead: files that are wanted soon, which the system may fetch meanwhile.
+    task: "inspect" a file (tags and hash); read its "tags" alone; "describe" it (a row of
+    `descriptor_set`); "embed" it (a row with its vector); "decode" it (its audio, as the model
+    reads it); "embed_batch" (the rows of `audios`). ahead: files that are wanted soon, which the
+    system may fetch meanwhile.
     """
 
     task: FileTask | Literal["embed_batch"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from musicu.audio import open_source
 from musicu.errors import AudioError, MissingExtraError
 
-#: Size in bytes and modification time in nanoseconds.
-Stamp = tuple[int, int]
+#: Size in bytes, modification time and change of the inode in nanoseconds.
+Stamp = tuple[int, ...]
 
 _END_SECONDS = 0.1
 

@@ -7,7 +7,7 @@ network disks, and takes about a second for 100,000 files.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from musicu.errors import MusicuError, SourceError
 from musicu.ingest.source_file import SourceFile
 from musicu.ingest.track_source import open_source
 from musicu.pipeline.loop import Progress
+from musicu.pipeline.pruning import unreachable_parts
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 from musicu.pipeline.watching.settling import Settling, Stamp, is_whole
 
@@ -32,11 +33,14 @@ class WatchOptions:
     """How to watch.
 
     interval_seconds: between two looks; longer where a look takes long. patience_seconds: how
-    long a file that never becomes whole is waited for. model, embed: as for `embed`.
+    long a file that never becomes whole is waited for. prune_seconds: how long what is gone may
+    stay away before it is pruned, where `embed` says so: it may be on its way to another folder.
+    model, embed: as for `embed`.
     """
 
     interval_seconds: float = 1.0
     patience_seconds: float = 30.0
+    prune_seconds: float = 30.0
     model: str | Path = DEFAULT_MODEL
     embed: EmbedOptions = field(default_factory=EmbedOptions)
 
@@ -57,35 +61,91 @@ def watch(
     is called after each run that changed the catalog. trouble: is told what kept a run from being
     (another process writes the catalog, say); it is tried again at the next look.
 
-    A file is taken when it is whole, see `Settling`. Files that are gone are marked so; a folder
-    that is empty all at once is taken for a disk that is not there, and nothing is marked.
+    A file is taken when it is whole, see `Settling`. Files that are gone are marked so, and pruned
+    later, once no file waits to be taken: one that was moved is known by its sound and costs no
+    embedding. A folder that is empty all at once is taken for a disk that is not there, and nothing
+    is marked.
     Raises SourceError where the source is no folder.
     """
     options = options or WatchOptions()
     folder = absolute(Path(source).expanduser())
     if not folder.is_dir():
         raise SourceError(f"no such folder: {folder}")
-    patience = max(2, round(options.patience_seconds / options.interval_seconds))
-    settling = Settling(_known(Path(out), folder), is_whole, patience)
-    taken: dict[Path, Stamp] | None = None  # the first run sees to what an earlier one left
+    state = _WatchedFolder(options, folder, Path(out), progress)
     while True:
         began = time.monotonic()
-        seen = _look(folder)
-        ready = {path: seen[path] for path in settling.look(seen)}
-        if ready and (taken is None or _differ(ready, seen, taken)):
-            try:
-                given = replace(options.embed, root=folder)
-                files = sorted(ready)
-                report = run(files, out, model=options.model, options=given, progress=progress)
-            except MusicuError as error:
-                trouble(str(error))
-            else:
-                taken = ready
-                if _matters(report):
-                    changed(report)
+        try:
+            report = state.look()
+        except MusicuError as error:
+            trouble(str(error))
+        else:
+            if report is not None and _matters(report):
+                changed(report)
         took = time.monotonic() - began
         if wait(max(options.interval_seconds, took * (1 / _SHARE - 1))):
             return
+
+
+class _WatchedFolder:
+    """A folder as it was taken last, and what is still to be pruned."""
+
+    def __init__(
+        self,
+        options: WatchOptions,
+        folder: Path,
+        out: Path,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._options, self._folder, self._out, self._progress = options, folder, out, progress
+        self._settling: Settling | None = None
+        self._taken: dict[Path, Stamp] | None = None  # the first run sees to what an earlier left
+        self._to_prune = False
+        self._told: dict[str, str] = {}  # what could not be reached when pruning was due
+        self._looks_left = 0  # before what is gone is pruned
+
+    def look(self) -> EmbedReport | None:
+        """Look once, and run where there is anything to do; raises MusicuError where it cannot."""
+        seen, unreachable = _look(self._folder)
+        if self._settling is None:
+            known = _known(self._out, self._folder)
+            taken = {path: stamp for path, stamp in seen.items() if known.get(path) == stamp[:2]}
+            patience = self._looks(self._options.patience_seconds)
+            self._settling = Settling(taken, is_whole, patience)
+        ready = {path: seen[path] for path in self._settling.look(seen)}
+        if not ready:
+            return None
+        if self._taken is None or _differ(ready, seen, self._taken):
+            report = self._run(ready, prune=False)
+            if self._taken is None or any(path not in seen for path in self._taken):
+                self._looks_left = self._looks(self._options.prune_seconds)
+            self._taken = ready
+            self._to_prune = self._options.embed.prune and report.gone > 0
+            return report
+        self._looks_left -= 1
+        if not self._to_prune or self._looks_left > 0 or len(ready) < len(seen):
+            return None
+        return self._prune(ready, unreachable)
+
+    def _prune(
+        self, ready: dict[Path, Stamp], unreachable: Mapping[str, str]
+    ) -> EmbedReport | None:
+        """Prune, unless a part of the folder cannot be reached: then say so, once, and wait."""
+        if not unreachable:
+            report = self._run(ready, prune=True)
+            self._to_prune = False
+            return report
+        if unreachable != self._told:
+            self._told = dict(unreachable)
+            raise SourceError(f"nothing is pruned: {unreachable_parts(unreachable)}")
+        return None
+
+    def _run(self, ready: dict[Path, Stamp], *, prune: bool) -> EmbedReport:
+        given = replace(self._options.embed, root=self._folder, prune=prune)
+        files, model = sorted(ready), self._options.model
+        return run(files, self._out, model=model, options=given, progress=self._progress)
+
+    def _looks(self, seconds: float) -> int:
+        return max(2, round(seconds / self._options.interval_seconds))
 
 
 def _known(out: Path, folder: Path) -> dict[Path, Stamp]:
@@ -102,15 +162,19 @@ def _known(out: Path, folder: Path) -> dict[Path, Stamp]:
     return {path: stamp for path, stamp in known.items() if path.is_relative_to(folder)}
 
 
-def _look(folder: Path) -> dict[Path, Stamp]:
-    """The audio files of the folder, in the order of its walk."""
+def _look(folder: Path) -> tuple[dict[Path, Stamp], Mapping[str, str]]:
+    """The audio files of the folder, in the order of its walk, and what cannot be reached."""
     try:
-        found = list(open_source(folder))
+        source = open_source(folder)
+        found = list(source)
     except SourceError:  # there is none, or the folder itself is away
-        return {}
-    return {
-        one.file: (one.size_bytes, one.modified_ns) for one in found if isinstance(one, SourceFile)
+        return {}, {}
+    stamps: dict[Path, Stamp] = {
+        one.file: (one.size_bytes, one.modified_ns, one.changed_ns or 0)
+        for one in found
+        if isinstance(one, SourceFile)
     }
+    return stamps, source.notes.unreachable
 
 
 def _differ(ready: dict[Path, Stamp], seen: dict[Path, Stamp], taken: dict[Path, Stamp]) -> bool:

@@ -1,0 +1,77 @@
+"""Whether a file that a scan did not find is deleted, or only out of sight for now."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from musicu.ingest.system_names import is_system_folder
+
+_NOISE = frozenset((".ds_store", "thumbs.db", "desktop.ini", ".directory"))
+_MISSING = (FileNotFoundError, NotADirectoryError)
+
+
+@dataclass(slots=True)
+class Presence:
+    """Looks for files, and takes down the folders that cannot be seen into.
+
+    A file is out of sight where a folder above it is behind a broken link, cannot be read, or is
+    empty (as the mount folder of a disk that is not mounted), and where its root is not there.
+    unreachable: such folders, each with the reason.
+    """
+
+    unreachable: dict[str, str] = field(default_factory=dict)
+    _folders: dict[Path, str | None] = field(default_factory=dict)
+
+    def is_there(self, file: Path) -> bool:
+        """Whether there is a file, or a link, of this name."""
+        try:
+            file.lstat()
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def hidden_by(self, file: Path, root: Path) -> str | None:
+        """The folder that keeps a missing file out of sight; None where the file is deleted."""
+        try:
+            file.lstat()
+        except _MISSING:
+            return self._folder(file.parent, root)
+        except (OSError, ValueError) as error:
+            return self._note(file.parent, _words(error))
+        return None
+
+    def _folder(self, folder: Path, root: Path) -> str | None:
+        if folder not in self._folders:
+            self._folders[folder] = self._look(folder, root)
+        return self._folders[folder]
+
+    def _look(self, folder: Path, root: Path) -> str | None:
+        """What is wrong with a folder, or with the nearest one above it that is there."""
+        try:
+            with os.scandir(folder) as listing:
+                if all(_is_noise(entry) for entry in listing):
+                    return self._note(folder, "it is empty, as where a disk is not mounted")
+        except _MISSING:
+            if folder.is_symlink():
+                return self._note(folder, "a link that leads nowhere")
+            if folder in (root, folder.parent):
+                return self._note(folder, "it is not there")
+            return self._folder(folder.parent, root)
+        except OSError as error:
+            return self._note(folder, _words(error))
+        return None
+
+    def _note(self, folder: Path, reason: str) -> str:
+        self.unreachable[str(folder)] = reason
+        return str(folder)
+
+
+def _is_noise(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is what a system leaves in a folder that holds nothing."""
+    return entry.name.casefold() in _NOISE or is_system_folder(Path(entry.path))
+
+
+def _words(error: OSError | ValueError) -> str:
+    return f"it cannot be read: {getattr(error, 'strerror', None) or error}"
