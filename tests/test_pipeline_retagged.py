@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from music import write
-from musicu.ingest.sources import open_source
+from musicu.ingest.track_source import open_source
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.embed import scan as command

@@ -109,7 +109,3 @@ def test_every_module_and_class_that_the_page_names_exists() -> None:
         except ModuleNotFoundError:
             module, _, thing = name.rpartition(".")
             assert hasattr(importlib.import_module(module), thing), name
-
-
-def test_the_page_is_short() -> None:
-    assert len(TEXT.splitlines()) < 120
