@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from music import write
-from musicu.ingest.track_source import open_source
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.embed import scan as command
+from musicu.ingest.track_source import open_source
 from musicu.pipeline.executors.requests import Answer, WorkRequest
 from musicu.pipeline.executors.worker_process import Worker, WorkerDiedError
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run, scan
