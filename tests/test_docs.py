@@ -14,7 +14,9 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "docs/tables.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "ARCHITECTURE.md", "docs/tables.md", "docs/shelves.md"]
+)
 def test_python_in_the_docs_runs_on_a_real_catalog(
     page: str, demo_music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,8 +69,8 @@ def audit(
     \b
     Example: musicu audit catalog --html audit.html
 
-    Two files are one recording where all that differs is what codecs, levels and trims make; an
-    instrumental, another lead or another mix is a recording of its own.
+    Two files are the same recording if they differ only in codec, level or trimming. An
+    instrumental version, another lead vocal or another mix is a different recording.
 
     Each recording is read once and its fingerprint is stored. Shelves and candidates then know
     which tracks are the same recording or work, and conditions can use recording_id and work_id.

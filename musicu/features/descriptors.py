@@ -37,11 +37,11 @@ class Descriptors:
     """What `musicu.features.describe` says of a recording; None stands for unknown, never NaN."""
 
     heard_seconds: float = _column(
-        pa.float64(), "The length of what could be decoded.", "s", "at least 0.2"
+        pa.float64(), "Length of the decoded audio.", "s", "at least 0.2"
     )
     complete: bool = _column(
         pa.bool_(),
-        "False where decoding stopped before the end that the file promises.",
+        "False if decoding stopped before the end that the file declares.",
         "",
         "true or false",
     )
