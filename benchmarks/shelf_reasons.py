@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +37,15 @@ FEATURES = {
     "transition": ["key_tag", "key", "bpm_tag", "tempo_bpm"],
     "sound": [],
     "journey": [],
+    "taste": [],
+    "nearest": [],
 }
+#: Reasons that go with the track's vector.
+BY_VECTOR = ("sound", "journey", "taste", "nearest")
+_ENTRIES = ("place", "dated", "undated", "plays")
+
+
+RECIPES_FOR_A_LISTENER = ("daily-mixes", "because-you-listened", "new-for-you")
 
 
 @dataclass(eq=False)
@@ -57,17 +65,9 @@ class Edited:
         return pa.table({})
 
 
-@dataclass
-class Listener:
-    """A taste that can lose an interest."""
-
-    interests: tuple
-    heard: frozenset
-
-
 def lacking(catalog: Edited, track_id: str, reason: Reason) -> Edited:
     """The catalog with one track short of what a reason names."""
-    table, (ids, values) = catalog.table, catalog.pairs
+    table, ids, values = catalog.table, catalog.pairs.ids, catalog.pairs.values
     columns = FEATURES.get(reason.kind, [])
     if reason.kind == "character":
         columns = [name for name in reason.value if name != "words"]
@@ -77,25 +77,24 @@ def lacking(catalog: Edited, track_id: str, reason: Reason) -> Edited:
             kind = table.schema.field(name).type
             kept = pc.if_else(own, pa.scalar(None, kind), table[name])
             table = table.set_column(table.column_names.index(name), name, kept)
-    if reason.kind in ("sound", "journey"):
+    if reason.kind in BY_VECTOR:
         keep = ids != track_id
         return Edited(table, Vectors(ids[keep], values[keep]))
     return Edited(table, catalog.pairs)
 
 
-def missing(listener: Listener, track_id: str, reason: Reason) -> Listener:
+def missing(profile: TasteProfile, track_id: str, reason: Reason) -> TasteProfile:
     """The listener without the interest, or the memory, that a reason names."""
     if reason.kind == "interest":
-        return Listener(
-            tuple(
-                i for i in listener.interests
-                if reason.value["track_id"] not in (i.medoid, *i.track_ids)
-            ),
-            listener.heard,
-        )  # fmt: skip
+        named = reason.value["track_id"]
+        kept = tuple(i for i in profile.interests if named not in (i.medoid, *i.track_ids))
+        return replace(profile, interests=kept)
     if reason.kind == "heard":
-        return Listener(listener.interests, listener.heard - {track_id})
-    return listener
+        history = profile.history
+        other = np.flatnonzero(history.ids != track_id)
+        columns = {name: getattr(history, name)[other] for name in _ENTRIES}
+        return replace(profile, history=replace(history, **columns))
+    return profile
 
 
 def score_in(shelves: list[Shelf], track_id: str) -> float:
@@ -113,9 +112,8 @@ def main() -> None:
     catalog = Edited(opened.tracks(), opened.vectors())
     ids = catalog.pairs.ids
     taste = TasteProfile.from_seeds(list(rng.choice(ids, 16, replace=False)), catalog.pairs)
-    listener = Listener(taste.interests, taste.heard)
     artists = [a[0] for a in catalog.table["artists"].to_pylist() if a]
-    asked = [{"recipe": name} for name in ("daily-mixes", "because-you-listened")]
+    asked = [{"recipe": name} for name in RECIPES_FOR_A_LISTENER]
     for a, b in rng.choice(ids, (args.seeds, 2), replace=False):
         asked += [
             {"recipe": "more-like-track", "track": a},
@@ -130,16 +128,16 @@ def main() -> None:
     for options in asked:
         recipe = recipe_of({**options, "size": 12})
         try:
-            shelves = recipe.shelves(ShelfContext(catalog, listener=listener))
+            shelves = recipe.shelves(ShelfContext(catalog, profile=taste))
         except QueryError:
             continue
         pairs = [(item, reason) for s in shelves for item in s for reason in item.reasons]
         order = rng.permutation(len(pairs))[: max(1, args.sample // args.seeds)]
         for item, reason in (pairs[i] for i in order):
             changed = lacking(catalog, item.track_id, reason)
-            poorer = missing(listener, item.track_id, reason)
+            poorer = missing(taste, item.track_id, reason)
             try:
-                after = recipe.shelves(ShelfContext(changed, listener=poorer))
+                after = recipe.shelves(ShelfContext(changed, profile=poorer))
             except QueryError:
                 after = []
             fell = score_in(after, item.track_id) < score_in(shelves, item.track_id) - 1e-12
