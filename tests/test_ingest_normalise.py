@@ -19,7 +19,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.embeddings.tracks.track_groups import from_playlists
 from musicu.errors import QueryError
-from musicu.evaluation.recommendation.external_lists import told_of
+from musicu.evaluation.recommendation.external_lists import notes_on
 from musicu.ingest.ids import id_texts
 from musicu.ingest.table import read_table
 from musicu.tags.entities import unescape
@@ -87,7 +87,7 @@ def test_floats_as_ids_are_found_by_every_table() -> None:
         groups = from_playlists(pa.table({"playlist_id": [5.0, 5.0], "track_id": tracks}), known)
         assert (len(groups), groups.unknown) == (1, 0)
     lists = pa.table({"user_id": [7.0], "track_id": ["1.0"], "score": [1.0]})
-    assert not list(told_of("x", lists, pa.chunked_array([known]), pa.chunked_array([["7"]])))
+    assert not list(notes_on("x", lists, pa.chunked_array([known]), pa.chunked_array([["7"]])))
 
 
 @pytest.mark.parametrize(

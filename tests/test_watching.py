@@ -17,13 +17,13 @@ from music import write
 from musicu.catalog.catalog import Catalog
 from musicu.errors import SourceError
 from musicu.pipeline.run import EmbedOptions, EmbedReport
-from musicu.pipeline.watching import Settling, WatchOptions, is_whole, watch
+from musicu.pipeline.watching import StableFiles, WatchOptions, is_whole, watch
 
 A, B = Path("/a"), Path("/b")
 
 
 def test_a_file_is_taken_when_two_looks_find_it_the_same() -> None:
-    settling = Settling({}, lambda path: True)
+    settling = StableFiles({}, lambda path: True)
     assert settling.look({A: (10, 1)}) == set()
     assert settling.look({A: (20, 2)}) == set()  # it has grown
     assert settling.look({A: (20, 2), B: (5, 1)}) == {A}
@@ -32,14 +32,14 @@ def test_a_file_is_taken_when_two_looks_find_it_the_same() -> None:
 
 
 def test_what_the_catalog_knows_needs_no_waiting() -> None:
-    settling = Settling({A: (10, 1)}, lambda path: False)
+    settling = StableFiles({A: (10, 1)}, lambda path: False)
     assert settling.look({A: (10, 1)}) == {A}
     assert settling.look({A: (11, 2)}) == set()
 
 
 def test_a_file_without_its_end_is_waited_for_but_not_for_ever() -> None:
     whole: set[Path] = set()
-    settling = Settling({}, whole.__contains__, patience=4)
+    settling = StableFiles({}, whole.__contains__, patience=4)
     looks = [settling.look({A: (10, 1), B: (10, 1)}) for _ in range(3)]
     assert looks == [set(), set(), set()]
     whole.add(A)

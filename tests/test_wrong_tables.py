@@ -15,7 +15,7 @@ from musicu.candidates import check_listens
 from musicu.cli.app import app
 from musicu.embeddings.tracks.track_groups import from_pairs, from_playlists
 from musicu.errors import QueryError
-from musicu.evaluation.recommendation.external_lists import told_of
+from musicu.evaluation.recommendation.external_lists import notes_on
 
 IDS = [f"t{n}" for n in range(24)]
 NOW = "2026-11-21"
@@ -240,7 +240,7 @@ def test_lists_to_be_measured_count_strangers_and_repetitions() -> None:
     users, tracks = ["u", "u", "u", "nobody"], ["t0", "t0", "x", "t1"]
     lists = pa.table({"user_id": users, "track_id": tracks, "score": [1.0, 2, 3, 4]})
     log = pa.chunked_array([["u", "v"]])
-    unknown, strange, repeated = told_of("theirs", lists, pa.chunked_array([IDS]), log)
+    unknown, strange, repeated = notes_on("theirs", lists, pa.chunked_array([IDS]), log)
     assert unknown == "1 candidate in theirs of tracks that are not in the catalog"
     assert strange == "1 candidate in theirs of listeners who are not in the log"
     assert repeated == "1 candidate in theirs repeating a track: its highest score counts"

@@ -45,7 +45,7 @@ def describe(recording: Recording, sample_rate: int | None = None) -> Descriptor
 
 
 def extract_descriptors(heard: RecordingStream, extractor: DescriptorExtractor) -> Descriptors:
-    """The descriptors of an open recording that `extractor` hears to its end."""
+    """The descriptors of an open recording that `extractor` reads to its end."""
     for planes in heard.planes():
         extractor.update(planes)
     return extractor.finish(complete=heard.complete)

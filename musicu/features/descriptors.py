@@ -232,7 +232,7 @@ class Descriptors:
     energy: float | None = _column(
         _NUMBER,
         "The mean of three things, each from 0 to 1: onset_rate from 0 to 8, brightness_hz from "
-        "500 to 4000 by octaves, plr_db from 20 down to 8. It does not hear the level.",
+        "500 to 4000 by octaves, plr_db from 20 down to 8. It does not depend on the level.",
         "",
         "0 to 1",
     )

@@ -57,7 +57,7 @@ def picture_of(recording: Recording, sample_rate: int | None = None) -> Picture:
 
 
 class _Sketcher(DescriptorExtractor):
-    """Hears what a `DescriptorExtractor` hears, and keeps what it looks like over time."""
+    """Reads what a `DescriptorExtractor` reads, and keeps what it looks like over time."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         super().__init__(sample_rate, channels)

@@ -31,7 +31,7 @@ def offered(name: str, lists: pa.Table) -> Model:
     return lambda training: _Lists(name, checked, training)
 
 
-def told_of(
+def notes_on(
     name: str, lists: pa.Table, track_ids: pa.ChunkedArray, user_ids: pa.ChunkedArray
 ) -> Iterator[str]:
     """A sentence for each thing in a table that `offered` takes that counts for nothing.

@@ -23,7 +23,7 @@ from musicu.evaluation.recommendation.content_scores import (
 )
 from musicu.evaluation.recommendation.encoder import encoder_vectors, set_fit_model
 from musicu.evaluation.recommendation.evaluator import Ruler
-from musicu.evaluation.recommendation.external_lists import offered, told_of
+from musicu.evaluation.recommendation.external_lists import notes_on, offered
 from musicu.evaluation.recommendation.listening_log import Listening
 from musicu.evaluation.recommendation.recommendation_findings import Findings
 from musicu.evaluation.recommendation.shipped import UNCAPPED, VectorsOf, generator_model
@@ -116,7 +116,7 @@ def evaluate_candidates(
     )
     users = listeners_of(listens)["user_id"]
     for name, table in (lists or {}).items():
-        notes += told_of(name, table, ids, users)
+        notes += notes_on(name, table, ids, users)
     return replace(findings, notes=(*findings.notes, *notes))
 
 

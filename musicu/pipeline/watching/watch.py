@@ -22,7 +22,7 @@ from musicu.ingest.track_source import open_source
 from musicu.pipeline.loop import Progress
 from musicu.pipeline.pruning import unreachable_parts
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
-from musicu.pipeline.watching.settling import Settling, Stamp, is_whole
+from musicu.pipeline.watching.stable_files import StableFiles, Stamp, is_whole
 
 #: Looking takes at most this share of the time, however large the folder is.
 _SHARE = 0.2
@@ -61,7 +61,7 @@ def watch(
     is called after each run that changed the catalog. trouble: is told what kept a run from being
     (another process writes the catalog, say); it is tried again at the next look.
 
-    A file is taken when it is whole, see `Settling`. Files that are gone are marked so, and pruned
+    A file is taken when it is whole, see `StableFiles`. Files that are gone are marked, and pruned
     later, once no file waits to be taken: one that was moved is known by its sound and costs no
     embedding. A folder that is empty all at once is taken for a disk that is not there, and nothing
     is marked.
@@ -97,7 +97,7 @@ class _WatchedFolder:
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self._options, self._folder, self._out, self._progress = options, folder, out, progress
-        self._settling: Settling | None = None
+        self._settling: StableFiles | None = None
         self._taken: dict[Path, Stamp] | None = None  # the first run sees to what an earlier left
         self._to_prune = False
         self._told: dict[str, str] = {}  # what could not be reached when pruning was due
@@ -110,7 +110,7 @@ class _WatchedFolder:
             known = _known(self._out, self._folder)
             taken = {path: stamp for path, stamp in seen.items() if known.get(path) == stamp[:2]}
             patience = self._looks(self._options.patience_seconds)
-            self._settling = Settling(taken, is_whole, patience)
+            self._settling = StableFiles(taken, is_whole, patience)
         ready = {path: seen[path] for path in self._settling.look(seen)}
         if not ready:
             return None

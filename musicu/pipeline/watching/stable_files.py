@@ -24,7 +24,7 @@ class _File:
     whole: bool = False
 
 
-class Settling:
+class StableFiles:
     """Says of each look at a folder which files may be taken.
 
     A file may be taken once two looks have found it the same and it can be decoded to its end; or
