@@ -416,3 +416,17 @@ def test_a_page_ranker_orders_the_shelves_and_must_give_each_position_once(
     monkeypatch.setattr(GivenOrder, "rank", lambda self, shelves, profile: [0, 0])
     with pytest.raises(QueryError, match="each position once"):
         order_page([one, two], None)
+
+
+def test_a_track_is_in_the_mix_that_it_suits_best() -> None:
+    rng = np.random.default_rng(1)
+    values = np.repeat(np.eye(2, 4), 12, axis=0) + 0.3 * rng.normal(size=(24, 4))
+    rows = [{"track_id": f"t{i:02}", "title": f"Song {i}"} for i in range(24)]
+    memory = DescribedCatalog(rows, values.astype(np.float32))
+    seeds = ["t00", "t01", "t02", "t12", "t13"]
+    profile = TasteProfile.from_seeds(seeds, memory.vectors(), max_interests=2)
+    context = ShelfContext(memory, profile=profile, today=TODAY)
+    mixes = recipe_of({"recipe": "daily-mixes"}).shelves(context)
+    assert len(mixes) == 2
+    groups = [{int(t[1:]) // 12 for t in mix.track_ids} for mix in mixes]
+    assert groups == [{0}, {1}]

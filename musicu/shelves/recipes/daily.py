@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar
+
+import numpy as np
 
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
@@ -31,23 +34,29 @@ class DailyMixes(Recipe):
     count: int = 4
 
     def shelves(self, context: ShelfContext) -> list[Shelf]:
-        """A mix an interest, the most important first; no track is in two of them."""
+        """A mix an interest, the most important first; a track is in the one that it suits best."""
         interests = context.profile.interests[: self.count]
         groups = [anchors for i in interests if (anchors := anchors_in(context, i, MAX_ANCHORS))]
         namer = Namer(context.tracks, context.character)
         names = namer.names([[anchor.row for anchor in group] for group in groups])
+        scored = [self._scored(context, anchors) for anchors in groups]
+        best: dict[str, float] = {}
+        for item in chain.from_iterable(scored):
+            best[item.track_id] = max(item.score, best.get(item.track_id, -np.inf))
         mixes: list[Shelf] = []
-        for name, anchors in zip(names, groups, strict=True):
+        for name, anchors, items in zip(names, groups, scored, strict=True):
             used = context.rows(sorted({t for mix in mixes for t in mix.track_ids})).values()
-            near = context.near(
-                [a.row["track_id"] for a in anchors], FIRST_POOL, self.constraints.where
-            )
-            choices = [
-                _familiar(c, context.heard) for c in context.likened(near, anchors, apart=True)
-            ]
-            mix = self.shelf(context, self._ask(len(mixes) + 1, name, anchors, choices, list(used)))
+            own = [item for item in items if item.score == best[item.track_id]]
+            mix = self.shelf(context, self._ask(len(mixes) + 1, name, anchors, own, list(used)))
             mixes += [mix] if len(mix) else []
         return mixes
+
+    def _scored(self, context: ShelfContext, anchors: Sequence[Anchor]) -> list[ScoredItem]:
+        """What is near to an interest, scored by how it suits it."""
+        seeds = [anchor.row["track_id"] for anchor in anchors]
+        near = context.near(seeds, FIRST_POOL, self.constraints.where)
+        likened = context.likened(near, anchors, apart=True)
+        return [_familiar(item, context.heard) for item in likened]
 
     def _ask(
         self,
