@@ -209,3 +209,19 @@ def test_a_shelf_for_a_listener_shows_what_the_candidates_are(  # type: ignore[n
     assert [item["reason"] for item in shelf] == [row["reason"] for row in candidates]
     for item in shelf:
         assert item["score"] == pytest.approx(sum(r["points"] for r in item["reasons"]), abs=1e-4)
+
+
+def test_the_ranker_that_is_named_ranks_and_an_unknown_one_is_refused(  # type: ignore[no-untyped-def]
+    musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "l.csv").write_text(f"user_id,track_id\nann,{ids[0]}\nann,{ids[1]}")
+    asked = ["candidates", demo_catalog, "--listens", tmp_path / "l.csv", "--source", "for-you"]
+    scores = {}
+    for ranker in ("taste", "source"):
+        code, out, err = musicu(*asked, "-k", 4, "--json", "--ranker", ranker)
+        assert code == 0, err
+        scores[ranker] = [json.loads(line)["score"] for line in out.splitlines()]
+    assert scores["taste"] != scores["source"]
+    code, _, err = musicu(*asked, "--ranker", "nope")
+    assert code == 1
+    assert "there is no ranker 'nope': known are taste, source" in err

@@ -234,6 +234,7 @@ def _settings(
         constraints=constraints,
         now=now,
         seed=seed,
+        ranker=options["ranker"],
         users=None if users is None else _listed(users, catalog),
         model=model,
         half_life_days=half_life,
