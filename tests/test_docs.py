@@ -62,3 +62,15 @@ def test_every_command_that_the_docs_name_exists() -> None:
     for page in (*pages, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
         named = re.findall(r"(?:`|^\$ )musicu ([a-z]+)[ `]", page.read_text("utf-8"), re.MULTILINE)
         assert set(named) <= set(_COMMANDS)
+
+
+def test_every_module_that_the_architecture_page_names_exists() -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), flags=re.DOTALL)
+    named = {word.split()[0] for word in re.findall(r"`([^`\n]+)`", text)}
+    modules = {word for word in named if word.endswith(".py") or re.fullmatch(r"[\w/]+/", word)}
+    assert len(modules) > 30
+    assert [module for module in sorted(modules) if not _is_there(module)] == []
+
+
+def _is_there(module: str) -> bool:
+    return any(any(ROOT.glob(top + module.rstrip("/"))) for top in ("", "musicu/**/"))
