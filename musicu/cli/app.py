@@ -79,7 +79,11 @@ class _LazyGroup(click.Group):
 @click.group(
     name="musicu",
     cls=_LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
 )
 @click.version_option(__version__, "-V", "--version", prog_name="musicu")
 def app() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from musicu.audit.findings import KINDS
 from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
-from musicu.cli.output import note, print_document, print_table
+from musicu.cli.output import note, print_result, print_table, write_page
 from musicu.cli.progress import progress_bar
 from musicu.pipeline.fill_table import FillOptions
 from musicu.records import counted
@@ -38,8 +39,8 @@ def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> froz
     "--fix",
     metavar="OUT.parquet",
     type=FILE,
-    help="Write a cleaned table, which `musicu embed` accepts as a source. No "
-    "audio file is changed.",
+    help="Write a cleaned table, which `musicu embed` accepts as a source. No audio file is "
+    "changed.",
 )
 @click.option(
     "--fail-on",
@@ -80,13 +81,8 @@ def audit(
     options = FillOptions(jobs=jobs, retry_failed=retry_failed)
     with progress_bar(quiet) as show:
         found = examine(catalog, model=model, options=options, progress=show)
-    if as_json:
-        print_document(found.to_json())
-    else:
-        _print(found, verbose)
-    if html:
-        found.to_html(html)
-        note(f"page: {html}")
+    print_result(found, as_json, partial(_print, verbose=verbose))
+    write_page(found, html)
     if fix:
         from musicu.audit.clean import write_clean
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,18 @@ from musicu.cli.listeners import (
     one_of,
     seeded,
 )
-from musicu.cli.options import AS_JSON, BLOCK_ARTIST, CATALOG, EXISTING, MODEL, PATH, SEED, filters
-from musicu.cli.output import note, print_json, print_table
+from musicu.cli.options import (
+    AS_JSON,
+    BLOCK_ARTIST,
+    CATALOG,
+    COUNT,
+    EXISTING,
+    MODEL,
+    PATH,
+    SEED,
+    filters,
+)
+from musicu.cli.output import note, print_lines, print_table, warn
 from musicu.records import counted
 from musicu.retrieval import find_track, label
 
@@ -63,10 +72,9 @@ def _shares(
     callback=_shares,
     metavar="NAME[=SHARE]",
     multiple=True,
-    help="A candidate source: new-releases, deep-catalog, for-you, "
-    "artist-adjacent, popular, random, or one of an installed package. "
-    "Repeat for several, each with its share, such as new-releases=0.7. "
-    "Default: new-releases.",
+    help="A candidate source: new-releases, deep-catalog, for-you, artist-adjacent, "
+    "popular, random, or one of an installed package. Repeat for several, each with its share, "
+    "such as new-releases=0.7. Default: new-releases.",
 )
 @click.option(
     "--more-like",
@@ -77,22 +85,20 @@ def _shares(
 @click.option(
     "--ranker",
     metavar="NAME",
-    help="The ranker for all sources: taste, source (the source's own scores), or "
-    "one of an installed package. Default: the ranker of each source.",
+    help="The ranker for all sources: taste, source (the source's own scores), or one of an "
+    "installed package. Default: the ranker of each source.",
 )
 @click.option(
     "--window",
     callback=days,
     metavar="TIME",
     default="28d",
-    show_default=True,
     help="New releases: released within this time before --now.",
 )
 @click.option(
     "--popularity-below",
     type=click.FloatRange(0, 100),
     default=50.0,
-    show_default=True,
     metavar="PERCENTILE",
     help="Deep catalog: below this popularity percentile.",
 )
@@ -101,16 +107,9 @@ def _shares(
     callback=days,
     metavar="TIME",
     default="2y",
-    show_default=True,
     help="Deep catalog: released at least this long ago.",
 )
-@click.option(
-    "-k",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="Candidates for each listener at most.",
-)
+@click.option("-k", type=COUNT, default=100, help="Candidates for each listener at most.")
 @click.option(
     "--users",
     type=EXISTING,
@@ -121,31 +120,19 @@ def _shares(
 @click.option("--clean", is_flag=True, help="Leave out tracks marked explicit.")
 @BLOCK_ARTIST
 @click.option(
-    "--max-per-artist",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Tracks that credit the same artist at most.",
+    "--max-per-artist", type=COUNT, default=4, help="Tracks that credit the same artist at most."
 )
-@click.option(
-    "--max-per-album",
-    type=click.IntRange(min=1),
-    default=2,
-    show_default=True,
-    help="Tracks of the same album at most.",
-)
+@click.option("--max-per-album", type=COUNT, default=2, help="Tracks of the same album at most.")
 @click.option(
     "--explore",
     type=click.FloatRange(0, 1),
     default=0.0,
-    show_default=True,
     help="Share of the candidates, 0 to 1, for artists with little exposure.",
 )
 @click.option(
     "--exposure-below",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=10,
-    show_default=True,
     help="An artist with fewer listens than this has little exposure.",
 )
 @HALF_LIFE
@@ -157,8 +144,8 @@ def _shares(
     "--out",
     type=PATH,
     metavar="FILE",
-    help="Write Parquet, for any number of listeners; the same command resumes a "
-    "run that was stopped.",
+    help="Write Parquet, for any number of listeners; the same command resumes a run that "
+    "was stopped.",
 )
 @AS_JSON
 def candidates(
@@ -181,13 +168,12 @@ def candidates(
 
     one_of(listens, like)
     opened = Catalog.open(catalog)
-    settings = _settings(opened, **options)
+    settings = _settings(opened, options)
     with tempfile.TemporaryDirectory() as folder:
         target = out or Path(folder) / "candidates.parquet"
         if listens is not None:
             report = write_candidates(opened, listens, target, settings, _progress())
-            for warning in report.warnings():
-                note(f"warning: {warning}")
+            warn(report.warnings())
         else:
             write_atomically(target, partial(pq.write_table, _for_seeds(opened, like, settings)))
         if out is not None:
@@ -195,31 +181,17 @@ def candidates(
             return
         table = pq.ParquetFile(target).read()
     if as_json:
-        for row in table.to_pylist():
-            print_json(row)
+        print_lines(table.to_pylist())
     else:
         _print(opened, table)
 
 
-def _settings(
-    catalog: Catalog,
-    where: Any,
-    sources: list[tuple[str, float]],
-    more_like: tuple[str, ...],
-    k: int,
-    users: Path | None,
-    now: datetime | None,
-    seed: int,
-    model: str | None,
-    half_life: float,
-    max_interests: int,
-    **options: Any,
-) -> Any:
+def _settings(catalog: Catalog, options: dict[str, Any]) -> Any:
     """The options as the library takes them."""
     from musicu.candidates import CandidateOptions, Constraints, TasteOptions
 
     constraints = Constraints(
-        where=where,
+        where=options["where"],
         explicit=not options["clean"],
         blocked_artists=frozenset(options["block_artist"]),
         max_per_artist=options["max_per_artist"],
@@ -227,18 +199,14 @@ def _settings(
         explore=options["explore"],
         exposure_below=options["exposure_below"],
     )
-    chosen = sources or ([] if more_like else [("new-releases", 1.0)])
+    users = options["users"]
     return CandidateOptions(
-        sources=_sources(catalog, chosen, more_like, options),
-        k=k,
+        sources=_sources(catalog, options),
         constraints=constraints,
-        now=now,
-        seed=seed,
-        ranker=options["ranker"],
         users=None if users is None else _listed(users, catalog),
-        model=model,
-        half_life_days=half_life,
-        taste=TasteOptions(max_interests),
+        half_life_days=options["half_life"],
+        taste=TasteOptions(options["max_interests"]),
+        **{name: options[name] for name in ("k", "now", "seed", "ranker", "model")},
     )
 
 
@@ -248,15 +216,12 @@ def _listed(users: Path, catalog: Catalog) -> list[str]:
     return list(known_as((name.strip() for name in names if name.strip()), catalog))
 
 
-def _sources(
-    catalog: Catalog,
-    chosen: list[tuple[str, float]],
-    more_like: tuple[str, ...],
-    options: dict[str, Any],
-) -> list[Any]:
+def _sources(catalog: Catalog, options: dict[str, Any]) -> list[Any]:
     from musicu.candidates import sources as known
     from musicu.candidates.request import SOURCES
 
+    more_like = options["more_like"]
+    chosen = options["sources"] or ([] if more_like else [("new-releases", 1.0)])
     made: dict[str, Any] = {
         "new-releases": lambda: known.NewReleases(int(options["window"])),
         "deep-catalog": lambda: known.DeepCatalog(

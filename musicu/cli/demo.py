@@ -22,7 +22,6 @@ from musicu.pipeline.run import run
     "--out",
     type=FOLDER,
     default=Path("musicu-demo"),
-    show_default=True,
     help="The folder for the music, the catalog and the shelf.",
 )
 @click.option("--open/--no-open", "show", default=True, help="Open the shelf in a browser.")

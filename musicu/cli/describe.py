@@ -11,9 +11,9 @@ import click
 from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.schema import DESCRIPTOR_SET
 from musicu.cli.options import PATH
-from musicu.cli.output import note, print_json, print_text, safe
+from musicu.cli.output import duration, note, print_json, print_text, safe
 from musicu.cli.progress import progress_bar
-from musicu.cli.working import print_report, time_taken, work_options
+from musicu.cli.working import print_report, sentence_of, told, work_options
 from musicu.errors import MusicuError
 from musicu.pipeline.describe import describe_catalog
 from musicu.pipeline.fill_table import FillOptions, FillReport
@@ -26,27 +26,20 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
 
 
 @click.command()
-@click.argument(
-    "paths",
-    nargs=-1,
-    required=True,
-    metavar="CATALOG|FILE...",
-    type=PATH,
-)
+@click.argument("paths", nargs=-1, required=True, metavar="CATALOG|FILE...", type=PATH)
 @click.option("--html", is_flag=True, help="Write a page with curves and a player for each FILE.")
 @click.option(
     "-o",
     "--out",
     type=PATH,
-    help="With --html: the page, or a folder for several pages. Default: "
-    "NAME.html in the current folder.",
+    help="With --html: the page, or a folder for several pages. Default: NAME.html in the "
+    "current folder.",
 )
 @click.option(
     "--set",
     "descriptor_set",
     metavar="NAME",
     default=DESCRIPTOR_SET,
-    show_default=True,
     help="The descriptor set: musicu-descriptors-v1, or one of an installed package.",
 )
 @click.option(
@@ -119,13 +112,23 @@ def _describe_files(
 
 def _card(name: str, descriptor_set: str, row: dict[str, Any]) -> str:
     """A file's descriptors for people."""
-    from musicu.cli.card import card
-    from musicu.features.descriptors import Descriptors
-
     if descriptor_set == DESCRIPTOR_SET:
-        return card(name, Descriptors(**row))
+        return _default_card(name, row)
     values = [f"  {column:<24} {_short(value)}" for column, value in row.items()]
     return "\n".join([safe(name), *values])
+
+
+def _default_card(name: str, row: dict[str, Any]) -> str:
+    """The default set as a line for each side of the sound; what is unknown is not told."""
+    from musicu.features.descriptors import Descriptors
+    from musicu.features.formatting import format_descriptors
+
+    found = Descriptors(**row)
+    part = "" if found.complete else ", only part can be heard"
+    lines = [f"{safe(name)}  ({duration(found.heard_seconds)}{part})"]
+    sides = format_descriptors(found)
+    lines += [f"  {title:<12}{', '.join(parts)}" for title, parts in sides if parts]
+    return "\n".join(lines + (["  silent"] if found.true_peak_dbtp is None else []))
 
 
 def _short(value: Any) -> str:
@@ -180,16 +183,9 @@ def _describe_catalog(
 
 def _sentence(report: FillReport, catalog: Path) -> str:
     """The report in a line."""
-    told = (
+    parts = told(
         (report.done, "described"),
         (report.known, "described before"),
         (report.missing, "not where they were: run `musicu embed` on their source"),
     )
-    parts = [counted(report.recordings, "recording")]
-    parts += [f"{count} {words}" for count, words in told if count]
-    parts.append(f"{report.failed} failed")
-    if report.remembered:
-        parts[-1] += f" ({report.remembered} of them before: --retry-failed tries again)"
-    speed = report.audio_seconds / report.seconds if report.seconds else 0.0
-    pace = f", {speed:.0f} times real time" if report.done else ""
-    return f"{catalog}: {', '.join(parts)} in {time_taken(report.seconds)}{pace}"
+    return sentence_of(catalog, report, [counted(report.recordings, "recording"), *parts])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import click
 import pyarrow as pa
 
 from musicu.cli.default_model import telling_default
-from musicu.cli.options import CONFIRM_PRUNE, FOLDER, PATH, PRUNE
-from musicu.cli.output import note, safe
+from musicu.cli.options import CONFIRM_PRUNE, FOLDER, PATH, PRUNE, together
+from musicu.cli.output import note, safe, warn
 from musicu.cli.progress import progress_bar
-from musicu.cli.working import print_report, time_taken, work_options
+from musicu.cli.working import print_report, sentence_of, told, work_options
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
@@ -27,47 +26,39 @@ from musicu.records import counted
 _FAILURES_SHOWN = 10
 
 
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The arguments and options of both commands."""
-    decorators: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.argument("source", type=PATH),
-        click.option(
-            "-o",
-            "--out",
-            required=True,
-            type=PATH,
-            help="The catalog folder; it is created if it does not exist.",
-        ),
-        click.option(
-            "--root",
-            type=FOLDER,
-            help="The folder that relative paths in a list or table start from.",
-        ),
-        PRUNE,
-        CONFIRM_PRUNE,
-        click.option(
-            "--force",
-            is_flag=True,
-            help="Read tags and compute everything again, also what is already done.",
-        ),
-        work_options(EmbedOptions().timeout_seconds),
-        click.option("-v", "--verbose", is_flag=True, help="Print every failure."),
-    ]
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
+#: The arguments and options of both commands.
+_COMMON = together(
+    click.argument("source", type=PATH),
+    click.option(
+        "-o",
+        "--out",
+        required=True,
+        type=PATH,
+        help="The catalog folder; it is created if it does not exist.",
+    ),
+    click.option(
+        "--root", type=FOLDER, help="The folder that relative paths in a list or table start from."
+    ),
+    PRUNE,
+    CONFIRM_PRUNE,
+    click.option(
+        "--force",
+        is_flag=True,
+        help="Read tags and compute everything again, also what is already done.",
+    ),
+    work_options(EmbedOptions().timeout_seconds),
+    click.option("-v", "--verbose", is_flag=True, help="Print every failure."),
+)
 
 
 @click.command()
-@_common
-@click.option(
-    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or folder of the model."
-)
+@_COMMON
+@click.option("-m", "--model", default=DEFAULT_MODEL, help="Name or folder of the model.")
 @click.option(
     "--thorough",
     is_flag=True,
-    help="Read whole files instead of the model's input windows; the vectors are "
-    "stored under the model's name + '+thorough'.",
+    help="Read whole files instead of the model's input windows; the vectors are stored "
+    "under the model's name + '+thorough'.",
 )
 @click.option(
     "--describe", is_flag=True, help="Also compute the descriptors, as `musicu describe` does."
@@ -86,7 +77,7 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
 
 
 @click.command()
-@_common
+@_COMMON
 @click.option("--vectors", help="The table's column of vectors, each a list of numbers.")
 @click.option("--model-name", help="The model name to store the --vectors under.")
 def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, **rest: Any) -> int:
@@ -144,10 +135,10 @@ def _go(
 
 def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, verbose: bool) -> None:
     """The report on standard output as JSON, or on standard error for people."""
-    for warning in report.warnings:
-        note(f"warning: {safe(warning)}")
+    warn(report.warnings)
     if report.left_out:
-        note(f"left out, as the system's own: {safe(_left_out(report.left_out))}")
+        names = ", ".join(f"{name} ({count:,})" for name, count in report.left_out.items())
+        note(f"left out, as the system's own: {safe(names)}")
     if as_json:
         print_report(report)
         return
@@ -159,11 +150,6 @@ def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, ver
     note(_sentence(report, out, model))
 
 
-def _left_out(counts: Mapping[str, int]) -> str:
-    """Names of the system with how often they were met."""
-    return ", ".join(f"{name} ({count:,})" for name, count in counts.items())
-
-
 def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
     """The report in a line."""
     verb = "embedded" if model else "scanned"
@@ -171,7 +157,7 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
     parts = [counted(report.tracks, "track")]
     if done or report.failed:
         parts.append(f"{done} {verb}")
-    told = (
+    parts += told(
         (report.described, "described"),
         (report.reused if model else 0, "known by their sound"),
         (report.updated if model else 0, "read again, of the same sound"),
@@ -181,12 +167,5 @@ def _sentence(report: EmbedReport, out: Path, model: str | None) -> str:
         (report.pruned, "pruned"),
         (report.unreachable, "out of reach, and kept"),
     )
-    parts += [f"{count} {words}" for count, words in told if count]
-    parts.append(f"{report.failed} failed")
-    if report.remembered:
-        parts[-1] += f" ({report.remembered} of them before: --retry-failed tries again)"
-    if report.known == report.tracks:
-        parts.append("nothing to do")
-    speed = report.audio_seconds / report.seconds if report.seconds else 0.0
-    pace = f", {speed:.0f} times real time" if speed else ""
-    return f"{out}: {', '.join(parts)} in {time_taken(report.seconds)}{pace}"
+    end = ["nothing to do"] if report.known == report.tracks else []
+    return sentence_of(out, report, parts, end)

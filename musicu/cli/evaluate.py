@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import BOOTSTRAP, CATALOG, PATH, SEED, page_of
-from musicu.cli.output import note, print_document
+from musicu.cli.options import BOOTSTRAP, CATALOG, COUNT, PATH, SEED, page_of
+from musicu.cli.output import note, print_result, write_page
 from musicu.evaluation.vectors.vector_evaluation import BASELINES, PROTOCOLS
 from musicu.evaluation.vectors.vector_evaluation import evaluate as measure
 
@@ -38,8 +38,8 @@ class _Evaluate(click.Command):
     "--model",
     "models",
     multiple=True,
-    help="A model to measure, by name or folder; repeat for several. Default: all "
-    "models of the catalog.",
+    help="A model to measure, by name or folder; repeat for several. Default: all models of "
+    "the catalog.",
 )
 @click.option(
     "-p",
@@ -62,11 +62,7 @@ class _Evaluate(click.Command):
     help="A column that the probes predict; repeat for several. Default: genre.",
 )
 @click.option(
-    "--sample",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="Recordings sampled for the robustness protocol.",
+    "--sample", type=COUNT, default=50, help="Recordings sampled for the robustness protocol."
 )
 @BOOTSTRAP
 @SEED
@@ -103,12 +99,5 @@ def evaluate(
         progress=note,
         **settings,
     )
-    if as_json:
-        print_document(found.to_json())
-    else:
-        print_evaluation(found)
-    for text in found.notes:
-        note(f"note: {text}")
-    if html:
-        found.to_html(html)
-        note(f"page: {html}")
+    print_result(found, as_json, print_evaluation)
+    write_page(found, html)

@@ -11,11 +11,10 @@ import click
 from musicu.catalog.catalog import Catalog
 from musicu.cli.findings import print_findings
 from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED, page_of
-from musicu.cli.output import note, print_document
+from musicu.cli.output import note, print_result, write_page
 from musicu.evaluation.recommendation import (
     BASELINES,
     SPLITS,
-    Findings,
     Protocol,
     evaluate_candidates,
     make_split,
@@ -30,30 +29,23 @@ from musicu.ingest.table import read_table
     "--listens",
     required=True,
     type=EXISTING,
-    help="Listening history, Parquet or CSV: user_id, track_id and optionally "
-    "timestamp and weight. Or playlists: playlist_id and track_id, or one "
-    "row per playlist with a list of tracks.",
+    help="Listening history, Parquet or CSV: user_id, track_id and optionally timestamp and "
+    "weight. Or playlists: playlist_id and track_id, or one row per playlist with a list of "
+    "tracks.",
 )
 @click.option(
-    "--split",
-    type=click.Choice(SPLITS),
-    default="time",
-    show_default=True,
-    help="What is held out for testing.",
+    "--split", type=click.Choice(SPLITS), default="time", help="What is held out for testing."
 )
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%d"]),
     help="Hold out listens (time) or releases (new-releases) from this day on.",
 )
-@click.option(
-    "--share", default=0.2, show_default=True, help="Share that is held out if --at is not given."
-)
+@click.option("--share", default=0.2, help="Share that is held out if --at is not given.")
 @click.option(
     "--among",
     type=click.Choice(["new", "all"]),
     default="new",
-    show_default=True,
     help="Which tracks are ranked: the new ones only, or all (new-releases and new-tracks splits).",
 )
 @click.option(
@@ -68,14 +60,14 @@ from musicu.ingest.table import read_table
     "files",
     multiple=True,
     type=EXISTING,
-    help="Candidates of another system, made from the training part: user_id, "
-    "track_id, score; repeat for several.",
+    help="Candidates of another system, made from the training part: user_id, track_id, "
+    "score; repeat for several.",
 )
 @click.option("--encoder", is_flag=True, help="Also train a track encoder on the training part.")
 @click.option(
     "--content",
-    help="Features for the content baselines: a model, tags, or numbers (the "
-    "numeric columns of the tracks).",
+    help="Features for the content baselines: a model, tags, or numbers (the numeric "
+    "columns of the tracks).",
 )
 @click.option(
     "--baseline",
@@ -99,8 +91,8 @@ from musicu.ingest.table import read_table
 @click.option(
     "--training-part",
     type=FOLDER,
-    help="Write the training part, the test listeners and the candidate tracks to "
-    "this folder, and stop.",
+    help="Write the training part, the test listeners and the candidate tracks to this "
+    "folder, and stop.",
 )
 @click.option(
     "--html", type=PATH, callback=page_of("recommendation-report"), help="Write a report page."
@@ -150,16 +142,5 @@ def candidates(
         against=against or BASELINES,
         progress=note,
     )
-    _show(found, as_json)
-    if html:
-        found.to_html(html)
-        note(f"page: {html}")
-
-
-def _show(found: Findings, as_json: bool) -> None:
-    if as_json:
-        print_document(found.to_json())
-    else:
-        print_findings(found)
-    for text in found.notes:
-        note(f"note: {text}")
+    print_result(found, as_json, print_findings)
+    write_page(found, html)

@@ -12,7 +12,7 @@ from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.summary import summary
 from musicu.cli.default_model import telling_default
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
-from musicu.cli.output import duration, note, print_json, print_table, print_text
+from musicu.cli.output import duration, note, print_json, print_lines, print_table, print_text
 from musicu.errors import MusicuError
 from musicu.records import counted
 
@@ -68,8 +68,7 @@ def failures(catalog: Path, as_json: bool) -> None:
     """
     rows = Catalog.open(catalog).failures().to_pylist()
     if as_json:
-        for row in rows:
-            print_json(row)
+        print_lines(rows)
     elif rows:
         columns = ["path", "stage", "reason"]
         print_table(columns, [[row[name] for name in columns] for row in rows])
@@ -143,8 +142,7 @@ def _catalog_models(folder: Path, name: str | None, as_json: bool) -> None:
         is_default = each == catalog.default_model
         rows.append({**about, "fingerprint": entry.fingerprint, "default": is_default})
     if as_json:
-        for row in rows:
-            print_json(row)
+        print_lines(rows)
         return
     numbers = ("dim", "vectors", "fingerprint")
     shown = [[_marked(row["name"], row["default"]), *(row[n] for n in numbers)] for row in rows]
@@ -161,8 +159,7 @@ def _installed_models(as_json: bool) -> None:
         except MusicuError as error:  # of one package; the others can be listed
             note(f"warning: {error}")
     if as_json:
-        for card in cards:
-            print_json(card.document())
+        print_lines(card.document() for card in cards)
         return
     rows = [
         [_marked(card.name, card.name == DEFAULT_MODEL), card.dim, card.about.get("summary")]

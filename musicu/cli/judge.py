@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from musicu.cli.options import CATALOG, PATH, SEED
+from musicu.cli.options import CATALOG, COUNT, PATH, SEED, audio_option
 from musicu.cli.output import note, print_json, print_table, print_text
 from musicu.records import counted
 
@@ -31,26 +32,12 @@ def judge() -> None:
 )
 @click.option("--against", "second", required=True, help="The second model, or a file of results.")
 @click.option("-o", "--out", required=True, type=PATH, help="The page to write.")
-@click.option(
-    "-n",
-    "--questions",
-    type=click.IntRange(min=1),
-    default=30,
-    show_default=True,
-    help="Questions at most.",
-)
+@click.option("-n", "--questions", type=COUNT, default=30, help="Questions at most.")
 @SEED
 @click.option(
     "--same-artist", is_flag=True, help="Also show tracks by the artist of the query track."
 )
-@click.option(
-    "--audio",
-    type=click.Choice(["relative", "absolute", "copied"]),
-    default="relative",
-    show_default=True,
-    help="How the page refers to audio files: by relative path, by absolute path, "
-    "or copied beside the page to send along.",
-)
+@audio_option("relative", "absolute", "copied")
 def make(
     catalog: Path,
     first: str,
@@ -133,19 +120,6 @@ def _sentence(found: Verdict) -> str:
 
 
 def _document(found: Verdict) -> dict[str, Any]:
-    told = found.preference
-    return {
-        "first": found.first,
-        "second": found.second,
-        "wins": told.wins,
-        "losses": told.losses,
-        "same": found.same,
-        "listeners": found.listeners,
-        "repeated": found.repeated,
-        "share": told.share,
-        "low": told.low,
-        "high": told.high,
-        "p_value": told.p_value,
-        "told": told.told,
-        "more_answers": found.more,
-    }
+    own = {name: getattr(found, name) for name in ("first", "second", "same", "listeners")}
+    own |= {"repeated": found.repeated, "more_answers": found.more}
+    return {**own, **asdict(found.preference), "told": found.preference.told}

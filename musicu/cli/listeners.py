@@ -12,8 +12,8 @@ import click
 import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import PATH
-from musicu.cli.output import note
+from musicu.cli.options import COUNT, PATH
+from musicu.cli.output import warn
 from musicu.retrieval import find_track
 
 #: Who somebody is that only names tracks.
@@ -45,8 +45,8 @@ LISTENS = click.option(
     "--listens",
     type=PATH,
     metavar="FILE",
-    help="Listening history: a table written by `musicu listens`, or any Parquet "
-    "or CSV file with user_id, track_id, timestamp and weight.",
+    help="Listening history: a table written by `musicu listens`, or any Parquet or CSV "
+    "file with user_id, track_id, timestamp and weight.",
 )
 LIKE = click.option(
     "--like",
@@ -65,15 +65,10 @@ HALF_LIFE = click.option(
     callback=days,
     metavar="TIME",
     default="69d",
-    show_default=True,
     help="Half-life of a listen's weight.",
 )
 INTERESTS = click.option(
-    "--max-interests",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Interests of a listener at most.",
+    "--max-interests", type=COUNT, default=5, help="Interests of a listener at most."
 )
 
 
@@ -95,8 +90,7 @@ def heard_by(
     found = batches(open_listens(listens), ids)
     table = pa.concat_tables([LISTENS_SCHEMA.empty_table(), *found])
     checked = check_listens(table, catalog.tracks()["track_id"].combine_chunks(), now=now)
-    for warning in checked.warnings():
-        note(f"warning: {warning}")
+    warn(checked.warnings())
     return checked.listens
 
 

@@ -8,7 +8,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.options import PATH
-from musicu.cli.output import note, safe
+from musicu.cli.output import note, warn
 
 
 @click.command()
@@ -31,8 +31,8 @@ from musicu.cli.output import note, safe
     "columns",
     multiple=True,
     metavar="NAME=COLUMN",
-    help="Name a column of your table, such as title=Song; repeat for several. "
-    "Common names are recognised.",
+    help="Name a column of your table, such as title=Song; repeat for several. Common names "
+    "are recognised.",
 )
 @click.option(
     "--dates",
@@ -43,9 +43,8 @@ from musicu.cli.output import note, safe
     "--key",
     type=PATH,
     metavar="FILE",
-    help="File with the key of the listeners' pseudonyms. Default: listener.key "
-    "in the catalog. The environment variable MUSICU_LISTENER_KEY overrides "
-    "that file.",
+    help="File with the key of the listeners' pseudonyms. Default: listener.key in the "
+    "catalog. The environment variable MUSICU_LISTENER_KEY overrides that file.",
 )
 def listens(
     files: tuple[Path, ...],
@@ -77,8 +76,7 @@ def listens(
     done = import_listens(
         files, opened.tracks(), out, secret, user=user, columns=mapping, day_first=day_first
     )
-    for warning in done.notes.warnings():
-        note(f"warning: {safe(warning)}")
+    warn(done.notes.warnings())
     if done.notes.doubts:
         note("those listens are undated: --dates day-first or month-first tells what they mean")
     note(f"{out}: {done.summary()}")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import CATALOG, MODEL, PATH, filters, page_of
+from musicu.cli.options import CATALOG, COUNT, MODEL, PATH, audio_option, filters, page_of
 from musicu.cli.output import note, print_json, print_table
 
 
@@ -20,26 +20,17 @@ from musicu.cli.output import note, print_json, print_table
 )
 @click.option("--table", type=PATH, help="Write the coordinates and regions as Parquet.")
 @click.option(
-    "--regions",
-    type=click.IntRange(min=1),
-    help="Number of regions. Default: sqrt(tracks / 6), from 3 to 24.",
+    "--regions", type=COUNT, help="Number of regions. Default: sqrt(tracks / 6), from 3 to 24."
 )
 @click.option(
     "--projection",
     type=click.Choice(["tsne", "pca"]),
     default="tsne",
-    show_default=True,
-    help='tsne keeps neighbours together and needs `pip install "musicu[map]"`; '
-    "pca needs nothing more.",
+    help='tsne keeps neighbours together and needs `pip install "musicu[map]"`; pca needs '
+    "nothing more.",
 )
 @click.option("--title", help="The page's title. Default: the name of the catalog's folder.")
-@click.option(
-    "--audio",
-    type=click.Choice(["relative", "absolute"]),
-    default="relative",
-    show_default=True,
-    help="How the page refers to audio files: by relative or by absolute path.",
-)
+@audio_option("relative", "absolute")
 @MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print the regions as JSON.")
 def map(

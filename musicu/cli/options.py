@@ -9,11 +9,15 @@ from typing import Any
 
 import click
 
+Command = Callable[..., Any]
+
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 #: A file that must be there.
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+COUNT = click.IntRange(min=1)
 
 CATALOG = click.argument("catalog", type=PATH)
 MODEL = click.option(
@@ -22,34 +26,50 @@ MODEL = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 JOBS = click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Number of worker processes. Default: one per processor core.",
+    "-j", "--jobs", type=COUNT, help="Number of worker processes. Default: one per processor core."
 )
 PRUNE = click.option("--prune", is_flag=True, help="Remove tracks whose files no longer exist.")
 BLOCK_ARTIST = click.option(
     "--block-artist", multiple=True, help="Leave out this artist; repeat for several."
 )
 CONFIRM_PRUNE = click.option(
-    "--confirm-prune",
-    is_flag=True,
-    help="Let --prune remove more than a fifth of the tracks.",
+    "--confirm-prune", is_flag=True, help="Let --prune remove more than a fifth of the tracks."
 )
-SEED = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Random seed.",
-)
+SEED = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 BOOTSTRAP = click.option(
     "--bootstrap",
     type=click.IntRange(min=0),
     default=1000,
-    show_default=True,
     help="Bootstrap resamples for the confidence intervals.",
 )
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order in which the help lists them."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def audio_option(*ways: str) -> Callable[[Command], Command]:
+    """The option that says how a page finds the music."""
+    told = {
+        "relative": "by relative path",
+        "absolute": "by absolute path",
+        "embedded": "embedded in the page",
+        "copied": "copied beside it, to send along",
+    }
+    *first, last = (told[way] for way in ways)
+    return click.option(
+        "--audio",
+        type=click.Choice(ways),
+        default="relative",
+        help=f"How the page refers to audio files: {', '.join(first)}, or {last}.",
+    )
 
 
 def page_of(kind: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:

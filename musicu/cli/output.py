@@ -12,8 +12,9 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 _WORD = 32  # characters: longer words, such as paths, are broken where lines end
@@ -54,6 +55,12 @@ def safe(value: object) -> str:
 def print_json(record: Mapping[str, Any]) -> None:
     """Print one JSON line to standard output."""
     print_document(json.dumps(record, ensure_ascii=True, default=_encode))
+
+
+def print_lines(records: Iterable[Mapping[str, Any]]) -> None:
+    """Print a JSON line for each record."""
+    for record in records:
+        print_json(record)
 
 
 def print_document(text: str) -> None:
@@ -154,6 +161,29 @@ def note(text: str) -> None:
     """Tell people something, on standard error."""
     sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
     sys.stderr.flush()
+
+
+def warn(texts: Iterable[str]) -> None:
+    """Tell people what they should look at."""
+    for text in texts:
+        note(f"warning: {safe(text)}")
+
+
+def print_result(result: Any, as_json: bool, for_people: Callable[[Any], None]) -> None:
+    """A result with `to_json` for programs, or for people; its notes on standard error."""
+    if as_json:
+        print_document(result.to_json())
+    else:
+        for_people(result)
+    for text in getattr(result, "notes", ()):
+        note(f"note: {text}")
+
+
+def write_page(result: Any, html: Path | None) -> None:
+    """Write the page of a result with `to_html`, where one is asked for."""
+    if html:
+        result.to_html(html)
+        note(f"page: {html}")
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.cli.options import AS_JSON, FILE, FOLDER
-from musicu.cli.output import note, print_json, print_table, safe
+from musicu.cli.output import note, print_lines, print_table, safe
 from musicu.errors import QueryError
 from musicu.records import counted
 
@@ -103,8 +103,7 @@ def _told(read: Playlist) -> list[dict[str, Any]]:
 
 def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        for row in rows:
-            print_json(row)
+        print_lines(rows)
     elif rows:
         table = [
             [i, *(safe(v) if v else None for v in row.values())] for i, row in enumerate(rows, 1)

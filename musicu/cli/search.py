@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import AS_JSON, CATALOG, MODEL, filters
-from musicu.cli.output import note, print_json, print_table
+from musicu.cli.options import AS_JSON, CATALOG, COUNT, MODEL, filters
+from musicu.cli.output import note, print_lines, print_table
 from musicu.retrieval import find_track, label
 
 
@@ -19,13 +19,7 @@ from musicu.retrieval import find_track, label
 @filters
 @CATALOG
 @click.argument("tracks", nargs=-1, required=True, metavar="TRACK...")
-@click.option(
-    "-k",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="Number of tracks to list for each TRACK.",
-)
+@click.option("-k", type=COUNT, default=20, help="Number of tracks to list for each TRACK.")
 @MODEL
 @AS_JSON
 def similar(
@@ -43,8 +37,7 @@ def similar(
     seeds = [find_track(everything, words) for words in tracks]
     found = opened.similar(seeds, k=k, where=where, model=model)
     if as_json:
-        for row in found.to_pylist():
-            print_json(row)
+        print_lines(found.to_pylist())
         return
     for seed in seeds:
         note(f"nearest to {label(opened.track(seed))}:")
@@ -53,17 +46,10 @@ def similar(
 
 def _print_hits(found: pa.Table) -> None:
     """What was found for one track, for people."""
-    columns = ["", "title", "artist", "album", "score", "id"]
-    rows = [
-        [row["rank"], _title(row), row["artists"], row["album"], row["score"], row["track_id"]]
-        for row in found.to_pylist()
-    ]
+    shown = ("rank", "title", "artists", "album", "score", "track_id")
+    rows = [{**row, "title": row["title"] or row["path"] or ""} for row in found.to_pylist()]
     if rows:
-        print_table(columns, rows)
+        heads = ["", "title", "artist", "album", "score", "id"]
+        print_table(heads, [[row[name] for name in shown] for row in rows])
     else:
         note("no track meets the conditions")
-
-
-def _title(row: dict[str, Any]) -> str:
-    """A track's title, else its path."""
-    return row["title"] or row["path"] or ""

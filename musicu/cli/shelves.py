@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,19 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.listeners import LISTENS, heard_by, known_as
-from musicu.cli.options import BLOCK_ARTIST, CATALOG, EXISTING, FILE, MODEL, PATH, filters, page_of
+from musicu.cli.options import (
+    BLOCK_ARTIST,
+    CATALOG,
+    COUNT,
+    EXISTING,
+    FILE,
+    MODEL,
+    PATH,
+    audio_option,
+    filters,
+    page_of,
+    together,
+)
 from musicu.cli.output import note, print_document, print_table, print_text
 from musicu.cli.playlist import gather
 from musicu.errors import QueryError
@@ -29,31 +40,25 @@ _TODAY = click.option(
     metavar="DATE",
     help="The day from which new releases are counted back. Default: today.",
 )
-_AUDIO = ["relative", "absolute", "copied"]
 
 
-def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that constraints are made of."""
-    for option in (
-        BLOCK_ARTIST,
-        click.option(
-            "--diversity",
-            type=click.FloatRange(0, 1),
-            help="0 takes the best scores, 1 prefers variety. Default: the recipe's own.",
-        ),
-        click.option(
-            "--max-per-album",
-            type=click.IntRange(min=1),
-            help="Tracks of the same album at most. Default: 2.",
-        ),
-        click.option(
-            "--max-per-artist",
-            type=click.IntRange(min=1),
-            help="Tracks that credit the same artist at most. Default: 4.",
-        ),
-    ):
-        command = option(command)
-    return command
+#: The options that constraints are made of.
+_LIMITS = together(
+    click.option(
+        "--max-per-artist",
+        type=COUNT,
+        help="Tracks that credit the same artist at most. Default: 4.",
+    ),
+    click.option(
+        "--max-per-album", type=COUNT, help="Tracks of the same album at most. Default: 2."
+    ),
+    click.option(
+        "--diversity",
+        type=click.FloatRange(0, 1),
+        help="0 takes the best scores, 1 prefers variety. Default: the recipe's own.",
+    ),
+    BLOCK_ARTIST,
+)
 
 
 @click.command()
@@ -70,32 +75,19 @@ def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help='An option of the recipe, such as start="Artist - Title", shape=peak or '
-    "days=30; repeat for several.",
+    help='An option of the recipe, such as start="Artist - Title", shape=peak or days=30; '
+    "repeat for several.",
 )
-@click.option(
-    "--playlist",
-    type=FILE,
-    help="Continue this playlist, by the recipe fill-playlist.",
-)
+@click.option("--playlist", type=FILE, help="Continue this playlist, by the recipe fill-playlist.")
 @LISTENS
 @_USER
 @_TODAY
-@click.option(
-    "-n", "--size", type=click.IntRange(min=1), help="Tracks on a shelf at most. Default: 20."
-)
-@_limits
+@click.option("-n", "--size", type=COUNT, help="Tracks on a shelf at most. Default: 20.")
+@_LIMITS
 @click.option(
     "--html", type=PATH, help="Write a page with players: a file, or a folder for several shelves."
 )
-@click.option(
-    "--audio",
-    type=click.Choice([*_AUDIO[:2], "embedded", _AUDIO[2]]),
-    default="relative",
-    show_default=True,
-    help="How the page refers to audio files: by relative path, by absolute path, "
-    "embedded in the page, or copied into a folder beside it.",
-)
+@audio_option("relative", "absolute", "embedded", "copied")
 @click.option(
     "--to",
     type=PATH,
@@ -170,34 +162,26 @@ def shelf(
     "--candidates",
     type=EXISTING,
     metavar="FILE",
-    help="Show the candidates that `musicu candidates -o FILE` wrote: the same "
-    "tracks in the same order.",
+    help="Show the candidates that `musicu candidates -o FILE` wrote: the same tracks in "
+    "the same order.",
 )
 @click.option("--recipes", type=PATH, help="A TOML file of recipes, one [[shelf]] table each.")
 @click.option(
     "--page-ranker",
     default="given",
-    show_default=True,
     metavar="NAME",
-    help="Orders the shelves on the page: given (in the order of the recipes), or "
-    "a page ranker of an installed package.",
+    help="Orders the shelves on the page: given (in the order of the recipes), or a page "
+    "ranker of an installed package.",
 )
-@click.option("--title", default="Shelves", show_default=True, help="The page's title.")
+@click.option("--title", default="Shelves", help="The page's title.")
 @click.option(
     "-n",
     "--size",
-    type=click.IntRange(min=1),
+    type=COUNT,
     help="Tracks on a shelf at most. Default: 20; with --candidates, all.",
 )
-@_limits
-@click.option(
-    "--audio",
-    type=click.Choice(_AUDIO),
-    default="relative",
-    show_default=True,
-    help="How the page refers to audio files: by relative path, by absolute path, "
-    "or copied into its folder.",
-)
+@_LIMITS
+@audio_option("relative", "absolute", "copied")
 @MODEL
 def shelves(
     catalog: Path,

@@ -56,9 +56,8 @@ train.add_command(tracks)
 @click.option(
     "--listens",
     type=EXISTING,
-    help="A table of user_id and track_id. Tracks that share listeners become "
-    "positive pairs, weighted by `listens` under [pairs] in the recipe "
-    "(default: 1).",
+    help="A table of user_id and track_id. Tracks that share listeners become positive "
+    "pairs, weighted by `listens` under [pairs] in the recipe (default: 1).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def audio(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.cli.default_model import telling_default
-from musicu.cli.options import CATALOG, EXISTING
-from musicu.cli.output import note, print_json
+from musicu.cli.options import CATALOG, COUNT, EXISTING
+from musicu.cli.output import note, print_json, warn
 from musicu.records import counted
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--audio-model",
-    help="The audio model whose vectors are an input. Default: the catalog's "
-    "default model, or its first audio model if that is a track encoder.",
+    help="The audio model whose vectors are an input. Default: the catalog's default model, "
+    "or its first audio model if that is a track encoder.",
 )
-@click.option("--name", default="tracks-v1", show_default=True, help="The name of the new model.")
+@click.option("--name", default="tracks-v1", help="The name of the new model.")
 @click.option("--dim", type=click.IntRange(min=3), help="Dimension of the vectors.")
-@click.option("--steps", type=click.IntRange(min=1), help="Training steps.")
+@click.option("--steps", type=COUNT, help="Training steps.")
 @click.option("--session-gap", type=float, help="A pause of this many minutes ends a session.")
 @click.option("--seed", type=click.IntRange(min=0), help="Random seed.")
 @click.option("--keep-default", is_flag=True, help="Do not change the catalog's default model.")
@@ -109,8 +109,7 @@ def _listens(path: Path | None) -> pa.Table | None:
     if table is None:
         return None
     checked = check_listens(table)
-    for warning in checked.warnings():
-        note(f"warning: {warning}")
+    warn(checked.warnings())
     # a column that was not there must not look as if it were: sessions need moments
     return checked.listens.select(
         [n for n in checked.listens.column_names if n in table.schema.names]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from musicu.cli.options import CONFIRM_PRUNE, FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
-from musicu.cli.output import note, print_json, safe
+from musicu.cli.output import note, print_json, warn
 from musicu.cli.progress import progress_bar
+from musicu.cli.working import told, totals
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError
 from musicu.pipeline.run import EmbedOptions, EmbedReport
@@ -35,14 +34,11 @@ from musicu.records import counted
     "--interval",
     type=click.FloatRange(min=0.1),
     default=WatchOptions().interval_seconds,
-    show_default=True,
     help="Seconds between two scans of the folder; longer if a scan takes long.",
 )
 @PRUNE
 @CONFIRM_PRUNE
-@click.option(
-    "-m", "--model", default=DEFAULT_MODEL, show_default=True, help="Name or folder of the model."
-)
+@click.option("-m", "--model", default=DEFAULT_MODEL, help="Name or folder of the model.")
 @JOBS
 @click.option("--json", "as_json", is_flag=True, help="Print each change as a JSON line.")
 @QUIET
@@ -143,16 +139,16 @@ def _write_shelves(catalog: Path, model: str, recipes: Path, shelves: Path) -> N
 
 def _print(report: EmbedReport, as_json: bool) -> None:
     """One change."""
-    for warning in report.warnings:
-        note(f"warning: {safe(warning)}")
+    warn(report.warnings)
     if as_json:
-        told: dict[str, Any] = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
-        print_json({"event": "change", **told, "failures": len(report.failures)})
+        print_json({"event": "change", **totals(report)})
         return
-    parts = [f"{report.embedded} embedded"] if report.embedded else []
-    parts += [f"{report.reused} known by their sound"] if report.reused else []
-    parts += [f"{report.updated} read again, of the same sound"] if report.updated else []
-    parts += [f"{report.failed} failed"] if report.failed else []
-    parts += [f"{report.gone} gone"] if report.gone else []
-    parts += [f"{report.pruned} pruned"] if report.pruned else []
+    parts = told(
+        (report.embedded, "embedded"),
+        (report.reused, "known by their sound"),
+        (report.updated, "read again, of the same sound"),
+        (report.failed, "failed"),
+        (report.gone, "gone"),
+        (report.pruned, "pruned"),
+    )
     note(f"{datetime.now():%H:%M:%S} {counted(report.tracks, 'track')}: {', '.join(parts)}")

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from musicu.cli.options import AS_JSON, JOBS, QUIET
+from musicu.cli.options import AS_JSON, JOBS, QUIET, Command, together
 from musicu.cli.output import duration, print_json
 from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR
 from musicu.pipeline.fill_table import FillReport
 from musicu.pipeline.run import EmbedReport
 
-Command = Callable[..., Any]
-
 
 def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
     """The options of every command that sends files through workers."""
-    decorators = [
+    return together(
         JOBS,
         click.option(
             "--executor",
             metavar="NAME",
             default=DEFAULT_EXECUTOR,
-            show_default=True,
-            help="Where the work runs: workers (worker processes), local (this process), "
-            "or an executor of an installed package.",
+            help="Where the work runs: workers (worker processes), local (this process), or an "
+            "executor of an installed package.",
         ),
         click.option(
             "--nice",
@@ -40,29 +38,39 @@ def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
             "timeout_seconds",
             type=click.FloatRange(min=0, min_open=True),
             default=timeout_seconds,
-            show_default=True,
             help="Time limit for one file, in seconds.",
         ),
         AS_JSON,
         QUIET,
-    ]
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(decorators):
-            command = option(command)
-        return command
-
-    return decorate
+    )
 
 
 def print_report(report: EmbedReport | FillReport) -> None:
     """A report as JSON lines: every new failure, then the totals."""
     for failure in report.failures:
         print_json({"event": "failure", **failure})
-    totals = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
-    print_json({"event": "report", **totals, "failures": len(report.failures)})
+    print_json({"event": "report", **totals(report)})
 
 
-def time_taken(seconds: float) -> str:
-    """A time for people: 4.2 s, or 3:05."""
-    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+def totals(report: EmbedReport | FillReport) -> dict[str, Any]:
+    """The numbers of a report by name, with how many failures there were in place of them."""
+    found = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
+    return {**found, "failures": len(report.failures)}
+
+
+def told(*counts: tuple[int, str]) -> list[str]:
+    """Those counts that are not zero, in words."""
+    return [f"{count} {words}" for count, words in counts if count]
+
+
+def sentence_of(
+    catalog: Path, report: EmbedReport | FillReport, parts: list[str], end: Iterable[str] = ()
+) -> str:
+    """A report in a line: what was done, what failed, how long it took."""
+    again = f" ({report.remembered} of them before: --retry-failed tries again)"
+    failed = f"{report.failed} failed{again if report.remembered else ''}"
+    seconds = report.seconds
+    time = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    speed = report.audio_seconds / seconds if seconds else 0.0
+    pace = f", {speed:.0f} times real time" if speed else ""
+    return f"{catalog}: {', '.join([*parts, failed, *end])} in {time}{pace}"
