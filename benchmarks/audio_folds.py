@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.bootstrap import Resamples, interval
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.stats import project
@@ -36,7 +37,6 @@ from musicu.embeddings.training.pairs import Grouping
 from musicu.embeddings.training.projection_head import head_vectors
 from musicu.embeddings.training.recipe import TrainingRecipe, read_recipe
 from musicu.embeddings.training.train_data import TrainingTrack, make_pool
-from musicu.evaluation.bootstrap import Resamples, interval
 from musicu.normalisation import unit_rows
 from recipes.fit_stats import fit_constants, measure
 

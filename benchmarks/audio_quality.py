@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.audio import read_audio
+from musicu.bootstrap import Resamples, interval
 from musicu.catalog.catalog import Catalog
 from musicu.embeddings.embedder import Embedder
-from musicu.evaluation.bootstrap import Resamples, interval
 from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.vectors.protocols import RETRIEVAL, score_queries
 from musicu.records import Windows

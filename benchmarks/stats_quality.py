@@ -24,9 +24,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from musicu.bootstrap import Resamples, interval
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.stats import project
-from musicu.evaluation.bootstrap import Resamples, interval
 from recipes.fit_stats import fit_constants, measure, read_tracks
 
 Rows = NDArray[np.float64]

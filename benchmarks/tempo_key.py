@@ -27,9 +27,9 @@ import soxr
 from numpy.typing import NDArray
 
 from musicu.features import scorer
-from musicu.features.calibration import calibration_error, reliability
 from musicu.features.extractors import key_of, tempo_of
 from musicu.features.key import MODES, TONICS
+from recipes.calibration import calibration_error, reliability
 from recipes.fit_tempo_key import beginning, half_of
 
 RATE = 22_050

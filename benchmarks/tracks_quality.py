@@ -34,11 +34,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from musicu.bootstrap import Resamples, interval
 from musicu.embeddings.tracks.als import fit_als
 from musicu.embeddings.tracks.config import TrackConfig
 from musicu.embeddings.tracks.fit import fit_tracks
 from musicu.embeddings.tracks.track_features import FeatureSpace
-from musicu.evaluation.bootstrap import Resamples, interval
 from musicu.pipeline.run import scan
 from musicu.ranking.set_fit import score_set
 

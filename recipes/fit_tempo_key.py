@@ -48,13 +48,13 @@ from safetensors.numpy import load_file, save_file
 from musicu.audio import stream_blocks
 from musicu.features import key as keys
 from musicu.features import tempo as tempi
-from musicu.features.calibration import fit_calibration
 from musicu.features.harmony import key_features
 from musicu.features.onsets import SAMPLE_RATE, onset_bands
 from musicu.features.periodicity import candidates, rhythm_pattern
 from musicu.features.pitches import fine_pitches
 from musicu.features.scorer import Scorer, read_scorer
 from musicu.features.tuning import chroma, tuning
+from recipes.calibration import fit_calibration
 from recipes.scorer_training import TrainingConfig, train
 
 NAMES = ("tempo", "key")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.features.calibration import Calibration
-from musicu.features.scorer import Scorer
+from musicu.features.scorer import Calibration, Scorer
 
 
 @dataclass(frozen=True, slots=True)

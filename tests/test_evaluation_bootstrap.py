@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from musicu.bootstrap import Resamples, half_samples, interval
 from musicu.errors import QueryError
-from musicu.evaluation.bootstrap import Resamples, half_samples, interval
 
 
 def test_draws_are_the_plain_cluster_bootstrap() -> None:

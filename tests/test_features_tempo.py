@@ -8,12 +8,12 @@ import soxr
 from tonal_samples import RATE, chords, clicks, drums
 
 from musicu.features.beats import stability, track_beats
-from musicu.features.calibration import calibration_error, fit_calibration, reliability
 from musicu.features.extractors import tempo_of
 from musicu.features.onsets import ONSET_RATE, OnsetStream, onset_bands
 from musicu.features.periodicity import candidates, rhythm_pattern
 from musicu.features.scorer import Scorer, load_scorer, shares
 from musicu.features.tempo import Tempo, beliefs, rank, relation, tempo_of_onsets
+from recipes.calibration import calibration_error, fit_calibration, reliability
 from recipes.scorer_training import TrainingConfig, train
 
 

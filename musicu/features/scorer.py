@@ -12,10 +12,21 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from musicu.errors import ModelError
-from musicu.features.calibration import Calibration
 
 CONSTANTS = Path(__file__).parent / "constants"
 _FIELDS = ("mean", "scale", "hidden", "hidden_bias", "output", "output_bias")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """A rising, piecewise linear map from belief to confidence: float32 [knots] each."""
+
+    belief: NDArray[np.float32]
+    right: NDArray[np.float32]
+
+    def confidence(self, belief: float) -> float:
+        """The share of right answers at this belief, in [0, 1]."""
+        return float(np.clip(np.interp(belief, self.belief, self.right), 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from musicu.embeddings.training.network import AudioNetwork
@@ -69,7 +70,8 @@ def load_checkpoint(folder: Path, learner: Learner, recipe: str) -> bool:
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
         return False
-    about = _header(path)
+    with safe_open(path, "pt") as file:
+        about = file.metadata() or {}
     if about.get("format") != str(FORMAT_VERSION):
         raise ModelError(f"{path} has format {about.get('format')}; this reads {FORMAT_VERSION}")
     if about.get("recipe") != recipe:
@@ -98,12 +100,3 @@ def _modules(learner: Learner) -> list[tuple[str, torch.nn.Module]]:
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _header(path: Path) -> dict[str, str]:
-    """The free text in a safetensors file's header (8 bytes of length, then JSON)."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
-    about: dict[str, str] = header.get("__metadata__", {})
-    return about

@@ -90,10 +90,7 @@ def export_model(
         (folder / NEIGHBOURS).write_bytes(neighbours_file(encoder.neighbours))
         card["files"] += [NEIGHBOURS]
     card["about"] = dict(about)
-    partial = folder / "card.json.partial"
-    partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / "card.json")
-    return folder
+    return _write_card(folder, card)
 
 
 def _save_weights(path: Path, encoder: Encoder) -> None:
@@ -133,10 +130,14 @@ def copy_model(source: Path, folder: Path, name: str) -> Path:
     for file in {*read_card(source).files, "weights.safetensors", "recipe.toml", "credits.csv"}:
         shutil.copyfile(source / file, folder / file)
     card = json.loads((source / "card.json").read_text(encoding="utf-8")) | {"name": name}
+    return _write_card(folder, card)
+
+
+def _write_card(folder: Path, card: dict[str, Any]) -> Path:
+    """Write a model's card, last of its files; returns the folder."""
     partial = folder / "card.json.partial"
     partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / "card.json")
-    return folder
+    return partial.replace(folder / "card.json").parent
 
 
 def as_toml(recipe: TrainingRecipe) -> str:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.bootstrap import Resamples, interval
 from musicu.normalisation import unit_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-DRAWS = 4000
-LEVEL = 0.95  # of intervals; with fewer than about 20 groups they are somewhat too narrow
+DRAWS, SEED = 4000, 0
+LEVEL = 0.95  # of intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,7 @@ class Gain:
 def paired_gain(of: str, before: Floats, after: Floats, groups: Ints, tries: int = 1) -> Gain:
     """Compare two models by their score of each query, float64 [queries], NaN where none.
 
-    groups: int64 [queries]; whole groups are drawn, since recordings by one artist resemble each
-    other (cluster bootstrap; Davison and Hinkley, 1997, section 3.8), always the same draws.
+    groups: int64 [queries]; whole groups are drawn (`musicu.bootstrap`), always the same draws.
     tries: among how many changes this one was the best; the interval is widened by as much
     (Bonferroni).
     """
@@ -69,20 +69,9 @@ def paired_gain(of: str, before: Floats, after: Floats, groups: Ints, tries: int
     if not asked.any():
         return Gain(of, np.nan, np.nan, np.nan, np.nan, 0)
     was, now = before[asked], after[asked]
-    low, high = _interval(now - was, groups[asked], (1 - LEVEL) / tries)
+    draws = Resamples(groups[asked], DRAWS, SEED).means(now - was)
+    low, high = interval(draws, 1 - (1 - LEVEL) / tries) or (np.nan, np.nan)
     return Gain(of, float(was.mean()), float(now.mean()), low, high, int(asked.sum()))
-
-
-def _interval(differences: Floats, groups: Ints, outside: float) -> tuple[float, float]:
-    _, codes = np.unique(groups, return_inverse=True)
-    count = int(codes.max()) + 1
-    if count < 2:
-        return np.nan, np.nan
-    drawn = np.random.default_rng(count).integers(count, size=(DRAWS, count))
-    sums, sizes = np.bincount(codes, differences), np.bincount(codes)
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.quantile(means, [outside / 2, 1 - outside / 2])
-    return float(low), float(high)
 
 
 def precisions(vectors: Floats, groups: Ints, queries: NDArray[np.bool_]) -> Floats:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from musicu.bootstrap import Resamples
 from musicu.errors import QueryError
-from musicu.evaluation.bootstrap import Resamples
 from musicu.evaluation.labels import LabelGroups
 from musicu.evaluation.metrics import Floats, Mask, accuracy, recall
 from musicu.evaluation.recommendation import beyond_accuracy as beyond

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from musicu.evaluation.bootstrap import interval
+from musicu.bootstrap import interval
 from musicu.evaluation.recommendation.evaluator import Figure
 
 FORMAT_VERSION = 1

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from musicu.evaluation.bootstrap import Floats, half_samples
+from musicu.bootstrap import Floats, half_samples
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import classes
 from musicu.evaluation.similarity_ranking import Mask, Matrix, Rows

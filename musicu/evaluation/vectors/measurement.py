@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from musicu.evaluation.bootstrap import Floats, Resamples, interval
+from musicu.bootstrap import Floats, Resamples, interval
 from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.similarity_ranking import Matrix, Rows
 

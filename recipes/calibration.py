@@ -1,4 +1,4 @@
-"""Calibrated confidence: of the answers given at 0.8, four in five are right."""
+"""Fitting and judging a calibration: of the answers given at 0.8, four in five are right."""
 
 from __future__ import annotations
 
@@ -6,20 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+
+from musicu.features.scorer import Calibration
 
 N_KNOTS = 12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Calibration:
-    """A rising, piecewise linear map from belief to confidence: float32 [knots] each."""
-
-    belief: NDArray[np.float32]
-    right: NDArray[np.float32]
-
-    def confidence(self, belief: float) -> float:
-        """The share of right answers at this belief, in [0, 1]."""
-        return float(np.clip(np.interp(belief, self.belief, self.right), 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +36,10 @@ def fit_calibration(belief: NDArray[np.float64], right: NDArray[np.float64]) -> 
     groups = [g for g in np.array_split(order, N_KNOTS) if len(g)]
     middle = np.array([belief[g].mean() for g in groups])
     share = np.array([(right[g].sum() + 1.0) / (len(g) + 2.0) for g in groups]).clip(0.01, 0.99)
-    rising = _rising(share, np.array([float(len(g)) for g in groups]))
+    rising = isotonic_regression(share, weights=[len(g) for g in groups]).x
     knots = np.concatenate([[0.0], middle, [1.0]])
     values = np.concatenate([[rising[0] * 0.5], rising, [rising[-1]]])
     return Calibration(knots.astype(np.float32), values.astype(np.float32))
-
-
-def _rising(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nearest rising sequence: neighbours that violate the order are pooled."""
-    pools: list[tuple[float, float, int]] = []  # mean, weight, length
-    for value, weight in zip(values, weights, strict=True):
-        pools.append((float(value), float(weight), 1))
-        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            (a, wa, na), (b, wb, nb) = pools[-2], pools[-1]
-            pools[-2:] = [((a * wa + b * wb) / (wa + wb), wa + wb, na + nb)]
-    return np.concatenate([np.full(n, mean) for mean, _, n in pools])
 
 
 def reliability(
