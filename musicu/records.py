@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from musicu.errors import ModelError, QueryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +75,88 @@ class Failure:
 class Vectors:
     """Vectors of tracks under one model; `ids, values = vectors` takes the arrays apart.
 
-    ids: object [tracks]. values: float32 [tracks, dim]. model, fingerprint: whose vectors they
-    are; "" where they come from no catalog.
+    ids: object [tracks], text. values: float32 [tracks, dim]. Both are read-only. model,
+    fingerprint: whose vectors they are; "" where they come from no catalog. of_sound: whether they
+    depend on the sound alone.
+
+    Raises QueryError where there is not one id for each vector.
     """
 
     ids: NDArray[np.object_]
     values: NDArray[np.float32]
     model: str = ""
     fingerprint: str = ""
+    of_sound: bool = True
+
+    def __post_init__(self) -> None:
+        """Take ids of any kind, and keep anybody from writing to arrays that others read."""
+        values = np.asarray(self.values, np.float32).view()
+        ids = np.array(id_list(self.ids), object)
+        if values.ndim != 2 or len(ids) != len(values):
+            raise QueryError(
+                f"{len(ids)} ids and vectors of the shape {values.shape}: give vectors "
+                "[tracks, dim], one for each id"
+            )
+        ids.flags.writeable = values.flags.writeable = False
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "values", values)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return iter((self.ids, self.values))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        shape = "{} x {}".format(*self.values.shape)
+        return f"Vectors({shape} of {self.model or 'no model'})"
+
+    def of(self, track_ids: Any) -> NDArray[np.float32]:
+        """The vectors of some tracks in their order, float32 [ids, dim].
+
+        Raises QueryError where one of them has no vector.
+        """
+        row_of = {name: row for row, name in enumerate(self.ids)}
+        wanted = id_list(track_ids)
+        missing = [name for name in wanted if name not in row_of]
+        if missing:
+            raise QueryError(
+                f"no vector for {counted(len(missing), 'track')}, the first {missing[0]!r}: keep "
+                "the tracks whose ids are in `vectors.ids`"
+            )
+        return self.values[[row_of[name] for name in wanted]]
+
+    def check_same_model(self, other: str, fingerprint: str, what: str) -> None:
+        """Raise ModelError where `what` was made with another model, as far as both are known."""
+        if fingerprint and self.fingerprint and fingerprint != self.fingerprint:
+            raise ModelError(
+                f"{what} were made with vectors of {other} (fingerprint {fingerprint}), and these "
+                f"are of {self.model} (fingerprint {self.fingerprint}): use one model for both"
+            )
+
+
+def id_list(ids: Any) -> list[str]:
+    """Ids as text: of a list, a NumPy array, an Arrow array, or a column of pandas or Polars.
+
+    1, 1.0 and "1" are one id. Raises QueryError for a single id, for what is no collection, and
+    for an id that is missing.
+    """
+    taken = next((m for m in ("to_pylist", "tolist", "to_list") if hasattr(ids, m)), None)
+    if isinstance(ids, (str, bytes, dict)) or (taken is None and not isinstance(ids, Iterable)):
+        raise QueryError(f"ids are {ids!r}: give several, as a list or a column of ids")
+    found = list(ids if taken is None else getattr(ids, taken)())
+    return found if all(type(name) is str for name in found) else [_id(name) for name in found]
+
+
+def _id(name: Any) -> str:
+    """One id as text."""
+    name = name.as_py() if hasattr(name, "as_py") else name
+    if isinstance(name, str | Integral):
+        return str(name)
+    number = float(name) if isinstance(name, Real) else math.nan
+    if math.isnan(number):
+        raise QueryError(f"an id is {name!r}: ids are text or numbers, and none is missing")
+    return str(int(number) if number.is_integer() else number)
 
 
 def counted(count: int, noun: str) -> str:

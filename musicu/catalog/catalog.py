@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.lock import write_lock
-from musicu.catalog.manifest import ModelEntry
-from musicu.catalog.rows import latest, latest_rows, rising, track_file
+from musicu.catalog.manifest import CONTENT_KEY, ModelEntry
+from musicu.catalog.rows import latest, latest_rows, track_file
 from musicu.catalog.schema import (
     DESCRIPTOR_SET,
     FAILURES,
@@ -184,8 +184,9 @@ class Catalog:
     def vectors(self, model: str | None = None) -> Vectors:
         """Track ids object [tracks] and unit vectors float32 [tracks, dim] under one model.
 
-        Default: the catalog's default model. Tracks without a vector are not among them. The
-        arrays are read-only, as later calls give the same ones.
+        They come in the order of `tracks()`, by id; tracks without a vector are not among them.
+        Default: the catalog's default model. The arrays are read-only, as later calls give the
+        same ones.
         """
         name, entry = self.model_entry(model)
         if name not in self._vectors:
@@ -193,20 +194,23 @@ class Catalog:
         return self._vectors[name]
 
     def _read_vectors(self, name: str, entry: ModelEntry) -> Vectors:
-        keys, values = self._store.read_vectors(name, entry.key, entry.dim)
-        wanted, owners = self._owners(keys[entry.key], entry.key)
+        owners: Rows = np.zeros(0, np.int64)
+
+        def chosen(keys: pa.ChunkedArray) -> Rows:
+            nonlocal owners
+            wanted, owners = self._owners(keys, entry.key)
+            return wanted
+
+        values = self._store.read_vectors(name, entry.key, entry.dim, chosen)
         owning = self.identities()["track_id"].take(pa.array(owners))
-        ids = np.asarray(owning.to_pylist(), dtype=object)
-        if not np.array_equal(wanted, np.arange(len(values))):
-            values = values[wanted]
-        ids.flags.writeable = values.flags.writeable = False
-        return Vectors(ids, values, name, entry.fingerprint)
+        of_sound = entry.key == CONTENT_KEY
+        return Vectors(owning, values, name, entry.fingerprint, of_sound)
 
     def vector_batches(self, model: str | None = None) -> Iterator[VectorBatch]:
         """The vectors of `vectors`, some thousand at a time, with little memory.
 
-        They come in the order in which the catalog stores them: that of `vectors` too, unless a
-        run was stopped before its end. Raises CatalogError where a writer interferes.
+        They come in the order in which the catalog stores them, not in that of `vectors`. Raises
+        CatalogError where a writer interferes.
         """
         name, entry = self.model_entry(model)
         wanted, owners = self._stored_rows(name, entry)
@@ -232,17 +236,12 @@ class Catalog:
         return wanted[order], owners[order]
 
     def _owners(self, keys: pa.ChunkedArray, key: str) -> tuple[Rows, Rows]:
-        """Which stored vectors are wanted, by key and track, and the rows of their tracks."""
+        """Which stored vectors are wanted, and the rows of their tracks, rising."""
         last = latest_rows(keys)
         held = keys.take(pa.array(last)).combine_chunks()
-        theirs, order = self.identities()[key], None
-        if not rising(theirs):  # the sort is stable: then by id, as tracks() is
-            order = pc.sort_indices(theirs)
-            theirs = theirs.take(order)
-        places = pc.index_in(theirs, value_set=held)
-        known = pc.is_valid(places).to_numpy()
-        owners = np.flatnonzero(known) if order is None else order.to_numpy()[known]
-        return last[places.drop_null().to_numpy()], owners.astype(np.int64)
+        places = pc.index_in(self.identities()[key], value_set=held)
+        owners = np.flatnonzero(pc.is_valid(places).to_numpy())
+        return last[places.drop_null().to_numpy()], owners
 
     def vector_count(self, model: str | None = None) -> int:
         """How many tracks have a vector of a model; reads no vector."""

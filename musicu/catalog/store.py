@@ -21,6 +21,7 @@ from musicu.catalog.schema import check_columns
 from musicu.errors import CatalogError
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
 T = TypeVar("T")
 
 ROWS_PER_FILE = 65_536
@@ -79,9 +80,15 @@ class Store:
         """
         return self._as_of_one_commit(lambda: self._read(table, columns, without))
 
-    def read_vectors(self, model: str, key: str, dim: int) -> tuple[pa.Table, Floats]:
-        """A model's keys, a table of one column, and vectors float32 [rows, dim], as written."""
-        return self._as_of_one_commit(lambda: self._read_vectors(f"vectors/{model}", key, dim))
+    def read_vectors(
+        self, model: str, key: str, dim: int, chosen: Callable[[pa.ChunkedArray], Rows]
+    ) -> Floats:
+        """Some of a model's vectors, float32 [rows, dim].
+
+        chosen: is told the keys as they are stored, and says which rows are wanted, in which order.
+        """
+        table = f"vectors/{model}"
+        return self._as_of_one_commit(lambda: self._read_vectors(table, key, dim, chosen))
 
     def vector_files(self, model: str, dim: int) -> Iterator[Floats]:
         """A model's vectors as written, one array float32 [rows, dim] for each file.
@@ -136,15 +143,25 @@ class Store:
                 "or embed anew"
             ) from error
 
-    def _read_vectors(self, table: str, key: str, dim: int) -> tuple[pa.Table, Floats]:
+    def _read_vectors(
+        self, table: str, key: str, dim: int, chosen: Callable[[pa.ChunkedArray], Rows]
+    ) -> Floats:
         keys = self._read(table, [key], ())
-        if keys is None:
-            return pa.table({key: pa.array([], pa.string())}), np.empty((0, dim), np.float32)
-        values = np.empty((keys.num_rows, dim), np.float32)
-        start = 0
-        for name in self.manifest.tables[table]:
-            start += self._fill_vectors(name, values[start:])
-        return keys, values
+        wanted = chosen(pa.chunked_array([], pa.string()) if keys is None else keys[key])
+        order = np.argsort(wanted, kind="stable")
+        values, start = np.empty((len(wanted), dim), np.float32), 0
+        for name in self.manifest.tables.get(table, []):
+            end = start + self._row_count(name)
+            places = order[slice(*np.searchsorted(wanted, (start, end), sorter=order))]
+            rows = wanted[places] - start
+            if len(places) and _in_turn(places, rows, end - start):
+                self._fill_vectors(name, values[places[0] : places[-1] + 1])
+            elif len(places):
+                read = np.empty((end - start, dim), np.float32)
+                self._fill_vectors(name, read)
+                values[places] = read[rows]
+            start = end
+        return values
 
     def _fill_vectors(self, name: str, out: Floats) -> int:
         """Copy one file's vectors to the head of `out`; returns how many."""
@@ -296,6 +313,11 @@ class Store:
                     with plain_errors(path):
                         path.unlink(missing_ok=True)
         (self.folder / (NAME + TEMPORARY_SUFFIX)).unlink(missing_ok=True)
+
+
+def _in_turn(places: Rows, rows: Rows, count: int) -> bool:
+    """Whether all `count` rows of a file are wanted just as they are stored."""
+    return bool(np.all(np.diff(places) == 1)) and np.array_equal(rows, np.arange(count))
 
 
 def _parquet_options(table: str) -> dict[str, Any]:
