@@ -20,13 +20,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from musicu.datasets.public_sets import (
+from public_sets import (
     PublicSet,
     hetrec_lastfm,
     nowplaying_sessions,
     s3rec_lastfm,
 )
+
 from musicu.evaluation.recommendation import (
     BASELINES,
     Findings,

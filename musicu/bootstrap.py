@@ -94,3 +94,9 @@ def interval(draws: Floats, confidence: float = 0.95) -> Interval | None:
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(draws, [tail, 100 - tail])
     return Interval(float(low), float(high))
+
+
+def bounded(value: float | None, draws: Floats, *names: str) -> dict[str, float | None]:
+    """A number and the ends of its interval under three names, None for what there is not."""
+    ends = interval(draws) or (None, None)
+    return dict(zip(names, (value, *ends), strict=True))

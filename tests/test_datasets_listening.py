@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.public_sets import hetrec_lastfm
 from musicu.candidates import LISTENS
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.schema import TRACKS
 from musicu.cli.app import app
-from musicu.datasets.public_sets import hetrec_lastfm
 from musicu.errors import SourceError
 from musicu.ingest.date_columns import moment
 from musicu.listening.importers.raw import raw_table

@@ -131,6 +131,17 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
+def cells(row: Mapping[str, Any], head: Sequence[str]) -> list[str]:
+    """A row of a large table as texts, in the order of its head."""
+    return [_cell(row[name]) for name in head]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return number(value)
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def title(metric: str, k: int) -> str:
     """A metric of lists of k, for people: nDCG@10."""
     return f"{_TITLES.get(metric, metric)}@{k}"

@@ -1,4 +1,4 @@
-"""The optional import of scikit-learn (the extra `eval`), for probes, clustering and maps."""
+"""The optional import of scikit-learn (the extra `eval`), for probes and clustering."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def sklearn(module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "sklearn":
             raise
-        raise MissingExtraError("evaluation by probes, clustering and a map", "eval") from None
+        raise MissingExtraError("evaluation by probes and clustering", "eval") from None

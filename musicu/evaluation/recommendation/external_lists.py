@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
 from musicu.evaluation.recommendation.listening_log import Ints
-from musicu.evaluation.recommendation.training_part import Model, Scores, Training
+from musicu.evaluation.recommendation.training_part import Model, Scorer, Scores, Training
 from musicu.ingest.ids import id_texts
 from musicu.records import counted
 
@@ -28,7 +29,7 @@ def offered(name: str, lists: pa.Table) -> Model:
     measured where none of it is of a listener who is asked about.
     """
     checked = _checked(name, lists)
-    return lambda training: _Lists(name, checked, training)
+    return lambda training: _scorer(name, checked, training)
 
 
 def notes_on(
@@ -82,34 +83,32 @@ def _cast(name: str, column: str, values: pa.ChunkedArray, kind: pa.DataType) ->
         ) from error
 
 
-class _Lists:
-    """Sorted by listener, so that a block of them is put into a matrix at once."""
+def _scorer(name: str, lists: pa.Table, training: Training) -> Scorer:
+    """What the table offers to each listener; minus infinity for what it does not."""
+    user = _rows(lists["user_id"], training.users)
+    ids = training.tracks["track_id"].take(pa.array(training.candidates))
+    place = _rows(lists["track_id"], np.asarray(ids.to_pylist(), object))
+    known = np.flatnonzero((user >= 0) & (place >= 0))
+    if not len(known):
+        raise QueryError(
+            f"no row of the candidates of {name} is of a listener in the log and of a track that "
+            "is a candidate of this split: make them from the part that "
+            "`musicu evaluate candidates --training-part` writes"
+        )
+    score = lists["score"].take(pa.array(known))
+    entries = pa.table({"user": user[known], "place": place[known], "score": score})
+    best = entries.group_by(["user", "place"]).aggregate([("score", "max")])
+    cells = best["user"].to_numpy(), best["place"].to_numpy()
+    shape = len(training.users), len(training.candidates)
+    offered = csr_matrix((best["score_max"].to_numpy(), cells), shape=shape)
 
-    def __init__(self, name: str, lists: pa.Table, training: Training) -> None:
-        user = _rows(lists["user_id"], training.users)
-        ids = training.tracks["track_id"].take(pa.array(training.candidates))
-        place = _rows(lists["track_id"], np.asarray(ids.to_pylist(), object))
-        known = np.flatnonzero((user >= 0) & (place >= 0))
-        if not len(known):
-            raise QueryError(
-                f"no row of the candidates of {name} is of a listener in the log and of a track "
-                "that is a candidate of this split: make them from the part that "
-                "`musicu evaluate candidates --training-part` writes"
-            )
-        order = known[np.argsort(user[known], kind="stable")]
-        self._user, self._place = user[order], place[order]
-        self._score = lists["score"].to_numpy()[order]
-        self._width = len(training.candidates)
-
-    def __call__(self, users: Ints) -> Scores:
-        found = np.full((len(users), self._width), -np.inf, np.float32)
-        first = np.searchsorted(self._user, users)
-        count = np.searchsorted(self._user, users, side="right") - first
-        rows = np.repeat(np.arange(len(users)), count)
-        ends = np.repeat(np.cumsum(count) - count, count)
-        entries = np.repeat(first, count) + np.arange(len(rows)) - ends
-        np.maximum.at(found, (rows, self._place[entries]), self._score[entries])
+    def scores(users: Ints) -> Scores:
+        some = offered[users].tocoo()
+        found = np.full(some.shape, -np.inf, np.float32)
+        found[some.row, some.col] = some.data
         return found
+
+    return scores
 
 
 def _rows(column: pa.ChunkedArray, known: NDArray[np.object_]) -> Ints:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from musicu.bootstrap import interval
+from musicu.bootstrap import bounded
 from musicu.evaluation.recommendation.evaluator import Figure
 
 FORMAT_VERSION = 1
@@ -104,15 +104,13 @@ class Findings:
 
 
 def _numbers(figure: Figure) -> dict[str, Any]:
-    bounds = interval(figure.draws)
+    value = figure.value if np.isfinite(figure.value) else None
     return {
         "listeners": figure.listeners,
         "tracks": figure.tracks,
         "metric": figure.metric,
         "k": figure.k,
-        "value": figure.value if np.isfinite(figure.value) else None,
-        "low": bounds.low if bounds else None,
-        "high": bounds.high if bounds else None,
+        **bounded(value, figure.draws, "value", "low", "high"),
         "count": figure.count,
         "higher_is_better": figure.higher_is_better,
     }
@@ -123,9 +121,5 @@ def _difference(figure: Figure, baseline: Figure) -> dict[str, float | None]:
     difference = figure.value - baseline.value
     if not np.isfinite(difference):
         return {}
-    bounds = interval(figure.draws - baseline.draws)
-    return {
-        "difference": difference,
-        "diff_low": bounds.low if bounds else None,
-        "diff_high": bounds.high if bounds else None,
-    }
+    draws = figure.draws - baseline.draws
+    return bounded(difference, draws, "difference", "diff_low", "diff_high")

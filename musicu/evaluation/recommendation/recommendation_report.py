@@ -11,6 +11,7 @@ from musicu.evaluation.charts import (
     Chart,
     axis_end,
     beside,
+    cells,
     chart,
     colours_of,
     number,
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from musicu.evaluation.recommendation.recommendation_findings import Findings
 
 #: The columns of the large table.
-HEAD = ("listeners", "tracks", "metric", "k", "model", "value", "low", "high", "count")
-HEAD_BESIDE = ("baseline", "difference", "diff_low", "diff_high")
+HEAD = (
+    *("listeners", "tracks", "metric", "k", "model", "value", "low", "high", "count"),
+    *("baseline", "difference", "diff_low", "diff_high"),
+)
 AROUND = ("coverage", "gini", "novelty", "artist diversity", "long tail", "emerging artists")
 #: Of the plot's inner field in its own units, width and height; by the width of the screen.
 SIZES = {"wide": (640, 360), "narrow": (280, 340)}
@@ -97,8 +100,8 @@ def render_report(findings: Findings) -> str:
         around=[(title(metric, k), _values(rows, metric, k)) for metric in AROUND],
         listeners=_bands(rows, "listeners", LISTENER_GROUPS, k, colours),
         tracks=_bands(rows, "tracks", TRACK_GROUPS, k, colours),
-        head=(*HEAD, *HEAD_BESIDE),
-        rows=[_cells(row) for row in rows],
+        head=HEAD,
+        rows=[cells(row, HEAD) for row in rows],
     )
 
 
@@ -213,16 +216,3 @@ def _differences(
     pairs = dict.fromkeys((model, baseline) for model, baseline, _ in found)
     own = [pair for pair in pairs if pair[0] not in baselines] or list(pairs)
     return [(m, b, [found.get((m, b, metric)) for metric in metrics]) for m, b in own]
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    """The row of the large table, in the order of its head."""
-    numbers = {"value", "low", "high", "difference", "diff_low", "diff_high"}
-    cells = []
-    for name in (*HEAD, *HEAD_BESIDE):
-        value = row[name]
-        if name in numbers:
-            cells.append(number(value))
-        else:
-            cells.append("" if value is None else f"{value:,}" if name == "count" else str(value))
-    return cells

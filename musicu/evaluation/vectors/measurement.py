@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from musicu.bootstrap import Floats, Resamples, interval
+from musicu.bootstrap import Floats, Resamples, bounded
 from musicu.evaluation.labels import TrackLabels
 from musicu.evaluation.similarity_ranking import Matrix, Rows
 
@@ -85,6 +85,42 @@ def unmeasured(
     ]
 
 
+def averaged(
+    data: EvaluationData,
+    protocol: str,
+    metrics: Sequence[str],
+    rows: Rows,
+    values: Mapping[str, Floats],
+    *,
+    left_out: int,
+    weights: Floats | None = None,
+    higher_is_better: bool = True,
+) -> list[Measurement]:
+    """The mean of each metric over some rows, for every model.
+
+    values: by model, float64 [rows, metrics]. weights: of the same shape; all alike where None.
+    """
+    resamples = data.resamples(rows)
+    found = []
+    for column, metric in enumerate(metrics):
+        weight = None if weights is None else weights[:, column]
+        for model, table in values.items():
+            own = table[:, column]
+            measurement = Measurement(
+                protocol,
+                metric,
+                model,
+                float(np.average(own, weights=weight)),
+                resamples.means(own, weight),
+                queries=len(rows),
+                artists=resamples.clusters,
+                left_out=left_out,
+                higher_is_better=higher_is_better,
+            )
+            found.append(measurement)
+    return found
+
+
 def to_table(measurements: Sequence[Measurement], baselines: Sequence[str]) -> pa.Table:
     """A row per measurement and baseline other than its model, in the columns of TABLE."""
     known = {(m.protocol, m.metric, m.model): m for m in measurements}
@@ -97,14 +133,11 @@ def to_table(measurements: Sequence[Measurement], baselines: Sequence[str]) -> p
 
 
 def _row(found: Measurement, baseline: Measurement | None) -> dict[str, object]:
-    bounds = interval(found.draws)
     row: dict[str, object] = {
         "protocol": found.protocol,
         "metric": found.metric,
         "model": found.model,
-        "value": found.value,
-        "low": bounds.low if bounds else None,
-        "high": bounds.high if bounds else None,
+        **bounded(found.value, found.draws, "value", "low", "high"),
         "queries": found.queries,
         "artists": found.artists,
         "left_out": found.left_out,
@@ -120,9 +153,6 @@ def _difference(found: Measurement, baseline: Measurement) -> dict[str, float | 
     if found.value is None or baseline.value is None:
         return {}
     paired = len(found.draws) == len(baseline.draws)
-    bounds = interval(found.draws - baseline.draws) if paired else None
-    return {
-        "difference": found.value - baseline.value,
-        "diff_low": bounds.low if bounds else None,
-        "diff_high": bounds.high if bounds else None,
-    }
+    draws = found.draws - baseline.draws if paired else np.empty(0)
+    difference = found.value - baseline.value
+    return bounded(difference, draws, "difference", "diff_low", "diff_high")

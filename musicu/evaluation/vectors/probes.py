@@ -22,7 +22,12 @@ from numpy.typing import NDArray
 from musicu.evaluation.extras import sklearn
 from musicu.evaluation.labels import classes
 from musicu.evaluation.similarity_ranking import Matrix, Rows, nearest
-from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
+from musicu.evaluation.vectors.measurement import (
+    EvaluationData,
+    Measurement,
+    averaged,
+    unmeasured,
+)
 
 FOLDS = 5
 NEIGHBOURS = 10
@@ -45,27 +50,20 @@ def measure_probe(data: EvaluationData, kind: str, column: str) -> list[Measurem
         note = f"needs two classes of {column} with at least {FOLDS} artists each"
         return unmeasured(data, name, METRICS, note)
     truth, artists = truth[rows], data.labels.clusters[rows]
-    resamples = data.resamples(rows)
     _, index, sizes = np.unique(truth, return_inverse=True, return_counts=True)
-    weights = {"accuracy": np.ones(len(rows)), "balanced accuracy": 1 / sizes[index]}
     right = {
         model: _right(PREDICTORS[kind], vectors[rows], truth, artists, data.seed)
         for model, vectors in data.models.items()
     }
-    return [
-        Measurement(
-            protocol=name,
-            metric=metric,
-            model=model,
-            value=float(np.average(values, weights=weights[metric])),
-            draws=resamples.means(values, weights[metric]),
-            queries=len(rows),
-            artists=resamples.clusters,
-            left_out=len(data.labels) - len(rows),
-        )
-        for metric in METRICS
-        for model, values in right.items()
-    ]
+    return averaged(
+        data,
+        name,
+        METRICS,
+        rows,
+        {model: np.stack([values] * 2, axis=1) for model, values in right.items()},
+        weights=np.stack([np.ones(len(rows)), 1 / sizes[index]], axis=1),
+        left_out=len(data.labels) - len(rows),
+    )
 
 
 def _shared_classes(truth: Rows, artists: Rows) -> Rows:

@@ -22,7 +22,12 @@ from musicu.audio.encoding import RATE, Samples
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import AudioError
 from musicu.evaluation.similarity_ranking import Matrix, Rows, nearest
-from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
+from musicu.evaluation.vectors.measurement import (
+    EvaluationData,
+    Measurement,
+    averaged,
+    unmeasured,
+)
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
 
 K = 10
@@ -65,10 +70,8 @@ def measure_robustness(
 
     A recording that cannot be read is left out, and counted.
     """
-    names = [f"robustness:{change}" for change in PERTURBATIONS]
     if len(data.labels) < K + 2 or not recordings.embedders:
-        why = f"needs more than {K + 1} tracks and a model that can be loaded"
-        return [row for name in names for row in unmeasured(data, name, METRICS, why)]
+        return _unmeasured(data, f"needs more than {K + 1} tracks and a model that can be loaded")
     measured: list[int] = []
     scores: list[NDArray[np.float64]] = []
     for number, row in enumerate(rows, start=1):
@@ -123,25 +126,19 @@ def _measurements(
     asked: int,
 ) -> list[Measurement]:
     if len(rows) == 0:
-        note = "none of the recordings that were drawn could be read"
-        names = [f"robustness:{change}" for change in PERTURBATIONS]
-        return [row for name in names for row in unmeasured(data, name, METRICS, note)]
-    values, resamples = np.array(scores), data.resamples(rows)
-    return [
-        Measurement(
-            protocol=f"robustness:{change}",
-            metric=metric,
-            model=model,
-            value=float(values[:, i, j, k].mean()),
-            draws=resamples.means(values[:, i, j, k]),
-            queries=len(rows),
-            artists=resamples.clusters,
-            left_out=asked - len(rows),
-        )
-        for i, change in enumerate(PERTURBATIONS)
-        for k, metric in enumerate(METRICS)
-        for j, model in enumerate(recordings.embedders)
-    ]
+        return _unmeasured(data, "none of the recordings that were drawn could be read")
+    values = np.array(scores)
+    found = []
+    for i, change in enumerate(PERTURBATIONS):
+        own = {model: values[:, i, j] for j, model in enumerate(recordings.embedders)}
+        name, left_out = f"robustness:{change}", asked - len(rows)
+        found += averaged(data, name, METRICS, rows, own, left_out=left_out)
+    return found
+
+
+def _unmeasured(data: EvaluationData, why: str) -> list[Measurement]:
+    names = [f"robustness:{change}" for change in PERTURBATIONS]
+    return [row for name in names for row in unmeasured(data, name, METRICS, why)]
 
 
 def measure_seconds(
@@ -159,21 +156,15 @@ def measure_seconds(
                 continue
             measured.append(int(row))
         if measured:
-            seconds, resamples = np.array(spent), data.resamples(np.array(measured, np.int64))
-            found += [
-                Measurement(
-                    protocol="cost",
-                    metric=metric,
-                    model=model,
-                    value=float(seconds[:, column].mean()),
-                    draws=resamples.means(seconds[:, column]),
-                    queries=len(measured),
-                    artists=resamples.clusters,
-                    left_out=len(rows) - len(measured),
-                    higher_is_better=False,
-                )
-                for column, metric in enumerate(COSTS)
-            ]
+            found += averaged(
+                data,
+                "cost",
+                COSTS,
+                np.array(measured, np.int64),
+                {model: np.array(spent)},
+                left_out=len(rows) - len(measured),
+                higher_is_better=False,
+            )
     return found
 
 

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from musicu.evaluation.vectors.hubness import K, k_occurrence, powers, skewness
-from musicu.evaluation.vectors.measurement import EvaluationData, Measurement, unmeasured
+from musicu.evaluation.vectors.measurement import (
+    EvaluationData,
+    Measurement,
+    averaged,
+    unmeasured,
+)
 from musicu.evaluation.vectors.protocols import QueryScores, Retrieval, score_queries
 
 
@@ -27,22 +32,9 @@ def _of_protocol(
     if len(scores.rows) == 0:
         note = "no query has both relevant and irrelevant tracks"
         return unmeasured(data, protocol.name, protocol.metrics, note)
-    resamples = data.resamples(scores.rows)
-    return [
-        Measurement(
-            protocol=protocol.name,
-            metric=metric,
-            model=model,
-            value=float(values.mean()),
-            draws=resamples.means(values),
-            queries=len(scores.rows),
-            artists=resamples.clusters,
-            left_out=len(data.labels) - len(scores.rows),
-        )
-        for column, metric in enumerate(protocol.metrics)
-        for index, model in enumerate(data.models)
-        for values in [scores.values[:, index, column]]
-    ]
+    values = {model: scores.values[:, index] for index, model in enumerate(data.models)}
+    left_out = len(data.labels) - len(scores.rows)
+    return averaged(data, protocol.name, protocol.metrics, scores.rows, values, left_out=left_out)
 
 
 HUBNESS = ("skewness", "share of anti-hubs", "largest hub")

@@ -6,20 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from musicu.errors import MissingExtraError
-from musicu.evaluation.extras import sklearn
 from musicu.evaluation.similarity_ranking import Matrix
 from musicu.evaluation.vectors.measurement import EvaluationData
-
-Floats = NDArray[np.float64]
+from musicu.shelves.map.projection import MIN_TRACKS, Floats, project
 
 MOST_POINTS = 2500  # more make the page slow and the map no clearer
 COLOURED = 10  # values that get a colour of their own
-FEW = 10  # tracks up to which t-SNE has no neighbourhoods to keep
 ENOUGH = 0.3  # the share of tracks with a genre from which genres colour the map
 
 
@@ -45,51 +40,29 @@ class VectorMap:
 
 
 def draw_vectors(data: EvaluationData) -> VectorMap:
-    """The first model's vectors by t-SNE where scikit-learn is installed, else by PCA.
+    """The first model's vectors by t-SNE where openTSNE is installed, else by PCA: see `project`.
 
-    t-SNE (van der Maaten and Hinton, JMLR 2008) keeps neighbours together; distances between
-    far groups mean nothing. At most `MOST_POINTS` tracks, drawn by the seed.
+    At most `MOST_POINTS` tracks, drawn by the seed.
     """
     model, vectors = next(iter(data.models.items()))
     # The rows were shuffled by the seed, so the first are a draw.
     rows = min(len(vectors), MOST_POINTS)
     places, method = _plane(vectors[:rows], data.seed)
-    low, high = places.min(axis=0), places.max(axis=0)
-    scaled = (places - low) / np.where(high > low, high - low, 1)
     tracks = data.tracks.slice(0, rows)
     column, names = _names(tracks)
     common = [name for name, _ in Counter(n for n in names if n).most_common(COLOURED)]
     kinds = [common.index(name) if name in common else len(common) for name in names]
-    rest = zip(scaled.tolist(), _titles(tracks), kinds, strict=True)
+    rest = zip(places.tolist(), _titles(tracks), kinds, strict=True)
     points = tuple(MapPoint(x, y, label, kind) for (x, y), label, kind in rest)
     return VectorMap(model, method, column, (*common, "others"), points)
 
 
 def _plane(vectors: Matrix, seed: int) -> tuple[Floats, str]:
-    if len(vectors) <= FEW:
-        return _principal(vectors), "PCA"
+    """Places float32 [tracks, 2] from 0 to 1, and by what method."""
     try:
-        manifold = sklearn("manifold")
+        return project(vectors, "tsne", seed), "t-SNE" if len(vectors) >= MIN_TRACKS else "PCA"
     except MissingExtraError:
-        return _principal(vectors), "PCA (t-SNE needs the extra `eval`)"
-    start = _principal(vectors)
-    start = 1e-4 * start / max(float(start[:, 0].std()), 1e-9)
-    perplexity = min(30.0, (len(vectors) - 1) / 3)
-    layout = manifold.TSNE(metric="cosine", init=start, perplexity=perplexity, random_state=seed)
-    return np.asarray(layout.fit_transform(vectors), dtype=np.float64), "t-SNE"
-
-
-def _principal(vectors: Matrix) -> Floats:
-    """The two directions of largest variance, float64 [tracks, 2], signs made definite."""
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0)
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    first = np.zeros((centred.shape[1], 2))
-    count = min(2, centred.shape[1])
-    first[:, :count] = directions[:, ::-1][:, :count]
-    largest = np.abs(first).argmax(axis=0)
-    signs = np.where(first[largest, [0, 1]] < 0, -1, 1)
-    places: Floats = centred @ (first * signs)
-    return places
+        return project(vectors, "pca"), "PCA (t-SNE needs the extra `map`)"
 
 
 def _names(tracks: pa.Table) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from musicu.evaluation.charts import Chart, chart, colours_of, number
+from musicu.evaluation.charts import Chart, cells, chart, colours_of
 from musicu.evaluation.vectors.protocols import RETRIEVAL
 from musicu.evaluation.vectors.vector_map import draw_vectors
 from musicu.pages.document import render
@@ -18,20 +18,8 @@ if TYPE_CHECKING:
 FEW_ARTISTS = 20  # below this, percentile intervals of artists are too narrow
 #: The columns of the large table.
 HEAD = (
-    "protocol",
-    "metric",
-    "model",
-    "value",
-    "low",
-    "high",
-    "queries",
-    "artists",
-    "left_out",
-    "baseline",
-    "difference",
-    "diff_low",
-    "diff_high",
-    "note",
+    *("protocol", "metric", "model", "value", "low", "high", "queries", "artists", "left_out"),
+    *("baseline", "difference", "diff_low", "diff_high", "note"),
 )
 ABOUT = {protocol.name: protocol.about for protocol in RETRIEVAL} | {
     "linear-probe": "Logistic regression on the vectors, tested on artists not trained on.",
@@ -68,7 +56,7 @@ def render_report(evaluation: Evaluation) -> str:
         only_baselines=set(evaluation.data.models) <= set(evaluation.baselines),
         map=draw_vectors(evaluation.data),
         head=HEAD,
-        rows=[_cells(row) for row in rows],
+        rows=[cells(row, HEAD) for row in rows],
     )
 
 
@@ -109,12 +97,3 @@ def _warning(row: dict[str, Any]) -> str:
     if 0 < row["artists"] < FEW_ARTISTS:
         return f"Only {row['artists']} artists: the intervals are too narrow to rely on."
     return ""
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    """The row of the large table, in the order of its head."""
-    numbers = ("value", "low", "high", "difference", "diff_low", "diff_high")
-    cells = {name: number(row[name]) for name in numbers}
-    cells |= {name: f"{row[name]:,}" for name in ("queries", "artists", "left_out")}
-    cells |= {name: row[name] or "" for name in ("protocol", "metric", "model", "baseline", "note")}
-    return [cells[name] for name in HEAD]

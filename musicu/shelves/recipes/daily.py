@@ -11,11 +11,11 @@ import numpy as np
 
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
+from musicu.listening.profiles import Interest
 from musicu.shelves.assembly import ScoredItem, ShelfSpec
-from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext
+from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext, quoted
 from musicu.shelves.naming import Namer
 from musicu.shelves.recipes.base import Recipe
-from musicu.shelves.recipes.interests import anchors_in
 from musicu.shelves.sequencing import flowing
 from musicu.shelves.shelf import Shelf, ShelfTrack
 from musicu.shelves.shelf_reasons import Reason
@@ -24,6 +24,8 @@ from musicu.shelves.shelf_reasons import Reason
 MAX_ANCHORS = 20
 #: What having been heard is worth in a mix, beside a cosine that goes to 1.
 POINTS = 0.05
+#: What an interest that is all of the listening is worth.
+INTEREST_POINTS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,27 @@ class DailyMixes(Recipe):
             excluded=used,
             order=flowing(),
         )
+
+
+def anchors_in(context: ShelfContext, interest: Interest, count: int) -> list[Anchor]:
+    """At most `count` tracks of one interest, its middle first."""
+    ids = list(dict.fromkeys([interest.medoid, *interest.track_ids]))
+    places = context.places(ids).tolist()
+    known = [track_id for track_id, place in zip(ids, places, strict=True) if place >= 0]
+    importance = round(float(interest.importance), 4)
+    points = INTEREST_POINTS * importance
+    return [
+        Anchor(
+            row,
+            Reason(
+                "interest",
+                {"track_id": track_id, "importance": importance},
+                f"like {quoted(row)} from your listening",
+                points,
+            ),
+        )
+        for track_id, row in context.rows(known[:count]).items()
+    ]
 
 
 def _familiar(choice: ScoredItem, heard: frozenset[str]) -> ScoredItem:

@@ -11,7 +11,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -112,38 +112,6 @@ def nowplaying_sessions(folder: Path) -> PublicSet:
     return PublicSet("nowplaying", items, listens, LISTENS.empty_table())
 
 
-def jamendo(folder: Path) -> PublicSet:
-    """MTG-Jamendo's tracks with tags, artists and albums (Bogdanov et al., 2019); no listens."""
-    table = _read(folder / "tracks_tags_splits.tsv.gz")
-    tags = [str(cell or "").split(",") for cell in table["tags"].to_pylist()]
-    items = _items(
-        track_id=table["track_id"].to_pylist(),
-        artists=[[name] for name in table["artist_id"].to_pylist()],
-        album=table["album_id"].to_pylist(),
-        genres=[[tag for tag in cell if tag] for cell in tags],
-        duration_seconds=[float(cell) for cell in table["duration_s"].to_pylist()],
-    )
-    return PublicSet("mtg-jamendo", items, LISTENS.empty_table(), LISTENS.empty_table())
-
-
-def fma_subset(folder: Path) -> PublicSet:
-    """Rock and hip-hop of the Free Music Archive (Defferrard et al., ISMIR 2017).
-
-    Dates are those of the upload; popularity is the number of listens there. No artists are
-    named, and no listener.
-    """
-    table = _read(folder / "fma-rock-vs-hiphop.csv.gz", delimiter=",")
-    items = _items(
-        track_id=table["track_id"].to_pylist(),
-        title=table["title"].to_pylist(),
-        released=[_american(cell) for cell in table["date_created"].to_pylist()],
-        genres=[[cell] if cell else None for cell in table["genre_top"].to_pylist()],
-        popularity=[float(cell) for cell in table["listens"].to_pylist()],
-        duration_seconds=[float(cell) for cell in table["duration"].to_pylist()],
-    )
-    return PublicSet("fma-subset", items, LISTENS.empty_table(), LISTENS.empty_table())
-
-
 def _items(**columns: list[Any]) -> pa.Table:
     count = len(columns["track_id"])
     arrays = [pa.array(columns.get(field.name, [None] * count), field.type) for field in ITEMS]
@@ -168,14 +136,10 @@ def _listens(
     return pa.Table.from_arrays(arrays, schema=LISTENS)
 
 
-def _read(path: Path, delimiter: str = "\t", encoding: str = "utf-8") -> pa.Table:
+def _read(path: Path, encoding: str = "utf-8") -> pa.Table:
     """A table of texts; raises SourceError where the file is not there or is another."""
     read = pc_csv.ReadOptions(encoding=encoding)
-    parse = pc_csv.ParseOptions(
-        delimiter=delimiter,
-        quote_char='"' if delimiter == "," else False,
-        newlines_in_values=delimiter == ",",
-    )
+    parse = pc_csv.ParseOptions(delimiter="\t", quote_char=False)
     try:
         with pc_csv.open_csv(path, read, parse) as reader:
             names = reader.schema.names
@@ -210,11 +174,3 @@ def _places(lengths: list[int]) -> list[datetime | None]:
     longest = max(lengths, default=0)
     moments = [datetime.fromtimestamp(second, timezone.utc) for second in range(1, longest + 1)]
     return [moment for length in lengths for moment in moments[:length]]
-
-
-def _american(cell: str | None) -> date | None:
-    """A date such as 11/26/2008 1:48."""
-    try:
-        return datetime.strptime((cell or "").split(" ")[0], "%m/%d/%Y").date()
-    except ValueError:
-        return None
