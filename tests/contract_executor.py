@@ -60,7 +60,7 @@ class ExecutorContract:
     @pytest.fixture
     def config(self, model: Path) -> WorkerConfig:
         card = read_card(model)
-        return WorkerConfig.of(card, thorough=False, shared_model=False, nice=False)
+        return WorkerConfig(card)
 
     @pytest.fixture
     def executor(self, config: WorkerConfig) -> Iterator[Executor]:
@@ -159,7 +159,7 @@ class ExecutorContract:
         card = read_card(model)
         told = (model / "card.json").read_text()
         (model / "card.json").write_text(told.replace("5.0", "4.0"))
-        config = WorkerConfig.of(card, thorough=False, shared_model=False, nice=False)
+        config = WorkerConfig(card)
         executor = EXECUTORS.load(self.name)(config, jobs=1, timeout_seconds=60.0)
         try:
             with pytest.raises(ModelError, match="changed during the run"):

@@ -14,14 +14,25 @@ from musicu.errors import ModelError
 from musicu.pipeline.executors.requests import WorkerConfig, WorkRequest
 from musicu.pipeline.executors.worker_process import Worker, WorkerDiedError, WorkerStartError
 
-READY = "import json; print(json.dumps(dict(ready=True)), flush=True)\n"
-ECHO = READY + "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
-DIES = READY + "import os, sys\nsys.stdin.readline()\nos.kill(os.getpid(), {signal})"
-LEAVES = (
+READY = """
+import os, pickle, sys, time
+from musicu.pipeline.executors.messages import receive, send
+told, out = sys.stdin.buffer, sys.stdout.buffer
+config = receive(told)
+send(out, {"ready": True})
+request = receive(told)
+"""
+ECHO = (
     READY
-    + "import sys\nsys.stdin.readline()\nprint('half an ans', end='', flush=True)\nsys.exit(3)"
+    + """
+while request is not None:
+    send(out, {name: getattr(request, name) for name in request.__slots__})
+    request = receive(told)
+"""
 )
-HANGS = READY + "import sys, time\nsys.stdin.readline()\ntime.sleep(60)"
+DIES = READY + "os.kill(os.getpid(), {signal})"
+LEAVES = READY + "out.write(pickle.dumps('half an answer')[:12])\nout.flush()\nsys.exit(3)"
+HANGS = READY + "time.sleep(60)"
 
 
 def worker(program: str, timeout_seconds: float = 30.0) -> Worker:
@@ -37,8 +48,8 @@ def test_an_answer_comes_back() -> None:
         "task": "inspect",
         "file": name,
         "descriptor_set": None,
-        "audios": [],
-        "ahead": [Path("z")],
+        "audios": (),
+        "ahead": (Path("z"),),
     }
     echo.close()
 
@@ -47,7 +58,7 @@ def test_an_answer_comes_back() -> None:
 @pytest.mark.parametrize(("signal", "words"), [(9, "want of memory"), (11, "signal 11, a crash")])
 def test_a_crash_is_told_with_its_cause(signal: int, words: str) -> None:
     with pytest.raises(WorkerDiedError, match=words):
-        worker(DIES.format(signal=signal)).ask(WorkRequest("embed", Path("x")))
+        worker(DIES.replace("{signal}", str(signal))).ask(WorkRequest("embed", Path("x")))
 
 
 @pytest.mark.parametrize("program", ["", "import sys\nsys.exit('no such module')"])
@@ -92,6 +103,6 @@ def test_a_closed_worker_starts_no_process() -> None:
 
 def test_a_model_that_changed_since_the_run_began_is_not_used(tmp_path: Path) -> None:
     card = dataclasses.replace(find_model("musicu-stats-v1"), fingerprint="0" * 16)
-    config = WorkerConfig.of(card, thorough=False, shared_model=False, nice=False)
+    config = WorkerConfig(card)
     with pytest.raises(ModelError, match="changed during the run"):
         Worker(config, 60.0).ask(WorkRequest("embed", tmp_path / "x.flac"))

@@ -87,7 +87,7 @@ def _worker_config(spec: EmbedSpec | None, batch_size: int, nice: bool) -> Worke
     if spec is None:
         return WorkerConfig(nice=nice)
     shared = batch_size > 1 and spec.model.batch.device != "cpu"
-    return WorkerConfig.of(spec.model, thorough=spec.thorough, shared_model=shared, nice=nice)
+    return WorkerConfig(spec.model, spec.thorough, shared, nice)
 
 
 def _take_in(

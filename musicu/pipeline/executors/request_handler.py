@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicu.audio import read_audio
+from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.errors import MissingExtraError, ModelError, MusicuError
 from musicu.pipeline.executors.requests import Answer, WorkerConfig, WorkRequest
 from musicu.pipeline.thorough import embed_whole
-from musicu.records import Audio, Windows
+from musicu.records import Audio
 from musicu.tags.content import content_hash
 from musicu.tags.fields import read_tags
 
@@ -32,7 +33,7 @@ class RequestHandler:
     def __init__(self, config: WorkerConfig, *, embeds: bool = True) -> None:
         self._config = config
         self._sets: dict[str, DescriptorSet] = {}
-        self._embedder = _load(config) if embeds and config.folder else None
+        self._embedder = _load(config.model) if embeds and config.model else None
 
     def answer(self, request: WorkRequest) -> Answer:
         """Do one request; whatever a file makes go wrong becomes a failure's stage and reason."""
@@ -55,8 +56,9 @@ class RequestHandler:
 
     def _decode(self, file: Path) -> Audio:
         """The audio of a file that the model reads."""
-        config = self._config
-        return read_audio(file, config.sample_rate, Windows(config.seconds, config.count))
+        model = self._config.model
+        assert model is not None
+        return read_audio(file, model.sample_rate, model.windows)
 
     def _embed(self, file: Path) -> Answer:
         """The row of a file."""
@@ -92,12 +94,12 @@ class RequestHandler:
         return self._embedder
 
 
-def _load(config: WorkerConfig) -> Embedder:
+def _load(model: ModelCard) -> Embedder:
     """The model, as long as it is the one that the run began with."""
-    embedder = Embedder.load(Path(str(config.folder)))
-    if embedder.fingerprint != config.fingerprint:
+    embedder = Embedder.load(model.folder)
+    if embedder.fingerprint != model.fingerprint:
         raise ModelError(
-            f"the model in {config.folder} was changed during the run, and vectors of two models "
+            f"the model in {model.folder} was changed during the run, and vectors of two models "
             "are never mixed: run again with --force"
         )
     return embedder

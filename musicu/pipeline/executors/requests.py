@@ -18,38 +18,17 @@ FileTask: TypeAlias = Literal["inspect", "tags", "describe", "embed", "decode"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What a worker needs to answer requests; plain values, so that it can go anywhere.
+    """What a worker needs to answer requests.
 
-    folder, fingerprint: of the model; None where nothing is to be embedded. thorough: read whole
-    files in place of the model's windows. sample_rate, seconds, count: of the model's input.
-    shared_model: one worker embeds for all, since they had better not share the model's device.
-    nice: let other programs go first.
+    model: None where nothing is to be embedded. thorough: read whole files in place of the model's
+    windows. shared_model: one worker embeds for all, since they had better not share the model's
+    device. nice: let other programs go first.
     """
 
-    folder: str | None = None
-    fingerprint: str | None = None
+    model: ModelCard | None = None
     thorough: bool = False
-    sample_rate: int = 0
-    seconds: float = 0.0
-    count: int = 0
     shared_model: bool = False
     nice: bool = False
-
-    @classmethod
-    def of(
-        cls, model: ModelCard, *, thorough: bool, shared_model: bool, nice: bool
-    ) -> WorkerConfig:
-        """What embeds with a model."""
-        return cls(
-            str(model.folder),
-            model.fingerprint,
-            thorough,
-            model.sample_rate,
-            model.windows.seconds,
-            model.windows.count,
-            shared_model,
-            nice,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

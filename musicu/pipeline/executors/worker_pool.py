@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
-from collections import deque
+from itertools import count
 from typing import TypeAlias
 
 from musicu.pipeline.executors.executor import Executor
@@ -21,28 +22,22 @@ class RequestQueue:
     """Requests that wait for a worker."""
 
     def __init__(self) -> None:
-        self._waiting: deque[WorkRequest] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
+        self._waiting: queue.PriorityQueue[tuple[float, WorkRequest | None]]
+        self._waiting, self._numbers = queue.PriorityQueue(), count(1)
 
     def put(self, request: WorkRequest, *, first: bool) -> None:
         """Add a request, behind the others unless it is better done first."""
-        with self._changed:
-            (self._waiting.appendleft if first else self._waiting.append)(request)
-            self._changed.notify()
+        number = next(self._numbers)
+        self._waiting.put((-number if first else number, request))
 
     def take(self) -> WorkRequest | None:
         """Wait for the next request; None once the queue is closed."""
-        with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
-            return None if self._closed else self._waiting.popleft()
+        return self._waiting.get()[1]
 
-    def close(self) -> None:
-        """Hand out no more."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+    def close(self, takers: int) -> None:
+        """Hand out no more. takers: how many may be waiting."""
+        for _ in range(takers):
+            self._waiting.put((-math.inf, None))
 
 
 class WorkerPool(Executor):
@@ -106,8 +101,8 @@ class WorkerPool(Executor):
 
     def close(self) -> None:
         """End all workers, also in the middle of a request."""
-        self._requests.close()
-        self._batches.close()
+        for requests in (self._requests, self._batches):
+            requests.close(len(self._workers))
         for worker in self._workers:
             worker.close()
 

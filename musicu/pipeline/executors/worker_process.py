@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from musicu.errors import ModelError, MusicuError
@@ -21,10 +20,10 @@ from musicu.threads import ONE_EACH
 #: The child sees the parent's modules and not what happens to lie in the current folder.
 _START = (
     "import sys; sys.path[:] = {path!r}; import musicu.pipeline.executors.worker_main as w; "
-    "w.main({config!r}, embeds={embeds!r})"
+    "w.main(embeds={embeds!r})"
 )
 
-_IDLE_SECONDS = 60.0
+_LOOK_SECONDS = 0.1
 _START_SECONDS = 300.0  # on a computer that is busy with other things
 _BELOW_NORMAL = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)  # Windows has it
 
@@ -43,15 +42,16 @@ class Worker:
     def __init__(
         self, config: WorkerConfig, timeout_seconds: float, *, embeds: bool = True
     ) -> None:
-        plain = dataclasses.asdict(config)
-        start = _START.format(path=sys.path, config=plain, embeds=embeds)
+        start = _START.format(path=sys.path, embeds=embeds)
         self._command = [sys.executable, "-c", start]
-        self._flags = _BELOW_NORMAL if config.nice else 0
+        self._config = config
         self._timeout_seconds = timeout_seconds
         self._process: subprocess.Popen[bytes] | None = None
-        self._ready = self._closed = False
+        self._ready = self._late = False
+        self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._watch = _Watch()
+        self._deadline = math.inf
+        self._watch = threading.Thread(target=self._end_late, daemon=True)
 
     def start(self) -> None:
         """Start the process, so that it is ready when the first request comes."""
@@ -65,10 +65,10 @@ class Worker:
         """
         process = self._running()
         if not self._ready:
-            with self._watch.limit(process, _START_SECONDS):
+            with self._limit(_START_SECONDS):
                 self._greet(process)
         seconds = self._timeout_seconds * max(1, len(request.audios))
-        with self._watch.limit(process, seconds) as timed_out:
+        with self._limit(seconds):
             answer = self._exchange(process, request)
         if answer is not None:
             return answer
@@ -76,14 +76,14 @@ class Worker:
         self._process = None
         raise WorkerDiedError(
             f"no answer within {seconds:g} s"
-            if timed_out()
+            if self._late
             else f"the process that read it ended ({_cause(code)})"
         )
 
     def _greet(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until a new process says that it can work, or why it cannot."""
         greeting = receive(_pipe(process.stdout))
-        if self._closed:
+        if self._closed.is_set():
             raise WorkerDiedError("the run was stopped")
         if greeting is None:
             raise WorkerStartError(
@@ -99,28 +99,49 @@ class Worker:
         """Write a request, read its answer; None where the process has ended."""
         try:
             send(_pipe(process.stdin), request)
-            return receive(_pipe(process.stdout))
+            answer: Answer | None = receive(_pipe(process.stdout))
+            return answer
         except OSError:
             return None
+
+    @contextmanager
+    def _limit(self, seconds: float) -> Iterator[None]:
+        """Have the process ended unless the block ends in time; `_late` says if it was."""
+        self._late, self._deadline = False, time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            with self._lock:  # so that what comes next is not ended in its place
+                self._deadline = math.inf
+
+    def _end_late(self) -> None:
+        """End the process where it is late; a timer for each request would cost a millisecond."""
+        while not self._closed.wait(_LOOK_SECONDS):
+            with self._lock:
+                if self._process is not None and time.monotonic() > self._deadline:
+                    self._late, self._deadline = True, math.inf
+                    self._process.kill()
 
     def _running(self) -> subprocess.Popen[bytes]:
         """The process, started if need be."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 raise WorkerDiedError("the run was stopped")
             if self._process is None or self._process.poll() is not None:
                 self._process, self._ready = self._begun(), False
+                if not self._watch.is_alive():
+                    self._watch.start()
             return self._process
 
     def _begun(self) -> subprocess.Popen[bytes]:
-        """A new process."""
+        """A new process, which knows its config."""
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # decoders chatter there about every odd frame
-                creationflags=self._flags,
+                creationflags=_BELOW_NORMAL if self._config.nice else 0,
                 env={**os.environ, **ONE_EACH, "PYTHONUTF8": "1"},
             )
         except OSError as error:
@@ -128,12 +149,14 @@ class Worker:
                 f"no worker process can be started ({error.strerror}): run again, with fewer "
                 "--jobs where memory or processes are short; finished work is kept"
             ) from error
+        with suppress(OSError):  # it has ended already, as its greeting will say
+            send(_pipe(process.stdin), self._config)
+        return process
 
     def close(self) -> None:
         """End the process, also in the middle of a request."""
         with self._lock:
-            self._closed = True
-            self._watch.end()
+            self._closed.set()
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
@@ -141,59 +164,6 @@ class Worker:
 
 class WorkerStartError(MusicuError):
     """A worker process ended before it could take a request, so that no other would do better."""
-
-
-class _Watch:
-    """Ends a process that takes longer than it may; one thread for all requests of a worker."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._deadline = math.inf
-        self._late = False
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-
-    @contextmanager
-    def limit(
-        self, process: subprocess.Popen[bytes], seconds: float
-    ) -> Iterator[Callable[[], bool]]:
-        """Kill the process unless the block ends in time; gives a function that says if it was."""
-        with self._changed:
-            self._process, self._late = process, False
-            deadline = time.monotonic() + seconds
-            sooner = deadline < self._deadline
-            self._deadline = deadline
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._look, daemon=True)
-                self._thread.start()
-            elif sooner:
-                self._changed.notify()
-        try:
-            yield lambda: self._late
-        finally:
-            with self._changed:
-                self._process = None
-
-    def end(self) -> None:
-        """Stop watching."""
-        with self._changed:
-            self._deadline = -math.inf
-            self._changed.notify()
-
-    def _look(self) -> None:
-        """Sleep until the deadline that is known, which may have moved on by then."""
-        with self._changed:
-            while self._deadline > -math.inf:
-                left = self._deadline - time.monotonic()
-                if left > 0:
-                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
-                elif self._process is None:
-                    self._deadline = math.inf
-                    self._changed.wait(_IDLE_SECONDS)
-                else:
-                    self._late = True
-                    self._process.kill()
-                    self._process, self._deadline = None, math.inf
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
