@@ -228,7 +228,8 @@ def _peer(model: Path | None) -> Callable[[Path], object]:
     import onnxruntime as ort
 
     from musicu import read_audio
-    from musicu.features.mel import mel_filterbank, power_spectrogram
+    from musicu.features.blocks import PowerBlocks
+    from musicu.features.mel import mel_filterbank
 
     content = model.read_bytes() if model else _musicnn()
     settings = ort.SessionOptions()
@@ -238,7 +239,9 @@ def _peer(model: Path | None) -> Callable[[Path], object]:
     bank = mel_filterbank(16_000, 512, 96, 0.0, 8_000.0)
 
     def embed(path: Path) -> Any:
-        power = power_spectrogram(read_audio(path, 16_000).samples, 512, 256) @ bank.T
+        blocks = PowerBlocks(lambda power: power @ bank.T, 512, 256, 4096)
+        blocks.update(read_audio(path, 16_000).samples)
+        power = blocks.finish()
         logs = np.log10(1.0 + 10_000.0 * power).astype(np.float32)
         patches = logs[: len(logs) // 187 * 187].reshape(-1, 187, 96)
         found = [session.run(None, {name: patch[None]})[0] for patch in patches]

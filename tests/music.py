@@ -8,6 +8,8 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from musicu.features.blocks import PowerBlocks
+
 RATE = 22_050
 
 
@@ -42,3 +44,10 @@ def write(path: Path, seed: int, seconds: float = 2.0, **tags: str) -> Path:
             setattr(file, name, value)
         file.write(samples)
     return path
+
+
+def power_spectrogram(samples: NDArray[np.float32], n_fft: int, hop: int) -> NDArray[np.float32]:
+    """Power |STFT|² of centred frames, float32 [1 + n // hop, n_fft // 2 + 1]."""
+    blocks = PowerBlocks(lambda power: power, n_fft, hop, 1000)
+    blocks.update(samples)
+    return blocks.finish()

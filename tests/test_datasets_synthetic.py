@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
+from music import power_spectrogram
 from numpy.typing import NDArray
 from scipy import fft
 from tinytag import TinyTag
@@ -28,7 +29,7 @@ from musicu.datasets.synth.struck import RINGING
 from musicu.datasets.synth.styles import STYLES
 from musicu.datasets.synth.theory import TONIC_NAMES, Chord, Tonality, progression
 from musicu.errors import MusicuError
-from musicu.features.mel import mel_filterbank, power_spectrogram
+from musicu.features.mel import mel_filterbank
 from musicu.pages.png import png
 
 SECONDS = 9.0

@@ -79,7 +79,7 @@ def test_pieces_of_any_size_give_the_same_key() -> None:
     sound = chords(1, "minor", 40.0)
     stream = PitchStream()
     for start in range(0, len(sound), 23_456):
-        stream.add(sound[start : start + 23_456])
+        stream.update(sound[start : start + 23_456])
     assert key_of_pitches(stream.finish()) == key_of(sound, RATE)
 
 

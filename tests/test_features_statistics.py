@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from music import power_spectrogram
 from scipy import ndimage
 
 from musicu.features import dynamics, rhythm, timbre, tonal, waveform
 from musicu.features.frames import FRAME_RATE, N_CEPSTRA, cepstra, note_salience, read_frames
-from musicu.features.mel import hz_to_mel, power_spectrogram
+from musicu.features.mel import hz_to_mel
 from musicu.features.powers import HOP, N_BINS, N_FFT, N_MELS, SAMPLE_RATE, spectrograms
 from musicu.features.statistics import track_statistics
 from musicu.records import Audio
@@ -138,7 +139,7 @@ def test_frames_lie_wholly_inside_their_window():
 def test_power_equals_that_of_centred_frames():
     samples = noise(2.0).astype(np.float32)
     (power,) = spectrograms(Audio.of(samples, SAMPLE_RATE))
-    centred = power_spectrogram(samples, N_FFT, HOP, N_BINS)
+    centred = power_spectrogram(samples, N_FFT, HOP)[:, :N_BINS]
     assert np.allclose(power.T, centred[2 : 2 + power.shape[1]], rtol=1e-3, atol=1e-6)
 
 

@@ -105,7 +105,7 @@ def test_pieces_of_any_size_give_the_same_tempo() -> None:
     sound = drums(97, 40.0)
     stream = OnsetStream()
     for start in range(0, len(sound), 12_345):
-        stream.add(sound[start : start + 12_345])
+        stream.update(sound[start : start + 12_345])
     bands = stream.finish()
     assert np.array_equal(bands, onset_bands(sound))
     whole, pieces = tempo_of(sound, RATE), tempo_of_onsets(bands)

@@ -6,14 +6,11 @@ goes through one Fourier transform for both.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from musicu.features import powers
-from musicu.features.mel import mel_filterbank
+from musicu.features.mel import sparse_filterbank
 from musicu.records import Audio
 
 SAMPLE_RATE = powers.SAMPLE_RATE
@@ -40,15 +37,9 @@ def mel_power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def mel_bands(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mel power float32 [frames, 80] of every second frame of a `powers.spectrograms` window."""
-    # a sparse product and not BLAS, whose sums may depend on the number of threads
-    bands: NDArray[np.float32] = (_mel_weights() @ power[:, ::2]).T
+    filters = sparse_filterbank(SAMPLE_RATE, N_FFT, N_MELS, LOW_HZ, HIGH_HZ, powers.N_BINS)
+    bands: NDArray[np.float32] = (filters @ power[:, ::2]).T
     return bands
-
-
-@lru_cache(maxsize=1)
-def _mel_weights() -> sparse.csr_matrix:
-    filters = mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, LOW_HZ, HIGH_HZ)
-    return sparse.csr_matrix(filters[:, : powers.N_BINS])
 
 
 def level_free_log(power: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -96,8 +96,8 @@ class DescriptorExtractor:
     def update_mono(self, mono: NDArray[np.float32]) -> None:
         """Take in the next samples of the mono mix at 22,050 Hz, float32 [n]."""
         self._spectrum.update(mono)
-        self._onsets.add(mono)
-        self._pitches.add(mono)
+        self._onsets.update(mono)
+        self._pitches.update(mono)
 
     def finish(self, *, complete: bool = True) -> Descriptors:
         """The descriptors of all that was heard; raises AudioError where it is too short."""

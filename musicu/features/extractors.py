@@ -24,7 +24,7 @@ def tempo_of(recording: Recording, sample_rate: int | None = None) -> Tempo:
     onsets = OnsetStream()
     with open_recording(recording, sample_rate) as stream:
         for mono in stream.mono():
-            onsets.add(mono)
+            onsets.update(mono)
     return tempo_of_onsets(onsets.finish())
 
 
@@ -33,7 +33,7 @@ def key_of(recording: Recording, sample_rate: int | None = None) -> KeyEstimate:
     pitches = PitchStream()
     with open_recording(recording, sample_rate) as stream:
         for mono in stream.mono():
-            pitches.add(mono)
+            pitches.update(mono)
     return key_of_pitches(pitches.finish())
 
 

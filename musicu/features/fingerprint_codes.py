@@ -99,16 +99,14 @@ class FingerprintMeter:
 
     def __init__(self) -> None:
         self._blocks = PowerBlocks(_band_energies, N_FFT, HOP, _BLOCK)
-        self._energies: list[NDArray[np.float32]] = []
 
     def update(self, samples: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [n]."""
-        self._energies += [bands for _, bands in self._blocks.add(samples)]
+        self._blocks.update(samples)
 
     def finish(self) -> Fingerprint:
         """The fingerprint of all samples so far; no frames for less than 0.5 s."""
-        self._energies += [bands for _, bands in self._blocks.finish()]
-        return _fingerprint(np.concatenate(self._energies))
+        return _fingerprint(self._blocks.finish())
 
 
 def _band_energies(power: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Short-time spectra and mel bands in NumPy and SciPy."""
+"""Mel bands and the window of short-time spectra, in NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import sparse
 
 _BREAK_HZ = 1000.0  # Slaney's mel scale is linear below, logarithmic above
 _MELS_PER_HZ = 3.0 / 200.0
@@ -49,23 +49,24 @@ def mel_filterbank(
 
 
 @lru_cache(maxsize=16)
+def sparse_filterbank(
+    sample_rate: int,
+    n_fft: int,
+    n_mels: int,
+    low_hz: float,
+    high_hz: float,
+    bins: int | None = None,
+) -> sparse.csr_matrix:
+    """The same filters, sparse, of the lowest `bins`: csr float32 [n_mels, bins].
+
+    A sparse product is used and not BLAS, whose sums may depend on the number of threads.
+    """
+    return sparse.csr_matrix(mel_filterbank(sample_rate, n_fft, n_mels, low_hz, high_hz)[:, :bins])
+
+
+@lru_cache(maxsize=16)
 def hann(n: int) -> NDArray[np.float32]:
     """A periodic Hann window, float32 [n]."""
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
     window.flags.writeable = False
     return window
-
-
-def power_spectrogram(
-    samples: NDArray[np.float32], n_fft: int, hop: int, bins: int | None = None
-) -> NDArray[np.float32]:
-    """Power |STFT|² with a periodic Hann window, float32 [frames, n_fft // 2 + 1].
-
-    Frames are centred: the signal is padded with n_fft // 2 zeros at both ends, so that there
-    are 1 + len(samples) // hop frames. bins: the number of lowest bins to return; None for all.
-    """
-    padded = np.pad(samples.astype(np.float32, copy=False), n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    spectrum = fft.rfft(frames * hann(n_fft), axis=1)[:, :bins]
-    power: NDArray[np.float32] = spectrum.real**2 + spectrum.imag**2
-    return power

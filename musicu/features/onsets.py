@@ -7,14 +7,12 @@ Each band is normalised by its own mean, so that level and equalisation have no 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import ndimage
 
 from musicu.features.blocks import PowerBlocks
-from musicu.features.mel import mel_filterbank
+from musicu.features.mel import sparse_filterbank
 
 SAMPLE_RATE = 22_050
 N_FFT = 1024
@@ -31,21 +29,11 @@ _FLOOR = 1e-5  # of the loudest band's mean power: anything lower is codec noise
 _SILENCE = 1e-9  # mean mel power of about -100 dBFS
 
 
-class OnsetStream:
-    """Onset strength of mono audio at 22,050 Hz from pieces of any size."""
+class OnsetStream(PowerBlocks):
+    """Onset strength of mono audio at 22,050 Hz from pieces of any size; see `onset_bands`."""
 
     def __init__(self) -> None:
-        self._blocks = PowerBlocks(_mel, N_FFT, HOP, BLOCK, _LAG)
-        self._parts: list[NDArray[np.float32]] = []
-
-    def add(self, samples: NDArray[np.float32]) -> None:
-        """The next samples, float32 [n]."""
-        self._parts += [_rise(mel)[again:] for again, mel in self._blocks.add(samples)]
-
-    def finish(self) -> NDArray[np.float32]:
-        """Onset strength of all that was added, float32 [1 + n // 220, 6]; see `onset_bands`."""
-        self._parts += [_rise(mel)[again:] for again, mel in self._blocks.finish()]
-        return np.concatenate(self._parts)
+        super().__init__(_mel, N_FFT, HOP, BLOCK, _rise, _LAG)
 
 
 def onset_bands(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,13 +42,14 @@ def onset_bands(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     Frame i is centred at i * 220 / 22050 seconds. At least 0, and 0 in digital silence.
     """
     stream = OnsetStream()
-    stream.add(samples)
+    stream.update(samples)
     return stream.finish()
 
 
 def _mel(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Power in mel bands, float32 [frames, 40]."""
-    bands: NDArray[np.float32] = (_weights() @ np.ascontiguousarray(power.T)).T
+    filters = sparse_filterbank(SAMPLE_RATE, N_FFT, N_MELS, *LIMITS_HZ)
+    bands: NDArray[np.float32] = (filters @ np.ascontiguousarray(power.T)).T
     return bands
 
 
@@ -77,8 +66,3 @@ def _rise(mel: NDArray[np.float32]) -> NDArray[np.float32]:
     widths = np.diff(GROUPS).astype(np.float32)
     bands = np.add.reduceat(rise, GROUPS[:-1], axis=1) / widths
     return bands.astype(np.float32, copy=False)
-
-
-@lru_cache(maxsize=1)
-def _weights() -> sparse.csr_matrix:
-    return sparse.csr_matrix(mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, *LIMITS_HZ))

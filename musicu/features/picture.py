@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import ndimage
 
 from musicu.features.blocks import PowerBlocks
 from musicu.features.describing import DescriptorExtractor, extract_descriptors
 from musicu.features.descriptors import Descriptors
 from musicu.features.loudness import STEPS_PER_SECOND, lufs, sliding_powers
-from musicu.features.mel import mel_filterbank
+from musicu.features.mel import sparse_filterbank
 from musicu.features.mono import SAMPLE_RATE
 from musicu.features.recording_stream import Recording, open_recording
 from musicu.features.tuning import chroma
@@ -62,13 +61,12 @@ class _Sketcher(DescriptorExtractor):
     def __init__(self, sample_rate: int, channels: int) -> None:
         super().__init__(sample_rate, channels)
         self._blocks = PowerBlocks(_mel, _N_FFT, _HOP, _BLOCK)
-        self._mels: list[NDArray[np.float32]] = []
         self._extremes: list[NDArray[np.float32]] = []
         self._rest = np.empty(0, np.float32)
 
     def update_mono(self, mono: NDArray[np.float32]) -> None:
         super().update_mono(mono)
-        self._mels += [mel for _, mel in self._blocks.add(mono)]
+        self._blocks.update(mono)
         self._rest = np.concatenate([self._rest, mono])
         whole = len(self._rest) // _WAVE_STEP * _WAVE_STEP
         steps = self._rest[:whole].reshape(-1, _WAVE_STEP)
@@ -78,8 +76,7 @@ class _Sketcher(DescriptorExtractor):
 
     def picture(self, found: Descriptors) -> Picture:
         """The picture, once the recording is heard and described."""
-        self._mels += [mel for _, mel in self._blocks.finish()]
-        mel = _columns(np.concatenate(self._mels), "mean").T
+        mel = _columns(self._blocks.finish(), "mean").T
         loudest = max(float(mel.max()), 1e-10)
         decibels = 10.0 * np.log10(np.maximum(mel / loudest, 10.0 ** (-_RANGE_DB / 10.0)))
         low, high = np.concatenate([*self._extremes, np.zeros((2, 1), np.float32)], axis=1)
@@ -97,7 +94,8 @@ class _Sketcher(DescriptorExtractor):
 
 def _mel(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Power in mel bands, float32 [frames, 80]."""
-    bands: NDArray[np.float32] = (_weights() @ np.ascontiguousarray(power.T)).T
+    filters = sparse_filterbank(SAMPLE_RATE, _N_FFT, N_MELS, *MEL_LIMITS_HZ)
+    bands: NDArray[np.float32] = (filters @ np.ascontiguousarray(power.T)).T
     return bands
 
 
@@ -119,8 +117,3 @@ def _columns(frames: NDArray[np.float32], how: str) -> NDArray[np.float32]:
         return np.asarray(np.add.reduceat(frames, starts, axis=0) / counts, np.float32)
     reduce = np.minimum if how == "min" else np.maximum
     return np.asarray(reduce.reduceat(frames, starts, axis=0), np.float32)
-
-
-@lru_cache(maxsize=1)
-def _weights() -> sparse.csr_matrix:
-    return sparse.csr_matrix(mel_filterbank(SAMPLE_RATE, _N_FFT, N_MELS, *MEL_LIMITS_HZ))

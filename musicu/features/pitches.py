@@ -7,8 +7,6 @@ profiles than power, amplitude, its square root or the height above the local sp
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -29,21 +27,11 @@ _RANGE = 5.8  # of the logarithm of power under the loudest bin, 25 dB: weaker p
 _SILENCE = 1e-7  # power of the loudest bin, about -100 dBFS
 
 
-class PitchStream:
-    """Fine pitch classes of mono audio at 22,050 Hz from pieces of any size."""
+class PitchStream(PowerBlocks):
+    """Fine pitch classes of mono audio at 22,050 Hz from pieces of any size; see `fine_pitches`."""
 
     def __init__(self) -> None:
-        self._blocks = PowerBlocks(_fine, N_FFT, HOP, BLOCK)
-        self._parts: list[NDArray[np.float32]] = []
-
-    def add(self, samples: NDArray[np.float32]) -> None:
-        """The next samples, float32 [n]."""
-        self._parts += [fine for _, fine in self._blocks.add(samples)]
-
-    def finish(self) -> NDArray[np.float32]:
-        """The pitch classes of all samples so far, float32 [1 + n // 4096, 2, 120]."""
-        self._parts += [fine for _, fine in self._blocks.finish()]
-        return np.concatenate(self._parts)
+        super().__init__(_fine, N_FFT, HOP, BLOCK)
 
 
 def fine_pitches(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -53,13 +41,13 @@ def fine_pitches(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     least 0, and 0 in silence; frame i is centred at i * 4096 / 22050 seconds.
     """
     stream = PitchStream()
-    stream.add(samples)
+    stream.update(samples)
     return stream.finish()
 
 
 def _fine(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Fine pitch classes float32 [frames, 2, 120] of power spectra."""
-    first, last = _bins()
+    first, last = (round(hz * N_FFT / SAMPLE_RATE) for hz in (LOW_HZ, HIGH_HZ))
     log = np.log(power[:, first - 1 : last + 1] + np.float32(1e-20))
     inner = log[:, 1:-1]
     around = ndimage.uniform_filter1d(power, _AROUND, axis=1)[:, first:last]
@@ -84,8 +72,3 @@ def _sum(
 ) -> NDArray[np.float32]:
     total = np.bincount(frame * N_FINE + fine, weight, frames * N_FINE)
     return total.reshape(frames, N_FINE).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _bins() -> tuple[int, int]:
-    return round(LOW_HZ * N_FFT / SAMPLE_RATE), round(HIGH_HZ * N_FFT / SAMPLE_RATE)

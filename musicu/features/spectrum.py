@@ -6,15 +6,13 @@ Measured in mono at 22,050 Hz, in frames of 93 ms, 43 per second.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from musicu.features.blocks import PowerBlocks
 from musicu.features.dynamics import percussive_share
-from musicu.features.mel import mel_filterbank
+from musicu.features.mel import sparse_filterbank
 from musicu.features.mono import SAMPLE_RATE
 
 N_FFT = 2048
@@ -50,21 +48,17 @@ class SpectrumMeter:
     """Measures mono audio at 22,050 Hz from pieces of any size."""
 
     def __init__(self) -> None:
-        self._blocks = PowerBlocks(_rows, N_FFT, HOP, _BLOCK)
-        self._frames: list[NDArray[np.float32]] = []
+        self._blocks = PowerBlocks(_rows, N_FFT, HOP, _BLOCK, self._take)
         self._struck = 0.0
         self._total = 0.0
 
     def update(self, samples: NDArray[np.float32]) -> None:
         """Take in the next samples, float32 [n]."""
-        for _, rows in self._blocks.add(samples):
-            self._take(rows)
+        self._blocks.update(samples)
 
     def finish(self) -> Spectrum:
         """The spectrum of all samples so far."""
-        for _, rows in self._blocks.finish():
-            self._take(rows)
-        level, centroid, flatness = np.concatenate(self._frames).T.astype(np.float64)
+        level, centroid, flatness = self._blocks.finish().T.astype(np.float64)
         mean = level.mean() if len(level) else 0.0
         if mean < _SILENT * N_FFT**2 * 3 / 16:  # |STFT|² of a Hann window, summed over bins
             return Spectrum(None, None, None)
@@ -76,16 +70,18 @@ class SpectrumMeter:
             percussive_share=self._struck / self._total if self._total else None,
         )
 
-    def _take(self, rows: NDArray[np.float32]) -> None:
-        self._frames.append(rows[:, :_N_CURVES])
+    def _take(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The curves of a block, whose percussive power is added."""
         mel = np.ascontiguousarray(rows[:, _N_CURVES:].T)
         self._struck += float((mel * percussive_share(mel)).sum(dtype=np.float64))
         self._total += float(mel.sum(dtype=np.float64))
+        return rows[:, :_N_CURVES]
 
 
 def _rows(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Power, centroid, flatness and mel bands of each frame, float32 [frames, 3 + 48]."""
-    mel = (_mel_weights() @ np.ascontiguousarray(power.T)).T
+    filters = sparse_filterbank(SAMPLE_RATE, N_FFT, _N_MELS, *LIMITS_HZ)
+    mel = (filters @ np.ascontiguousarray(power.T)).T
     return np.column_stack([*_centroids(power), _flatness(power), mel])
 
 
@@ -107,8 +103,3 @@ def _flatness(power: NDArray[np.float32]) -> NDArray[np.float32]:
     geometric = np.add.reduceat(np.log(inside), starts, axis=1) / widths
     flatness: NDArray[np.float32] = (geometric - arithmetic).mean(axis=1)
     return flatness
-
-
-@lru_cache(maxsize=1)
-def _mel_weights() -> sparse.csr_matrix:
-    return sparse.csr_matrix(mel_filterbank(SAMPLE_RATE, N_FFT, _N_MELS, *LIMITS_HZ))
