@@ -133,28 +133,6 @@ def test_only_the_last_file_of_a_session_counts(tmp_path: Path) -> None:
     assert found.preference.p_value == read_answers([files[3], files[1]]).preference.p_value
 
 
-def test_files_without_a_session_that_agree_to_a_tenth_of_a_second_are_one_listeners(
-    tmp_path: Path,
-) -> None:
-    def file(name: str, answered: int, seconds: float, changed: int = 0) -> Path:
-        path = saved(tmp_path / name, ["left"] * 8)
-        document = json.loads(path.read_text("utf-8"))
-        document["answers"] = document["answers"][:answered]
-        for answer in document["answers"]:
-            answer["seconds"] = seconds + answer["trial"]
-        for answer in document["answers"][:changed]:
-            answer["choice"] = "right"
-        path.write_text(json.dumps(document), "utf-8")
-        return path
-
-    early, late = file("a.json", 4, 2.1, changed=1), file("b.json", 8, 2.1)
-    found = read_answers([late, early])
-    assert (found.listeners, found.repeated) == (1, 1)
-    assert found.preference == read_answers([late]).preference
-    somebody_else = file("c.json", 8, 2.2)
-    assert read_answers([late, early, somebody_else]).listeners == 2
-
-
 def test_the_command_says_how_many_files_do_not_count(tmp_path: Path) -> None:
     files = [saved(tmp_path / f"{i}.json", ["left"] * 5, session="s", saved=f"{i}") for i in (1, 2)]
     done = CliRunner().invoke(judge, ["read", *map(str, files)])

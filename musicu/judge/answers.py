@@ -1,10 +1,7 @@
 """What the page hides, what it gives back, and what many answers say together.
 
-A listener may save more than once, and only the last file of a session counts. Files of a session
-bear its random id and the moment at which they were saved. A file without an id (of a page from
-before there were any) is taken for the same listener's as another one of the same test where more
-than half of the answers of the shorter agree in choice and in time taken, which is kept to a tenth
-of a second; the one with more answers counts.
+A listener may save more than once, and only the last file of a session counts: files bear its
+random id and the moment at which they were saved.
 """
 
 from __future__ import annotations
@@ -60,22 +57,16 @@ def seal(first: str, second: str, trials: Sequence[Trial]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFile:
-    """One file of answers: choices and the seconds that each took, by question.
+    """One file of answers.
 
-    first_left, sealed: who is who, by question and as it stands in the file. session: a random
-    id, "" where there is none. saved: when, in ISO 8601.
+    votes: what each answer prefers, "first", "second" or "same". session: a random id, "" where
+    there is none. saved: when, in ISO 8601.
     """
 
     models: tuple[str, str]
-    first_left: tuple[bool, ...]
-    sealed: str
     session: str
     saved: str
-    answers: dict[int, tuple[str, float]]
-
-    def votes(self) -> list[str]:
-        """What each answer prefers: "first", "second" or "same"."""
-        return [_voted(choice, self.first_left[i]) for i, (choice, _) in self.answers.items()]
+    votes: tuple[str, ...]
 
 
 def read_answers(paths: Iterable[str | Path]) -> Verdict:
@@ -95,7 +86,7 @@ def read_answers(paths: Iterable[str | Path]) -> Verdict:
     if not files:
         raise SourceError("no files of answers: name at least one")
     counted = last_of_each(files)
-    votes = Counter(vote for file in counted for vote in file.votes())
+    votes = Counter(vote for file in counted for vote in file.votes)
     result = preference(votes["first"], votes["second"])
     return Verdict(
         *files[0].models,
@@ -108,25 +99,13 @@ def read_answers(paths: Iterable[str | Path]) -> Verdict:
 
 
 def last_of_each(files: Iterable[AnswerFile]) -> list[AnswerFile]:
-    """The file that counts of each listener."""
-    sessions: dict[str, AnswerFile] = {}
-    unnamed: list[AnswerFile] = []
-    for file in files:
-        if not file.session:
-            unnamed.append(file)
-        elif file.session not in sessions or file.saved >= sessions[file.session].saved:
-            sessions[file.session] = file
-    kept: list[AnswerFile] = []
-    for file in sorted(unnamed, key=lambda file: -len(file.answers)):
-        if not any(_by_one_listener(file, other) for other in kept):
-            kept.append(file)
-    return [*sessions.values(), *kept]
-
-
-def _by_one_listener(short: AnswerFile, other: AnswerFile) -> bool:
-    """Whether a file without a session repeats another one: see the module."""
-    shared = short.answers.items() & other.answers.items()
-    return short.sealed == other.sealed and 2 * len(shared) > len(short.answers)
+    """The file that counts of each listener; one without a session is a listener's of its own."""
+    last: dict[str | int, AnswerFile] = {}
+    for number, file in enumerate(files):
+        session = file.session or number
+        if session not in last or file.saved >= last[session].saved:
+            last[session] = file
+    return list(last.values())
 
 
 def _read(path: Path) -> AnswerFile:
@@ -134,26 +113,20 @@ def _read(path: Path) -> AnswerFile:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] > FORMAT_VERSION:
             raise SourceError(f"{path} has format {document['format']}: update musicu to read it")
-        sealed = str(document["sealed"])
-        key = json.loads(zlib.decompress(base64.b64decode(sealed)))
+        key = json.loads(zlib.decompress(base64.b64decode(str(document["sealed"]))))
         first, second = (str(name) for name in key["models"])
-        file = AnswerFile(
+        left = [bool(first_left) for first_left in key["first_left"]]
+        votes = {int(a["trial"]): str(a["choice"]) for a in document["answers"]}
+        return AnswerFile(
             (first, second),
-            tuple(map(bool, key["first_left"])),
-            sealed,
             str(document.get("session") or ""),
             str(document.get("saved") or ""),
-            {
-                int(a["trial"]): (str(a["choice"]), float(a.get("seconds") or 0))
-                for a in document["answers"]
-            },
+            tuple(_voted(choice, left[trial]) for trial, choice in votes.items()),
         )
-        file.votes()  # a choice that is none is an error of this file
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, zlib.error) as error:
         raise SourceError(f"{path} holds no answers of `musicu judge`: {error}") from error
-    return file
 
 
 def _named(file: AnswerFile) -> str:

@@ -43,10 +43,10 @@ def preference(wins: int, losses: int, level: float = LEVEL) -> Preference:
     total = wins + losses
     if total == 0:
         return Preference(0, 0, 0.5, 0.0, 1.0, 1.0)
-    low = float(stats.beta.ppf(level / 2, wins, losses + 1)) if wins else 0.0
-    high = float(stats.beta.ppf(1 - level / 2, wins + 1, losses)) if losses else 1.0
-    p_value = float(stats.binomtest(wins, total).pvalue)
-    return Preference(wins, losses, wins / total, low, high, p_value)
+    tested = stats.binomtest(wins, total)
+    ends = tested.proportion_ci(1 - level, method="exact")
+    low, high = float(ends.low), float(ends.high)
+    return Preference(wins, losses, wins / total, low, high, float(tested.pvalue))
 
 
 def answers_needed(share: float, power: float = POWER, level: float = LEVEL) -> int | None:

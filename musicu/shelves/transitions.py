@@ -67,30 +67,28 @@ class Transitions:
         return Transition(round(float(self.scores[a, b]), 4), known, missing)
 
 
-def smooth_order(scores: Floats, first: int, last: int | None = None) -> list[int]:
-    """All positions once, from `first` (to `last`), so that transitions are smooth.
+def smooth_order(scores: Floats, first: int) -> list[int]:
+    """All positions once, from `first` on, so that transitions are smooth.
 
     scores: float64 [n, n], symmetric. The best next one each time, then parts are turned round
     as long as that helps (2-opt, Croes 1958). The same input gives the same order.
     """
     order = [first]
-    left = [i for i in range(len(scores)) if i not in (first, last)]
+    left = [i for i in range(len(scores)) if i != first]
     while left:
         order.append(max(left, key=lambda i: (scores[order[-1], i], -i)))
         left.remove(order[-1])
-    if last is not None and last != first:
-        order.append(last)
     for _ in range(_PASSES):
-        if not _turned(order, scores, last is not None):
+        if not _turned(order, scores):
             break
     return order
 
 
-def _turned(order: list[int], scores: Floats, fixed_end: bool) -> bool:
+def _turned(order: list[int], scores: Floats) -> bool:
     """Turn round every part that joins better so; whether there was one."""
     found = False
     for i in range(1, len(order) - 1):
-        for j in range(i + 1, len(order) - (1 if fixed_end else 0)):
+        for j in range(i + 1, len(order)):
             a, b, c = order[i - 1], order[i], order[j]
             gain = scores[a, c] - scores[a, b]
             if j + 1 < len(order):
