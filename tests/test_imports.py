@@ -29,6 +29,7 @@ LAYERS = [
     {"shelves"},
     {"datasets"},
     {"evaluation", "judge"},
+    {"experiments"},
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

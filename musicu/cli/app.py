@@ -37,6 +37,7 @@ _GROUPS = {
     "measure": {
         "evaluate": ("evaluate", "Measure models and candidates, with confidence intervals."),
         "judge": ("judge", "Compare two models in a blind listening test."),
+        "experiment": ("experiment", "Plan, assign and analyse controlled experiments."),
     },
     "share": {
         "map": ("map", "Draw a catalog as an interactive map with named regions."),

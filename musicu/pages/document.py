@@ -61,6 +61,7 @@ KINDS = {
     ),
     "vector-report": PageKind("an evaluation of vectors", ("base", "charts")),
     "recommendation-report": PageKind("an evaluation of candidates", ("base", "charts")),
+    "experiment": PageKind("a report of an experiment", ("base", "charts")),
 }
 
 

@@ -1,0 +1,298 @@
+"""What an experiment says: every arm against the control, for every metric, with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy import stats
+
+from musicu.errors import QueryError
+from musicu.experiments.effects import ArmValues, Estimate, compare
+from musicu.experiments.sequential import Design, FixedHorizon
+from musicu.experiments.unit_values import Metric, UnitTable, units_of
+
+Mask = NDArray[np.bool_]
+
+#: Below this p-value the arms' sizes are not what was planned, and no difference can be trusted.
+SAMPLE_RATIO_ALARM = 0.01
+#: Arms of fewer units are not shown: they would tell of single listeners.
+SMALLEST_GROUP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """One metric, one arm against the control.
+
+    difference, low, high: treatment minus control and its interval. lift, lift_low, lift_high: the
+    same relative to the control, NaN where that is zero. p_value: two-sided, of this metric alone;
+    adjusted_p_value: with all metrics that are no guardrails taken together (Holm, 1979).
+    guardrail: for a metric with a margin, "holds", "violated" or "open". variance_removed: by the
+    covariate. left_out: units without a value.
+    """
+
+    metric: Metric
+    units: tuple[int, int]
+    control: float
+    treatment: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    lift: float
+    lift_low: float
+    lift_high: float
+    standard_error: float
+    variance_removed: float
+    left_out: int
+    guardrail: str | None
+    adjusted_p_value: float
+
+    @property
+    def for_the_better(self) -> bool:
+        """Whether the difference points to where the metric should go."""
+        return (self.difference > 0) == (self.metric.better == "higher")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """A metric's result among the units with one value of a segment column."""
+
+    segment: str
+    value: str
+    arm: str
+    result: MetricResult
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentReport:
+    """All results of an experiment; the first metric that is no guardrail decides.
+
+    arms: units by arm, the control first. sample_ratio_p: of the chi-squared test that the arms
+    have the sizes that were planned. comparisons: arm → metric → result.
+    """
+
+    arms: Mapping[str, int]
+    alpha: float
+    design: str
+    sample_ratio_p: float
+    comparisons: Mapping[str, Mapping[str, MetricResult]]
+    segments: Sequence[SegmentResult]
+    left_out: Mapping[str, int]
+
+    @property
+    def control(self) -> str:
+        """The name of the arm that all are compared with."""
+        return next(iter(self.arms))
+
+    @property
+    def metrics(self) -> Mapping[str, MetricResult]:
+        """The results by metric, of the one treatment; where there are more, ask `comparisons`."""
+        if len(self.comparisons) > 1:
+            raise QueryError(
+                f"there are {len(self.comparisons)} treatments: use report.comparisons[arm], "
+                f"with an arm of {', '.join(self.comparisons)}"
+            )
+        return next(iter(self.comparisons.values()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as numbers and texts, for JSON; NaN is None."""
+        return {
+            "arms": dict(self.arms),
+            "alpha": self.alpha,
+            "design": self.design,
+            "sample_ratio_p": self.sample_ratio_p,
+            "left_out": dict(self.left_out),
+            "results": [
+                {"arm": arm, **_plain(result)}
+                for arm, results in self.comparisons.items()
+                for result in results.values()
+            ],
+            "segments": [
+                {"segment": s.segment, "value": s.value, "arm": s.arm, **_plain(s.result)}
+                for s in self.segments
+            ],
+        }
+
+
+def analyse(
+    table: pa.Table,
+    *,
+    arm: str = "arm",
+    metrics: Sequence[str | Metric],
+    unit: str | None = None,
+    control: str | None = None,
+    shares: Mapping[str, float] | None = None,
+    segments: Sequence[str] = (),
+    design: Design | None = None,
+    alpha: float = 0.05,
+) -> ExperimentReport:
+    """Compare the arms of an experiment.
+
+    table: anything that pyarrow takes as a table (a pandas or Polars frame too), a row a unit, or
+    with `unit` the column of what was assigned (`user_id`) any number of rows a unit, which are
+    summed. arm: the column of arms. metrics: columns, ratios of two ("skips/streams") or `Metric`s.
+    control: the arm to compare with; "control" by default, else the first in the alphabet. shares:
+    the planned share of each arm, equal by default. segments: columns to report apart. design: how
+    often the experiment is looked at; one look by default.
+
+    Raises QueryError for columns that are missing or no numbers, and for fewer than two arms.
+    """
+    if not 0 < alpha < 1:
+        raise QueryError(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05")
+    asked = [Metric.parse(metric) if isinstance(metric, str) else metric for metric in metrics]
+    if not asked or len({metric.name for metric in asked}) < len(asked):
+        raise QueryError("give one metric or more, each name once")
+    units = units_of(
+        _arrow(table), arm=arm, control=control, unit=unit, metrics=asked, segments=segments
+    )
+    test = _Test(units, asked, design or FixedHorizon(), alpha)
+    everyone = np.ones(len(units.arm), dtype=np.bool_)
+    sizes = np.bincount(units.arm, minlength=len(units.arms))
+    return ExperimentReport(
+        arms=dict(zip(units.arms, map(int, sizes), strict=True)),
+        alpha=alpha,
+        design=test.design.words,
+        sample_ratio_p=_sample_ratio(units.arms, sizes, shares),
+        comparisons=_holm(test.comparisons(everyone)),
+        segments=list(test.segments()),
+        left_out=units.left_out,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """The comparisons of one analysis."""
+
+    units: UnitTable
+    metrics: Sequence[Metric]
+    design: Design
+    alpha: float
+
+    def comparisons(self, among: Mask) -> dict[str, dict[str, MetricResult]]:
+        """Every treatment with the control: arm → metric → result."""
+        return {
+            name: {metric.name: self._result(metric, code, among) for metric in self.metrics}
+            for code, name in enumerate(self.units.arms)
+            if code
+        }
+
+    def segments(self) -> Iterator[SegmentResult]:
+        """Each value of each segment column in which every arm has enough units."""
+        for segment, labels in self.units.labels.items():
+            for value in sorted({label for label in labels if label is not None}):
+                among = labels == value
+                sizes = np.bincount(self.units.arm[among], minlength=len(self.units.arms))
+                if sizes.min() < SMALLEST_GROUP:
+                    continue
+                for arm, results in self.comparisons(among).items():
+                    for result in results.values():
+                        yield SegmentResult(segment, value, arm, result)
+
+    def _result(self, metric: Metric, arm: int, among: Mask) -> MetricResult:
+        top, bottom = self.units.values(metric)
+        covariate = self.units.sums[metric.covariate] if metric.covariate else None
+        known = among & np.isfinite(top) & np.isfinite(bottom)
+        if covariate is not None:
+            known &= np.isfinite(covariate)
+        sides = [known & (self.units.arm == code) for code in (0, arm)]
+        values = [
+            ArmValues(top[side], bottom[side], None if covariate is None else covariate[side])
+            for side in sides
+        ]
+        if not all(value.denominator.sum() for value in values):
+            raise QueryError(f"metric {metric.name}: an arm has nothing to divide by")
+        compared = among & np.isin(self.units.arm, (0, arm))
+        return self._told(metric, compare(*values), sides, int((compared & ~known).sum()))
+
+    def _told(
+        self, metric: Metric, found: Estimate, sides: Sequence[Mask], left_out: int
+    ) -> MetricResult:
+        critical = self.design.critical(self.alpha, found.freedom)
+        reach, lift_reach = critical * found.error, critical * found.lift_error
+        low, high = found.difference - reach, found.difference + reach
+        p_value = self.design.p_value(found.statistic, self.alpha, found.freedom)
+        return MetricResult(
+            metric=metric,
+            units=(int(sides[0].sum()), int(sides[1].sum())),
+            control=found.control,
+            treatment=found.treatment,
+            difference=found.difference,
+            low=low,
+            high=high,
+            p_value=p_value,
+            lift=found.lift,
+            lift_low=found.lift - lift_reach,
+            lift_high=found.lift + lift_reach,
+            standard_error=found.error,
+            variance_removed=found.variance_removed,
+            left_out=left_out,
+            guardrail=_guardrail(metric, found.control, low, high),
+            adjusted_p_value=p_value,
+        )
+
+
+def _guardrail(metric: Metric, control: float, low: float, high: float) -> str | None:
+    """Non-inferiority: the margin lies beyond the interval's worse end, or within, or before it."""
+    if metric.margin is None:
+        return None
+    if metric.better == "lower":
+        low, high = -high, -low
+    allowed = -metric.margin * abs(control)
+    return "holds" if low > allowed else "violated" if high < allowed else "open"
+
+
+def _holm(
+    comparisons: dict[str, dict[str, MetricResult]],
+) -> dict[str, dict[str, MetricResult]]:
+    """Adjust the p-values of all that is no guardrail, in all arms together."""
+    decided = [
+        (result.p_value, arm, name)
+        for arm, results in comparisons.items()
+        for name, result in results.items()
+        if result.guardrail is None
+    ]
+    floor = 0.0
+    for place, (p_value, arm, name) in enumerate(sorted(decided)):
+        floor = min(1.0, max(floor, (len(decided) - place) * p_value))
+        comparisons[arm][name] = replace(comparisons[arm][name], adjusted_p_value=floor)
+    return comparisons
+
+
+def _sample_ratio(
+    arms: Sequence[str], sizes: NDArray[np.int64], shares: Mapping[str, float] | None
+) -> float:
+    """Pearson's chi-squared test that the arms' sizes are those planned."""
+    planned = np.array([(shares or {}).get(arm, 0.0 if shares else 1.0) for arm in arms])
+    if not (planned > 0).all() or (shares and set(shares) != set(arms)):
+        raise QueryError(f"shares: give one above 0 for each arm: {', '.join(arms)}")
+    expected = planned / planned.sum() * sizes.sum()
+    return float(stats.chisquare(sizes, expected).pvalue)
+
+
+def _arrow(table: Any) -> pa.Table:
+    if isinstance(table, pa.Table):
+        return table
+    if hasattr(table, "__arrow_c_stream__"):
+        return pa.table(table)
+    if hasattr(table, "iloc"):
+        return pa.Table.from_pandas(table, preserve_index=False)
+    raise QueryError(f"an experiment is analysed from a table, and this is {type(table).__name__}")
+
+
+def _plain(result: MetricResult) -> dict[str, Any]:
+    values = asdict(result)
+    metric = values.pop("metric")
+    return {
+        "metric": metric["name"],
+        "better": metric["better"],
+        "margin": metric["margin"],
+        **{
+            name: None if isinstance(value, float) and not np.isfinite(value) else value
+            for name, value in values.items()
+        },
+    }
