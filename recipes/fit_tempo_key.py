@@ -45,7 +45,7 @@ import soxr
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from musicu.audio import stream_blocks
+from musicu.audio import read_segments
 from musicu.features import key as keys
 from musicu.features import tempo as tempi
 from musicu.features.harmony import key_features
@@ -158,14 +158,9 @@ def answered(
 
 
 def beginning(path: Path) -> NDArray[np.float32]:
-    """The first minute of a recording, mono float32 [n] at 22,050 Hz; no more is decoded."""
-    wanted, parts, had = int(FIRST_SECONDS * SAMPLE_RATE), [], 0
-    for block in stream_blocks(path, SAMPLE_RATE):
-        parts.append(block)
-        had += len(block)
-        if had >= wanted:
-            break
-    return np.concatenate(parts)[:wanted]
+    """The first minute of a recording, mono float32 [n] at 22,050 Hz; little more is decoded."""
+    first = next(read_segments(path, SAMPLE_RATE, FIRST_SECONDS))
+    return first.samples[: int(FIRST_SECONDS * SAMPLE_RATE)]
 
 
 def read_pieces(folder: Path, memory: Path | None = None, *, worn: bool = False) -> Iterator[Known]:

@@ -181,7 +181,7 @@ Reader = tuple[Callable[[Path], None], Callable[[Path], None]]
 def _audio() -> Reader:
     from fuzzing_corpus import make_recordings
 
-    from musicu.audio import read_audio, stream_blocks
+    from musicu.audio import read_audio, read_segments
     from musicu.records import Windows
 
     def feed(path: Path) -> None:
@@ -190,8 +190,8 @@ def _audio() -> Reader:
         audio = read_audio(path, 22_050, Windows(0.5, 3))
         assert audio.samples.dtype == np.float32
         assert np.isfinite(audio.samples).all()
-        for block in stream_blocks(path, 22_050):
-            assert np.isfinite(block).all()
+        for segment in read_segments(path, 22_050, 0.5):
+            assert np.isfinite(segment.samples).all()
 
     return make_recordings, feed
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile as sf
 import soxr
 
-from musicu.audio import open_source, read_audio, stream_blocks
+from musicu.audio import open_source, read_audio, read_segments
 from musicu.errors import AudioError, MissingExtraError
 from musicu.records import Windows
 
@@ -91,10 +91,10 @@ def test_reading_twice_gives_the_same_samples(recording):
     np.testing.assert_array_equal(first, second)
 
 
-def test_blocks_laid_end_to_end_are_the_whole(recording):
+def test_segments_laid_end_to_end_are_the_whole(recording):
     path, *_ = recording
-    blocks = list(stream_blocks(path, 22050))
-    np.testing.assert_array_equal(np.concatenate(blocks), read_audio(path, 22050).samples)
+    segments = [segment.samples for segment in read_segments(path, 22050, 0.5)]
+    np.testing.assert_array_equal(np.concatenate(segments), read_audio(path, 22050).samples)
 
 
 @pytest.mark.parametrize(

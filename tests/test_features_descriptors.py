@@ -277,7 +277,7 @@ def test_mixing_keeps_what_channels_share() -> None:
 
 def test_every_column_says_what_it_is() -> None:
     schema = descriptors_schema()
-    assert schema.names == ["content_hash", *NAMES]
+    assert schema.names == ["content_hash", *NAMES]  # of the record, and of the definitions
     for name in NAMES:
         about = schema.field(name).metadata
         assert set(about) == {b"definition", b"unit", b"range", b"source"}

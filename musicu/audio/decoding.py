@@ -50,16 +50,6 @@ def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = Non
     return audio or _read_through(path, sample_rate, windows)
 
 
-def stream_blocks(path: str | Path, sample_rate: int) -> Iterator[Samples]:
-    """Mono samples of a whole recording in blocks float32 [n], in constant memory.
-
-    Concatenated they equal `read_audio(path, sample_rate).samples`, at the level of the file.
-    Raises as `read_audio` does, except that a recording may be too short.
-    """
-    with open_source(path) as source:
-        yield from _blocks(source, sample_rate)
-
-
 def read_segments(path: str | Path, sample_rate: int, seconds: float) -> Iterator[Audio]:
     """A whole recording in segments of `seconds`, in constant memory.
 
@@ -77,8 +67,8 @@ def read_segments(path: str | Path, sample_rate: int, seconds: float) -> Iterato
                 waiting, done = [samples[length:]], done + length
         samples = np.concatenate(waiting) if waiting else np.empty(0, dtype=np.float32)
         whole = (done + len(samples)) / sample_rate
-        _check_length(whole)
-        complete = not source.cut and not _is_short(source, whole)
+        check_length(whole)
+        complete = not source.cut and not is_short(source, whole)
         yield _segment_at(done, samples, sample_rate, complete)
 
 
@@ -103,8 +93,8 @@ def _read_whole(source: AudioSource, sample_rate: int) -> Audio:
     blocks = list(_blocks(source, sample_rate))
     samples = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.float32)
     seconds = len(samples) / sample_rate
-    _check_length(seconds)
-    complete = not source.cut and not _is_short(source, seconds)
+    check_length(seconds)
+    complete = not source.cut and not is_short(source, seconds)
     return Audio(in_range(samples), sample_rate, (0, len(samples)), (0.0,), seconds, complete)
 
 
@@ -129,8 +119,8 @@ def _read_through(path: str | Path, sample_rate: int, windows: Windows | None) -
     with open_source(path) as source:
         frames = sum(len(block) for block in _native_blocks(source))
         seconds = frames / source.sample_rate
-        complete = not source.cut and not _is_short(source, seconds)
-    _check_length(seconds)
+        complete = not source.cut and not is_short(source, seconds)
+    check_length(seconds)
     with open_source(path) as source:
         spans = _spans(source, frames, sample_rate, windows)
         if spans is None:
@@ -148,14 +138,15 @@ def _joined(
     return Audio(samples, sample_rate, edges, starts, seconds, complete)
 
 
-def _check_length(seconds: float) -> None:
+def check_length(seconds: float) -> None:
+    """Raise AudioError where so much sound is too short to be used."""
     if seconds < MIN_SECONDS:
         raise AudioError(
             f"too short: {seconds:.2f} s of sound can be read, at least {MIN_SECONDS} s are needed"
         )
 
 
-def _is_short(source: AudioSource, seconds: float) -> bool:
+def is_short(source: AudioSource, seconds: float) -> bool:
     """Whether a recording of `seconds` is shorter than its header says."""
     return source.promised and seconds < source.frames / source.sample_rate - _SLACK_SECONDS
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.audio import MIN_SECONDS
-from musicu.errors import AudioError
+from musicu.audio import check_length
 from musicu.features import activity
 from musicu.features.descriptors import Descriptors
 from musicu.features.key import KeyEstimate, key_of_pitches
@@ -101,11 +100,7 @@ class DescriptorExtractor:
 
     def finish(self, *, complete: bool = True) -> Descriptors:
         """The descriptors of all that was heard; raises AudioError where it is too short."""
-        if self.seconds < MIN_SECONDS:
-            raise AudioError(
-                f"too short: {self.seconds:.2f} s of sound can be read, at least {MIN_SECONDS} s "
-                "are needed"
-            )
+        check_length(self.seconds)
         self._peak.finish()
         self._mono.append(self._mixer.finish())
         self._pass_on()

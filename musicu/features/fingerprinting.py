@@ -8,8 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from musicu.audio import MIN_SECONDS
-from musicu.errors import AudioError
+from musicu.audio import check_length
 from musicu.features.descriptor_sets import DescriptorSet
 from musicu.features.faults import FaultMeter
 from musicu.features.fingerprint_codes import NAME, FingerprintMeter
@@ -74,10 +73,7 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
             meter.update(mixer.mix(planes))
     meter.update(mixer.finish())
     seconds = frames / heard.sample_rate
-    if seconds < MIN_SECONDS:
-        raise AudioError(
-            f"too short: {seconds:.2f} s of sound can be read, at least {MIN_SECONDS} s are needed"
-        )
+    check_length(seconds)
     found = meter.finish()
     assert found.spectra is not None
     return {

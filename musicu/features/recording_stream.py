@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.audio import AudioSource, open_source
+from musicu.audio import AudioSource, is_short, open_source
 from musicu.audio.samples import finite
 from musicu.errors import AudioError
 from musicu.features.loudness import MIN_SAMPLE_RATE
@@ -19,7 +19,6 @@ from musicu.features.mono import MonoMixer
 from musicu.records import Audio
 
 BLOCK_FRAMES = 65536
-_SLACK_SECONDS = 0.1  # headers may be off by this much without anything missing
 
 #: A file, a whole `Audio`, or samples [n] or [n, channels], which need their rate.
 Recording = str | Path | Audio | NDArray[np.floating[Any]]
@@ -100,9 +99,7 @@ def _read(source: AudioSource, opened: RecordingStream) -> Iterator[NDArray[np.f
     while len(block := source.read(BLOCK_FRAMES)):
         frames += len(block)
         yield block
-    promised = source.frames / source.sample_rate - _SLACK_SECONDS
-    short = source.promised and frames / source.sample_rate < promised
-    opened.complete = not source.cut and not short
+    opened.complete = not source.cut and not is_short(source, frames / source.sample_rate)
 
 
 def _cut(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from binascii import unhexlify
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,8 +25,6 @@ _HASH = np.dtype(f"S{_HASH_BYTES}")
 _RECENT = 65_536  # additions that are kept in a dictionary before they go into the array
 _UNKNOWN = np.int8(-1)
 _DERIVED = re.compile(r"[0-9a-f]{16}")
-_DIGITS = np.full(256, 255, np.uint8)
-_DIGITS[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 _MIX = 0x9E3779B97F4A7C15
 
 #: What is noted of a track: in the source, its file gone, to be worked on, its file unchanged.
@@ -205,16 +204,13 @@ def hash_bytes(column: pa.ChunkedArray) -> Hashes:
 def _from_hex(column: pa.ChunkedArray, width: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Lower-case hex digits as bytes [rows, width], zeros for what is none; and which are some."""
     text = column.combine_chunks()
-    fits = pc.fill_null(pc.equal(pc.binary_length(text), 2 * width), False)
+    fits = pc.fill_null(pc.match_substring_regex(text, f"^[0-9a-f]{{{2 * width}}}$"), False)
     good = fits.to_numpy(zero_copy_only=False).astype(np.bool_)
     raw = np.zeros((len(text), width), np.uint8)
-    chosen = text.filter(fits).cast(pa.binary()).cast(pa.binary(2 * width))
-    count = 2 * width * len(chosen)
-    values = np.frombuffer(chosen.buffers()[1], np.uint8, count) if count else np.empty(0, np.uint8)
-    digits = _DIGITS[values].reshape(-1, width, 2)
-    are = (digits != 255).all(axis=(1, 2))
-    good[good] = are
-    raw[good] = (digits[..., 0] << 4 | digits[..., 1])[are]
+    if good.any():
+        chosen = text.filter(fits).cast(pa.binary()).cast(pa.binary(2 * width))
+        digits = memoryview(chosen.buffers()[1])[: 2 * width * len(chosen)]
+        raw[good] = np.frombuffer(unhexlify(digits), np.uint8).reshape(-1, width)
     return raw, good
 
 
