@@ -12,8 +12,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.store import Store
 from musicu.errors import AudioError
 from musicu.features.descriptor_sets import DescriptorSet, extract_row, load_descriptor_set
-from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.fill_table import FillOptions
+from musicu.pipeline.describe import FillOptions, describe_catalog
 from musicu.pipeline.run import EmbedOptions, scan
 
 

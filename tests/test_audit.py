@@ -32,8 +32,7 @@ from musicu.audit.tag_checks import tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
-from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.fill_table import FillOptions
+from musicu.pipeline.describe import FillOptions, describe_catalog
 from musicu.pipeline.run import EmbedOptions, embed
 from musicu.records import Vectors
 

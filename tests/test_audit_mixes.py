@@ -31,7 +31,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.store import Change, Store
 from musicu.features.fingerprint_codes import STEP_DB, BandLevels
 from musicu.features.fingerprinting import FINGERPRINTS
-from musicu.pipeline.fill_table import FillOptions
+from musicu.pipeline.describe import FillOptions
 from musicu.pipeline.run import EmbedOptions, embed
 
 Samples = NDArray[np.float32]

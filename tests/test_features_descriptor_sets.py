@@ -13,8 +13,7 @@ from music import write
 from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError, RegistryError
 from musicu.features.descriptor_sets import DESCRIPTOR_SETS, DescriptorSet, extract_row
-from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.fill_table import FillOptions
+from musicu.pipeline.describe import FillOptions, describe_catalog
 from musicu.pipeline.run import EmbedOptions, scan
 
 LOCAL = FillOptions(executor="local")

@@ -18,8 +18,7 @@ from musicu.catalog.store import Store
 from musicu.errors import CatalogError, QueryError
 from musicu.features.describing import describe
 from musicu.features.descriptors import NAMES, SET_NAME
-from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.fill_table import FillOptions, FillReport
+from musicu.pipeline.describe import FillOptions, FillReport, describe_catalog
 from musicu.pipeline.run import EmbedOptions, Progress, scan
 from musicu.retrieval import matching_rows
 

@@ -1,6 +1,6 @@
 """Decoding: file formats, seeking, resampling to mono, windows."""
 
-from musicu.audio.decoding import check_length, is_short, read_audio, read_segments
+from musicu.audio.decoding import check_length, is_short, reaches_end, read_audio, read_segments
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
 from musicu.audio.source import AudioSource
@@ -12,6 +12,7 @@ __all__ = [
     "is_short",
     "open_source",
     "place_windows",
+    "reaches_end",
     "read_audio",
     "read_segments",
 ]

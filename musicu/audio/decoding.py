@@ -100,7 +100,7 @@ def _read_whole(source: AudioSource, sample_rate: int) -> Audio:
 
 def _read_by_seeking(source: AudioSource, sample_rate: int, spans: list[Span]) -> Audio | None:
     """The spans alone; None where one of them, or the end of the recording, cannot be decoded."""
-    if not _reaches_end(source):
+    if not reaches_end(source):
         return None
     parts: list[Samples] = []
     for span in spans:
@@ -151,7 +151,7 @@ def is_short(source: AudioSource, seconds: float) -> bool:
     return source.promised and seconds < source.frames / source.sample_rate - _SLACK_SECONDS
 
 
-def _reaches_end(source: AudioSource) -> bool:
+def reaches_end(source: AudioSource) -> bool:
     """Whether samples can be decoded at the end that the header gives."""
     slack = round(_SLACK_SECONDS * source.sample_rate) + 1
     return source.seek(max(0, source.frames - slack)) and len(source.read(slack)) > 0

@@ -23,8 +23,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
 from musicu.catalog.store import Store
 from musicu.features.fingerprinting import FINGERPRINTS
-from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.fill_table import FillOptions, FillReport
+from musicu.pipeline.describe import FillOptions, FillReport, describe_catalog
 from musicu.pipeline.run import Progress
 
 FORMAT_VERSION = 1

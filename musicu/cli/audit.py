@@ -12,7 +12,7 @@ from musicu.audit.findings import KINDS
 from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
 from musicu.cli.output import note, print_result, print_table, write_page
 from musicu.cli.progress import progress_bar
-from musicu.pipeline.fill_table import FillOptions
+from musicu.pipeline.describe import FillOptions
 from musicu.records import counted
 
 if TYPE_CHECKING:

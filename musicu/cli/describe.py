@@ -15,8 +15,7 @@ from musicu.cli.output import duration, note, print_json, print_text, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, sentence_of, told, work_options
 from musicu.errors import MusicuError
-from musicu.pipeline.describe import describe_catalog
-from musicu.pipeline.fill_table import FillOptions, FillReport
+from musicu.pipeline.describe import FillOptions, FillReport, describe_catalog
 from musicu.records import counted
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import click
 
 from musicu.cli.options import AS_JSON, JOBS, QUIET, Command, together
 from musicu.cli.output import duration, print_json
+from musicu.pipeline.describe import FillReport
 from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR
-from musicu.pipeline.fill_table import FillReport
 from musicu.pipeline.run import EmbedReport
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,14 @@ def read_card(folder: Path) -> ModelCard:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a model card: {error!r}") from error
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Write a model's card, the last of its files, so that a folder with a card is whole."""
+    text = json.dumps({"format": FORMAT_VERSION, **card}, indent=2, ensure_ascii=False)
+    partial = folder / "card.json.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(folder / "card.json")
 
 
 def _batch(size: int = 1, device: str = "cpu") -> BatchSpec:

@@ -59,7 +59,7 @@ DESCRIPTOR_SETS: Registry[type[DescriptorSet]] = Registry(
     "descriptor set",
     "musicu.descriptor_sets",
     {
-        DESCRIPTOR_SET: "musicu.features.descriptors:MusicuDescriptors",
+        DESCRIPTOR_SET: "musicu.features.musicu_descriptors:MusicuDescriptors",
         "musicu-fingerprint-v2": "musicu.features.fingerprinting:MusicuFingerprint",
         "musicu-statistics-v1": "musicu.features.statistics_set:MusicuStatistics",
     },

@@ -15,7 +15,6 @@ from typing import Any
 import pyarrow as pa
 
 from musicu.catalog.schema import DESCRIPTOR_SET
-from musicu.features.descriptor_sets import DescriptorSet
 
 SET_NAME = DESCRIPTOR_SET
 HERE = Path(__file__).parent
@@ -65,22 +64,6 @@ class Descriptors:
 
 
 NAMES = tuple(f.name for f in fields(Descriptors))
-
-
-class MusicuDescriptors(DescriptorSet):
-    """The set as `musicu describe` and catalogs know it."""
-
-    name = SET_NAME
-
-    def schema(self) -> pa.Schema:
-        """See `descriptors_schema`."""
-        return descriptors_schema()
-
-    def extract(self, path: Path) -> dict[str, Any]:
-        """The descriptors of a file. Imported here: scipy.signal takes most of a start."""
-        from musicu.features.describing import describe
-
-        return describe(path).document()
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,33 +18,12 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file, save_file
 
 from musicu.catalog.rows import vector_column
-from musicu.embeddings.cards import FORMAT_VERSION
 from musicu.embeddings.tracks.discography import Discography
 from musicu.embeddings.tracks.kernel import Kernel
 from musicu.embeddings.tracks.track_features import FeatureSpace, Floats, Vocabulary
 from musicu.embeddings.tracks.track_network import Networks, Parameters
 
-KIND = "track"
 NETWORK, VOCABULARY, DISCOGRAPHY = "network.safetensors", "vocabulary.json", "discography.parquet"
-
-
-def write_card(
-    folder: Path, name: str, dim: int, files: list[str], about: Mapping[str, Any]
-) -> None:
-    """Write `card.json`; a track encoder reads no audio itself, so it has no windows."""
-    card = {
-        "format": FORMAT_VERSION,
-        "name": name,
-        "kind": KIND,
-        "dim": dim,
-        "sample_rate": 0,
-        "windows": {"seconds": 0.0, "count": 0},
-        "files": files,
-        "about": dict(about),
-    }
-    (folder / "card.json").write_text(
-        json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8"
-    )
 
 
 def write_arrays(folder: Path, space: FeatureSpace, **sections: Mapping[str, Floats]) -> None:
@@ -79,10 +57,9 @@ def read_arrays(folder: Path) -> tuple[FeatureSpace, dict[str, dict[str, Floats]
 
 
 def networks_of(sections: Mapping[str, Parameters]) -> Networks:
-    """The networks in the sections network0, network1 …, or in the one section "network"."""
-    names = [f"network{number}" for number in range(len(sections))]
-    found = tuple(sections[name] for name in names if name in sections)
-    return found or (sections["network"],)
+    """The networks in the sections network0, network1 …; KeyError where there is none."""
+    count = sum(name.startswith("network") for name in sections)
+    return tuple(sections[f"network{number}"] for number in range(max(1, count)))
 
 
 def kernel_sections(kernel: Kernel) -> dict[str, Mapping[str, Floats]]:

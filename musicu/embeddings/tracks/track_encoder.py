@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors import SafetensorError
 
-from musicu.embeddings.cards import ModelCard, read_card
+from musicu.embeddings.cards import ModelCard, read_card, write_card
 from musicu.embeddings.tracks import storage
 from musicu.embeddings.tracks.discography import Discography, with_listening
 from musicu.embeddings.tracks.kernel import Kernel
@@ -21,6 +21,8 @@ from musicu.embeddings.tracks.track_network import Networks, encoded
 from musicu.errors import ModelError, QueryError
 from musicu.records import Vectors
 
+KIND = "track"
+_NO_AUDIO = {"sample_rate": 0, "windows": {"seconds": 0.0, "count": 0}}
 _ROWS_AT_ONCE = 8192
 
 
@@ -107,7 +109,8 @@ class TrackEncoder:
                 storage.write_discography(folder, self.discography)
                 files.append(storage.DISCOGRAPHY)
             about = {**self.about, "audio_model": self.audio_model}
-            storage.write_card(folder, self.name, self.dim, files, about)
+            plain = {"name": self.name, "kind": KIND, "dim": self.dim, "files": files}
+            write_card(folder, {**plain, **_NO_AUDIO, "about": about})
         except OSError as error:
             raise ModelError(f"cannot write the model to {folder}: {error.strerror}") from error
         return read_card(folder)
@@ -116,7 +119,7 @@ class TrackEncoder:
     def load(cls, folder: str | Path) -> TrackEncoder:
         """Load the encoder of a model folder; raises ModelError where it is incomplete."""
         card = read_card(Path(folder))
-        if card.kind != storage.KIND:
+        if card.kind != KIND:
             raise ModelError(f"{card.name} is of kind {card.kind!r}, not a track encoder")
         listened = storage.DISCOGRAPHY in card.files
         try:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save
 
-from musicu.embeddings.cards import FORMAT_VERSION, read_card
+from musicu.embeddings.cards import read_card, write_card
 from musicu.embeddings.frontend import HOP, SAMPLE_RATE
 from musicu.embeddings.neighbours import (
     NEIGHBOURS,
@@ -62,10 +62,7 @@ def export_model(
     about: Mapping[str, Any],
     credits: Sequence[Mapping[str, str]],
 ) -> Path:
-    """Write card.json, model.onnx, weights.safetensors, recipe.toml and credits.csv.
-
-    The card is written last, under a temporary name, so a folder with a card is whole.
-    """
+    """Write card.json, model.onnx, weights.safetensors, recipe.toml and credits.csv."""
     recipe = encoder.recipe
     folder.mkdir(parents=True, exist_ok=True)
     # Windows are one chunk each; a whole recording is cut into chunks that overlap by half.
@@ -78,7 +75,7 @@ def export_model(
         writer.writeheader()
         writer.writerows(credits)
     windows = windows_of(recipe)
-    card: dict[str, Any] = {"format": FORMAT_VERSION, "name": recipe.name, "kind": "audio"}
+    card: dict[str, Any] = {"name": recipe.name, "kind": "audio"}
     card["windows"] = {"seconds": windows.seconds, "count": windows.count}
     card |= {"dim": encoder.whitening.matrix.shape[1], "sample_rate": SAMPLE_RATE}
     card["files"] = ["model.onnx"]
@@ -90,7 +87,8 @@ def export_model(
         (folder / NEIGHBOURS).write_bytes(neighbours_file(encoder.neighbours))
         card["files"] += [NEIGHBOURS]
     card["about"] = dict(about)
-    return _write_card(folder, card)
+    write_card(folder, card)
+    return folder
 
 
 def _save_weights(path: Path, encoder: Encoder) -> None:
@@ -130,14 +128,8 @@ def copy_model(source: Path, folder: Path, name: str) -> Path:
     for file in {*read_card(source).files, "weights.safetensors", "recipe.toml", "credits.csv"}:
         shutil.copyfile(source / file, folder / file)
     card = json.loads((source / "card.json").read_text(encoding="utf-8")) | {"name": name}
-    return _write_card(folder, card)
-
-
-def _write_card(folder: Path, card: dict[str, Any]) -> Path:
-    """Write a model's card, last of its files; returns the folder."""
-    partial = folder / "card.json.partial"
-    partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return partial.replace(folder / "card.json").parent
+    write_card(folder, card)
+    return folder
 
 
 def as_toml(recipe: TrainingRecipe) -> str:

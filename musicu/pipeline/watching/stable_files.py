@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicu.audio import open_source
+from musicu.audio import open_source, reaches_end
 from musicu.errors import AudioError, MissingExtraError
 
 #: Size in bytes, modification time and change of the inode in nanoseconds.
 Stamp = tuple[int, ...]
-
-_END_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -65,11 +63,7 @@ def is_whole(path: Path) -> bool:
     """
     try:
         with open_source(path) as source:
-            if source.cut:
-                return False
-            last = round(_END_SECONDS * source.sample_rate)
-            start = max(0, source.frames - last)
-            return not source.promised or (source.seek(start) and len(source.read(last)) > 0)
+            return not source.cut and (not source.promised or reaches_end(source))
     except MissingExtraError:
         return True
     except AudioError:
