@@ -35,6 +35,7 @@ from scipy import fft
 from musicu.audio import read_audio
 from musicu.audio.encoding import RATE, write_sound
 from musicu.audit.fingerprint_comparison import Fingerprints, best_comparison
+from musicu.audit.grouping import group_recordings
 from musicu.audit.recording_matches import (
     SEGMENT_ERROR,
     Match,
@@ -196,10 +197,12 @@ def report(made: Prints, music: Path) -> None:
     prints = Fingerprints.of_table(pa.Table.from_pylist(list(made.rows.values()), schema=schema))
     files = [known(name) for name in prints.hashes]
     place = {name: i for i, name in enumerate(prints.hashes)}
-    matches = [m for m in find_matches(prints) if m.certain]
+    found = find_matches(prints)
+    matches = [m for m in found if m.certain]
     pairs = {(place[m.first], place[m.second]): m for m in matches}
     print(f"{len(files)} recordings, {len(pairs)} pairs merged")
     recall(prints, files, pairs)
+    grouped(prints, files, found)
     false_merges(files, pairs, music)
     alike(prints, files)
 
@@ -228,6 +231,15 @@ def recall(prints: Fingerprints, files: list[Known], pairs: dict[tuple[int, int]
         print(f"{encoding:8} {len(found)} of {len(copies)} found, highest error {worst}")
         for i in set(copies) - set(found):
             print(f"  lost: {files[i].name}")
+
+
+def grouped(prints: Fingerprints, files: list[Known], matches: list[Match]) -> None:
+    """How many copies are in the group of their original, all copies lying beside it."""
+    group = group_recordings(prints, matches, lambda first, second: True)
+    for encoding in ENCODINGS:
+        copies = [f for f in files if f.encoding == encoding]
+        found = sum(group[f.name] == group[f"others/{f.original}"] for f in copies)
+        print(f"{encoding:8} {found} of {len(copies)} in one group")
 
 
 def _pair(i: int, j: int) -> tuple[int, int]:

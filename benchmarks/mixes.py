@@ -1,6 +1,6 @@
 """How often a song, its instrumental and songs over the same backing are taken for one recording.
 
-    python benchmarks/mixes.py WORK [--takes 12]
+    python benchmarks/mixes.py WORK [--takes 12] [--seed 101]
 
 For each style of made music and each take: a backing of its band, the same with one and with
 another lead over it (a voice or an instrument, at -7.5 to +2.5 dB against the backing, some in a
@@ -47,6 +47,7 @@ RHYTHMS = (
 )
 VOWELS_HZ = ((700, 1200, 2500), (300, 2300, 3000), (400, 800, 2600), (500, 1800, 2500))
 LEVELS_DB = (-7.5, 2.5)
+_FIRST_SEED = 101
 
 Stereo = NDArray[np.float32]
 
@@ -129,11 +130,12 @@ def scale(backing: Stereo, tune: Stereo, level_db: float) -> np.float32:
     return np.float32(np.sqrt(ratio) * 10 ** (level_db / 20))
 
 
-def add_take(prints: Prints, number: int, count: int) -> None:
+def add_take(prints: Prints, seed: int, number: int, count: int) -> None:
     style, base = STYLES[number], f"{number:02d}-{count:02d}"
     if f"{base} done" in prints.rows:
         return
-    rng, draw = np.random.default_rng([101, number, count]), random.Random(base)
+    rng = np.random.default_rng([seed, number, count])
+    draw = random.Random(base if seed == _FIRST_SEED else f"{seed} {base}")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "x"
         for name, mixed in take(style, rng):
@@ -186,12 +188,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--takes", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=_FIRST_SEED)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     made = Prints(options.work / "mixes.parquet")
     try:
         for count, number in itertools.product(range(options.takes), range(len(STYLES))):
-            add_take(made, number, count)
+            add_take(made, options.seed, number, count)
     finally:
         made.save()
     rows = pa.Table.from_pylist(list(made.rows.values()), schema=fingerprints_schema())

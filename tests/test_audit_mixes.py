@@ -135,6 +135,15 @@ def test_two_recordings_are_not_one_through_a_third() -> None:
         assert group_recordings(prints, order, lambda a, b: True) == owner
 
 
+def test_two_damaged_copies_of_one_original_are_one_where_they_differ_a_little_more() -> None:
+    prints = prints_of(*(piece(seed, 10.0) for seed in range(3)))
+    near = [match("h0", "h1", 0.01), match("h0", "h2", 0.02), match("h1", "h2", 0.07)]
+    assert set(group_recordings(prints, near, lambda a, b: True).values()) == {"h0"}
+    both_far = [match("h0", "h1", 0.01), match("h0", "h2", 0.06), match("h1", "h2", 0.07)]
+    owner = group_recordings(prints, both_far, lambda a, b: True)
+    assert owner == {"h0": "h0", "h1": "h0", "h2": "h2"}
+
+
 def test_a_third_pair_is_compared_at_the_offset_that_the_others_tell() -> None:
     samples = band()
     parts = [samples, samples[RATE:], samples[2 * RATE :]]

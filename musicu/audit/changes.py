@@ -6,6 +6,7 @@ a muted instrument changes some bands, by several dB and for seconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,16 @@ class SpectralChange:
 
     share: float
     worst: float
+
+    def within(self, limit: SpectralChange) -> bool:
+        """Whether neither is above that of a limit."""
+        return self.share <= limit.share and self.worst <= limit.worst
+
+
+def mean_change(changes: Sequence[SpectralChange]) -> SpectralChange:
+    """The mean of each of the two numbers."""
+    share, worst = np.mean([(one.share, one.worst) for one in changes], axis=0)
+    return SpectralChange(float(share), float(worst))
 
 
 def find_change(a: BandLevels, b: BandLevels, offset: int) -> SpectralChange | None:

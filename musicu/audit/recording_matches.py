@@ -20,7 +20,12 @@ from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, SPAN, BandLevel
 #: Up to these shares of changed blocks two recordings are one for certain. Chosen on half of the
 #: material of benchmarks/duplicates.py, where other leads over one backing change at least .071 of
 #: them, and 99 in 100 copies less than this.
-SAME_CHANGE = SpectralChange(share=0.065, worst=0.55)
+SAME_CHANGE = SpectralChange(share=0.065, worst=0.6)
+#: A pair within a group may differ by the first of these where the members of two groups differ on
+#: average by the second: two copies that were each damaged, by clipping and a codec, are less alike
+#: than either is to its original. Chosen on copies of seed 0.
+LINKED_CHANGE = SpectralChange(share=0.09, worst=0.65)
+LINKED_MEAN = SpectralChange(share=0.05, worst=0.55)
 #: Up to here they may be one: all copies are, and the quietest of leads.
 PROBABLE_CHANGE = SpectralChange(share=0.13, worst=0.85)
 #: Copies of 44 recordings (Opus at 24 kbit/s, MP3 at 64, cut at the ends, 6 dB up or down) had
@@ -63,17 +68,13 @@ class Match:
     @property
     def certain(self) -> bool:
         """Whether nothing differs that a codec, a level or a trim would not make."""
-        return self.whole and self.change is not None and _within(self.change, SAME_CHANGE)
+        return self.whole and self.change is not None and self.change.within(SAME_CHANGE)
 
     @property
     def probable(self) -> bool:
         """Whether they may be one recording, and nothing proves it."""
-        open_ = self.change is None or _within(self.change, PROBABLE_CHANGE)
+        open_ = self.change is None or self.change.within(PROBABLE_CHANGE)
         return self.whole and open_ and not self.certain
-
-
-def _within(change: SpectralChange, limit: SpectralChange) -> bool:
-    return change.share <= limit.share and change.worst <= limit.worst
 
 
 def find_matches(prints: Fingerprints, vectors: NDArray[np.float32] | None = None) -> list[Match]:
