@@ -43,9 +43,8 @@ from musicu.audit.recording_matches import (
     judge_pair,
     with_changes,
 )
+from musicu.datasets.synth.composition import Plan
 from musicu.datasets.synth.mixing import InstrumentBank, master, mix
-from musicu.datasets.synth.patterns import resolved
-from musicu.datasets.synth.score import Plan
 from musicu.datasets.synth.styles import STYLES, Style
 from musicu.features.fingerprinting import fingerprint, fingerprints_schema
 
@@ -151,7 +150,7 @@ def render(style: Style, plan: Plan, out: Path, seed: list[int]) -> None:
         np.random.default_rng(seed),
         InstrumentBank(MADE_RATE, np.random.default_rng(seed[:2])),
     )
-    parts = [resolved(part, plan) for part in style.compose(plan, rng)]
+    parts = style.parts(plan, rng)
     length = plan.bars * plan.beats_per_bar * 60 / plan.tempo_bpm + 1.5
     stereo = mix(parts, plan, sampler, rng, length, style.room_seconds)
     soundfile.write(out, master(stereo, MADE_RATE, style.level_db, 1.5), MADE_RATE)

@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 from musicu.audio.encoding import RATE, write_sound
 from musicu.audit.fingerprint_comparison import Fingerprints, best_comparison
 from musicu.audit.recording_matches import SEGMENT_ERROR, Match, judge_pair, with_changes
+from musicu.datasets.synth.band import Band
+from musicu.datasets.synth.composition import Note, Part, Plan
 from musicu.datasets.synth.mixing import InstrumentBank, master, mix
-from musicu.datasets.synth.patterns import melody, resolved
 from musicu.datasets.synth.percussion import PERCUSSION
-from musicu.datasets.synth.score import Note, Part, Plan
 from musicu.datasets.synth.styles import STYLES, Style
 from musicu.features.fingerprinting import fingerprints_schema
 
@@ -56,7 +56,7 @@ def take(style: Style, rng: np.random.Generator) -> Iterator[tuple[str, Stereo]]
     """The mixes of one take, by name."""
     plan = style.plan(rng, MADE_SECONDS)
     sampler = InstrumentBank(MADE_RATE, rng)
-    parts = [resolved(part, plan) for part in style.compose(plan, rng)]
+    parts = style.parts(plan, rng)
     if len(parts) > 2 and rng.random() < 0.6:
         parts.pop()  # mostly the band's own tune
     seconds = plan.bars * plan.beats_per_bar * 60 / plan.tempo_bpm + 1.5
@@ -69,8 +69,7 @@ def take(style: Style, rng: np.random.Generator) -> Iterator[tuple[str, Stereo]]
     drums = [part for part in parts if part.instrument in PERCUSSION]
     if drums:
         other = other_plan(style, plan, rng)
-        band = [resolved(part, other) for part in style.compose(other, rng)]
-        band = [part for part in band if part.instrument not in PERCUSSION]
+        band = [part for part in style.parts(other, rng) if part.instrument not in PERCUSSION]
         yield "loop", mix(drums + band, other, sampler, rng, seconds, style.room_seconds)
 
 
@@ -79,7 +78,7 @@ def lead(
 ) -> Stereo:
     """A tune of its own over a plan, stereo float32 [samples, 2]."""
     rhythms, low = RHYTHMS[rng.integers(len(RHYTHMS))], int(rng.integers(57, 74))
-    notes = melody(plan, rng, rhythms, low, rest=float(rng.choice([0, 0.15, 0.3])))
+    notes = Band(plan, rng).melody(*rhythms, low=low, rest=float(rng.choice([0, 0.15, 0.3])))
     if rng.random() < 0.4:  # in a part of the piece only
         first = rng.uniform(0, 0.4)
         span = plan.bars * plan.beats_per_bar * np.array([first, first + rng.uniform(0.35, 0.6)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from musicu.datasets.synth.theory import SCALES
+from musicu.datasets.synth.composition import SCALES
 from recipes.midi import DRUMS, Channel, MidiNote
 
 MODES = {**SCALES, "dorian": (0, 2, 3, 5, 7, 9, 10)}

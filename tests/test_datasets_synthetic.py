@@ -17,17 +17,15 @@ from scipy import fft
 from tinytag import TinyTag
 
 from musicu.datasets import DEMO_TRUTH, make_demo_music
+from musicu.datasets.synth.composition import TONIC_NAMES, Chord, Plan, Tonality, progression
 from musicu.datasets.synth.cover import SIDE, draw_cover
 from musicu.datasets.synth.flac_writer import write_flac
 from musicu.datasets.synth.held import HELD
 from musicu.datasets.synth.made_names import artist_name, title
 from musicu.datasets.synth.mixing import InstrumentBank
-from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.percussion import PERCUSSION
-from musicu.datasets.synth.score import Plan
 from musicu.datasets.synth.struck import RINGING
 from musicu.datasets.synth.styles import STYLES
-from musicu.datasets.synth.theory import TONIC_NAMES, Chord, Tonality, progression
 from musicu.errors import MusicuError
 from musicu.features.mel import mel_filterbank
 from musicu.pages.png import png
@@ -244,7 +242,7 @@ def test_pieces_begin_and_end_on_the_tonic(style: Any) -> None:
     rng = np.random.default_rng(1)
     plan = style.plan(rng, 20)
     last = (plan.bars - 1) * plan.beats_per_bar
-    parts = [resolved(part, plan) for part in style.compose(plan, rng)]
+    parts = style.parts(plan, rng)
     assert plan.chords[0].degree == plan.chords[-1].degree == 0
     assert all(0 <= note.beat <= last for part in parts for note in part.notes)
     assert any(note.beat == last for part in parts for note in part.notes)

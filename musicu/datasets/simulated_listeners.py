@@ -63,40 +63,20 @@ def simulate_listeners(
             "give more groups"
         )
     tastes: dict[str, dict[str, float]] = {}
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[object, ...]] = []
     for number in range(count):
         user = f"simulated-{number:05d}"
         liked = rng.choice(names, habits.groups_each, replace=False).tolist()
         shares = rng.dirichlet(np.full(len(liked), 5.0))
         tastes[user] = dict(zip(liked, shares.tolist(), strict=True))
-        rows += _played(user, groups, liked, shares, now, rng, habits)
-    return SimulatedListeners(pa.Table.from_pylist(rows, schema=LISTENS), tastes)
-
-
-def _played(
-    user: str,
-    groups: Mapping[str, Sequence[str]],
-    liked: list[str],
-    shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    now: datetime,
-    rng: np.random.Generator,
-    habits: Habits,
-) -> list[dict[str, object]]:
-    others = sorted(set(groups) - set(liked))
-    skips = round(habits.skip_share * habits.listens_each) if others else 0
-    chosen = rng.choice(liked, habits.listens_each, p=shares).tolist()
-    chosen += rng.choice(others, skips).tolist() if skips else []
-    rows: list[dict[str, object]] = []
-    for place, group in enumerate(chosen):
-        tracks = groups[group]
-        when = now - timedelta(days=float(rng.uniform(0, habits.days)))
-        rows.append(
-            {
-                "user_id": user,
-                "track_id": tracks[int(rng.integers(len(tracks)))],
-                "timestamp": when,
-                "weight": 1.0 if place < habits.listens_each else -1.0,
-                "context": "simulated",
-            }
-        )
-    return rows
+        others = sorted(set(groups) - set(liked))
+        skips = round(habits.skip_share * habits.listens_each) if others else 0
+        chosen = rng.choice(liked, habits.listens_each, p=shares).tolist()
+        chosen += rng.choice(others, skips).tolist() if skips else []
+        for place, group in enumerate(chosen):
+            when = now - timedelta(days=float(rng.uniform(0, habits.days)))
+            track = groups[group][int(rng.integers(len(groups[group])))]
+            weight = 1.0 if place < habits.listens_each else -1.0
+            rows.append((user, track, when, weight, "simulated"))
+    records = [dict(zip(LISTENS.names, row, strict=True)) for row in rows]
+    return SimulatedListeners(pa.Table.from_pylist(records, schema=LISTENS), tastes)

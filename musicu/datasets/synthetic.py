@@ -9,12 +9,11 @@ import pyarrow as pa
 import soxr
 from numpy.typing import NDArray
 
+from musicu.datasets.synth.composition import Part, Plan
 from musicu.datasets.synth.flac_writer import write_flac
 from musicu.datasets.synth.made_names import artist_name
 from musicu.datasets.synth.mixing import InstrumentBank, master, mix
-from musicu.datasets.synth.patterns import resolved
 from musicu.datasets.synth.releases import Release, discography
-from musicu.datasets.synth.score import Part, Plan
 from musicu.datasets.synth.styles import STYLES, Style
 from musicu.errors import MusicuError
 
@@ -39,7 +38,7 @@ DEMO_TRUTH = pa.schema(
         pa.field("tempo_bpm", pa.float32()),
         pa.field("pulse", pa.bool_()),  # drums make the tempo audible
         pa.field("beats_per_bar", pa.int32()),
-        pa.field("key", pa.string()),  # one of synth.theory.TONIC_NAMES, such as "C#" or "Eb"
+        pa.field("key", pa.string()),  # one of synth.composition.TONIC_NAMES, such as "C#" or "Eb"
         pa.field("mode", pa.string()),  # "major" or "minor"
         pa.field("instruments", pa.list_(pa.string())),
         pa.field("duration_seconds", pa.float64()),
@@ -97,7 +96,7 @@ def _record(
 ) -> tuple[dict[str, object], NDArray[np.float32]]:
     """Compose, play and write one track; the truth about it, and its samples [frames, 2]."""
     plan = style.plan(rng, seconds)
-    parts = [resolved(part, plan) for part in style.compose(plan, rng)]
+    parts = style.parts(plan, rng)
     length = plan.bars * plan.beats_per_bar * 60 / plan.tempo_bpm + _TAIL_SECONDS
     stereo = mix(parts, plan, sampler, rng, length, style.room_seconds)
     samples = master(stereo, SAMPLE_RATE, style.level_db, _TAIL_SECONDS)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, signal
 
+from musicu.datasets.synth.composition import Note, Part, Plan
 from musicu.datasets.synth.held import HELD
 from musicu.datasets.synth.percussion import PERCUSSION
-from musicu.datasets.synth.score import Note, Part, Plan
 from musicu.datasets.synth.struck import RINGING
 
 Samples = NDArray[np.float32]
