@@ -1,0 +1,148 @@
+"""A log of what a policy showed, as arrays that every estimator reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+
+from musicu.errors import QueryError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_NAMED = ("action", "position", "reward", "propensity")
+_MOST_VALUES = 1000  # of a column of context as categories; a column of ids says nothing of others
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRounds:
+    """One row a round: an action at a position, with the probability that the log gave it.
+
+    action, position: int [rounds], from 0. reward, propensity: float64 [rounds]. context: sparse
+    float64 [rounds, columns]. cluster: int [rounds], rounds that are drawn together.
+    actions, positions: how many there are.
+    """
+
+    action: Ints
+    position: Ints
+    reward: Floats
+    propensity: Floats
+    context: csr_matrix
+    cluster: Ints
+    actions: int
+    positions: int
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+    def of_log(self, probabilities: Floats) -> Floats:
+        """The probability that a policy gives each logged action: float64 [rounds]."""
+        return probabilities[np.arange(len(self)), self.action]
+
+
+def logged_rounds(
+    log: pa.Table, actions: Sequence[object] | None, width: int, cluster: str | None
+) -> LoggedRounds:
+    """Read a log; columns besides action, position, reward and propensity are context.
+
+    actions: the value of each column of action probabilities; by default the numbers 0 to
+    width - 1. Raises QueryError for what is missing, empty or out of range, naming the first row.
+    """
+    missing = [name for name in _NAMED if name not in log.column_names and name != "position"]
+    if missing:
+        raise QueryError(
+            f"the log has no column {missing[0]!r}: it needs action, reward, propensity "
+            "(and position, where a list was shown)"
+        )
+    if not log.num_rows:
+        raise QueryError("the log is empty")
+    log = _plain(log)
+    left = [name for name in log.column_names if name not in (*_NAMED, cluster)]
+    position = _codes(log["position"]) if "position" in log.column_names else None
+    return LoggedRounds(
+        action=_actions(log["action"], actions, width),
+        position=np.zeros(log.num_rows, np.int64) if position is None else position,
+        reward=_numbers(log["reward"], "reward", -np.inf, np.inf),
+        propensity=_numbers(log["propensity"], "propensity", 0.0, 1.0),
+        context=_context(log.select(left)),
+        cluster=np.arange(log.num_rows) if cluster is None else _codes(log[cluster]),
+        actions=width,
+        positions=1 if position is None else int(position.max()) + 1,
+    )
+
+
+def _plain(log: pa.Table) -> pa.Table:
+    """Text as plain strings, whatever way of keeping it a library chose."""
+    kinds = (pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
+    return pa.table(
+        {
+            name: column.cast(pa.string()) if any(k(column.type) for k in kinds) else column
+            for name, column in zip(log.column_names, log.columns, strict=True)
+        }
+    )
+
+
+def _numbers(column: pa.ChunkedArray, name: str, above: float, most: float) -> Floats:
+    values = column.cast(pa.float64()).to_numpy()
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values > above) & (values <= most)))
+    if len(wrong):
+        row = int(wrong[0])
+        allowed = "a number" if np.isinf(above) else "above 0 and at most 1"
+        raise QueryError(f"{name} is {values[row]} in row {row}: it has to be {allowed}")
+    return np.asarray(values)
+
+
+def _codes(column: pa.ChunkedArray) -> Ints:
+    """Equal values as equal numbers, in the order of the values."""
+    values = pc.unique(column).sort()
+    return np.asarray(pc.index_in(column, value_set=values).to_numpy(), dtype=np.int64)
+
+
+def _actions(column: pa.ChunkedArray, actions: Sequence[object] | None, width: int) -> Ints:
+    if actions is not None:
+        if len(actions) != width:
+            raise QueryError(
+                f"{len(actions)} actions are named, the probabilities have {width} columns"
+            )
+        codes = pc.index_in(column, value_set=pa.array(actions, type=column.type))
+        if codes.null_count:
+            unknown = column.filter(pc.is_null(codes))[0].as_py()
+            raise QueryError(f"the log has the action {unknown!r}, which is not among those named")
+        return np.asarray(codes.to_numpy(), dtype=np.int64)
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise QueryError(f"actions are {column.type}: name them, as the probabilities' columns are")
+    codes = column.to_numpy().astype(np.int64)
+    if codes.min() < 0 or codes.max() >= width:
+        raise QueryError(
+            f"actions go from {codes.min()} to {codes.max()}, and the probabilities have {width} "
+            "columns: number actions from 0, or name them"
+        )
+    return np.asarray(codes)
+
+
+def _context(table: pa.Table) -> csr_matrix:
+    """Numbers standardised, texts and truth values as categories; ids, dates and lists left out."""
+    parts = [csr_matrix((table.num_rows, 0))]
+    for name in table.column_names:
+        column = table[name]
+        if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+            values = np.nan_to_num(column.cast(pa.float64()).to_numpy())
+            deviation = values.std()
+            if deviation > 0:
+                parts.append(csr_matrix(((values - values.mean()) / deviation)[:, None]))
+        elif not pa.types.is_temporal(column.type) and not pa.types.is_nested(column.type):
+            column = column.cast(pa.string())
+            codes = pc.fill_null(pc.dictionary_encode(column).combine_chunks().indices, -1)
+            place = codes.to_numpy().astype(np.int64) + 1
+            width = int(place.max()) + 1
+            if 1 < width <= _MOST_VALUES:
+                rows = np.arange(len(place))
+                ones = np.ones(len(place))
+                parts.append(csr_matrix((ones, (rows, place)), shape=(len(place), width)))
+    return csr_matrix(hstack(parts))
