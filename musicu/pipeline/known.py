@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from binascii import unhexlify
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,18 +32,12 @@ SEEN, GONE, TO_DO, SAME = np.uint8(1), np.uint8(2), np.uint8(4), np.uint8(8)
 
 
 class Recordings:
-    """The content hashes that a table holds, 17 bytes each, and what it says of `complete`.
-
-    Safe to ask from other threads while one adds.
-    """
+    """The content hashes that a table holds, 17 bytes each, and what it says of `complete`."""
 
     def __init__(self, hashes: Hashes, complete: NDArray[np.int8]) -> None:
-        order = np.argsort(hashes, kind="stable")
-        hashes, complete = hashes[order], complete[order]
-        last = np.append(hashes[1:] != hashes[:-1], True)[: len(hashes)]  # the last one counts
-        self._sorted = hashes[last], complete[last]
+        order = _last_of_each(hashes)
+        self._hashes, self._complete = hashes[order], complete[order]
         self._recent: dict[bytes, bool] = {}
-        self._lock = threading.Lock()
 
     @classmethod
     def read(cls, store: Store, table: str) -> Recordings:
@@ -57,50 +51,45 @@ class Recordings:
     def said(self, content_hash: str) -> bool | None:
         """Whether a recording was read whole; None where the table has no row of it."""
         wanted = bytes.fromhex(content_hash)
-        with self._lock:
-            if wanted in self._recent:
-                return self._recent[wanted]
-            hashes, complete = self._sorted
-        short = np.bytes_(wanted.rstrip(b"\0"))  # as NumPy gives back what ends in zeros
-        at = int(np.searchsorted(hashes, short))
-        if at == len(hashes) or hashes[at] != short:
-            return None
-        return bool(complete[at])
+        if wanted in self._recent:
+            return self._recent[wanted]
+        at, here = self._find(np.array([wanted], _HASH))
+        return bool(self._complete[at[0]]) if here[0] else None
 
     def add(self, content_hash: str, complete: bool) -> None:
         """Note that a recording has a row now."""
-        with self._lock:
-            self._recent[bytes.fromhex(content_hash)] = complete
-            if len(self._recent) >= _RECENT:
-                self._take_up()
+        self._recent[bytes.fromhex(content_hash)] = complete
+        if len(self._recent) >= _RECENT:
+            self._take_up()
 
     def complete_of(self, hashes: Hashes) -> NDArray[np.int8]:
         """1 for what was read whole, 0 in part, -1 for what is not here; int8 [hashes]."""
+        if self._recent:
+            self._take_up()
         at, here = self._find(hashes)
         said: NDArray[np.int8] = np.full(len(hashes), _UNKNOWN)
-        said[here] = self._sorted[1][at[here]]
+        said[here] = self._complete[at[here]]
         return said
 
     def holds(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Which of the recordings are here, bool [hashes]."""
+        if self._recent:
+            self._take_up()
         return self._find(hashes)[1]
 
     def _find(self, hashes: Hashes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Where each recording stands in the sorted array, and whether it does."""
-        with self._lock:
-            if self._recent:
-                self._take_up()
-            known, _ = self._sorted
-        at = np.minimum(np.searchsorted(known, hashes), max(len(known) - 1, 0))
-        return at, known[at] == hashes if len(known) else np.zeros(len(hashes), np.bool_)
+        at = np.minimum(np.searchsorted(self._hashes, hashes), max(len(self._hashes) - 1, 0))
+        none = np.zeros(len(hashes), np.bool_)
+        return at, self._hashes[at] == hashes if len(self._hashes) else none
 
     def _take_up(self) -> None:
         """Move what was added into the sorted array."""
         added = np.array(list(self._recent), _HASH)
         told = np.array(list(self._recent.values()), np.int8)
-        hashes, complete = self._sorted
-        merged = Recordings(np.concatenate([hashes, added]), np.concatenate([complete, told]))
-        self._sorted, self._recent = merged._sorted, {}
+        hashes, complete = np.append(self._hashes, added), np.append(self._complete, told)
+        order = _last_of_each(hashes)
+        self._hashes, self._complete, self._recent = hashes[order], complete[order], {}
 
 
 class Tracks:
@@ -117,11 +106,8 @@ class Tracks:
         empty = (_NO_KEYS, _NO_KEYS, _NO_KEYS, np.empty(0, _HASH), *_NO_FLAGS)
         keys, *columns = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
         del parts
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]  # what was written last
-        order = order[last]
-        self.keys: Numbers = keys[last]
+        order = _last_of_each(keys)
+        self.keys: Numbers = keys[order]
         self.stamps, self.changes, self.hashes, self.roots, self.complete, self.flags = (
             column[order] for column in columns
         )
@@ -168,6 +154,14 @@ class Tracks:
         if root not in self.root_names:
             self.root_names.append(root)
         return self.root_names.index(root)
+
+
+def _last_of_each(keys: NDArray[Any]) -> NDArray[np.int64]:
+    """The places of the distinct keys in their order; of equal ones, what was written last."""
+    order = np.argsort(keys, kind="stable")
+    rising = keys[order]
+    last: NDArray[np.int64] = order[np.append(rising[1:] != rising[:-1], True)[: len(keys)]]
+    return last
 
 
 def track_key(track_id: str) -> int:

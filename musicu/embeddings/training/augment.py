@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from musicu.embeddings import frontend
 from musicu.embeddings.training.augment_config import AugmentConfig
+from musicu.embeddings.training.frontend_torch import level_free_log
 from musicu.features.mel import hz_to_mel, mel_to_hz
 
 _LN10 = float(np.log(10.0))
@@ -91,14 +92,7 @@ def augment(logs: torch.Tensor, draws: Draws, config: AugmentConfig) -> torch.Te
     logs = _noise(logs, draws, config)
     logs = _codec(logs, draws, config)
     logs = logs + _band_limits(draws, config)
-    return _mask(_levelled(logs), draws, config)
-
-
-def _levelled(logs: torch.Tensor) -> torch.Tensor:
-    """The front end's `level_free_log` of log10 power."""
-    power = torch.pow(10.0, logs)
-    power = power / power.mean(dim=(1, 2), keepdim=True).clamp_min(1e-12)
-    return (torch.log10(power + frontend.FLOOR) - frontend.CENTRE) / frontend.SPREAD
+    return _mask(level_free_log(torch.pow(10.0, logs)), draws, config)
 
 
 def _sum(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
