@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -90,15 +90,6 @@ def fit_tracks(
     )
 
 
-@dataclass(slots=True)
-class _Checkpoint:
-    """The best parameters so far, by recall on held-out tracks."""
-
-    recall: float
-    step: int
-    parameters: Parameters
-
-
 class _Fit:
     """The state of one training run."""
 
@@ -111,7 +102,9 @@ class _Fit:
         config: TrackConfig,
     ) -> None:
         self._rng = np.random.default_rng(config.seed)
-        self._config, self._groups, self._given = config, groups, collaborative
+        self._config, self._groups = config, groups
+        given = audio_rows(tracks, collaborative)
+        self._given = None if given is None else unit_rows(np.nan_to_num(given))
         order = pc.sort_indices(tracks, sort_keys=[("released", "ascending")])
         self._by_date = order.to_numpy()
         self._tracks, self._ids = tracks, np.asarray(tracks["track_id"].to_pylist(), object)
@@ -139,14 +132,13 @@ class _Fit:
         self._users: Floats | None = None
         self._vectors = self._collaborative()
         self._scores: dict[str, float] = {}
-        self._best: _Checkpoint | None = None
+        #: Of the network that is trained: the best recall on held-out tracks, and its parameters.
+        self._best: tuple[float, Parameters] | None = None
 
     def _collaborative(self) -> Floats | None:
         """Collaborative unit vectors of tracks in training; zeros for held-out and unknown ones."""
         if self._given is not None:
-            given = audio_rows(self._tracks, self._given)
-            assert given is not None
-            return unit_rows(np.where(self._heldout[:, None], np.float32(0), np.nan_to_num(given)))
+            return np.where(self._heldout[:, None], np.float32(0), self._given)
         if self._learned.interactions is None:
             return None
         factors = fit_als(
@@ -171,12 +163,10 @@ class _Fit:
         """The collaborative vectors, with held-out tracks folded in."""
         if self._vectors is None or not self._heldout.any():
             return self._discography(self._vectors)
-        vectors = self._vectors.copy()
         if self._given is not None:
-            given = audio_rows(self._tracks, self._given)
-            assert given is not None
-            vectors[self._heldout] = unit_rows(np.nan_to_num(given))[self._heldout]
-        elif self._users is not None and self._groups.interactions is not None:
+            return self._discography(self._given)
+        vectors = self._vectors.copy()
+        if self._users is not None and self._groups.interactions is not None:
             columns = csr_matrix(self._groups.interactions.T)[np.flatnonzero(self._heldout)]
             vectors[self._heldout] = unit_rows(solve_rows(columns, self._users, _REGULARISATION))
         return self._discography(vectors)
@@ -215,19 +205,19 @@ class _Fit:
                 return
             event = {"event": "step", "step": number * steps + step}
             event |= {"loss": float(np.mean(losses[-every:]))}
-            progress(event | self._check(step, features, parameters))
+            progress(event | self._check(features, parameters))
 
         parameters = train(features, self._learned.members, config, watch)
-        return parameters if self._best is None else self._best.parameters
+        return parameters if self._best is None else self._best[1]
 
-    def _check(self, step: int, features: Features, parameters: Parameters) -> dict[str, float]:
+    def _check(self, features: Features, parameters: Parameters) -> dict[str, float]:
         """Measure recall on the held-out tracks; keep the best parameters."""
         if self._queries is None:
             return {}
         recall = self._queries.recall(_encoded((parameters,), features, self._queries))
-        if self._best is None or recall > self._best.recall:
+        if self._best is None or recall > self._best[0]:
             copies = {name: values.copy() for name, values in parameters.items()}
-            self._best = _Checkpoint(recall, step, copies)
+            self._best = recall, copies
         return {"recall@10": recall}
 
     def about(self) -> dict[str, Any]:
