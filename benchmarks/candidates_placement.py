@@ -169,7 +169,7 @@ def main() -> None:
         else:
             tracks, lists, at = made(WORLDS[name], given.tracks)
         with tempfile.TemporaryDirectory() as folder:
-            catalog = scan(tracks, Path(folder) / "catalog")
+            catalog = scan(tracks, Path(folder) / "catalog").catalog
             protocol = Protocol(split="new-releases", at=at, ks=(10,))
             found = evaluate_candidates(catalog, lists, protocol, encoder=True, against=BASELINES)
         show(name, found, time.process_time() - began)

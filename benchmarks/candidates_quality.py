@@ -56,7 +56,7 @@ def hetrec(data: Path, seed: int, encoder: bool) -> Findings:
     public = hetrec_lastfm(data / "hetrec2011_lastfm_2k")
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(with_all_tags(public), Path(folder) / "artists.parquet")
-        catalog = scan(Path(folder) / "artists.parquet", Path(folder) / "catalog")
+        catalog = scan(Path(folder) / "artists.parquet", Path(folder) / "catalog").catalog
         protocol = Protocol(split="new-artists", ks=(20,), seed=seed)
         return evaluate_candidates(
             catalog, public.listens, protocol, encoder=encoder, against=BASELINES, progress=print

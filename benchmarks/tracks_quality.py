@@ -136,7 +136,7 @@ def learned_ways(
         }
     )
     with tempfile.TemporaryDirectory() as folder:
-        catalog = scan(world.artists, Path(folder) / "catalog")
+        catalog = scan(world.artists, Path(folder) / "catalog").catalog
         encoder = fit_tracks(catalog, listens=listens, config=config)
         found = encoder.encode(catalog.tracks())
         heard = encoder.encode(catalog.tracks(), listened=True)

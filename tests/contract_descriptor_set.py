@@ -13,7 +13,7 @@ from musicu.catalog.store import Store
 from musicu.errors import AudioError
 from musicu.features.descriptor_sets import DescriptorSet, extract_row, load_descriptor_set
 from musicu.pipeline.describe import FillOptions, describe_catalog
-from musicu.pipeline.run import EmbedOptions, scan
+from musicu.pipeline.run import scan
 
 
 class DescriptorSetContract:
@@ -63,7 +63,7 @@ class DescriptorSetContract:
             write(tmp_path / f"music/{name}.flac", 1, seconds=4.0)
         write(tmp_path / "music/c.flac", 2, seconds=4.0)
         (tmp_path / "music/bad.flac").write_bytes(b"no music")
-        scan(tmp_path / "music", tmp_path / "out", options=EmbedOptions(jobs=1))
+        scan(tmp_path / "music", tmp_path / "out", jobs=1)
         options = FillOptions(jobs=1, executor="local")
         report = describe_catalog(tmp_path / "out", self.name, options=options)
         assert (report.recordings, report.done, report.known, report.failed) == (4, 2, 1, 1)

@@ -47,15 +47,14 @@ def make_catalog(music: Path, out: Path) -> None:
     from musicu.embeddings.tracks.fit import fit_tracks
     from musicu.embeddings.tracks.refresh import add_track_model
     from musicu.ingest.vector_import import import_vectors
-    from musicu.pipeline.run import Catalog, EmbedOptions, embed
+    from musicu.pipeline.run import Catalog, embed
 
     make_demo_music(music, **MUSIC)
     (music / "no music.flac").write_bytes(b"fLaC, it says")
     shutil.copy(sorted(music.rglob("01*.flac"))[0], music / "away.flac")
-    options = EmbedOptions(jobs=1, describe=True)
-    embed(music, out, model=AUDIO_MODELS[0], options=options)
+    embed(music, out, model=AUDIO_MODELS[0], jobs=1, describe=True)
     (music / "away.flac").unlink()
-    embed(music, out, model=AUDIO_MODELS[1], options=options)
+    embed(music, out, model=AUDIO_MODELS[1], jobs=1, describe=True)
     audit(out)
     ids = Catalog.open(out).tracks()["track_id"].to_pylist()
     vectors = [[i + 1.0, i % 3.0, 1.0] for i, _ in enumerate(ids)]

@@ -33,7 +33,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
 from musicu.errors import QueryError
 from musicu.pipeline.describe import FillOptions, describe_catalog
-from musicu.pipeline.run import EmbedOptions, embed
+from musicu.pipeline.run import embed
 from musicu.records import Vectors
 
 TODAY = date(2026, 11, 21)
@@ -70,7 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = (music / "two.flac").read_bytes()
     (music / "cut.flac").write_bytes(data[: len(data) // 2])
     (music / "broken.flac").write_bytes(b"not sound at all")
-    embed(music, folder / "catalog", options=EmbedOptions(jobs=1))
+    embed(music, folder / "catalog", jobs=1)
     return folder / "catalog"
 
 
@@ -112,7 +112,7 @@ def test_a_low_sample_rate_is_named_and_is_no_damage(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     sf.write(tmp_path / "music" / "low.wav", piece(7, 10.0)[:40_000], 4000)
     (tmp_path / "music" / "broken.wav").write_bytes(b"not sound at all")
-    embed(tmp_path / "music", tmp_path / "catalog", options=EmbedOptions(jobs=1))
+    embed(tmp_path / "music", tmp_path / "catalog", jobs=1)
     describe_catalog(tmp_path / "catalog", options=FillOptions(jobs=1))
     told = audit(tmp_path / "catalog", options=FillOptions(jobs=1), today=TODAY)
     assert where(told, "undescribed") == [["low.wav"]]
@@ -135,7 +135,7 @@ def test_same_recording_gives_the_groups(found: Audit, made: Path, tmp_path: Pat
     groups = [sorted(paths[i] for i in group) for group in same_recording(Catalog.open(made))]
     assert groups == [["copy.ogg", "one.flac"]]
     music = made.parent / "music"
-    embed([music / "one.flac"], tmp_path / "new", options=EmbedOptions(jobs=1))
+    embed([music / "one.flac"], tmp_path / "new", jobs=1)
     with pytest.raises(QueryError, match="was not audited"):
         same_recording(Catalog.open(tmp_path / "new"))
 
@@ -155,7 +155,7 @@ def test_the_clean_table_is_a_source_without_the_faults(found: Audit, tmp_path: 
     assert {"broken.flac", "silent.flac", "copy.ogg"} & names == set()
     assert {"one.flac", "two.flac", "live.flac", "loud.flac"} <= names
     pq.write_table(clean, tmp_path / "clean.parquet")
-    catalog = embed(tmp_path / "clean.parquet", tmp_path / "new", options=EmbedOptions(jobs=1))
+    catalog = embed(tmp_path / "clean.parquet", tmp_path / "new", jobs=1).catalog
     assert set(catalog.tracks()["track_id"].to_pylist()) == set(clean["track_id"].to_pylist())
     assert {p: p.read_bytes() for p in files} == files
 
@@ -341,7 +341,7 @@ def test_two_copies_share_one_fingerprint(made: Path, tmp_path: Path) -> None:
     music.mkdir()
     for name in ("a.flac", "b.flac"):
         shutil.copy(made.parent / "music" / "two.flac", music / name)
-    embed(music, tmp_path / "catalog", options=EmbedOptions(jobs=1))
+    embed(music, tmp_path / "catalog", jobs=1)
     found = audit(tmp_path / "catalog", options=FillOptions(jobs=1), today=TODAY)
     assert len(found.of("duplicates")) == 1
     assert len(read_fingerprints(Catalog.open(tmp_path / "catalog"))) == 1

@@ -32,7 +32,7 @@ from musicu.catalog.store import Change, Store
 from musicu.features.fingerprint_codes import STEP_DB, BandLevels
 from musicu.features.fingerprinting import FINGERPRINTS
 from musicu.pipeline.describe import FillOptions
-from musicu.pipeline.run import EmbedOptions, embed
+from musicu.pipeline.run import embed
 
 Samples = NDArray[np.float32]
 SECONDS = 24.0
@@ -223,9 +223,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, samples in {"beat": backing, "song": song, "faint": faint}.items():
         sf.write(folder / f"music/{name}.flac", samples * np.float32(0.5), RATE)
     sf.write(folder / "music/song.ogg", song[20_000:] * np.float32(0.3), RATE)
-    embed(
-        folder / "music", folder / "catalog", model="musicu-stats-v1", options=EmbedOptions(jobs=1)
-    )
+    embed(folder / "music", folder / "catalog", model="musicu-stats-v1", jobs=1)
     return folder / "catalog"
 
 

@@ -9,7 +9,7 @@ import pytest
 from music import tune
 
 from musicu.catalog.catalog import Catalog
-from musicu.pipeline.run import EmbedOptions, embed
+from musicu.pipeline.run import embed
 from musicu.tags.fields import read_tags
 
 av = pytest.importorskip("av", reason="PyAV, the extra `av`, is not installed")
@@ -63,8 +63,7 @@ def test_a_filter_by_length_finds_them(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     for name, codec, container, options, _ in FILES[:6]:
         write(tmp_path / "music" / name, codec, container, options)
-    options_ = EmbedOptions(jobs=1)
-    embed(tmp_path / "music", tmp_path / "out", model="musicu-stats-v1", options=options_)
+    embed(tmp_path / "music", tmp_path / "out", model="musicu-stats-v1", jobs=1)
     seconds = Catalog.open(tmp_path / "out").tracks()["duration_seconds"].to_pylist()
     assert len(seconds) == 6
     assert all(value is not None and 4.9 < value < 5.1 for value in seconds)

@@ -25,7 +25,7 @@ def releases(**columns: list[object]) -> pa.Table:
 
 def test_a_table_of_ids_is_a_catalog_with_all_its_columns(tmp_path: Path) -> None:
     table = releases(release_date=["2024-05", "1999"], energy=[0.5, float("nan")], mood=["a", None])
-    tracks = scan(table, tmp_path / "c").tracks()
+    tracks = scan(table, tmp_path / "c").catalog.tracks()
     assert tracks["track_id"].to_pylist() == ["a", "b"]
     assert tracks["artists"].to_pylist() == [["X"], ["Y", "Z"]]
     assert tracks["released"].to_pylist() == [date(2024, 5, 1), date(1999, 1, 1)]
@@ -35,7 +35,7 @@ def test_a_table_of_ids_is_a_catalog_with_all_its_columns(tmp_path: Path) -> Non
 
 def test_columns_of_an_album_under_their_long_names_are_understood(tmp_path: Path) -> None:
     table = releases(track_album_release_date=["2020", "2021"], track_album_name=["U", "V"])
-    tracks = scan(table, tmp_path / "c").tracks()
+    tracks = scan(table, tmp_path / "c").catalog.tracks()
     assert tracks["date"].to_pylist() == ["2020", "2021"]
     assert tracks["album"].to_pylist() == ["U", "V"]
 
@@ -63,7 +63,7 @@ def test_another_table_adds_rows_and_columns_and_removes_nothing(tmp_path: Path)
 
 def test_addresses_in_the_network_are_no_files(tmp_path: Path) -> None:
     table = releases(url=["https://example.org/1", "https://example.org/2"])
-    assert len(scan(table, tmp_path / "c")) == 2
+    assert len(scan(table, tmp_path / "c").catalog) == 2
 
 
 def test_a_table_without_files_cannot_be_heard(tmp_path: Path) -> None:

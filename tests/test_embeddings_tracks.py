@@ -209,7 +209,7 @@ def test_nothing_but_ids_is_too_little(tmp_path: Path) -> None:
     table = pa.table({"track_id": ["a", "b", "c"]})
     with pytest.raises(QueryError, match="the tracks have no features but their ids"):
         fit_tracks(
-            scan(table, tmp_path / "c"),
+            scan(table, tmp_path / "c").catalog,
             pairs=pa.table({"track_a": ["a", "a"], "track_b": ["b", "c"]}),
             config=SMALL,
         )

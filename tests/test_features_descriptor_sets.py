@@ -14,7 +14,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError, RegistryError
 from musicu.features.descriptor_sets import DESCRIPTOR_SETS, DescriptorSet, extract_row
 from musicu.pipeline.describe import FillOptions, describe_catalog
-from musicu.pipeline.run import EmbedOptions, scan
+from musicu.pipeline.run import scan
 
 LOCAL = FillOptions(executor="local")
 
@@ -41,7 +41,7 @@ def test_every_set_that_comes_with_musicu_is_tested_here() -> None:
 def out(tmp_path: Path) -> Path:
     for i in range(2):
         write(tmp_path / f"music/{i}.flac", i, seconds=4.0)
-    scan(tmp_path / "music", tmp_path / "out", options=EmbedOptions(jobs=1))
+    scan(tmp_path / "music", tmp_path / "out", jobs=1)
     return tmp_path / "out"
 
 

@@ -19,7 +19,7 @@ from musicu.errors import CatalogError, QueryError
 from musicu.features.describing import describe
 from musicu.features.descriptors import NAMES, SET_NAME
 from musicu.pipeline.describe import FillOptions, FillReport, describe_catalog
-from musicu.pipeline.run import EmbedOptions, Progress, scan
+from musicu.pipeline.run import Progress, scan
 from musicu.retrieval import matching_rows
 
 TRACKS = 3
@@ -34,7 +34,7 @@ def music(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def out(music: Path, tmp_path: Path) -> Path:
-    scan(music, tmp_path / "catalog", options=EmbedOptions(jobs=1))
+    scan(music, tmp_path / "catalog", jobs=1)
     return tmp_path / "catalog"
 
 
@@ -70,7 +70,7 @@ def test_a_second_run_finds_nothing_to_do_and_writes_nothing(out: Path) -> None:
 
 def test_one_recording_in_two_files_is_described_once(music: Path, tmp_path: Path) -> None:
     shutil.copy(music / "tune 0.flac", music / "again.flac")
-    scan(music, tmp_path / "catalog", options=EmbedOptions(jobs=1))
+    scan(music, tmp_path / "catalog", jobs=1)
     assert go(tmp_path / "catalog").done == TRACKS
     assert len(Catalog.open(tmp_path / "catalog").descriptors()) == TRACKS + 1
 
@@ -78,14 +78,14 @@ def test_one_recording_in_two_files_is_described_once(music: Path, tmp_path: Pat
 def test_only_what_is_new_is_described(music: Path, out: Path) -> None:
     go(out)
     write(music / "new.flac", 9, seconds=3.0)
-    scan(music, out, options=EmbedOptions(jobs=1))
+    scan(music, out, jobs=1)
     report = go(out)
     assert (report.known, report.done) == (TRACKS, 1)
 
 
 def test_failures_are_remembered_until_told_otherwise(music: Path, tmp_path: Path) -> None:
     write(music / "short.flac", 7, seconds=0.1)
-    scan(music, tmp_path / "catalog", options=EmbedOptions(jobs=1))
+    scan(music, tmp_path / "catalog", jobs=1)
     out = tmp_path / "catalog"
     report = go(out)
     assert (report.done, report.failed, report.remembered) == (TRACKS, 1, 0)
@@ -123,7 +123,7 @@ def test_a_column_of_the_source_is_not_displaced(music: Path, tmp_path: Path) ->
     paths = sorted(p.name for p in music.glob("*.flac"))
     table = pa.table({"path": paths, "energy": pa.array([7.0] * TRACKS)})
     out = tmp_path / "catalog"
-    scan(table, out, options=EmbedOptions(jobs=1, root=music))
+    scan(table, out, jobs=1, root=music)
     go(out)
     catalog = Catalog.open(out)
     assert catalog.tracks()["energy"].to_pylist() == [7.0] * TRACKS

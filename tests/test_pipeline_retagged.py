@@ -131,16 +131,12 @@ def test_the_command_that_scans_can_be_forced_too(file: Path, tmp_path: Path) ->
 def test_columns_from_tables_outlive_a_retagged_file(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "catalog"
     rows = pa.table({"path": ["a.flac", "other.flac"], "mood": ["calm", "wild"]})
-    scan(rows.append_column("popularity", [[0.5, 0.7]]), out, options=_in(file.parent))
+    scan(rows.append_column("popularity", [[0.5, 0.7]]), out, jobs=1, root=file.parent)
     retag(file)
-    scan(file.parent, out, options=_in(file.parent))
+    scan(file.parent, out, jobs=1, root=file.parent)
     told = {row["title"]: row for row in Catalog.open(out).tracks().to_pylist()}
     assert (told["Right"]["mood"], told["Right"]["popularity"]) == ("calm", 0.5)
     assert (told["Other"]["mood"], told["Other"]["popularity"]) == ("wild", 0.7)
-
-
-def _in(folder: Path) -> EmbedOptions:
-    return EmbedOptions(jobs=1, root=folder)
 
 
 @posix

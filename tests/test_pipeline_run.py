@@ -275,7 +275,7 @@ def test_force_embeds_again_to_the_same_bytes(music: Path, out: Path) -> None:
 
 def test_scan_reads_tags_and_hashes_and_decodes_nothing(music: Path, out: Path) -> None:
     (music / "text.flac").write_text("no music, but a file that can be hashed")
-    catalog = scan(music, out, options=EmbedOptions(jobs=1))
+    catalog = scan(music, out, jobs=1).catalog
     assert len(catalog) == TRACKS + 1
     assert catalog.tracks()["content_hash"].null_count == 0
     assert catalog.models() == []

@@ -14,6 +14,8 @@ from musicu.errors import SourceError
 from musicu.tags.dates import parse_date
 
 _DATES = ("date", "original_date")
+#: How pandas calls an index without a name when it hands out columns.
+_INDEX = "__index_level_"
 
 PATH_NAMES = (
     *("path", "filepath", "file", "filename", "location", "audiopath", "audiofile"),
@@ -129,6 +131,37 @@ def without_nan(cells: pa.Array) -> pa.Array:
     if not pa.types.is_floating(cells.type):
         return cells
     return pc.if_else(pc.is_nan(cells), pa.scalar(None, cells.type), cells)
+
+
+def plain_types(table: pa.Table) -> pa.Table:
+    """The table with text, binary, list and category columns in the types that catalogs have."""
+    kept = [name for name in table.column_names if not name.startswith(_INDEX)]
+    table = table if len(kept) == table.num_columns else table.select(kept)
+    for at, field in enumerate(table.schema):
+        kind = _plain_type(field.type)
+        if kind != field.type:
+            chunks = [_cast(chunk, kind) for chunk in table.column(at).chunks]
+            column = pa.chunked_array(chunks, kind)
+            table = table.set_column(at, field.with_type(kind), column)
+    return table
+
+
+def _cast(chunk: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(chunk.type):  # Arrow cannot decode one of views itself
+        return chunk.dictionary.cast(kind).take(chunk.indices)
+    return chunk.cast(kind)
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if str(kind) in ("string_view", "large_string"):
+        return pa.string()
+    if str(kind) in ("binary_view", "large_binary"):
+        return pa.binary()
+    if pa.types.is_large_list(kind) or pa.types.is_list(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    return kind
 
 
 def _converted(cells: list[Any], convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:

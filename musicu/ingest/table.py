@@ -24,6 +24,7 @@ from musicu.ingest.columns import (
     find_column,
     metadata_columns,
     plain,
+    plain_types,
     text_column,
     text_of,
     typed_column,
@@ -112,7 +113,7 @@ class TableSource:
         self._metadata = metadata_columns(rest)
         used = set(self._metadata.values())
         self._extras = extra_names([name for name in rest if name not in used])
-        self._table = _plain_types(table)
+        self._table = plain_types(table)
         self._base = root or home
         self._root = root
         self._paths = self._texts(self._path_column, "path") if self._path_column else pa.array([])
@@ -251,12 +252,3 @@ def _leads_away(column: pa.ChunkedArray) -> bool:
     """Whether a column of addresses leads to the network, or to a service, and to no file."""
     first = next((str(cell) for cell in column.drop_null().slice(0, 1).to_pylist()), "")
     return re.match(r"[a-z][a-z0-9+.-]+:", first) is not None and not first.startswith("file:")
-
-
-def _plain_types(table: pa.Table) -> pa.Table:
-    """The table without dictionary encoding, which a catalog has no use for."""
-    for index, column in enumerate(table.schema):
-        if pa.types.is_dictionary(column.type):
-            plain = pc.cast(table[column.name], column.type.value_type)
-            table = table.set_column(index, column.name, plain)
-    return table

@@ -47,7 +47,7 @@ def import_rows(store: Store, given: pa.Table) -> RowImport:
             f"the table does not fit the catalog {store.folder} ({error}): rename the column, or "
             "choose a new catalog"
         ) from error
-    given = _with_release_day(given)
+    given = with_release_day(given)
     widened, done = not schema.equals(stored), RowImport()
     for rows, before in _beside_stored(store, given, stored):
         laid = _laid(rows, before, schema)
@@ -62,7 +62,7 @@ def import_rows(store: Store, given: pa.Table) -> RowImport:
     return done
 
 
-def _with_release_day(given: pa.Table) -> pa.Table:
+def with_release_day(given: pa.Table) -> pa.Table:
     """The rows with the first day that their date covers, where they do not say it."""
     if "date" not in given.column_names:
         return given

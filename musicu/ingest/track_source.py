@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 
 from musicu.errors import SourceError
+from musicu.ingest.arrow_tables import TableLike, as_table, is_table
 from musicu.ingest.delimited import plain_suffix
 from musicu.ingest.folder import AUDIO_SUFFIXES, walk
 from musicu.ingest.path_list import absolute, listed, split_paths
 from musicu.ingest.source_file import SourceFile, SourceNotes
 from musicu.ingest.table import TABLE_SUFFIXES, TableSource, read_table
-from musicu.records import Failure
+from musicu.records import Failure, id_list
 
 __all__ = ["AUDIO_SUFFIXES", "SourceFile", "TrackSource", "open_source", "split_paths"]
 
@@ -54,11 +56,13 @@ class TrackSource:
 
 
 def open_source(
-    source: str | Path | Iterable[str | Path] | pa.Table,
+    source: TableLike | Iterable[str | Path],
     *,
     root: str | Path | None = None,
 ) -> TrackSource:
     """Open a folder, a CSV, TSV or Parquet file, a single audio file, a table, or a list of paths.
+
+    A table may be of pyarrow, pandas, Polars or DuckDB.
 
     root: what paths are relative to and ids derived from. The default for a folder is the folder;
     for a table its folder where that holds every file; for a list the current directory where that
@@ -68,10 +72,26 @@ def open_source(
     base = Path(absolute(root, Path.cwd())) if root is not None else None
     if isinstance(source, (str, Path)):
         return _open_path(Path(absolute(source, Path.cwd())), base)
-    if isinstance(source, pa.Table):
-        return _from_table(TableSource(source, Path.cwd(), base))
-    paths = list(source)
+    if is_table(source):
+        return _from_table(TableSource(as_table(cast("TableLike", source)), Path.cwd(), base))
+    paths = _paths(source)
     return TrackSource(lambda: listed(paths, base), count=len(set(paths)))
+
+
+def _paths(source: object) -> list[str | Path]:
+    """A list of paths; raises SourceError where it is none."""
+    if hasattr(source, "to_pylist") or hasattr(source, "to_list"):  # one column
+        return list(id_list(source))
+    if not isinstance(source, Iterable) or isinstance(source, bytes | Mapping | type):
+        raise SourceError(
+            f"the source is {source!r}: give a folder, a file, a table of pyarrow, pandas, Polars "
+            "or DuckDB, or a list of paths"
+        )
+    paths = list(source)
+    for path in paths:
+        if not isinstance(path, str | Path):
+            raise SourceError(f"the list of paths holds {path!r}: give paths as text")
+    return paths
 
 
 def _open_path(path: Path, root: Path | None) -> TrackSource:

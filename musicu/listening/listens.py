@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.date_columns import DateForm, form_of, read_moments
 from musicu.ingest.ids import id_texts
-from musicu.records import counted
+from musicu.records import counted, id_list
 
 #: A row a listen. weight: 1 for one listen, more for a count of them, below 0 for a skip.
 LISTENS = pa.schema(
@@ -71,7 +72,7 @@ class Checked:
             yield f"{counted(self.early, 'listen')} from before sound was recorded: undated"
 
 
-def listens_table(table: pa.Table, dates: DateForm | None = None) -> pa.Table:
+def listens_table(listens: TableLike, dates: DateForm | None = None) -> pa.Table:
     """A table in the columns and types of LISTENS; weight 1 and no context where it has none.
 
     A timestamp may also be a number or text, as `ingest.date_columns` reads them; without a time
@@ -79,6 +80,7 @@ def listens_table(table: pa.Table, dates: DateForm | None = None) -> pa.Table:
     own where None. Raises QueryError where user_id or track_id is missing or empty somewhere, or a
     column cannot be read as its type.
     """
+    table = as_table(listens, "the listens")
     repeated = [name for name in LISTENS.names if table.column_names.count(name) > 1]
     if repeated:
         raise QueryError(f"the listens have several columns {repeated[0]!r}: rename them")
@@ -101,7 +103,7 @@ def listens_table(table: pa.Table, dates: DateForm | None = None) -> pa.Table:
 
 
 def check_listens(
-    table: pa.Table,
+    table: TableLike,
     catalog_ids: Collection[str] | pa.Array | None = None,
     *,
     now: datetime | None = None,
@@ -122,10 +124,15 @@ def check_listens(
     listens, duplicates = _distinct(listens)
     unknown = 0
     if catalog_ids is not None:
-        ids = catalog_ids if isinstance(catalog_ids, pa.Array) else pa.array(list(catalog_ids))
-        known = pc.is_in(listens["track_id"], value_set=ids.cast(pa.string()))
+        ids = catalog_ids if _is_arrow(catalog_ids) else pa.array(id_list(catalog_ids), pa.string())
+        ids = id_texts(ids).combine_chunks()
+        known = pc.is_in(listens["track_id"], value_set=ids)
         listens, unknown = _kept(listens, known)
     return Checked(listens, unknown, duplicates, future, unweighted, early)
+
+
+def _is_arrow(ids: object) -> bool:
+    return isinstance(ids, pa.Array | pa.ChunkedArray)
 
 
 def latest(now: datetime | None = None) -> pa.Scalar:

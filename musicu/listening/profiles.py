@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike
 from musicu.ingest.playlist_tables import PLAYLIST
 from musicu.listening.history import History, histories
 from musicu.listening.interest_clusters import APART, clusters_of
@@ -91,7 +92,7 @@ class TasteProfile:
     @classmethod
     def from_listens(
         cls,
-        listens: pa.Table,
+        listens: TableLike,
         vectors: Vectors,
         *,
         now: datetime | None = None,
@@ -146,7 +147,7 @@ class TasteProfile:
         return frozenset(self.history.ids)
 
     def updated(
-        self, listens: pa.Table, vectors: Vectors, *, now: datetime | None = None
+        self, listens: TableLike, vectors: Vectors, *, now: datetime | None = None
     ) -> TasteProfile:
         """The taste with more of the same listener's listens: as if made of all at once.
 
@@ -163,7 +164,7 @@ class TasteProfile:
 
 
 def tastes(
-    listens: pa.Table,
+    listens: TableLike,
     vectors: Vectors,
     *,
     now: datetime | None = None,
@@ -171,9 +172,9 @@ def tastes(
     options: TasteOptions | None = None,
 ) -> Iterator[tuple[str, TasteProfile]]:
     """Each listener's id and taste, by id: the same as `from_listens` for each alone."""
-    listens = listens_table(listens)
+    table = listens_table(listens)
     rows: NDArray[np.int64] | None = None
-    for user_id, history in histories(listens, _now(now), half_life_days):
+    for user_id, history in histories(table, _now(now), half_life_days):
         if rows is None:  # all histories are of one table of names
             rows = _rows_of(history.names, vectors)
         yield user_id, _taste(history, rows[history.place], vectors, options or TasteOptions())

@@ -15,8 +15,10 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard
 from musicu.errors import CatalogError, SourceError
+from musicu.ingest.arrow_tables import TableLike
 from musicu.ingest.table_import import import_rows
 from musicu.ingest.track_source import open_source
+from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR
 from musicu.pipeline.finish import compact_tables
 from musicu.pipeline.loop import Progress as Progress
 from musicu.pipeline.loop import WorkOptions, go_through
@@ -26,7 +28,8 @@ from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import Result, describe_stage, embed_stage
 from musicu.pipeline.thorough import choose_model
 
-Source: TypeAlias = str | Path | Iterable[str | Path] | pa.Table
+#: A folder, a file, a table of any library, or a list of paths.
+Source: TypeAlias = TableLike | Iterable[str | Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,11 @@ class EmbedReport:
     again; incomplete: read in part; gone: whose files are no longer there; pruned: removed;
     unreachable: whose files are out of sight, and which stay as they were. left_out: folders and
     files of the system's own, by name.
-    warnings: sentences on what was not done, or could not be read, and why.
+    warnings: sentences on what was not done, or could not be read, and why. out: the catalog's
+    folder.
     """
 
+    out: Path = field(default_factory=Path)
     tracks: int = 0
     embedded: int = 0
     described: int = 0
@@ -79,6 +84,11 @@ class EmbedReport:
     seconds: float = 0.0
     failures: list[dict[str, Any]] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that came of it, opened."""
+        return Catalog.open(self.out)
 
     def begin(self, survey: Survey) -> None:
         """Take in what there is to do."""
@@ -117,28 +127,61 @@ def embed(
     out: str | Path,
     *,
     model: str | Path = DEFAULT_MODEL,
-    options: EmbedOptions | None = None,
+    jobs: int | None = None,
+    describe: bool = False,
+    thorough: bool = False,
+    force: bool = False,
+    retry_failed: bool = False,
+    prune: bool = False,
+    confirm_prune: bool = False,
+    root: str | Path | None = None,
+    timeout_seconds: float = 300.0,
+    nice: bool = False,
+    executor: str = DEFAULT_EXECUTOR,
     progress: Callable[[Progress], None] | None = None,
-) -> Catalog:
-    """Embed a folder, list or table of tracks into the catalog folder `out`, and open it.
+) -> EmbedReport:
+    """Embed a folder, list or table of tracks into the catalog folder `out`, and report it.
 
-    Only what is new or changed is read; files that fail are kept in `catalog.failures()`.
-    Raises SourceError, ModelError or CatalogError where the run as a whole cannot be.
+    The report's `catalog` is what came of it. Only what is new or changed is read; files that fail
+    are kept in `catalog.failures()`. The options are those of `EmbedOptions`. Raises SourceError,
+    ModelError or CatalogError where the run as a whole cannot be.
     """
-    run(source, out, model=model, options=options, progress=progress)
-    return Catalog.open(out)
+    options = EmbedOptions(
+        executor=executor,
+        jobs=jobs,
+        force=force,
+        retry_failed=retry_failed,
+        timeout_seconds=timeout_seconds,
+        nice=nice,
+        prune=prune,
+        confirm_prune=confirm_prune,
+        root=None if root is None else Path(root),
+        thorough=thorough,
+        describe=describe,
+    )
+    return run(source, out, model=model, options=options, progress=progress)
 
 
 def scan(
     source: Source,
     out: str | Path,
     *,
-    options: EmbedOptions | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+    prune: bool = False,
+    confirm_prune: bool = False,
+    root: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
-) -> Catalog:
-    """Read tags and content hashes into the catalog folder `out`, decoding nothing."""
-    run(source, out, model=None, options=options, progress=progress)
-    return Catalog.open(out)
+) -> EmbedReport:
+    """Read tags and content hashes into the catalog folder `out`, decoding nothing.
+
+    Also takes a table of tracks without files. Reports and raises as `embed` does.
+    """
+    folder = None if root is None else Path(root)
+    options = EmbedOptions(
+        jobs=jobs, force=force, prune=prune, confirm_prune=confirm_prune, root=folder
+    )
+    return run(source, out, model=None, options=options, progress=progress)
 
 
 def run(
@@ -174,7 +217,7 @@ def run(
         stages += [describe_stage()] if options.describe else []
         state = RunState(store, card, stages, opened.extra_schema)
         state.forget_scan()
-        report = EmbedReport(warnings=opened.warnings)
+        report = EmbedReport(store.folder, warnings=opened.warnings)
         go_through(
             opened,
             state,
@@ -205,7 +248,7 @@ def _import(tracks: pa.Table, folder: Path, began: float) -> EmbedReport:
     if done.known < done.tracks:
         _refresh(folder)
     seconds = time.monotonic() - began
-    return EmbedReport(done.tracks, known=done.known, updated=done.updated, seconds=seconds)
+    return EmbedReport(folder, done.tracks, known=done.known, updated=done.updated, seconds=seconds)
 
 
 def _refresh(folder: Path) -> None:

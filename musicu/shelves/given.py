@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import Row
 from musicu.catalog.schema import FAILURES
 from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike, as_table
+from musicu.ingest.ids import id_texts
 from musicu.items.constraints import Constraints
 from musicu.records import Vectors
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, by_score
@@ -31,7 +35,11 @@ TITLES = {
 
 
 def shelves_of_candidates(
-    candidates: pa.Table, tracks: pa.Table, *, user_id: str | None = None, size: int | None = None
+    candidates: TableLike,
+    tracks: TableLike | Catalog,
+    *,
+    user_id: str | None = None,
+    size: int | None = None,
 ) -> list[Shelf]:
     """A shelf of each source of one listener's candidates: the same tracks in the same order.
 
@@ -40,22 +48,36 @@ def shelves_of_candidates(
     Raises QueryError where the table lacks a column, is of several listeners and none is named,
     or names tracks that are not in `tracks`.
     """
-    for name in ("user_id", "track_id", "score", "source", "reason"):
-        if name not in candidates.column_names:
-            found = ", ".join(candidates.column_names)
-            raise QueryError(f"the candidates have no column {name!r}, only {found}")
-    users = candidates["user_id"].unique().to_pylist()
+    found = _with_columns(candidates, "user_id", "track_id", "score", "source", "reason")
+    users = found["user_id"].unique().to_pylist()
     if user_id is None and len(users) > 1:
         raise QueryError(f"the candidates are of {len(users):,} listeners: name one with --user")
     if user_id is not None:
-        candidates = candidates.filter(pc.equal(candidates["user_id"], user_id))
-    if not candidates.num_rows:
+        found = found.filter(pc.equal(found["user_id"], user_id))
+    if not found.num_rows:
         raise QueryError(f"there are no candidates for {user_id or 'anybody'} in the table")
     by_source: dict[str, list[Row]] = {}
-    for row in candidates.to_pylist():
+    for row in found.to_pylist():
         by_source.setdefault(row["source"], []).append(row)
-    rows = rows_of(tracks, candidates["track_id"].to_pylist())
+    rows = rows_of(_tracks(tracks), found["track_id"].to_pylist())
     return [_shelf(source, given[:size], rows) for source, given in by_source.items()]
+
+
+def _tracks(tracks: TableLike | Catalog) -> pa.Table:
+    return tracks.tracks() if isinstance(tracks, Catalog) else as_table(tracks, "the tracks")
+
+
+def _with_columns(candidates: TableLike, *names: str) -> pa.Table:
+    """Candidates that have these columns, their ids as text; QueryError where one is missing."""
+    table = as_table(candidates, "the candidates")
+    for name in names:
+        if name not in table.column_names:
+            found = ", ".join(table.column_names)
+            raise QueryError(f"the candidates have no column {name!r}, only {found}")
+    for name in {"user_id", "track_id"} & set(names):
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, id_texts(table[name]))
+    return table
 
 
 def _shelf(source: str, given: list[Row], rows: dict[str, Row]) -> Shelf:
@@ -69,9 +91,9 @@ def _shelf(source: str, given: list[Row], rows: dict[str, Row]) -> Shelf:
 
 
 def build_shelf(
-    candidates: pa.Table,
-    tracks: pa.Table,
-    vectors: Vectors,
+    candidates: TableLike,
+    tracks: TableLike | Catalog,
+    vectors: Vectors | None = None,
     constraints: Constraints | None = None,
     *,
     size: int = 20,
@@ -83,9 +105,9 @@ def build_shelf(
     candidates: columns track_id and score (any finite scale, the higher the better), in any
         order; a repeated track counts with its best score. A column `reason`, where there is one,
         is what they say.
-    tracks: the catalog's tracks; must hold every candidate.
+    tracks: a catalog, or its tracks; must hold every candidate.
     vectors: of the whole catalog, since reasons compare with all of it; a candidate without
-        a vector is allowed.
+        a vector is allowed. None: those of the catalog's default model.
     seed: the track that the shelf is for; it and its duplicates are left out, and reasons
         say what the others have in common with it. As the scores are from elsewhere, what the
         reasons are worth says nothing of them.
@@ -95,9 +117,12 @@ def build_shelf(
     gives the same shelf. Raises QueryError for scores that are not finite, for tracks
     that are not in the table, and for a size below 1.
     """
-    context = ShelfContext(_Tables(tracks, vectors))
-    best = _best(candidates)
-    rows = rows_of(tracks, [*best, *([seed] if seed is not None else [])])
+    if vectors is None and not isinstance(tracks, Catalog):
+        raise QueryError("a table of tracks has no vectors: give them too, or the catalog")
+    table = _tracks(tracks)
+    context = ShelfContext(_Tables(table, vectors or cast("Catalog", tracks).vectors()))
+    best = _best(_with_columns(candidates, "track_id", "score"))
+    rows = rows_of(table, [*best, *([seed] if seed is not None else [])])
     seed_row = None if seed is None else rows[seed]
     spec = ShelfSpec(
         title=title or (f"More like {ShelfTrack(seed_row).title}" if seed_row else "Shelf"),

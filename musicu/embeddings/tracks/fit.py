@@ -40,6 +40,7 @@ from musicu.embeddings.tracks.track_groups import (
 )
 from musicu.embeddings.tracks.track_network import Networks, Parameters, encoded
 from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.normalisation import unit_rows
 from musicu.records import Vectors
 
@@ -51,9 +52,9 @@ _REGULARISATION = 10.0
 
 def fit_tracks(
     catalog: Catalog,
-    pairs: pa.Table | None = None,
-    listens: pa.Table | None = None,
-    playlists: pa.Table | None = None,
+    pairs: TableLike | None = None,
+    listens: TableLike | None = None,
+    playlists: TableLike | None = None,
     collaborative: Vectors | None = None,
     config: TrackConfig | None = None,
     *,
@@ -252,16 +253,19 @@ class _Fit:
 
 def _groups(
     tracks: pa.Table,
-    pairs: pa.Table | None,
-    listens: pa.Table | None,
-    playlists: pa.Table | None,
+    pairs: TableLike | None,
+    listens: TableLike | None,
+    playlists: TableLike | None,
     config: TrackConfig,
 ) -> TrackGroups:
     """The groups of all given tables, concatenated."""
     ids = tracks["track_id"].combine_chunks()
-    found = [] if pairs is None else [from_pairs(pairs, ids)]
-    found += [] if listens is None else [from_listens(listens, ids, config.session_gap_minutes)]
-    found += [] if playlists is None else [from_playlists(playlists, ids)]
+    found = [] if pairs is None else [from_pairs(as_table(pairs, "the pairs"), ids)]
+    if listens is not None:
+        gap = config.session_gap_minutes
+        found.append(from_listens(as_table(listens, "the listens"), ids, gap))
+    if playlists is not None:
+        found.append(from_playlists(as_table(playlists, "the playlists"), ids))
     if not found:
         return from_metadata(tracks)
     return TrackGroups(

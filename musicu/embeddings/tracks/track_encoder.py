@@ -19,6 +19,7 @@ from musicu.embeddings.tracks.kernel import Kernel
 from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
 from musicu.embeddings.tracks.track_network import Networks, encoded
 from musicu.errors import ModelError, QueryError
+from musicu.ingest.arrow_tables import TableLike, typed_tracks
 from musicu.records import Vectors
 
 KIND = "track"
@@ -33,6 +34,7 @@ class TrackEncoder:
     name: of the model, with its version. kernel: of the numbers; None without numbers.
     projections: from content to keys, by block. discography: None for training without listening.
     audio_model: whose vectors are an input; None for none. about: the text of its card.
+    fingerprint: of the saved model; "" before it is saved.
     """
 
     name: str
@@ -43,6 +45,7 @@ class TrackEncoder:
     discography: Discography | None
     audio_model: str | None
     about: dict[str, Any]
+    fingerprint: str = ""
 
     @property
     def dim(self) -> int:
@@ -51,26 +54,25 @@ class TrackEncoder:
         return learned + (self.kernel.dim if self.kernel else 0)
 
     def encode(
-        self, tracks: pa.Table, audio: Vectors | None = None, *, listened: bool = False
+        self, tracks: TableLike, audio: Vectors | None = None, *, listened: bool = False
     ) -> Vectors:
         """Ids and unit vectors float32 [tracks, dim], in the order of the table.
 
-        tracks: `track_id` and any columns of a catalog; missing columns count as unknown. audio:
-        vectors of `audio_model`, of any of the tracks. A track without any known feature, not even
-        a word seen in training, has no vector and is left out.
+        tracks: `Catalog.tracks()`, or a table as `musicu scan` takes it, which is read in the same
+        way; missing columns count as unknown. audio: vectors of `audio_model`, of any of the
+        tracks. A track without any known feature, not even a word seen in training, has no vector
+        and is left out.
         listened: also use the collaborative vectors of tracks played in training. Use it for the
         tracks that represent a listener or playlist, which it improves; encode candidates without
         it, so that played and unplayed tracks are comparable.
 
-        Raises QueryError where there are no ids, or audio has another length.
+        Raises SourceError where there are no ids, or a cell has no value of its column's type, and
+        QueryError where audio is another model's.
         """
-        if "track_id" not in tracks.column_names:
-            raise QueryError(
-                f"the table has no column 'track_id', only {', '.join(tracks.column_names)}"
-            )
+        rows = typed_tracks(tracks)
         ids, values = [np.empty(0, object)], [np.empty((0, self.dim), np.float32)]
-        for start in range(0, tracks.num_rows, _ROWS_AT_ONCE):
-            part = tracks.slice(start, _ROWS_AT_ONCE)
+        for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
+            part = rows.slice(start, _ROWS_AT_ONCE)
             features = self.features(part, audio)
             if not listened:
                 features = features.without("collaborative")
@@ -79,11 +81,17 @@ class TrackEncoder:
             found = encoded(self.networks, features.take(np.flatnonzero(known)))
             kept = part.filter(pa.array(known))
             values.append(found if self.kernel is None else self.kernel.concatenate(found, kept))
-        return Vectors(np.concatenate(ids), np.concatenate(values))
+        found_ids, found_values = np.concatenate(ids), np.concatenate(values)
+        return Vectors(found_ids, found_values, self.name, self.fingerprint, of_sound=False)
 
     def features(self, tracks: pa.Table, audio: Vectors | None) -> Features:
-        """The input features of tracks; raises QueryError where audio has another length."""
+        """The input features of typed tracks; raises QueryError where audio is another model's."""
         expected = self.space.audio_mean
+        if audio is not None and audio.model and self.audio_model not in (None, audio.model):
+            raise QueryError(
+                f"{self.name} takes vectors of {self.audio_model}, these are of {audio.model}: "
+                f"give catalog.vectors({self.audio_model!r})"
+            )
         if audio is not None and expected is not None and audio.values.shape[1] != len(expected):
             raise QueryError(
                 f"{self.name} takes vectors of {self.audio_model} with {len(expected)} numbers, "
@@ -135,6 +143,7 @@ class TrackEncoder:
                 discography=discography,
                 audio_model=card.about.get("audio_model"),
                 about=about,
+                fingerprint=card.fingerprint,
             )
         except (OSError, ValueError, KeyError, SafetensorError, pa.ArrowException) as error:
             raise ModelError(

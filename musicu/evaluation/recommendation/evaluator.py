@@ -27,6 +27,8 @@ from musicu.evaluation.recommendation.splits import Split
 from musicu.evaluation.recommendation.training_part import Scorer, Scores
 from musicu.evaluation.similarity_ranking import nearest
 
+#: Scores nearer to 0 are what rounding leaves of 0, and no ranking.
+NOISE = 1e-12
 BLOCK_CELLS = 8_000_000  # scores held at once: 32 MB of float32
 
 #: name: (whether more is better; None: neither, it says what kind of list it is)
@@ -68,6 +70,7 @@ class Ruler:
             raise QueryError(f"k is {list(ks)}: give one or more numbers from 1 on")
         self.split = split
         self.ks = tuple(sorted(set(ks)))
+        self.tied = 0  # listeners to whom the model last measured gives all candidates one score
         heard = listeners_of(split.history)
         self.surprise = beyond.self_information(heard, split.history.shape[0])
         self.track_groups = track_groups(heard)
@@ -101,10 +104,13 @@ class Ruler:
 
         int64 and bool [asked, places], places the largest k, or fewer where fewer are candidates.
         """
-        found = [
-            top(scores, self.split, users, self.ks[-1], self.order)
-            for users, scores in self._blocks(scorer)
-        ]
+        found, self.tied = [], 0
+        for users, scores in self._blocks(scorer):
+            found.append(top(scores, self.split, users, self.ks[-1], self.order))
+            offered = np.isfinite(scores)
+            low = np.min(scores, axis=1, where=offered, initial=np.inf)
+            high = np.max(scores, axis=1, where=offered, initial=-np.inf)
+            self.tied += int(np.count_nonzero((low == high) & (offered.sum(axis=1) > 1)))
         lists = np.concatenate(found)
         return lists, _hits(self.answers, lists)
 
@@ -112,7 +118,9 @@ class Ruler:
         step = max(1, BLOCK_CELLS // max(1, len(self.split.candidates)))
         for start in range(0, len(self.split.asked), step):
             users = self.split.asked[start : start + step]
-            yield users, scorer(users)
+            scores = scorer(users)
+            scores = np.where(np.abs(scores) < NOISE, np.float32(0), scores)
+            yield users, scores.astype(np.float32, copy=False)
 
     def _per_listener(
         self, lists: Ints, hits: Mask, k: int

@@ -29,15 +29,17 @@ from musicu.evaluation.recommendation.recommendation_findings import Findings
 from musicu.evaluation.recommendation.shipped import UNCAPPED, VectorsOf, generator_model
 from musicu.evaluation.recommendation.splits import Split
 from musicu.evaluation.recommendation.training_part import Model, Scorer, Training
+from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints
-from musicu.records import Vectors
+from musicu.records import Vectors, counted
 
 Say = Callable[[str], None]
 
 SPLITS = ("time", "new-artists", "new-tracks", "new-releases", "leave-last-out")
 TAGS, NUMBERS = "tags", "numbers"
 ENCODER = "track-encoder"
+_TIED = "gives all candidates one score"
 _LEARNED = "was learned on this catalog: if it has seen these listens, its numbers flatter"
 
 
@@ -64,11 +66,11 @@ class Protocol:
 
 def evaluate_candidates(
     catalog: Catalog,
-    listens: pa.Table,
+    listens: TableLike,
     protocol: Protocol = Protocol(),
     *,
     models: Sequence[str] | None = None,
-    lists: Mapping[str, pa.Table] | None = None,
+    lists: Mapping[str, TableLike] | None = None,
     encoder: bool = False,
     content: str | None = None,
     constraints: Constraints | None = None,
@@ -86,18 +88,20 @@ def evaluate_candidates(
     of `candidates.CANDIDATES`, from anywhere. encoder: also fit a track encoder, on the training
     part alone. content: what the content baselines compare, a model's name, "tags" or "numbers"
     (see `nearest`); None: the first of `Catalog.models()` that was not learned on it, else
-    tags, else numbers, where there are any. against: the baselines.
+    tags, else numbers, where there are any. against: what every model is compared with, on the
+    same listeners and draws: baselines, or any of the models that are measured.
 
     Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
     """
-    names = catalog.models() if models is None else list(models)
-    tracks = catalog.tracks()
+    names = _model_names(catalog, models)
+    tracks, log = catalog.tracks(), as_table(listens, "the listens")
     ids = tracks["track_id"]
     k = max(protocol.ks, default=1)
     found: dict[str, Model] = {}
     for name in names:
         found |= _served(name, _held(catalog.vectors(name)), k, constraints)
-    found |= {name: offered(name, table) for name, table in (lists or {}).items()}
+    given = {name: as_table(table, f"the list {name!r}") for name, table in (lists or {}).items()}
+    found |= {name: offered(name, table) for name, table in given.items()}
     notes: list[str] = []
     if encoder:
         found |= _served(ENCODER, encoder_vectors(catalog), k, constraints)
@@ -112,17 +116,17 @@ def evaluate_candidates(
             values = content_of(catalog.vectors(basis), ids)
         notes += [f"content-knn compares {basis}"] if values is not None else []
     findings = evaluate_models(
-        tracks, listens, found, protocol, content=values, against=against, progress=progress
+        tracks, log, found, protocol, content=values, against=against, progress=progress
     )
-    users = listeners_of(listens)["user_id"]
-    for name, table in (lists or {}).items():
+    users = listeners_of(log)["user_id"]
+    for name, table in given.items():
         notes += notes_on(name, table, ids, users)
     return replace(findings, notes=(*findings.notes, *notes))
 
 
 def evaluate_models(
-    tracks: pa.Table,
-    listens: pa.Table,
+    tracks: TableLike,
+    listens: TableLike,
     models: Mapping[str, Model],
     protocol: Protocol = Protocol(),
     *,
@@ -136,10 +140,11 @@ def evaluate_models(
     content: unit rows in the order of the tracks; the baselines that need it are left out, and
     noted, where there is none. Raises as `evaluate_candidates` does.
     """
-    chosen, notes = _baselines(content, against)
+    tracks = as_table(tracks, "the tracks")
+    chosen, notes = _baselines(content, against, models)
     if clash := sorted(set(chosen) & set(models)):
         raise QueryError(f"{clash[0]!r} is the name of a baseline: rename that model")
-    split = make_split(tracks, listens, protocol)
+    split = make_split(tracks, as_table(listens, "the listens"), protocol)
     labels = TrackLabels.of(tracks)
     training = Training.of(split, tracks, labels, protocol.seed)
     ruler = Ruler(split, labels.artists, protocol.ks, protocol.bootstrap, protocol.seed)
@@ -147,11 +152,13 @@ def evaluate_models(
     for name, model in {**models, **chosen}.items():
         (progress or _silent)(name)
         figures[name] = ruler.measure(model(training))
+        if ruler.tied:
+            notes.append(f"{name} {_TIED} for {counted(ruler.tied, 'listener')}: that is chance")
     return Findings(
         split=split.name,
         about=_about(split, labels, protocol),
         figures=figures,
-        baselines=tuple(chosen),
+        baselines=tuple(name for name in against if name in figures),
         notes=(*split.listening.notes, *split.notes, *notes),
     )
 
@@ -208,6 +215,14 @@ def _told(tracks: pa.Table, asked: str | None) -> tuple[str, Content | None]:
     return TAGS, None
 
 
+def _model_names(catalog: Catalog, models: Sequence[str] | None) -> list[str]:
+    """The models to measure; raises QueryError for one that the catalog lacks."""
+    if isinstance(models, str):
+        raise QueryError(f"models is {models!r}: give a list, as [{models!r}]")
+    names = catalog.models() if models is None else list(models)
+    return [catalog.model_entry(name)[0] for name in names]
+
+
 def _held(vectors: Vectors) -> VectorsOf:
     return lambda training: vectors
 
@@ -230,12 +245,16 @@ def _served(
 
 
 def _baselines(
-    content: Content | None, against: Sequence[str]
+    content: Content | None, against: Sequence[str], models: Mapping[str, Model]
 ) -> tuple[dict[str, Model], list[str]]:
     """The baselines that are asked for, and which of them cannot be had."""
-    unknown = [name for name in against if name not in BASELINES]
+    unknown = [name for name in against if name not in BASELINES and name not in models]
     if unknown:
-        raise QueryError(f"there is no baseline {unknown[0]!r}: choose of {', '.join(BASELINES)}")
+        names = ", ".join([*BASELINES, *models])
+        raise QueryError(
+            f"there is no baseline {unknown[0]!r}, nor such a model: choose of {names}"
+        )
+    against = [name for name in against if name not in models or name in BASELINES]
     known = baselines(content)
     notes = [f"{name} was left out: no content was given" for name in against if name not in known]
     return {name: known[name] for name in against if name in known}, notes

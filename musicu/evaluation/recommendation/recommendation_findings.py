@@ -117,9 +117,9 @@ def _numbers(figure: Figure) -> dict[str, Any]:
 
 
 def _difference(figure: Figure, baseline: Figure) -> dict[str, float | None]:
-    """The paired difference; a metric of unlike counts (empty lists) is paired where both are."""
+    """The paired difference; none where the two are means over other listeners."""
     difference = figure.value - baseline.value
-    if not np.isfinite(difference):
+    if not np.isfinite(difference) or figure.count != baseline.count:
         return {}
     draws = figure.draws - baseline.draws
     return bounded(difference, draws, "difference", "diff_low", "diff_high")

@@ -23,6 +23,8 @@ from musicu.evaluation.vectors.measurement import EvaluationData, Measurement
 from musicu.evaluation.vectors.probes import measure_probe
 from musicu.evaluation.vectors.protocols import RETRIEVAL
 from musicu.evaluation.vectors.spaces import measure_hubness, measure_retrieval
+from musicu.ingest.arrow_tables import TableLike, as_table
+from musicu.records import Vectors
 
 if TYPE_CHECKING:
     from musicu.evaluation.vectors.robustness import RecordingAccess
@@ -83,8 +85,8 @@ def evaluate(
 
 
 def evaluate_vectors(
-    vectors: Mapping[str, NDArray[np.floating]],
-    tracks: pa.Table,
+    vectors: Mapping[str, Vectors | NDArray[np.floating]],
+    tracks: TableLike | Catalog,
     *,
     protocols: Sequence[str] = OF_VECTORS,
     baselines: Sequence[str] = (RANDOM,),
@@ -92,22 +94,33 @@ def evaluate_vectors(
     seed: int = 0,
     bootstrap: int = 1000,
 ) -> Evaluation:
-    """Evaluate vectors, by model float [tracks, dim], with a table of labels in the same order.
+    """Evaluate vectors, by model, with a table of labels: any columns of `evaluation.labels`.
 
-    Similarity is cosine: standardise columns of different units first. The table has any of the
-    columns of `musicu.evaluation.labels`. Baselines are names among the vectors, or "random".
-    Raises as `evaluate` does, and QueryError where the numbers of rows differ or values are not
-    finite.
+    `Vectors` are found by the table's column `track_id`, whatever their order; arrays, float
+    [tracks, dim], are in the order of the table. Similarity is cosine: standardise columns of
+    different units first. Baselines are names among the vectors, or "random". Raises as `evaluate`
+    does, and QueryError where a track has no vector or values are not finite.
     """
+    if not isinstance(vectors, Mapping):
+        raise QueryError('vectors are given by the name of their model, as {"mine": vectors}')
+    table = tracks.tracks() if isinstance(tracks, Catalog) else as_table(tracks, "the tracks")
     _check(protocols, OF_VECTORS)
     unknown = [name for name in baselines if name != RANDOM and name not in vectors]
     if unknown:
         raise QueryError(f"baselines {unknown} are not among the vectors: {', '.join(vectors)}")
-    data = _prepare(
-        vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap
-    )
+    arrays = {name: _aligned(given, table) for name, given in vectors.items()}
+    data = _prepare(arrays, table, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
     found = _measure(data, protocols, columns, _silent)
     return Evaluation(data, tuple(found), tuple(baselines), ())
+
+
+def _aligned(vectors: Vectors | NDArray[np.floating], tracks: pa.Table) -> NDArray[np.floating]:
+    """The vectors of the tracks, in the order of the table."""
+    if not isinstance(vectors, Vectors):
+        return np.asarray(vectors)
+    if "track_id" not in tracks.column_names:
+        raise QueryError("the table has no column 'track_id', by which vectors are found")
+    return vectors.of(tracks["track_id"])
 
 
 def random_vectors(count: int, seed: int, dim: int = RANDOM_DIM) -> Matrix:
@@ -120,6 +133,8 @@ def _silent(step: str) -> None:
 
 
 def _check(protocols: Sequence[str], known: Sequence[str]) -> None:
+    if isinstance(protocols, str):
+        raise QueryError(f"protocols is {protocols!r}: give a list, as [{protocols!r}]")
     unknown = [name for name in protocols if name not in known]
     if unknown:
         raise QueryError(f"there is no protocol {unknown[0]!r} here: choose of {', '.join(known)}")
@@ -146,6 +161,8 @@ def _prepare(
     models = {name: unit_vectors(values)[order] for name, values in vectors.items()}
     models |= {name: random_vectors(count, seed) for name in chance}
     tracks = _with_columns(tracks).take(pa.array(order))
+    if isinstance(columns, str):
+        raise QueryError(f"columns is {columns!r}: give a list, as [{columns!r}]")
     for column in columns:
         classes(tracks, column)
     return EvaluationData(models, tracks, TrackLabels.of(tracks), seed, bootstrap)
@@ -197,6 +214,8 @@ def _sizes(data: EvaluationData) -> list[Measurement]:
 
 def _folders(catalog: Catalog, models: Sequence[str] | None) -> dict[str, str]:
     """For the name of each requested model: the name or folder that loads it."""
+    if isinstance(models, str):
+        raise QueryError(f"models is {models!r}: give a list, as [{models!r}]")
     found = {}
     for given in catalog.models() if models is None else models:
         known = given in catalog.models() or not Path(given).is_dir()
