@@ -24,6 +24,7 @@ LAYERS = [
     {"audit", "playlists"},
     {"items"},
     {"listening"},
+    {"sequences"},
     {"ranking"},
     {"candidates"},
     {"shelves"},

@@ -19,7 +19,7 @@ from musicu.listening.profile_arrays import (
     UserProfile,
 )
 from musicu.registry import Registry
-from musicu.retrieval.ordering import places_in
+from musicu.retrieval.ordering import places_in, ranges
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,12 +176,6 @@ def allotted(shares: NDArray[np.float64], owner: Ints, want: int) -> Ints:
     rank[order] = places_in(owner)
     missing = want - np.bincount(owner, floors).astype(np.int64)
     return floors + (rank < missing[owner])
-
-
-def ranges(first: Ints, counts: Ints) -> Ints:
-    """First, first + 1, …, for each pair, `counts` long, one after the other."""
-    ends = np.cumsum(counts)
-    return np.arange(int(counts.sum())) + np.repeat(first - ends + counts, counts)
 
 
 def user_numbers(listeners: Sequence[UserProfile], seed: int) -> NDArray[np.uint64]:

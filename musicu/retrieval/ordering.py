@@ -35,3 +35,9 @@ def places_in(group: Ints) -> Ints:
     first = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
     counts = np.diff(np.append(first, len(group)))
     return np.arange(len(group)) - np.repeat(first, counts)
+
+
+def ranges(first: Ints, counts: Ints) -> Ints:
+    """First, first + 1, …, for each pair, `counts` long, one after the other."""
+    ends = np.cumsum(counts)
+    return np.arange(int(counts.sum())) + np.repeat(first - ends + counts, counts)

@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.candidates.request import Ranked, Request, ranges
+from musicu.candidates.request import Ranked, Request
 from musicu.errors import QueryError
 from musicu.items.item_table import Ints, ItemTable
 from musicu.items.joins import MANY
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index
+from musicu.retrieval.ordering import ranges
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from musicu.candidates.request import Ranked, Request, ranges
+from musicu.candidates.request import Ranked, Request
 from musicu.items.item_table import Floats, Ints
 from musicu.items.joins import MANY
-from musicu.retrieval.ordering import best_first, places_in
+from musicu.retrieval.ordering import best_first, places_in, ranges
 
 #: How long a list is: of a hundred wanted, a hundred and fifty hold 99 of those that the ranker
 #: puts first on made playlists and on HetRec.

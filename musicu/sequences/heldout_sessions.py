@@ -1,0 +1,97 @@
+"""What is held out of sessions, so that settings and mixtures are chosen inside them.
+
+Where sessions are many, the newest of them are held out whole, and their last item and one within
+are targets: how does a new session go on? Where they are few, as the histories of some hundred
+listeners are, the last items of all are held out: what does each listener play next?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.items.item_table import Floats, Ints
+from musicu.retrieval.ordering import ranges
+from musicu.sequences.session_table import SessionTable
+
+#: How many targets there are at most, and how many sessions are held out whole.
+MOST_TARGETS = 3_000
+_WHOLE = MOST_TARGETS // 2
+_SHARE = 0.1  # of the sessions may be held out whole
+_LAST_EACH = 5  # items of a session at most, and a quarter of it
+_SHORTEST = 3  # events of a session of which an item is held out
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """train: what remains to fit on. histories: of each target. targets: int64 [targets]."""
+
+    train: SessionTable
+    histories: list[Ints]
+    targets: Ints
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def taken(self, places: Ints) -> HeldOut:
+        """Some of the targets."""
+        return HeldOut(self.train, [self.histories[p] for p in places], self.targets[places])
+
+
+def hold_out(sessions: SessionTable, rng: np.random.Generator) -> HeldOut:
+    """Hold out targets; only items that remain in other sessions are targets."""
+    whole = len(sessions) * _SHARE >= _WHOLE
+    chosen = _of_newest(sessions, rng) if whole else _last_of_all(sessions)
+    remains = np.ones(len(sessions.item), bool)
+    if whole:
+        remains[sessions.start[-_WHOLE - 1] :] = False
+    else:
+        remains[chosen] = False
+    return _targets(sessions, chosen, sessions.kept(remains))
+
+
+def _of_newest(sessions: SessionTable, rng: np.random.Generator) -> Ints:
+    """The last event of the newest sessions, and one that neither begins nor ends them."""
+    first, lengths = sessions.start[-_WHOLE - 1 : -1], sessions.lengths[-_WHOLE:]
+    last = (first + lengths - 1)[lengths > 1]
+    within = first + 1 + (rng.random(_WHOLE) * (lengths - 2)).astype(np.int64)
+    return np.sort(np.concatenate([last, within[lengths > 2]]))
+
+
+def _last_of_all(sessions: SessionTable) -> Ints:
+    """The last events of all sessions, or of the newest where there are more than enough."""
+    each = np.clip(MOST_TARGETS // max(len(sessions), 1), 1, _LAST_EACH)
+    count = np.clip(sessions.lengths // 4, 1, each)
+    count[sessions.lengths < _SHORTEST] = 0
+    return ranges(sessions.start[1:] - count, count)[-MOST_TARGETS:]
+
+
+def _targets(sessions: SessionTable, chosen: Ints, train: SessionTable) -> HeldOut:
+    """The chosen events whose items are known, with what came before them."""
+    known = np.zeros(int(sessions.item.max(initial=-1)) + 1, bool)
+    known[train.item] = True
+    chosen = chosen[known[sessions.item[chosen]]]
+    begins = sessions.start[:-1][sessions.session[chosen]]
+    histories = [sessions.item[a:b] for a, b in zip(begins, chosen, strict=True)]
+    return HeldOut(train, histories, sessions.item[chosen])
+
+
+def ranks(scores: Callable[[Ints], Floats], held: HeldOut) -> NDArray[np.float64]:
+    """The rank of each target from 0, ties by half: float64 [targets].
+
+    scores: of all items, for a history.
+    """
+    found = np.empty(len(held))
+    for place, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
+        score = scores(history)
+        better = np.count_nonzero(score > score[target])
+        found[place] = better + (np.count_nonzero(score == score[target]) - 1) / 2
+    return found
+
+
+def gain(rank: NDArray[np.float64], k: int = 20) -> float:
+    """NDCG@k of one target each, the mean."""
+    return float(np.where(rank < k, 1 / np.log2(rank + 2), 0).mean()) if len(rank) else 0.0
