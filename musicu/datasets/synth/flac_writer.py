@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-_SEEKTABLE, _COMMENT, _PICTURE = 3, 4, 6
+_KEPT = (0, 2, 3)  # of what libsndfile writes: stream info, application, seek table
+_COMMENT, _PICTURE, _LAST = 4, 6, 0x80
 _FRONT_COVER = 3
 
 
@@ -34,31 +35,16 @@ def write_flac(
     soundfile.write(
         buffer, samples, sample_rate, format="FLAC", subtype="PCM_16", compression_level=0.4
     )
-    blocks, frames = _split(buffer.getvalue())
-    kept = [(kind, data) for kind, data in blocks if kind <= _SEEKTABLE and kind != 1]
-    kept.append((_COMMENT, _comment(tags)))
-    kept.append((_PICTURE, _picture(cover_png)))
-    path.write_bytes(b"fLaC" + _join(kept) + frames)
-
-
-def _split(flac: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """The metadata blocks (type, content) of a FLAC file, and its audio frames."""
-    blocks, at, last = [], 4, False
+    flac, at, last, kept = buffer.getvalue(), 4, False, []
     while not last:
         last, kind = bool(flac[at] & 0x80), flac[at] & 0x7F
         size = int.from_bytes(flac[at + 1 : at + 4], "big")
-        blocks.append((kind, flac[at + 4 : at + 4 + size]))
+        if kind in _KEPT:
+            kept.append((kind, flac[at + 4 : at + 4 + size]))
         at += 4 + size
-    return blocks, flac[at:]
-
-
-def _join(blocks: list[tuple[int, bytes]]) -> bytes:
-    """Metadata blocks with their headers; the last one is marked."""
-    out = b""
-    for i, (kind, data) in enumerate(blocks):
-        last = 0x80 if i == len(blocks) - 1 else 0
-        out += bytes([last | kind]) + len(data).to_bytes(3, "big") + data
-    return out
+    kept += [(_COMMENT, _comment(tags)), (_PICTURE | _LAST, _picture(cover_png))]
+    heads = (bytes([kind]) + len(data).to_bytes(3, "big") + data for kind, data in kept)
+    path.write_bytes(b"fLaC" + b"".join(heads) + flac[at:])
 
 
 def _comment(tags: Iterable[tuple[str, str]]) -> bytes:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, signal
 
-from musicu.datasets.synth.composition import Note, Part, Plan
+from musicu.datasets.synth.composition import Part, Plan
 from musicu.datasets.synth.held import HELD
 from musicu.datasets.synth.percussion import PERCUSSION
 from musicu.datasets.synth.struck import RINGING
@@ -29,25 +29,21 @@ class InstrumentBank:
     def sound(self, instrument: str, pitch: int, seconds: float) -> Samples:
         """One note at full loudness, float32 [samples]. `pitch` is MIDI; drums ignore it."""
         n = max(1, round(seconds * self.rate))
-        if instrument in HELD:
-            return self._keep(instrument, pitch, n)
-        ringing = self._keep(instrument, pitch, 0)
-        if instrument in PERCUSSION:
-            return ringing
-        return _damped(ringing, n, round(_RELEASE_SECONDS * self.rate))
-
-    def _keep(self, instrument: str, pitch: int, n: int) -> Samples:
-        key = (instrument, pitch, n)
+        key = (instrument, pitch, n if instrument in HELD else 0)
         if key not in self._kept:
-            self._kept[key] = self._render(instrument, 440.0 * 2 ** ((pitch - 69) / 12), n)
-        return self._kept[key]
+            self._kept[key] = self._render(*key)
+        kept = self._kept[key]
+        if instrument in RINGING:
+            return _damped(kept, n, round(_RELEASE_SECONDS * self.rate))
+        return kept
 
-    def _render(self, instrument: str, hz: float, n: int) -> Samples:
+    def _render(self, instrument: str, pitch: int, n: int) -> Samples:
+        hz = 440.0 * 2 ** ((pitch - 69) / 12)
         if instrument in HELD:
             return HELD[instrument](hz, n, self.rate, self._rng)
         if instrument in RINGING:
             return RINGING[instrument](hz, self.rate, self._rng)
-        return PERCUSSION[instrument](self.rate, self._rng)
+        return PERCUSSION[instrument](self.rate, self._rng).astype(np.float32)
 
 
 def _damped(ringing: Samples, n: int, release: int) -> Samples:
@@ -90,19 +86,12 @@ def _play(
     """One part's notes summed into mono float32 [n]."""
     track = np.zeros(n, dtype=np.float32)
     late = rng.normal(0, part.loose_seconds, len(part.notes))
-    for note, stray in zip(part.notes, late, strict=True):
-        _add(track, note, part, sampler, beat, float(stray))
+    for note, stray in zip(part.notes, late.tolist(), strict=True):
+        sound = sampler.sound(part.instrument, note.pitch, note.beats * beat)
+        start = max(0, round((note.beat * beat + stray) * sampler.rate))
+        fits = max(0, min(len(sound), n - start))  # cut at the track's end
+        track[start : start + fits] += np.float32(note.velocity) * sound[:fits]
     return track
-
-
-def _add(
-    track: Samples, note: Note, part: Part, sampler: InstrumentBank, beat: float, stray: float
-) -> None:
-    """Add one note to a track where it belongs, cut at the track's end."""
-    sound = sampler.sound(part.instrument, note.pitch, note.beats * beat)
-    start = max(0, round((note.beat * beat + stray) * sampler.rate))
-    fits = max(0, min(len(sound), len(track) - start))
-    track[start : start + fits] += np.float32(note.velocity) * sound[:fits]
 
 
 def _place(stereo: Samples, track: Samples, pan: float) -> None:

@@ -39,13 +39,11 @@ def piano(hz: float, rate: int, rng: np.random.Generator) -> Samples:
     ratios = k * np.sqrt(1 + 0.0004 * k**2)
     brightness = np.exp(-(k - 1) * (0.45 + hz / 1500))
     strike = 0.6 + 0.4 * np.abs(np.sin(np.pi * k / 7.3))
-    out = _partials(
-        hz, rate, 2.6, ratios, 0.6 * brightness * strike, 1.6 * (220 / hz) ** 0.4 / k**0.7
-    )
+    levels, lives = 0.6 * brightness * strike, 1.6 * (220 / hz) ** 0.4 / k**0.7
+    out = _partials(hz, rate, 2.6, ratios, levels, lives)
     thump = rng.standard_normal(rate // 40).astype(np.float32) * 0.04
-    out[: len(thump)] += np.convolve(
-        thump, np.ones(24, dtype=np.float32) / 8, "same"
-    ) * np.linspace(1, 0, len(thump), dtype=np.float32)
+    felt = np.convolve(thump, np.ones(24, dtype=np.float32) / 8, "same")
+    out[: len(thump)] += felt * np.linspace(1, 0, len(thump), dtype=np.float32)
     return out
 
 
@@ -82,9 +80,8 @@ def _string(
     """
     period = int(rate / hz - 0.5)
     burst = rng.uniform(-1, 1, period)
-    burst = np.convolve(np.concatenate([burst[-soft:], burst]), np.ones(soft) / soft, "valid")[
-        :period
-    ]
+    looped = np.concatenate([burst[-soft:], burst])
+    burst = np.convolve(looped, np.ones(soft) / soft, "valid")[:period]
     burst -= np.roll(burst, period // 5)  # plucked at a fifth of its length
     rounds = int(seconds * hz) + 2
     loop = np.empty((rounds, period))
@@ -112,9 +109,8 @@ def upright_bass(hz: float, rate: int, rng: np.random.Generator) -> Samples:
     """A plucked double bass: a dark string with a sine's body."""
     out = 0.55 * _string(hz, rate, 1.2, 0.985, 14, rng)
     t = np.arange(len(out)) / rate
-    out += (0.6 * np.exp(-t / 0.45) * np.minimum(1, t / 0.006) * np.sin(2 * np.pi * hz * t)).astype(
-        np.float32
-    )
+    body = 0.6 * np.exp(-t / 0.45) * np.minimum(1, t / 0.006) * np.sin(2 * np.pi * hz * t)
+    out += body.astype(np.float32)
     return out
 
 
