@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from musicu.embeddings import frontend  # noqa: E402
 from musicu.embeddings.training.augment import Draws, augment, band_centres, warp  # noqa: E402
-from musicu.embeddings.training.augment_config import AugmentConfig  # noqa: E402
+from musicu.embeddings.training.recipe import AugmentConfig  # noqa: E402
 
 STILL = AugmentConfig(
     pitch_semitones=0.0,

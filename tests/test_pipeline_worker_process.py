@@ -16,7 +16,7 @@ from musicu.pipeline.executors.worker_process import Worker, WorkerDiedError, Wo
 
 READY = """
 import os, pickle, sys, time
-from musicu.pipeline.executors.messages import receive, send
+from musicu.pipeline.executors.requests import receive, send
 told, out = sys.stdin.buffer, sys.stdout.buffer
 config = receive(told)
 send(out, {"ready": True})

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musicu.embeddings.training.augment_config import AugmentConfig
-from musicu.embeddings.training.recipe import NetworkConfig, TrainingRecipe
+from musicu.embeddings.training.recipe import AugmentConfig, NetworkConfig, TrainingRecipe
 from musicu.embeddings.training.train_data import TrainingTrack
 
 RATE = 22_050

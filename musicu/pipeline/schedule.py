@@ -6,22 +6,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from musicu.pipeline.executors.executor import Executor
 from musicu.pipeline.executors.requests import Answer, FileTask, WorkRequest
+from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import Result, StageSpec, Task
 from musicu.records import Audio
 
 #: Recordings decoded or embedded at a time, in batches: one at work, one ready, one being read.
 _BATCHES = 3
-
-
-class KnownRows(Protocol):
-    """What a schedule asks of the catalog."""
-
-    def has(self, stage: StageSpec, content_hash: str) -> bool:
-        """Whether a recording has a row of a stage."""
 
 
 class TaskQueue:
@@ -69,7 +62,7 @@ class Schedule:
     """
 
     def __init__(
-        self, tasks: TaskQueue, executor: Executor, known: KnownRows, batch_size: int = 1
+        self, tasks: TaskQueue, executor: Executor, known: RunState, batch_size: int = 1
     ) -> None:
         self._tasks, self._executor, self._known = tasks, executor, known
         self._batch_size = batch_size

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.embeddings.tracks.config import TrackConfig
-from musicu.embeddings.tracks.optimiser import Adam
 from musicu.embeddings.tracks.track_features import Block, Features, Floats, Known
-from musicu.embeddings.tracks.track_network import Parameters, backward, forward, initial
+from musicu.embeddings.tracks.track_network import Adam, Parameters, backward, forward, initial
 
 Ints = NDArray[np.int64]
 Watch = Callable[[int, float, Parameters], None]

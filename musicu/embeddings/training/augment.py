@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from musicu.embeddings import frontend
-from musicu.embeddings.training.augment_config import AugmentConfig
 from musicu.embeddings.training.frontend_torch import level_free_log
+from musicu.embeddings.training.recipe import AugmentConfig
 from musicu.features.mel import hz_to_mel, mel_to_hz
 
 _LN10 = float(np.log(10.0))

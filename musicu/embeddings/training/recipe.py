@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from musicu.embeddings.training.augment_config import AugmentConfig
 from musicu.embeddings.training.pairs import PairWeights
 from musicu.embeddings.training.projection_head import HeadConfig
 from musicu.errors import ModelError
@@ -29,6 +28,23 @@ class NetworkConfig:
     dim: int = 256
     channels: tuple[int, ...] = (16, 32, 80, 192)
     projection: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentConfig:
+    """How far training changes its inputs; the chances (0 to 1) are of each window on its own."""
+
+    pitch_semitones: float = 1.0  # at most, either way
+    tempo: float = 0.08  # at most, as a share, either way
+    equalise_db: float = 5.0  # deviation of each of the curve's terms
+    compress: float = 0.5  # the loudness contour is flattened by up to this share
+    band_limit_chance: float = 0.4
+    codec_chance: float = 0.3
+    noise_chance: float = 0.3
+    reverb_chance: float = 0.3
+    mix_chance: float = 0.3
+    mix_db: tuple[float, float] = (-20.0, -6.0)  # level of the second track
+    mask_chance: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

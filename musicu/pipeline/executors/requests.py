@@ -1,10 +1,11 @@
-"""What a run asks of whoever does its work."""
+"""What a run asks of whoever does its work, and how it goes through the pipes to its workers."""
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 from musicu.embeddings.cards import ModelCard
 from musicu.records import Audio
@@ -46,3 +47,17 @@ class WorkRequest:
     descriptor_set: str | None = None
     audios: tuple[Audio, ...] = ()
     ahead: tuple[Path, ...] = ()
+
+
+def send(stream: IO[bytes], message: object) -> None:
+    """Write a message. Raises OSError where nobody reads any more."""
+    pickle.dump(message, stream, protocol=5)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Any:
+    """The next message; None where the other side has ended, also in the middle of one."""
+    try:
+        return pickle.load(stream)
+    except (EOFError, pickle.UnpicklingError):
+        return None

@@ -12,8 +12,8 @@ import signal
 import sys
 
 from musicu.errors import MusicuError
-from musicu.pipeline.executors.messages import receive, send
 from musicu.pipeline.executors.request_handler import RequestHandler
+from musicu.pipeline.executors.requests import receive, send
 
 _NICENESS = 10
 

@@ -13,8 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from musicu.errors import ModelError, MusicuError
-from musicu.pipeline.executors.messages import receive, send
-from musicu.pipeline.executors.requests import Answer, WorkerConfig, WorkRequest
+from musicu.pipeline.executors.requests import Answer, WorkerConfig, WorkRequest, receive, send
 from musicu.threads import ONE_EACH
 
 #: The child sees the parent's modules and not what happens to lie in the current folder.
