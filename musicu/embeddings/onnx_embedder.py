@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,8 @@ from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_bands
 from musicu.embeddings.neighbours import NEIGHBOURS, read_neighbours
+from musicu.embeddings.onnx_session import open_session, plain_errors
+from musicu.embeddings.songs import SONGS_NETWORK, read_songs, songs_input
 from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
 from musicu.features.powers import spectrograms, sum_up
@@ -26,14 +26,15 @@ class AudioEmbedder(Embedder):
 
     Where the card names constants of statistics too, the network's vector stands as one block
     beside those of the statistics (which know what little training music cannot teach), and one
-    map leads from all blocks to the vector. Where it names neighbours, that vector is smoothed
+    map leads from all blocks to the vector. Where it names a songs network, that vector and its
+    numbers stand side by side under one more map. Where it names neighbours, the vector is smoothed
     with them. Every recording goes through by itself and on one thread, so that its vector is
     the same to the last bit whatever comes with it.
     """
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card
-        self._session = _session(card)
+        self._session = open_session(card.folder / MODEL)
         about = self._session.get_modelmeta().custom_metadata_map
         try:
             self._frames, self._hop = int(about["chunk_frames"]), int(about["chunk_hop"])
@@ -46,11 +47,14 @@ class AudioEmbedder(Embedder):
             raise ModelError(
                 f"{card.name} wants {card.sample_rate} Hz; its network reads {SAMPLE_RATE} Hz"
             )
-        self._constants = None
+        self._constants, dim = None, learned
         if CONSTANTS in card.files:
-            self._constants = read_constants(card, learned)
-        elif learned != card.dim:
-            raise ModelError(f"{card.name}: the network gives {learned} numbers, not {card.dim}")
+            last = 0 if SONGS_NETWORK in card.files else card.dim
+            self._constants = read_constants(card, learned, last)
+            dim = self._constants.final.shape[1]
+        self._songs = read_songs(card, dim) if SONGS_NETWORK in card.files else None
+        if self._songs is None and dim != card.dim:
+            raise ModelError(f"{card.name}: the network gives {dim} numbers, not {card.dim}")
         self._neighbours = read_neighbours(card) if NEIGHBOURS in card.files else None
 
     def embed_batch(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
@@ -63,19 +67,23 @@ class AudioEmbedder(Embedder):
 
     def _one(self, audio: Audio) -> NDArray[np.float32]:
         """The vector as it is without neighbours."""
-        chunks, sums = [], []
-        for power in spectrograms(audio):  # one Fourier transform for network and statistics
+        chunks, sums, songs = [], [], []
+        for power in spectrograms(audio):  # one Fourier transform for networks and statistics
             chunks.append(self.network_input(power))
             if self._constants is not None:
                 sums.append(sum_up(power))
+            if self._songs is not None:
+                songs.append(songs_input(power))
         vector = self.learned(np.concatenate(chunks))
-        if self._constants is None:
+        if self._constants is not None:
+            vector = project(flat_statistics(audio, sums), self._constants, vector)
+        if self._songs is None:
             return vector
-        return project(flat_statistics(audio, sums), self._constants, vector)
+        return self._songs.last.join(vector, self._songs.numbers(songs))
 
     def learned(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's vector, float32 [numbers], of all the `network_input` of a recording."""
-        with _plain_errors(self.card):
+        with plain_errors(self.card.folder / MODEL):
             vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": chunks})[0]
         return vector
 
@@ -85,29 +93,3 @@ class AudioEmbedder(Embedder):
         power: one of the recording's `powers.spectrograms`.
         """
         return level_free_log(cut_chunks(mel_bands(power), self._frames, self._hop))
-
-
-def _session(card: ModelCard) -> Any:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    with _plain_errors(card):
-        content = (card.folder / MODEL).read_bytes()
-        return ort.InferenceSession(content, options, ["CPUExecutionProvider"])
-
-
-@contextmanager
-def _plain_errors(card: ModelCard) -> Iterator[None]:
-    """Turn whatever ONNX Runtime says of a model into a ModelError."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    kinds = (kind for kind in vars(state).values() if isinstance(kind, type))
-    refusals = [kind for kind in kinds if issubclass(kind, Exception)]
-    caught: tuple[type[Exception], ...] = (OSError, UnicodeDecodeError, RuntimeError, *refusals)
-    try:
-        yield
-    except caught as error:
-        path = card.folder / MODEL
-        raise ModelError(f"{path} cannot be used as an ONNX model: {error}") from error

@@ -55,7 +55,7 @@ class StatsEmbedder(Embedder):
             raise ModelError(
                 f"{card.name} wants {card.sample_rate} Hz; its statistics exist at {SAMPLE_RATE} Hz"
             )
-        self.constants = read_constants(card)
+        self.constants = read_constants(card, dim=card.dim)
 
     def embed_batch(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
         """Vectors float32 [recordings, dim] of unit length, each computed by itself.
@@ -143,10 +143,11 @@ def side_by_side(
     return blocks if learned is None else np.concatenate([blocks, learned.astype(np.float64)])
 
 
-def read_constants(card: ModelCard, learned: int = 0) -> Constants:
+def read_constants(card: ModelCard, learned: int = 0, dim: int = 0) -> Constants:
     """The constants in a model's folder; ModelError where they are damaged or do not fit.
 
-    learned: how many numbers of a network stand beside the statistics.
+    learned: how many numbers of a network stand beside the statistics. dim: of the result; any
+    where it is 0, because another map follows.
     """
     path = card.folder / CONSTANTS
     try:
@@ -161,7 +162,7 @@ def read_constants(card: ModelCard, learned: int = 0) -> Constants:
         "quantiles": (len(LEVELS), statistics),
         "mean": (statistics,),
         "centre": (numbers,),
-        "final": (numbers, card.dim),
+        "final": (numbers, dim or plain["final"].shape[-1]),
     }
     for name, shape in shapes.items():
         if plain[name].shape != shape or not np.isfinite(plain[name]).all():

@@ -37,6 +37,11 @@ def mix_quantiles(encoder: Encoder, statistics: Rows) -> Encoder:
 
 def refit_projection(encoder: Encoder, projection: Rows) -> Encoder:
     """The encoder with `projection` [dim, dim] after its last linear map."""
+    if encoder.songs is not None:
+        last = encoder.songs.last
+        turned = (last.matrix.astype(np.float64) @ projection).astype(np.float32)
+        songs = replace(encoder.songs, last=replace(last, matrix=turned))
+        return replace(encoder, songs=songs)
     if encoder.constants is not None:
         final = (encoder.constants.final.astype(np.float64) @ projection).astype(np.float32)
         return replace(encoder, constants=replace(encoder.constants, final=final))
@@ -63,12 +68,26 @@ def smoothed(encoder: Encoder, vectors: Rows) -> Rows:
     return vectors if near is None else smooth(vectors, near.vectors.astype(float), near.weight)
 
 
-def raw_vectors(encoder: Encoder, pooled: NDArray[np.float32], statistics: Rows | None) -> Rows:
+def raw_vectors(
+    encoder: Encoder,
+    pooled: NDArray[np.float32],
+    statistics: Rows | None,
+    songs: NDArray[np.float32] | None = None,
+) -> Rows:
     """Vectors before unit length and neighbour smoothing, float64 [recordings, dim].
 
     pooled: float32 [recordings, pooled], of the network. statistics: float64 [recordings, S],
-    where the encoder has constants.
+    where the encoder has constants. songs: float32 [recordings, numbers], where it has a songs
+    network.
     """
+    vectors = _without_songs(encoder, pooled, statistics)
+    if encoder.songs is None:
+        return vectors
+    assert songs is not None
+    return encoder.songs.last.apply(unit_rows(vectors).astype(np.float32), songs)
+
+
+def _without_songs(encoder: Encoder, pooled: NDArray[np.float32], statistics: Rows | None) -> Rows:
     if encoder.constants is None:
         apart = pooled.astype(np.float64) - encoder.whitening.centre
         return apart @ encoder.whitening.matrix.astype(np.float64)

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from musicu.audio import Span, place_windows
 from musicu.audio.encoding import CODECS, RATE, encode_and_decode
 from musicu.embeddings.frontend import SAMPLE_RATE
+from musicu.embeddings.songs import SongsPart, songs_input
 from musicu.embeddings.stats import flat_statistics
 from musicu.embeddings.training.windows_cache import WindowsCache
+from musicu.features.powers import spectrograms
 from musicu.records import Audio, Windows
 
 FORMAT_VERSION = 2
@@ -107,6 +109,30 @@ def _measure(samples: Samples, windows: Windows, crops: Sequence[Crop]) -> NDArr
         audio = as_read(part, crop.windows(windows))
         rows.append(flat_statistics(as_lossy(audio, crop.codec) if crop.codec else audio))
     return np.stack(rows)
+
+
+def crop_songs(
+    songs: SongsPart,
+    recordings: NDArray[np.int64],
+    paths: Sequence[Path],
+    windows: Windows,
+    read: Callable[[Path], Samples],
+    crops: Sequence[Crop],
+) -> NDArray[np.float32]:
+    """A songs network's numbers float32 [crops, recordings, numbers]; parts alone, no other speeds
+    and no codecs."""
+    rows = []
+    for recording in recordings:
+        samples = read(paths[recording])
+        spans = (crop.span(len(samples), SAMPLE_RATE) for crop in crops)
+        audios = (
+            as_read(samples[start:stop], crop.windows(windows))
+            for crop, (start, stop) in zip(crops, spans, strict=True)
+        )
+        inputs = ([songs_input(power) for power in spectrograms(audio)] for audio in audios)
+        rows.append([songs.numbers(each) for each in inputs])
+    found: NDArray[np.float32] = np.array(rows, dtype=np.float32).swapaxes(0, 1)
+    return found
 
 
 def as_read(samples: Samples, windows: Windows) -> Audio:

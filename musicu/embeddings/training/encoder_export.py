@@ -22,6 +22,7 @@ from musicu.embeddings.neighbours import (
     neighbours_file,
     read_neighbours,
 )
+from musicu.embeddings.songs import SONGS_MAP, SONGS_NETWORK, SongsPart, read_songs, songs_map_file
 from musicu.embeddings.stats import CONSTANTS, Constants, read_constants
 from musicu.embeddings.training.constants import save_constants
 from musicu.embeddings.training.network import AudioNetwork
@@ -38,8 +39,9 @@ CREDITS = ("track_id", "title", "artist", "album", "licence", "source", "commit"
 class Encoder:
     """A network with its whitening, and the recipe that says what it reads.
 
-    constants: of the statistics that stand beside the network, where some do. neighbours: the
-    vectors for smoothing, where the model keeps a catalog's.
+    constants: of the statistics that stand beside the network, where some do. songs: the network
+    beside that vector, and the map over both, where there is one. neighbours: the vectors for
+    smoothing, where the model keeps a catalog's.
     """
 
     network: AudioNetwork
@@ -47,6 +49,7 @@ class Encoder:
     recipe: TrainingRecipe
     constants: Constants | None = None
     neighbours: Neighbours | None = None
+    songs: SongsPart | None = None
 
 
 def windows_of(recipe: TrainingRecipe) -> Windows:
@@ -83,6 +86,11 @@ def export_model(
         save_constants(encoder.constants, folder)
         card["dim"] = encoder.constants.final.shape[1]
         card["files"] += [CONSTANTS]
+    if encoder.songs is not None:
+        (folder / SONGS_NETWORK).write_bytes(encoder.songs.path.read_bytes())
+        (folder / SONGS_MAP).write_bytes(songs_map_file(encoder.songs.last))
+        card["dim"] = encoder.songs.last.matrix.shape[1]
+        card["files"] += [SONGS_NETWORK, SONGS_MAP]
     if encoder.neighbours is not None:
         (folder / NEIGHBOURS).write_bytes(neighbours_file(encoder.neighbours))
         card["files"] += [NEIGHBOURS]
@@ -115,11 +123,13 @@ def load_encoder(folder: Path) -> Encoder:
         {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     )
     whitening = Whitening(tensors["finish.centre"].numpy(), tensors["finish.matrix"].numpy())
-    constants = None
+    constants, dim = None, whitening.matrix.shape[1]
     if CONSTANTS in card.files:
-        constants = read_constants(card, whitening.matrix.shape[1])
+        constants = read_constants(card, dim, 0 if SONGS_NETWORK in card.files else card.dim)
+        dim = constants.final.shape[1]
     neighbours = read_neighbours(card) if NEIGHBOURS in card.files else None
-    return Encoder(network.eval(), whitening, recipe, constants, neighbours)
+    songs = read_songs(card, dim) if SONGS_NETWORK in card.files else None
+    return Encoder(network.eval(), whitening, recipe, constants, neighbours, songs)
 
 
 def copy_model(source: Path, folder: Path, name: str) -> Path:

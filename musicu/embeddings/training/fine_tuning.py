@@ -83,6 +83,7 @@ def _starts(
     """The old network and the new one, each with its quantiles as they are and mixed; and the
     `raw_vectors` of each."""
     statistics = None if data.statistics is None else data.statistics[0]
+    songs = None if data.songs is None else data.songs[0]
     encoders, vectors = [], []
     for each in [old.network] if network is old.network else [old.network, network]:
         pooled = data.pool(each, recipe)[0]
@@ -90,7 +91,7 @@ def _starts(
         mixed = [] if statistics is None else [mix_quantiles(plain, statistics)]
         for encoder in (plain, *mixed):
             encoders.append(encoder)
-            vectors.append(raw_vectors(encoder, pooled, statistics))
+            vectors.append(raw_vectors(encoder, pooled, statistics, songs))
     return encoders, vectors
 
 
@@ -117,8 +118,9 @@ def _smooth_unnamed(old: Encoder, data: FitData, recipe: TrainingRecipe) -> Fine
     """The old encoder with the data's recordings for neighbours, where that does no harm."""
     crops = data.pool(old.network, recipe)
     statistics = [None] * len(crops) if data.statistics is None else list(data.statistics)
-    pairs = zip(crops, statistics, strict=True)
-    whole, *halves = (raw_vectors(old, pooled, measured) for pooled, measured in pairs)
+    songs = [None] * len(crops) if data.songs is None else list(data.songs)
+    parts = zip(crops, statistics, songs, strict=True)
+    whole, *halves = (raw_vectors(old, *part) for part in parts)
     gain = split_half_gain(np.stack(halves), WEIGHT, recipe.seed)
     if not gain.low > -HARMLESS:
         return FineTuned(old, "unchanged", gain)

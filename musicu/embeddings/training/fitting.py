@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.embeddings.songs import SongsPart
 from musicu.embeddings.training import heldout
-from musicu.embeddings.training.crops import CROPS, Crop, crop_statistics
+from musicu.embeddings.training.crops import CROPS, Crop, crop_songs, crop_statistics
 from musicu.embeddings.training.encode import encode_crops
 from musicu.embeddings.training.encoder_export import Encoder, windows_of
 from musicu.embeddings.training.network import AudioNetwork
@@ -27,6 +28,7 @@ class FitData:
     recordings: int64 [n], of the material's cache. statistics: float64 [crops, n, S], or None
     where the recipe has none. crops: which parts of a recording; the first is the whole. made:
     float64 [1, pieces, S], the statistics of the made pieces, where the head is fitted to them.
+    songs: float32 [crops, n, numbers], of the songs network of a model that is fine-tuned.
     """
 
     material: Material
@@ -34,6 +36,7 @@ class FitData:
     statistics: NDArray[np.float64] | None
     crops: tuple[Crop, ...] = CROPS
     made: NDArray[np.float64] | None = None
+    songs: NDArray[np.float32] | None = None
 
     @property
     def learns(self) -> NDArray[np.bool_]:
@@ -77,8 +80,26 @@ def measure_fit_data(
     read: Callable[[Path], NDArray[np.float32]],
     report: Report,
     crops: tuple[Crop, ...] = CROPS,
+    songs: SongsPart | None = None,
 ) -> FitData:
-    """The material's recordings with their statistics, where the recipe has some."""
+    """The material's recordings with their statistics, where the recipe has some, and with a songs
+    network's numbers, where the model has one."""
+    data = _measure_statistics(material, recipe, out, paths, read, report, crops)
+    if songs is None:
+        return data
+    found = crop_songs(songs, data.recordings, paths, windows_of(recipe), read, crops)
+    return replace(data, songs=found)
+
+
+def _measure_statistics(
+    material: Material,
+    recipe: TrainingRecipe,
+    out: Path,
+    paths: Sequence[Path],
+    read: Callable[[Path], NDArray[np.float32]],
+    report: Report,
+    crops: tuple[Crop, ...],
+) -> FitData:
     usable = material.real.chances > 0
     usable[material.held] = True
     recordings = np.flatnonzero(usable)

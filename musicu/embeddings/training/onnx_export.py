@@ -41,11 +41,19 @@ def build_graph(network: AudioNetwork, whitening: Whitening, frames: int, hop: i
 
     frames, hop: how a recording is to be cut into chunks; they ride in the file's metadata.
     """
+    model = as_onnx(_Recording(network, whitening).eval(), torch.zeros(_CHUNKS, frames, N_MELS))
+    onnx.helper.set_model_props(model, {"chunk_frames": str(frames), "chunk_hop": str(hop)})
+    return model
+
+
+def as_onnx(module: torch.nn.Module, example: torch.Tensor) -> Any:
+    """A module from `logs` float32 [chunks, ...], any number of them, to `vector`, as a checked
+    `onnx.ModelProto` that names nothing of this machine."""
     # it warns of packages of pictures that are not there
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     program = torch.onnx.export(
-        _Recording(network, whitening).eval(),
-        (torch.zeros(_CHUNKS, frames, N_MELS),),
+        module,
+        (example,),
         input_names=["logs"],
         output_names=["vector"],
         dynamic_shapes={"logs": {0: torch.export.Dim("chunks")}},
@@ -56,7 +64,6 @@ def build_graph(network: AudioNetwork, whitening: Whitening, frames: int, hop: i
     model = program.model_proto
     model.ir_version = _IR
     _strip(model)
-    onnx.helper.set_model_props(model, {"chunk_frames": str(frames), "chunk_hop": str(hop)})
     onnx.checker.check_model(model)
     return model
 

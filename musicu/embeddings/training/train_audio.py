@@ -96,7 +96,9 @@ def train_audio(
     learner = trainer.learn(trainer.new_learner(recipe, start), material, recipe, out, tell)
     paths = [track.path for track in tracks]
     data = workers.in_turn(
-        lambda: measure_fit_data(material, recipe, out, paths, read, tell, crops)
+        lambda: measure_fit_data(
+            material, recipe, out, paths, read, tell, crops, old.songs if old else None
+        )
     )
     network = learner.average.eval()
     if old is None:

@@ -1,0 +1,133 @@
+"""The songs network at work: what it reads of a recording, and how its numbers join the others.
+
+It was distilled from networks that know songs (`recipes/audio_v2`). Its input is made of every
+frame of the spectrogram that the statistics are made of, so that a recording goes through one
+Fourier transform for everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from scipy import sparse
+
+from musicu.embeddings.cards import ModelCard
+from musicu.embeddings.frontend import cut_chunks, level_free_log
+from musicu.embeddings.onnx_session import open_session, plain_errors
+from musicu.errors import ModelError
+from musicu.features import powers
+from musicu.features.mel import mel_filterbank
+
+SONGS_NETWORK = "songs.onnx"
+SONGS_MAP = "songs.safetensors"
+SONG_FRAMES = 175  # of an input: 4.14 s
+N_BANDS = 96
+LIMITS_HZ = (40.0, 7_800.0)
+
+Columns = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SongsMap:
+    """The last map, over a unit vector and the songs network's numbers side by side, D together.
+
+    centre: float32 [D]; matrix: float32 [D, dim].
+    """
+
+    centre: NDArray[np.float32]
+    matrix: NDArray[np.float32]
+
+    def apply(
+        self, vectors: NDArray[np.float32], songs: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Vectors before unit length, float64 [n, dim], of [n, dim] and [n, numbers]."""
+        joined = np.concatenate([vectors, songs], axis=1).astype(np.float64) - self.centre
+        # einsum and not BLAS: the same bits whatever the number of threads
+        return np.asarray(np.einsum("nd,de->ne", joined, self.matrix.astype(np.float64)))
+
+    def join(self, vector: NDArray[np.float32], songs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The unit vector float32 [dim] of one recording."""
+        (joined,) = self.apply(vector[None], songs[None])
+        unit: NDArray[np.float32] = (joined / np.sqrt(np.sum(joined**2))).astype(np.float32)
+        return unit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SongsPart:
+    """A model's songs network and the map that joins its numbers with a vector.
+
+    session: of ONNX Runtime. path: of the network's file.
+    """
+
+    session: Any
+    path: Path
+    last: SongsMap
+
+    def numbers(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The network's numbers, float32 [numbers], of all the `songs_input` of a recording."""
+        given = {"logs": np.concatenate(inputs)}
+        with plain_errors(self.path):
+            numbers: NDArray[np.float32] = self.session.run(["vector"], given)[0]
+        return numbers
+
+
+def songs_input(power: Columns) -> NDArray[np.float32]:
+    """What the songs network reads of a window, float32 [chunks, 175, 96].
+
+    power: one of the recording's `powers.spectrograms`. A longer window makes several chunks, a
+    shorter one is repeated.
+    """
+    return level_free_log(cut_chunks(song_bands(power), SONG_FRAMES, SONG_FRAMES))
+
+
+def song_bands(power: Columns) -> NDArray[np.float32]:
+    """Mel power float32 [frames, 96], 43 frames a second."""
+    # a sparse product and not BLAS, whose sums may depend on the number of threads
+    bands: NDArray[np.float32] = (_mel_weights() @ power).T
+    return bands
+
+
+@lru_cache(maxsize=1)
+def _mel_weights() -> sparse.csr_matrix:
+    filters = mel_filterbank(powers.SAMPLE_RATE, powers.N_FFT, N_BANDS, *LIMITS_HZ)
+    return sparse.csr_matrix(filters[:, : powers.N_BINS])
+
+
+def read_songs(card: ModelCard, dim: int) -> SongsPart:
+    """The songs network and its map in a model's folder, beside vectors of `dim` numbers."""
+    path = card.folder / SONGS_NETWORK
+    session = open_session(path)
+    numbers = int(session.get_outputs()[0].shape[0])
+    return SongsPart(session, path, _read_map(card, dim + numbers))
+
+
+def _read_map(card: ModelCard, wide: int) -> SongsMap:
+    """The last map, over `wide` numbers; ModelError where it is damaged or does not fit."""
+    path = card.folder / SONGS_MAP
+    try:
+        found = load_file(path)
+        centre, matrix = found["centre"], found["matrix"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ModelError(f"{path} does not hold the map of {card.name}: {error}") from error
+    right = centre.shape == (wide,) and matrix.shape == (wide, card.dim)
+    if not right or not (np.isfinite(centre).all() and np.isfinite(matrix).all()):
+        raise ModelError(
+            f"{path}: centre and matrix have shapes {centre.shape} and {matrix.shape} where "
+            f"{(wide,)} and {(wide, card.dim)} of finite numbers are needed"
+        )
+    return SongsMap(centre, matrix)
+
+
+def songs_map_file(songs: SongsMap) -> bytes:
+    """The map as the file of a model folder."""
+    arrays = {"centre": songs.centre, "matrix": songs.matrix}
+    content: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    return content

@@ -1,0 +1,1 @@
+"""How musicu-audio-v2 was made: teachers, material, distillation, combination."""

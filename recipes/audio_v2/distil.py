@@ -1,0 +1,247 @@
+"""Stage 2b: the student learns what the teachers make of the views.
+
+    python -m recipes.audio_v2.distil VIEWS OUT --steps 9000
+
+OUT receives `student.safetensors`: weights, running averages and the optimiser's state, from which
+a run goes on, with more steps too as long as its learning rate has not begun to fall. Batches
+depend on the seed and the step alone; where views are still being made, it waits for those that
+its step asks for. `--device cuda` trains in bfloat16 on a GPU, `--compile` compiles the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_tensors
+from safetensors.torch import save_file
+
+from recipes.audio_v2.student import TARGETS, StudentConfig, StudentNetwork, distillation_loss
+from recipes.audio_v2.views import shard_path
+
+WEIGHTS = {"hidden": 1.0, "pooled": 0.5, "tagger": 1.0, "tagger_inner": 0.3, "logits": 0.3}
+WEIGHTS |= {"hidden likeness": 10.0, "tagger likeness": 5.0}
+CHECKPOINT = "student.safetensors"
+_BLOCK = 64  # steps over the same shards
+_AT_ONCE = 8  # shards of a block
+
+
+@dataclass(frozen=True, slots=True)
+class DistillConfig:
+    """How long and how fast.
+
+    fall: share of the steps, at the end, in which the learning rate falls to nothing. first,
+    growth: shards that the first block of 64 steps draws from, and how many more each later one.
+    """
+
+    steps: int = 9000
+    batch: int = 64
+    rate: float = 3e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    fall: float = 0.25
+    average: float = 0.998
+    first: int = 16
+    growth: float = 1.0
+    shards: int = 200
+    seed: int = 2
+    device: str = "cpu"
+    compile: bool = False
+
+
+class Distiller:
+    """The student, its running average, the optimiser, and the scale of the targets."""
+
+    def __init__(self, config: DistillConfig, scale: Mapping[str, torch.Tensor]) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.scale, self.step = config, dict(scale), 0
+        form = torch.channels_last
+        self.network = StudentNetwork(StudentConfig()).to(config.device, memory_format=form)
+        self.average = StudentNetwork(StudentConfig()).to(config.device)
+        self.average.load_state_dict(self.network.state_dict())
+        self.run = torch.compile(self.network) if config.compile else self.network
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True
+        )
+
+    def learn(self, batch: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        """One step; the losses."""
+        config = self.config
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.rate * schedule(self.step, config)
+        device = torch.device(config.device).type
+        with torch.autocast(device, torch.bfloat16):
+            predicted = self.run(batch["logs"])
+        plain = {name: value.float() for name, value in predicted.items()}
+        targets = {
+            n: (batch[n] - self.scale[f"{n}.mean"]) / self.scale[f"{n}.spread"] for n in TARGETS
+        }
+        losses = distillation_loss(plain, targets)
+        loss = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        self._follow()
+        return {name: value.item() for name, value in losses.items()}
+
+    def _follow(self) -> None:
+        """Move the running average towards the weights."""
+        keep = min(self.config.average, self.step / (self.step + 10))
+        now = self.network.state_dict()
+        with torch.no_grad():
+            for key, value in self.average.state_dict().items():
+                if value.dtype.is_floating_point:
+                    value.lerp_(now[key], 1 - keep)
+                else:
+                    value.copy_(now[key])
+
+    def save(self, path: Path) -> None:
+        """Write everything that a run needs to go on."""
+        tensors = {f"scale.{k}": v for k, v in self.scale.items()}
+        tensors |= {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        partial = path.with_suffix(".partial")
+        save_file(plain, partial, {"step": str(self.step)})
+        partial.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from what was saved."""
+        tensors = load_tensors(path, self.config.device)
+        for name, module in (("network", self.network), ("average", self.average)):
+            module.load_state_dict(_part(tensors, f"{name}."))
+        state = self.optimiser.state_dict()
+        state["state"] = {}
+        parameters = list(self.network.parameters())
+        for key, value in _part(tensors, "optimiser.").items():
+            number, _, field = key.partition(".")
+            if value.ndim > 0:  # in the layout of its parameter, which the fused step relies on
+                value = torch.empty_like(parameters[int(number)]).copy_(value)
+            state["state"].setdefault(int(number), {})[field] = value
+        self.optimiser.load_state_dict(state)
+        with safe_open(path, "pt") as file:
+            self.step = int(file.metadata()["step"])
+        self.scale = _part(tensors, "scale.")
+
+
+def _part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def schedule(step: int, config: DistillConfig) -> float:
+    """Share of the learning rate: a linear start, a level stretch, a linear end."""
+    start = min(1.0, (step + 1) / config.warmup)
+    left = (config.steps - step) / max(1.0, config.fall * config.steps)
+    return min(start, max(0.0, left), 1.0)
+
+
+def read_shard(views: Path, shard: int, wait: float = 5.0) -> dict[str, NDArray[np.float16]]:
+    """A shard, when it is there."""
+    path = shard_path(views, shard)
+    while not path.is_file():
+        time.sleep(wait)
+    found: dict[str, NDArray[np.float16]] = load_file(path)
+    return found
+
+
+def batches(views: Path, config: DistillConfig, step: int) -> Iterator[dict[str, torch.Tensor]]:
+    """The batches from a step on: blocks of steps over a few shards, the newest among them."""
+    while True:
+        block, within = divmod(step, _BLOCK)
+        rng = np.random.default_rng([config.seed, block])
+        known = int(min(config.shards, config.first + config.growth * block))
+        newest = np.arange(max(0, known - 2), known)
+        others = rng.choice(known - len(newest), _AT_ONCE - len(newest), replace=False)
+        parts = [read_shard(views, int(shard)) for shard in (*others, *newest)]
+        data = {k: np.concatenate([p[k] for p in parts]) for k in ("logs", *TARGETS)}
+        order = rng.permutation(len(data["logs"]))
+        for turn in range(within, _BLOCK):
+            places = (turn * config.batch + np.arange(config.batch)) % len(order)
+            rows = np.sort(order[places])
+            yield {
+                k: torch.from_numpy(v[rows].astype(np.float32)).to(config.device)
+                for k, v in data.items()
+            }
+        step = (block + 1) * _BLOCK
+
+
+def target_scale(views: Path) -> dict[str, torch.Tensor]:
+    """Mean and deviation of every target, over the first eight shards."""
+    parts = [read_shard(views, shard) for shard in range(_AT_ONCE)]
+    scale = {}
+    for name in TARGETS:
+        values = np.concatenate([part[name] for part in parts]).astype(np.float64)
+        scale[f"{name}.mean"] = torch.from_numpy(values.mean(axis=0).astype(np.float32))
+        spread = values.std(axis=0)
+        scale[f"{name}.spread"] = torch.from_numpy(
+            np.maximum(spread, 0.05 * np.median(spread) + 1e-6).astype(np.float32)
+        )
+    return scale
+
+
+def distil(views: Path, out: Path, config: DistillConfig) -> Distiller:
+    """Train to the end, from a checkpoint where there is one."""
+    out.mkdir(parents=True, exist_ok=True)
+    scale = {k: v.to(config.device) for k, v in target_scale(views).items()}
+    distiller = Distiller(config, scale)
+    if (out / CHECKPOINT).is_file():
+        distiller.load(out / CHECKPOINT)
+    distiller.network.train()
+    told: list[dict[str, float]] = []
+    began = time.monotonic()
+    for batch in batches(views, config, distiller.step):
+        if distiller.step >= config.steps:
+            break
+        told.append(distiller.learn(batch))
+        if distiller.step % 50 == 0 or distiller.step == config.steps:
+            means: dict[str, Any] = {
+                k: round(float(np.mean([t[k] for t in told])), 4) for k in told[0]
+            }
+            told.clear()
+            print(
+                json.dumps({"step": distiller.step, "s": round(time.monotonic() - began)} | means),
+                flush=True,
+            )
+        if distiller.step % 250 == 0 or distiller.step == config.steps:
+            distiller.save(out / CHECKPOINT)
+    return distiller
+
+
+def main() -> None:
+    """Train as the command line asks."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("views", type=Path)
+    options.add_argument("out", type=Path)
+    options.add_argument("--threads", type=int, default=1)
+    for name, value in vars_of(DistillConfig()).items():
+        if isinstance(value, bool):
+            options.add_argument(f"--{name}", action="store_true")
+        else:
+            options.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    chosen = vars(options.parse_args())
+    views, out = chosen.pop("views"), chosen.pop("out")
+    torch.set_num_threads(chosen.pop("threads"))
+    distil(views, out, DistillConfig(**chosen))
+
+
+def vars_of(config: DistillConfig) -> dict[str, Any]:
+    """The fields of a config."""
+    return {name: getattr(config, name) for name in config.__dataclass_fields__}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The student as `songs.onnx`: from a recording's inputs to its blocks of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from musicu.embeddings.songs import N_BANDS, SONG_FRAMES
+from musicu.embeddings.training.onnx_export import as_onnx
+from recipes.audio_v2.student import StudentConfig, StudentNetwork
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SongsBlock:
+    """How a head's mean over a recording becomes numbers: (mean - centre) @ matrix, to length
+    `weight`. centre: float32 [outputs]; matrix: float32 [outputs, numbers].
+    """
+
+    centre: Floats
+    matrix: Floats
+    weight: float
+
+    def apply(self, rows: Floats) -> Floats:
+        """Numbers float32 [n, numbers] of means [n, outputs]."""
+        found = (rows - self.centre) @ self.matrix
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
+        scaled: Floats = (self.weight * found / np.maximum(lengths, 1e-9)).astype(np.float32)
+        return scaled
+
+
+class _Recording(torch.nn.Module):
+    """All inputs of one recording to its blocks side by side."""
+
+    def __init__(self, network: StudentNetwork, blocks: Mapping[str, SongsBlock]) -> None:
+        super().__init__()
+        self.network, self.names = network, tuple(blocks)
+        self.weights = {name: block.weight for name, block in blocks.items()}
+        for name, block in blocks.items():
+            self.register_buffer(f"{name}_centre", torch.from_numpy(block.centre))
+            self.register_buffer(f"{name}_matrix", torch.from_numpy(block.matrix))
+
+    def forward(self, logs: torch.Tensor) -> torch.Tensor:
+        """float [chunks, frames, bands] to float [numbers]."""
+        inner = self.network.features(logs).mean(dim=0)
+        parts = []
+        for name in self.names:
+            mean = self.network.heads[name](inner)  # heads are linear: the mean may come first
+            part = (mean - getattr(self, f"{name}_centre")) @ getattr(self, f"{name}_matrix")
+            parts.append(self.weights[name] * part / part.norm().clamp_min(1e-9))
+        return torch.cat(parts)
+
+
+def load_student(path: Path) -> StudentNetwork:
+    """The running average of a run of `distil`, or the weights that ship."""
+    tensors = load_file(path)
+    network = StudentNetwork(StudentConfig())
+    network.load_state_dict(
+        {
+            k.removeprefix("average."): v.float()
+            for k, v in tensors.items()
+            if k.startswith("average.")
+        }
+    )
+    network.eval()
+    return network
+
+
+def songs_graph(network: StudentNetwork, blocks: Mapping[str, SongsBlock]) -> bytes:
+    """The network and the blocks as an ONNX file, from `logs` to `vector`."""
+    example = torch.zeros(3, SONG_FRAMES, N_BANDS)
+    graph = as_onnx(_Recording(network, blocks).eval(), example)
+    content: bytes = graph.SerializeToString(deterministic=True)
+    return content
+
+
+def student_means(
+    network: StudentNetwork, logs: Floats, counts: NDArray[np.int64]
+) -> dict[str, Floats]:
+    """Means of every head over each recording's inputs, laid end to end in `logs`."""
+    inner = []
+    with torch.inference_mode():
+        for start in range(0, len(logs), 64):
+            inner.append(network.features(torch.from_numpy(logs[start : start + 64].astype("f"))))
+        features = torch.cat(inner)
+        ends = np.cumsum(counts)
+        means = torch.stack(
+            [
+                features[end - count : end].mean(dim=0)
+                for end, count in zip(ends, counts, strict=True)
+            ]
+        )
+        return {name: head(means).numpy() for name, head in network.heads.items()}

@@ -1,0 +1,134 @@
+"""A songs network beside the other numbers of an audio model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contract_embedder import EmbedderContract
+from music import tune
+from safetensors.numpy import load_file, save_file
+
+from musicu.embeddings.cards import SHIPPED
+from musicu.embeddings.embedder import Embedder
+from musicu.embeddings.onnx_embedder import AudioEmbedder
+from musicu.embeddings.songs import N_BANDS, SONG_FRAMES, songs_input
+from musicu.embeddings.stats import flat_statistics
+from musicu.errors import ModelError
+from musicu.features.powers import SAMPLE_RATE, spectrograms
+from musicu.records import Audio
+
+onnx = pytest.importorskip("onnx", reason="needs onnx to make a network")
+DIM = 40
+
+
+def mean_of_bands() -> bytes:
+    """A songs network that gives the mean of every band."""
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("ReduceMean", ["logs", "axes"], ["vector"], keepdims=0)],
+        "songs",
+        [onnx.helper.make_tensor_value_info("logs", kind, ["chunks", SONG_FRAMES, N_BANDS])],
+        [onnx.helper.make_tensor_value_info("vector", kind, [N_BANDS])],
+        [onnx.helper.make_tensor("axes", onnx.TensorProto.INT64, [2], [0, 1])],
+    )
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped encoder with a songs network beside it."""
+    made = tmp_path_factory.mktemp("model")
+    source = SHIPPED / "musicu-audio-v1"
+    for path in source.iterdir():
+        shutil.copyfile(path, made / path.name)
+    (made / "songs.onnx").write_bytes(mean_of_bands())
+    card = json.loads((source / "card.json").read_text(encoding="utf-8"))
+    wide = card["dim"] + N_BANDS
+    rng = np.random.default_rng(0)
+    arrays = {"centre": rng.standard_normal(wide) * 0.1, "matrix": rng.standard_normal((wide, DIM))}
+    save_file({k: v.astype(np.float32) for k, v in arrays.items()}, made / "songs.safetensors")
+    files = [*card["files"], "songs.onnx", "songs.safetensors"]
+    card |= {"name": "with-songs", "dim": DIM, "files": files}
+    (made / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return made
+
+
+class TestContract(EmbedderContract):
+    @pytest.fixture
+    def model(self, folder: Path) -> Embedder:
+        return Embedder.load(folder)
+
+
+def test_the_last_map_is_over_the_vector_and_the_songs_numbers(folder: Path) -> None:
+    audio = Audio.of(tune(1, 9.0, SAMPLE_RATE), SAMPLE_RATE)
+    first = Embedder.load("musicu-audio-v1").embed(audio)
+    (power,) = spectrograms(audio)
+    inputs = songs_input(power)
+    assert inputs.shape[1:] == (SONG_FRAMES, N_BANDS)
+    last = load_file(folder / "songs.safetensors")
+    joined = np.concatenate([first, inputs.mean(axis=(0, 1))]) - last["centre"]
+    expected = joined @ last["matrix"]
+    found = Embedder.load(folder).embed(audio)
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+def test_gain_changes_nothing_that_the_songs_network_reads() -> None:
+    sound = tune(2, 5.0, SAMPLE_RATE)
+    (loud,), (quiet,) = (
+        spectrograms(Audio.of(s, SAMPLE_RATE)) for s in (sound, sound * np.float32(0.25))
+    )
+    np.testing.assert_allclose(songs_input(loud), songs_input(quiet), atol=1e-3)
+
+
+@pytest.mark.parametrize("damage", ["songs.onnx", "songs.safetensors"])
+def test_a_damaged_songs_part_is_refused(folder: Path, tmp_path: Path, damage: str) -> None:
+    for path in folder.iterdir():
+        shutil.copyfile(path, tmp_path / path.name)
+    (tmp_path / damage).write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=damage):
+        Embedder.load(tmp_path)
+
+
+def test_a_map_of_another_size_is_refused(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        shutil.copyfile(path, tmp_path / path.name)
+    small = {"centre": np.zeros(9, np.float32), "matrix": np.zeros((9, DIM), np.float32)}
+    save_file(small, tmp_path / "songs.safetensors")
+    with pytest.raises(ModelError, match=r"centre and matrix have shapes \(9,\)"):
+        Embedder.load(tmp_path)
+
+
+def test_a_fine_tuned_model_keeps_its_songs_part(folder: Path, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="needs torch to read the encoder")
+    pytest.importorskip("onnxscript", reason="needs onnxscript to write one")
+    from musicu.embeddings.training.adaptation import raw_vectors, refit_projection
+    from musicu.embeddings.training.crops import CROPS, crop_songs
+    from musicu.embeddings.training.encoder_export import export_model, load_encoder, windows_of
+    from musicu.embeddings.training.pooling import pool_chunks
+
+    encoder = load_encoder(folder)
+    assert encoder.songs is not None
+    embedder = Embedder.load(folder)
+    assert isinstance(embedder, AudioEmbedder)
+    sound = tune(3, 4.0, SAMPLE_RATE)
+    audio = Audio.of(sound, SAMPLE_RATE)
+    inputs = np.concatenate([embedder.network_input(power) for power in spectrograms(audio)])
+    with torch.no_grad():
+        pooled = pool_chunks(encoder.network.features(torch.from_numpy(inputs)).numpy())
+    windows, every = windows_of(encoder.recipe), np.zeros(1, np.int64)
+    songs = crop_songs(encoder.songs, every, [tmp_path], windows, lambda _: sound, CROPS[:1])
+    rows = raw_vectors(encoder, pooled[None], flat_statistics(audio)[None], songs[0])
+    np.testing.assert_allclose(rows[0] / np.linalg.norm(rows[0]), embedder.embed(audio), atol=1e-3)
+
+    turn = np.random.default_rng(1).standard_normal((DIM, DIM))
+    tuned = export_model(tmp_path / "tuned", refit_projection(encoder, turn), {}, [])
+    expected = (rows @ turn)[0]
+    found = Embedder.load(tuned).embed(audio)
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=2e-3)

@@ -1,0 +1,75 @@
+"""Views, teachers and the student of musicu-audio-v2."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="distillation needs torch")
+pytest.importorskip("onnxscript", reason="distillation needs onnxscript")
+
+from safetensors.numpy import save_file  # noqa: E402
+
+from musicu.embeddings.songs import N_BANDS, SONG_FRAMES  # noqa: E402
+from recipes.audio_v2 import distil, teachers, views  # noqa: E402
+from recipes.audio_v2.student import TARGETS  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_teachers_passes_are_those_of_their_checks() -> None:
+    folder = Path(os.environ.get("MUSICU_SHARED", ROOT.parent / "shared")) / "teachers"
+    if not folder.is_dir():
+        pytest.skip(f"no teachers at {folder} (set MUSICU_SHARED)")
+    assert max(teachers.check(folder).values()) < 1e-3
+
+
+def _clip(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-9000, 9000, 8 * teachers.RATE).astype(np.int16)
+
+
+def test_a_view_depends_on_its_seed_alone_and_is_at_the_teachers_level() -> None:
+    pool = views.SoundPool([_clip(0)], [_clip(1)], [_clip(2)])
+    drawn = [views.draw_view(pool, np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    for view in drawn:
+        assert len(view) == views.LENGTH
+        assert np.sqrt(np.mean(view**2)) == pytest.approx(views.LEVEL, rel=1e-3)
+    assert views.student_input(drawn[0]).shape == (SONG_FRAMES, N_BANDS)
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Eight small shards of random views."""
+    for shard in range(8):
+        rng = np.random.default_rng(shard)
+        made = {"logs": rng.standard_normal((8, SONG_FRAMES, N_BANDS)).astype(np.float16)}
+        made |= {n: rng.standard_normal((8, k)).astype(np.float16) for n, k in TARGETS.items()}
+        save_file(made, views.shard_path(tmp_path, shard))
+    return tmp_path
+
+
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(shards: Path, tmp_path: Path) -> None:
+    config = distil.DistillConfig(steps=4, batch=8, first=8, growth=0.0, warmup=2)
+    whole = distil.distil(shards, tmp_path / "whole", config)
+    (tmp_path / "parts").mkdir()
+    part = distil.Distiller(config, distil.target_scale(shards))
+    for _, batch in zip(range(2), distil.batches(shards, config, 0), strict=False):
+        part.network.train()
+        part.learn(batch)
+    part.save(tmp_path / "parts" / distil.CHECKPOINT)
+    resumed = distil.distil(shards, tmp_path / "parts", config)
+    assert resumed.step == whole.step == 4
+    for one, other in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_the_rate_falls_to_nothing_over_the_last_part() -> None:
+    config = replace(distil.DistillConfig(), steps=1000, warmup=10, fall=0.2)
+    shares = [distil.schedule(step, config) for step in (0, 9, 500, 800, 900, 1000)]
+    np.testing.assert_allclose(shares, [0.1, 1.0, 1.0, 1.0, 0.5, 0.0])
