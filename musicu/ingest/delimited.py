@@ -1,4 +1,4 @@
-"""CSV and TSV as programs write them: UTF-8 or UTF-16, gzipped or not, parted by , ; | or tabs."""
+"""CSV and TSV as programs write them: in any encoding, gzipped or not, parted by , ; | or tabs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import gzip
 import io
 import re
 import zlib
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow.csv as pc_csv
 
-#: How a file in UTF-16 begins.
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+from musicu.ingest.encodings import UTF_8, encoding_of, warn_of_guess
+
+_BLOCK = 1 << 20
 
 #: The first line by which Excel says what parts the columns.
 _SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
@@ -42,20 +44,32 @@ def csv_options(
         mark = max(marks, key=header.count)
     parse = pc_csv.ParseOptions(delimiter=mark, newlines_in_values=True)
     read = pc_csv.ReadOptions(block_size=block_size, skip_rows=skip_rows)
-    if encoding == "utf-16":
+    if encoding != UTF_8:
         read.encoding = encoding
     return read, parse
 
 
 def first_lines(path: Path, count: int) -> tuple[str, list[str]]:
-    """The encoding of a text and its first lines; raises OSError and UnicodeDecodeError."""
+    """The encoding of a text and its first lines; warns where the encoding is a guess.
+
+    Raises OSError and UnicodeDecodeError.
+    """
     try:
-        with _opened(path) as file:
-            encoding = "utf-16" if file.read(2) in UTF_16 else "utf-8-sig"
+        status = path.stat()
+        encoding = _encoding(path, status.st_size, status.st_mtime_ns)
         with _opened(path) as file:
             return encoding, list(islice(io.TextIOWrapper(file, encoding), count))
     except (EOFError, zlib.error) as error:
         raise OSError(f"it is no whole gzip file ({error})") from error
+
+
+@lru_cache(64)
+def _encoding(path: Path, size: int, modified_ns: int) -> str:
+    """The encoding of a file of this size and time, said once where it is a guess."""
+    with _opened(path) as file:
+        encoding = encoding_of(iter(lambda: file.read(_BLOCK), b""))
+    warn_of_guess(encoding, str(path))
+    return encoding
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from musicu.catalog.words import one_line
 from musicu.errors import SourceError
+from musicu.ingest.playlist_text import text_lines
 from musicu.playlists.entries import Entry, Playlist
 from musicu.playlists.places import Placing, read_place
 
@@ -70,7 +71,7 @@ def _fields(entry: Entry, placing: Placing) -> dict[str, Any]:
 def read_jspf(data: bytes, folder: Path) -> Playlist:
     """A JSON playlist that lies in `folder`; raises SourceError where it is none."""
     try:
-        playlist = json.loads(data.decode("utf-8-sig"))["playlist"]
+        playlist = json.loads("\n".join(text_lines(data)))["playlist"]
         tracks = [track for track in playlist.get("track") or [] if isinstance(track, dict)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(f"no JSPF playlist ({type(error).__name__}: {error})") from error

@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from musicu.errors import SourceError
 from musicu.ingest.delimited import first_lines, plain_suffix
+from musicu.ingest.encodings import text_of
 from musicu.listening.importers import lastfm
 from musicu.listening.importers.apple_music import DAILY_TRACKS, PLAY_ACTIVITY
 from musicu.listening.importers.listen_table import table_batches, table_format
 from musicu.listening.importers.notes import ReadingNotes
 from musicu.listening.importers.raw import Records, raw_table, rows_of
-from musicu.listening.importers.record_formats import SUFFIXES, TABLES, decoded, records_in
+from musicu.listening.importers.record_formats import SUFFIXES, TABLES, records_in
 
 _ROWS_AT_ONCE = 100_000
 _DEEPEST = 4  # archives within archives
@@ -192,7 +193,7 @@ def _content(path: Path) -> bytes:
 
 def _table(path: Path, options: ReadingOptions, where: str) -> Iterator[pa.Table]:
     if plain_suffix(path) == ".csv" and not options.columns and _is_headless(path, where):
-        found = lastfm.headless_rows(decoded(_content(path), where))
+        found = lastfm.headless_rows(text_of(_content(path), where))
         yield from _in_tables(found, where, options.notes)
         return
     yield from table_batches(path, options.columns, options.notes, options.day_first, where)

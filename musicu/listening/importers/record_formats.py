@@ -11,7 +11,7 @@ from typing import Any
 
 from musicu.catalog.locations import absolute
 from musicu.errors import SourceError
-from musicu.ingest.delimited import UTF_16
+from musicu.ingest.encodings import text_of
 from musicu.listening.importers import (
     jspf,
     lastfm,
@@ -49,7 +49,7 @@ def records_in(name: str, content: bytes, where: str) -> Records:
     if ending in PLAYLISTS:
         folder = absolute(Path(where)).parent if Path(where).is_file() else Path()
         return _rows(lambda: playlist_rows.playlist_rows(name, content, folder), where)
-    text = decoded(content, where)
+    text = text_of(content, where)
     if (log := rockbox.log_records(text)) is not None:
         return log
     if ending in LINES:
@@ -62,16 +62,6 @@ def records_in(name: str, content: bytes, where: str) -> Records:
         f"{where} is no file of listens that we know: CSV, TSV, Parquet, JSON, JSON lines, XSPF, "
         "JSPF, M3U, .scrobbler.log, watch-history.html and ZIP are"
     )
-
-
-def decoded(content: bytes, where: str) -> str:
-    """A file's text; raises SourceError where it is none."""
-    try:
-        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
-    except UnicodeDecodeError:
-        if where.lower().endswith((".m3u", ".log")):
-            return content.decode("latin-1")  # what these have been before UTF-8
-        raise SourceError(f"{where} is not UTF-8 text: save it as UTF-8") from None
 
 
 def _document_records(text: str, name: str, where: str) -> Records:
