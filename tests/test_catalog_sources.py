@@ -52,6 +52,7 @@ def test_a_name_that_begins_with_a_dot_is_music(tmp_path: Path) -> None:
 
 SYSTEM = [
     *(".git", ".Trash", ".Trash-1000", ".Trashes", ".Spotlight-V100", ".fseventsd", "@eaDir"),
+    *(".Recycle.Bin", "#SynoRecycle", "@Deleted Items", ".papierkorb", ".thumbnails", ".Cache"),
     *("#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", ".@__thumb", "$RECYCLE.BIN"),
     *("$Recycle.Bin", "System Volume Information", "lost+found", ".AppleDouble", "__MACOSX"),
 ]
@@ -418,8 +419,8 @@ def test_a_table_that_makes_no_sense_is_an_error(
 
 def test_unreadable_tables_are_errors(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"no parquet")
-    (tmp_path / "t.csv").write_bytes(b"path\n\xff\xfe\n")
+    (tmp_path / "t.csv.gz").write_bytes(b"no gzip")
     (tmp_path / "r.csv").write_bytes(b"path,title\na,b,c\n")
-    for name in ("t.parquet", "t.csv", "r.csv"):
+    for name in ("t.parquet", "t.csv.gz", "r.csv"):
         with pytest.raises(SourceError, match="cannot be read"):
             open_source(tmp_path / name)

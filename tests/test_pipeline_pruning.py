@@ -61,8 +61,13 @@ def emptied_below(disk: Path, away: Path) -> None:
     shutil.move(disk / "album", away)
 
 
+def skeleton_below(disk: Path, away: Path) -> None:
+    shutil.move(disk / "album", away)
+    (disk / "album/scans").mkdir(parents=True)
+
+
 @posix
-@pytest.mark.parametrize("leave", [unlinked, unmounted, emptied_below])
+@pytest.mark.parametrize("leave", [unlinked, unmounted, emptied_below, skeleton_below])
 def test_a_part_that_is_out_of_sight_keeps_its_tracks_and_all_others(
     music: Path, out: Path, tmp_path: Path, leave: Callable[[Path, Path], None]
 ) -> None:
@@ -77,6 +82,34 @@ def test_a_part_that_is_out_of_sight_keeps_its_tracks_and_all_others(
         assert "nothing was pruned" in report.warnings[0]
     assert held(out) == 9
     assert Catalog.open(out).tracks(gone=True).num_rows == 10
+
+
+def test_an_emptied_folder_keeps_its_tracks_and_it_is_said_how_to_prune_them(
+    music: Path, out: Path, tmp_path: Path
+) -> None:
+    go(music, out)
+    skeleton_below(music / "more", tmp_path / "away")
+    report = go(music, out, prune=True)
+    assert (report.gone, report.pruned, report.unreachable) == (0, 0, 2)
+    assert f"remove the folder {music / 'more/album'} too" in report.warnings[0]
+    shutil.rmtree(music / "more")
+    report = go(music, out, prune=True)
+    assert (report.pruned, report.unreachable, report.warnings) == (2, 0, ())
+
+
+def test_deleted_music_that_an_earlier_version_took_in_leaves_and_it_is_said(
+    music: Path, out: Path
+) -> None:
+    deleted = music / "#recycle/0.flac"
+    write(deleted, 60, 1.0)
+    go([*music.rglob("*.flac")], out, root=music)  # a list may name what a folder leaves out
+    report = go(music, out)
+    assert (report.gone, report.pruned) == (1, 0)
+    assert "1 track of the catalog in folders of the system's own" in report.warnings[0]
+    report = go(music, out, prune=True)
+    assert (report.pruned, held(out)) == (1, 10)
+    assert deleted.is_file()
+    assert go(music, out, prune=True).warnings == ()
 
 
 @posix

@@ -34,8 +34,8 @@ AUDIO_SUFFIXES = frozenset(_BASE.split() + _WITH_AV.split())
 
 
 def is_audio_name(name: str) -> bool:
-    """Whether a file name has an audio suffix, whatever it begins with."""
-    return Path(name).suffix.lower() in AUDIO_SUFFIXES
+    """Whether a file name has an audio suffix, whatever it begins with: ".flac" has one too."""
+    return "." + name.rpartition(".")[2].lower() in AUDIO_SUFFIXES
 
 
 def _may_hold_music(name: str) -> bool:
@@ -148,8 +148,10 @@ class _Walk:
                 kind = "._*" if twin else None
             if kind is None:
                 kept.append(entry)
-            else:
-                self.notes.left_out[kind] += 1
+                continue
+            self.notes.left_out[kind] += 1
+            if kind != "._*":
+                self.notes.own_folders.add(entry.path)
         return kept
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from musicu.ingest.system_names import is_system_folder
 
+#: Why a folder may hide files although it can be read.
+EMPTY = "it is empty, as where a disk is not mounted"
+
 _NOISE = frozenset((".ds_store", "thumbs.db", "desktop.ini", ".directory"))
+_DEEPEST = 8
 _MISSING = (FileNotFoundError, NotADirectoryError)
 
 
@@ -50,9 +54,8 @@ class Presence:
     def _look(self, folder: Path, root: Path) -> str | None:
         """What is wrong with a folder, or with the nearest one above it that is there."""
         try:
-            with os.scandir(folder) as listing:
-                if all(_is_noise(entry) for entry in listing):
-                    return self._note(folder, "it is empty, as where a disk is not mounted")
+            if _is_empty(folder):
+                return self._note(folder, EMPTY)
         except _MISSING:
             if folder.is_symlink():
                 return self._note(folder, "a link that leads nowhere")
@@ -66,6 +69,20 @@ class Presence:
     def _note(self, folder: Path, reason: str) -> str:
         self.unreachable[str(folder)] = reason
         return str(folder)
+
+
+def _is_empty(folder: Path, depth: int = 0) -> bool:
+    """Whether there is no file in a folder, nor in those that it holds."""
+    with os.scandir(folder) as listing:
+        return all(
+            _is_noise(entry)
+            or (
+                depth < _DEEPEST
+                and entry.is_dir(follow_symlinks=False)
+                and _is_empty(Path(entry.path), depth + 1)
+            )
+            for entry in listing
+        )
 
 
 def _is_noise(entry: os.DirEntry[str]) -> bool:

@@ -46,11 +46,13 @@ class SourceFile:
 class SourceNotes:
     """What a walk through a source met beside files.
 
-    left_out: how many folders and files of the system's own, by name ("@eaDir", "._*").
+    left_out: how many folders and files of the system's own, by name ("@eaDir", "._*");
+    own_folders: the paths of those folders.
     unreachable: parts that may hold files which nobody can see now, each path with the reason.
     """
 
     left_out: Counter[str] = field(default_factory=Counter)
+    own_folders: set[str] = field(default_factory=set)
     unreachable: dict[str, str] = field(default_factory=dict)
 
 

@@ -18,12 +18,11 @@ _FOLDERS = frozenset(
         *(".documentrevisions-v100", ".mobilebackups", ".pkinstallsandboxmanager"),
         *(".appledouble", ".appledb", ".appledesktop", "network trash folder"),
         # Synology, QNAP and other NAS
-        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@recycle", "@recycle.bin"),
-        *("@recently-snapshot", ".@__thumb", ".@__qini", ".@qmariadb", ".@upload_cache"),
-        *("@appstore", "@database", "@syno", ".recycle", ".snapshot", ".snapshots", "~snapshot"),
-        *(".zfs", ".$extend", "$extend"),
+        *("@eadir", "@sharebin", "@recently-snapshot", ".@__qini", ".@qmariadb"),
+        *("@appstore", "@database", "#synorecycle", ".synologyworkingdirectory"),
+        *(".zfs", ".ix-apps", ".$extend", "$extend", ".bzvol", ".wdmc", ".twonky", ".minidlna"),
         # Windows
-        *("$recycle.bin", "system volume information"),
+        *("system volume information", "$av_asw", "$winreagent", "onedrivetemp"),
         # version control and synchronisation, which keep deleted and older files
         *(".git", ".svn", ".hg", ".bzr", ".stversions", ".stfolder", ".dropbox.cache", ".sync"),
         *(".tmp.drivedownload", ".tmp.driveupload", ".nextcloudsync", ".owncloudsync"),
@@ -31,7 +30,16 @@ _FOLDERS = frozenset(
 )
 #: Folders whose names are music in any other case: "Recycled" is an album.
 _EXACT_FOLDERS = frozenset(("lost+found", "RECYCLER", "RECYCLED"))
-_TRASH = re.compile(r"\.trash(es|-\d+|-.*)?", re.IGNORECASE)  # freedesktop.org trash: .Trash-1000
+#: What is deleted, earlier, small or for now, behind a sign that sorts it apart: "#recycle",
+#: ".Trash-1000" (freedesktop.org), "$RECYCLE.BIN", ".Recycle.Bin", ".@__thumb", "~snapshot".
+_SET_ASIDE = re.compile(
+    r"[.#@$~][.#@$~_]*(?:"
+    r"recycle[dr]?(?:[ ._-]?bin)?|trash(?:es|ed|-.*)?|deleted(?:[ ._-](?:files|items))?|"
+    r"corbeille|papierkorb|papelera|cestino|lixeira|prullenbak|"
+    r"snapshots?|versions|thumb(?:nail)?s?|(?:upload_)?cache|te?mp|syno\w*|sync(?:archive|thing)?"
+    r")",
+    re.IGNORECASE,
+)
 _HOME_TRASH = (".local", "share", "Trash")
 _APPLEDOUBLE = (b"\0\x05\x16\x07", b"\0\x05\x16\x00")  # RFC 1740
 
@@ -42,7 +50,7 @@ def is_system_folder(path: Path) -> bool:
     return (
         name.casefold() in _FOLDERS
         or name in _EXACT_FOLDERS
-        or _TRASH.fullmatch(name) is not None
+        or _SET_ASIDE.fullmatch(name) is not None
         or path.parts[-3:] == _HOME_TRASH
     )
 

@@ -52,6 +52,7 @@ class TrackSource:
         Raises SourceError where a folder holds no audio files.
         """
         self.notes.left_out.clear()
+        self.notes.own_folders.clear()
         return self._files()
 
 

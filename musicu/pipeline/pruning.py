@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from musicu.catalog.rows import Row, track_file
 from musicu.catalog.store import Store
-from musicu.ingest.presence import Presence
+from musicu.ingest.presence import EMPTY, Presence
+from musicu.ingest.source_file import SourceNotes
 from musicu.pipeline.known import GONE, SEEN, hash_bytes
 from musicu.pipeline.run_state import RunState
 from musicu.records import counted
@@ -32,28 +33,39 @@ class Absent:
     """What a run did not find.
 
     gone: tracks whose files are deleted. moved: those of them whose sound lies elsewhere in the
-    catalog. tracks: that have files, all in all. hidden: tracks whose files are out of sight.
-    unreachable: the parts that hide them, or may hide others, each with the reason. examples: paths
-    of tracks that are gone.
+    catalog. own: those of them that lie in a folder of the system's own, as deleted music in
+    "#recycle", which earlier versions took in. tracks: that have files, all in all. hidden: tracks
+    whose files are out of sight. unreachable: the parts that hide them, or may hide others, each
+    with the reason. examples: paths of tracks that are gone.
     """
 
     gone: int = 0
     moved: int = 0
+    own: int = 0
     tracks: int = 0
     hidden: int = 0
     unreachable: dict[str, str] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
 
+    @property
+    def advice(self) -> str:
+        """What is to be done about the parts that cannot be reached."""
+        empty = [path for path, reason in self.unreachable.items() if reason == EMPTY]
+        if len(empty) == len(self.unreachable):
+            what = f"the folder {empty[0]}" if len(empty) == 1 else "these folders"
+            return f"If that music is deleted for good, remove {what} too and run this again"
+        return "Bring it back, or remove what is left of it if that music is deleted for good"
+
     def objection(self, confirmed: bool) -> str | None:
         """Why these tracks must not be removed; None where they may. confirmed: by the caller."""
-        lost = self.gone - self.moved
+        lost = self.gone - self.moved - self.own
         if not self.gone:
             return None
         if self.unreachable:
             parts = unreachable_parts(self.unreachable)
             return (
-                f"nothing was pruned, though {counted(self.gone, 'track')} would be: {parts}"
-                ". Bring it back, or remove what is left of it if that music is deleted for good"
+                f"nothing was pruned, though {counted(self.gone, 'track')} would be: {parts}. "
+                f"{self.advice}"
             )
         if confirmed or lost <= max(1, SMALL_SHARE * self.tracks):
             return None
@@ -71,14 +83,14 @@ def unreachable_parts(unreachable: Mapping[str, str]) -> str:
     return f"a part of the music cannot be reached: {'; '.join(told[:_NAMED])}{more}"
 
 
-def mark_gone(store: Store, state: RunState, unreachable: Mapping[str, str]) -> Absent:
+def mark_gone(store: Store, state: RunState, notes: SourceNotes) -> Absent:
     """Note which tracks' files are no longer there.
 
     Tracks of the source are there; of all others, the files are looked for. A track without a
     file, from a table, is never gone, and one whose file is out of sight stays as it was.
-    unreachable: what the source could not reach.
+    notes: what the source left out and could not reach.
     """
-    tracks, absent, presence = state.tracks, Absent(), Presence(dict(unreachable))
+    tracks, absent, presence = state.tracks, Absent(), Presence(dict(notes.unreachable))
     absent.tracks = len(tracks)
     unseen = tracks.flags & SEEN == 0
     here = _sounds_here(store, state) if unseen.any() else np.empty(0, "S16")
@@ -91,7 +103,8 @@ def mark_gone(store: Store, state: RunState, unreachable: Mapping[str, str]) -> 
         ):
             if unseen[place] and track["path"] is not None:
                 unseen[place] = False  # a track may stand in several pieces
-                _judge(track, place, bool(moved), state, presence, absent)
+                own = not notes.own_folders.isdisjoint(map(str, track_file(track).parents))
+                _judge(track, place, bool(moved), own, state, presence, absent)
         away = known & (tracks.flags[rows] & GONE != 0)
         state.forget(batch["track_id"].filter(pa.array(away)).to_pylist())
     absent.gone = int(np.count_nonzero(tracks.flags & GONE))
@@ -100,11 +113,20 @@ def mark_gone(store: Store, state: RunState, unreachable: Mapping[str, str]) -> 
 
 
 def _judge(
-    track: Row, place: np.int64, moved: bool, state: RunState, presence: Presence, absent: Absent
+    track: Row,
+    place: np.int64,
+    moved: bool,
+    own: bool,
+    state: RunState,
+    presence: Presence,
+    absent: Absent,
 ) -> None:
     """Note whether one track that the source did not show is gone."""
     flags, file = state.tracks.flags, track_file(track)
-    if presence.is_there(file):
+    if own:
+        gone = True
+        absent.own += 1
+    elif presence.is_there(file):
         gone = False
     elif not moved and presence.hidden_by(file, Path(track["root"] or file.anchor)):
         absent.hidden += 1

@@ -27,6 +27,7 @@ from musicu.pipeline.pruning import Absent, mark_gone, unreachable_parts
 from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import Result, describe_stage, embed_stage
 from musicu.pipeline.thorough import choose_model
+from musicu.records import counted
 
 #: A folder, a file, a table of any library, or a list of paths.
 Source: TypeAlias = TableLike | Iterable[str | Path]
@@ -115,9 +116,16 @@ class EmbedReport:
             self.warnings += (objection,)
         elif absent.unreachable:
             self.warnings += (
-                f"{unreachable_parts(absent.unreachable)}; what lies there is kept as it was",
+                f"{unreachable_parts(absent.unreachable)}; what lies there is kept as it was"
+                + (f". {absent.advice}" if options.prune else ""),
             )
         prune = options.prune and objection is None
+        if absent.own:
+            them = "is removed" if prune else "counts as gone; --prune removes it"
+            self.warnings += (
+                f"{counted(absent.own, 'track')} of the catalog in folders of the system's own, as "
+                f"deleted music in '#recycle', {them}",
+            )
         self.pruned = self.gone if prune else 0
         return prune
 
@@ -228,7 +236,7 @@ def run(
             progress=progress,
         )
         report.left_out = dict(sorted(opened.notes.left_out.items()))
-        prune = report.miss(mark_gone(store, state, opened.notes.unreachable), options)
+        prune = report.miss(mark_gone(store, state, opened.notes), options)
         compact_tables(store, state, stages, prune=prune)
         store.clean()
     if store.manifest.sequence != before:

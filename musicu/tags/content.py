@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from musicu.errors import AudioError
-from musicu.tags.formats import asf, chunks, flac, mp4, mpeg, ogg
+from musicu.tags.formats import asf, chunks, flac, matroska, mp4, mpeg, ogg
 from musicu.tags.formats.container import detect_container
 from musicu.tags.formats.extent import AudioExtent, find_extent
 from musicu.tags.formats.raw_tags import file_size, read_at
@@ -28,9 +28,9 @@ def content_hash(file: Path) -> str:
 
     Hashed are: of MP3 the frames without ID3, APE and Lyrics3 tags and without the Xing, Info or
     VBRI frame; of FLAC the frames; of Ogg the packets of each stream without comments and page
-    headers; of WAV, RF64 and AIFF the samples; of MP4 the media data; of WMA the data packets;
-    each with the audio format (rate, channels, bits). Other files are hashed whole, except tags at
-    both ends. A truncated file has the hash of its remaining part.
+    headers; of WAV, RF64, AIFF and CAF the samples; of MP4 the media data; of WMA the data
+    packets; of Matroska the frames; each with the audio format (rate, channels, bits). Other files
+    are hashed whole, except tags at both ends. A truncated file has the hash of its remaining part.
 
     Raises AudioError where the file cannot be read.
     """
@@ -70,7 +70,11 @@ def _add_span(digest: hashlib._Hash, file: BinaryIO, start: int, end: int) -> No
 
 def _parts(file: BinaryIO, kind: str, extent: AudioExtent) -> Iterator[Part]:
     """The hashed parts of a file; the whole file where no audio is found in it."""
-    find = {"mpeg": _mpeg, "flac": _flac, "wav": _wav, "aiff": _aiff, "mp4": _mp4, "asf": _asf}
+    find = {
+        **{"mpeg": _mpeg, "flac": _flac, "wav": _wav, "aiff": _aiff, "mp4": _mp4, "asf": _asf},
+        "matroska": matroska.audio_parts,
+        "caf": _caf,
+    }
     parts = list(find[kind](file, extent)) if kind in find else []
     if any(isinstance(part, tuple) and part[1] > part[0] for part in parts):
         yield from parts
@@ -123,6 +127,22 @@ def _mp4(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
         yield repr(tuple(found[0])).encode()
     for atom in mp4.inside(file, (b"mdat",), 0, file_size(file)):
         yield atom.start, atom.end
+
+
+def _caf(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:
+    """The description of the sound, and the sound after its count of edits."""
+    offset = 8
+    while len(header := read_at(file, offset, 12)) == 12:
+        name, size = header[:4], int.from_bytes(header[4:], "big", signed=True)
+        offset += 12
+        end = extent.end if size < 0 else min(offset + size, extent.end)
+        if name == b"desc":
+            yield read_at(file, offset, min(size, 32))
+        elif name == b"data":
+            yield offset + 4, end
+        if size < 0:
+            return
+        offset += size
 
 
 def _asf(file: BinaryIO, extent: AudioExtent) -> Iterator[Part]:

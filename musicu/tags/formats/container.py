@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import BinaryIO, Literal
 
-from musicu.tags.formats import asf
+from musicu.tags.formats import asf, matroska
 from musicu.tags.formats.extent import AudioExtent
 from musicu.tags.formats.mpeg import first_frame
 from musicu.tags.formats.raw_tags import read_at
 
-Container = Literal["mpeg", "adts", "flac", "ogg", "wav", "aiff", "mp4", "asf", "other"]
+Container = Literal[
+    "mpeg", "adts", "flac", "ogg", "wav", "aiff", "mp4", "asf", "matroska", "caf", "other"
+]
 
 
 def detect_container(file: BinaryIO, extent: AudioExtent) -> Container:
@@ -28,6 +30,10 @@ def detect_container(file: BinaryIO, extent: AudioExtent) -> Container:
             return "mp4"
         if head == asf.HEADER:
             return "asf"
+        if head[:4] == matroska.HEADER:
+            return "matroska"
+        if head[:4] == b"caff":
+            return "caf"
     if head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0:
         return "adts"
     return "mpeg" if first_frame(file, extent.start, extent.end) else "other"
