@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.errors import QueryError
 from musicu.records import Vectors
 from musicu.shelves import Shelf, ShelfContext, recipe_of
+from musicu.shelves.given import TableCatalog
 from musicu.shelves.shelf_reasons import Reason
 
 FEATURES = {
@@ -48,24 +49,7 @@ _ENTRIES = ("place", "dated", "undated", "plays")
 RECIPES_FOR_A_LISTENER = ("daily-mixes", "because-you-listened", "new-for-you")
 
 
-@dataclass(eq=False)
-class Edited:
-    """A catalog in memory."""
-
-    table: pa.Table
-    pairs: Vectors
-
-    def tracks(self) -> pa.Table:
-        return self.table
-
-    def vectors(self, model: str | None = None) -> Vectors:
-        return self.pairs
-
-    def failures(self) -> pa.Table:
-        return pa.table({})
-
-
-def lacking(catalog: Edited, track_id: str, reason: Reason) -> Edited:
+def lacking(catalog: TableCatalog, track_id: str, reason: Reason) -> TableCatalog:
     """The catalog with one track short of what a reason names."""
     table, ids, values = catalog.table, catalog.pairs.ids, catalog.pairs.values
     columns = FEATURES.get(reason.kind, [])
@@ -79,8 +63,8 @@ def lacking(catalog: Edited, track_id: str, reason: Reason) -> Edited:
             table = table.set_column(table.column_names.index(name), name, kept)
     if reason.kind in BY_VECTOR:
         keep = ids != track_id
-        return Edited(table, Vectors(ids[keep], values[keep]))
-    return Edited(table, catalog.pairs)
+        return TableCatalog(table, Vectors(ids[keep], values[keep]))
+    return TableCatalog(table, catalog.pairs)
 
 
 def missing(profile: TasteProfile, track_id: str, reason: Reason) -> TasteProfile:
@@ -109,7 +93,7 @@ def main() -> None:
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     opened = Catalog.open(args.catalog)
-    catalog = Edited(opened.tracks(), opened.vectors())
+    catalog = TableCatalog(opened.tracks(), opened.vectors())
     ids = catalog.pairs.ids
     taste = TasteProfile.from_seeds(list(rng.choice(ids, 16, replace=False)), catalog.pairs)
     artists = [a[0] for a in catalog.table["artists"].to_pylist() if a]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from musicu.catalog.crediting import any_of, credited, guests_in, without_guests
 from musicu.catalog.crediting import artist_key as artist_key
+from musicu.catalog.crediting import credited, guests_in, without_guests
 from musicu.catalog.folding import fold as fold
 from musicu.catalog.folding import loose
 
@@ -43,12 +43,6 @@ def artist_keys(track: Row, known: Collection[str] = ()) -> frozenset[str]:
     if not any(map(artist_key, names[:-1])):
         keys.update(credited(track.get("album_artist"), lambda part, _: part in known))
     return frozenset(keys)
-
-
-def is_credited(track: Row, names: Iterable[str]) -> bool:
-    """Whether a track or its album names any of these artists, alone or with others."""
-    credits = [*(track.get("artists") or ()), track.get("album_artist")]
-    return any(map(any_of(names), [*credits, guests_in(track.get("title"))]))
 
 
 def album_keys(track: Row) -> frozenset[tuple[str, ...]]:

@@ -10,8 +10,9 @@ import click
 
 from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.schema import DESCRIPTOR_SET
+from musicu.catalog.words import clock
 from musicu.cli.options import PATH
-from musicu.cli.output import duration, note, print_json, print_text, safe
+from musicu.cli.output import note, print_json, print_text, safe
 from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, sentence_of, told, work_options
 from musicu.errors import MusicuError
@@ -124,7 +125,7 @@ def _default_card(name: str, row: dict[str, Any]) -> str:
 
     found = Descriptors(**row)
     part = "" if found.complete else ", only part can be heard"
-    lines = [f"{safe(name)}  ({duration(found.heard_seconds)}{part})"]
+    lines = [f"{safe(name)}  ({clock(found.heard_seconds)}{part})"]
     sides = format_descriptors(found)
     lines += [f"  {title:<12}{', '.join(parts)}" for title, parts in sides if parts]
     return "\n".join(lines + (["  silent"] if found.true_peak_dbtp is None else []))

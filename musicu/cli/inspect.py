@@ -10,9 +10,10 @@ import click
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.summary import summary
+from musicu.catalog.words import clock
 from musicu.cli.default_model import telling_default
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
-from musicu.cli.output import duration, note, print_json, print_lines, print_table, print_text
+from musicu.cli.output import note, print_json, print_lines, print_table, print_text
 from musicu.errors import MusicuError
 from musicu.records import counted
 
@@ -40,7 +41,7 @@ def _info_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
     known = ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
     rows = [
         ("catalog", told["path"]),
-        ("tracks", f"{tracks:,} ({duration(told['hours'] * 3600)} of music)"),
+        ("tracks", f"{tracks:,} ({clock(told['hours'] * 3600)} of music)"),
         ("artists, albums", f"{told['artists']:,}, {told['albums']:,}"),
         ("formats", ", ".join(f"{codec} {n:,}" for codec, n in told["codecs"].items())),
         ("tags known", known),

@@ -74,11 +74,13 @@ def print_document(text: str) -> None:
 
 
 def _encode(value: object) -> Any:
-    """JSON for dates, NumPy's values, and bytes, which are names that are not UTF-8."""
+    """JSON for dates, paths, NumPy's values, and bytes, which are names that are not UTF-8."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     raise TypeError(f"{value!r} does not go into JSON")
@@ -184,11 +186,3 @@ def write_page(result: Any, html: Path | None) -> None:
     if html:
         result.to_html(html)
         note(f"page: {html}")
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: 3:05, 2:03:05."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, secs = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"

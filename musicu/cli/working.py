@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from musicu.catalog.words import clock
 from musicu.cli.options import AS_JSON, JOBS, QUIET, Command, together
-from musicu.cli.output import duration, print_json
+from musicu.cli.output import print_json
 from musicu.pipeline.describe import FillReport
 from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR
 from musicu.pipeline.run import EmbedReport
@@ -70,7 +71,7 @@ def sentence_of(
     again = f" ({report.remembered} of them before: --retry-failed tries again)"
     failed = f"{report.failed} failed{again if report.remembered else ''}"
     seconds = report.seconds
-    time = f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+    time = f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
     speed = report.audio_seconds / seconds if seconds else 0.0
     pace = f", {speed:.0f} times real time" if speed else ""
     return f"{catalog}: {', '.join([*parts, failed, *end])} in {time}{pace}"

@@ -120,7 +120,7 @@ def build_shelf(
     if vectors is None and not isinstance(tracks, Catalog):
         raise QueryError("a table of tracks has no vectors: give them too, or the catalog")
     table = _tracks(tracks)
-    context = ShelfContext(_Tables(table, vectors or cast("Catalog", tracks).vectors()))
+    context = ShelfContext(TableCatalog(table, vectors or cast("Catalog", tracks).vectors()))
     best = _best(_with_columns(candidates, "track_id", "score"))
     rows = rows_of(table, [*best, *([seed] if seed is not None else [])])
     seed_row = None if seed is None else rows[seed]
@@ -137,8 +137,8 @@ def build_shelf(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Tables:
-    """What a context asks of a catalog, from tables."""
+class TableCatalog:
+    """What a context asks of a catalog, from a table of tracks and vectors."""
 
     table: pa.Table
     pairs: Vectors

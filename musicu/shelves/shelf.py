@@ -138,9 +138,7 @@ class Shelf:
                     **_about(item),
                     "score": item.score,
                     "reason": item.reason,
-                    "reasons": [
-                        {"kind": r.kind, "value": r.value, "points": r.points} for r in item.reasons
-                    ],
+                    "reasons": _reasons(item),
                     "after": None if item.after is None else asdict(item.after),
                 }
                 for item in self.items
@@ -206,16 +204,16 @@ def _about(track: ShelfTrack) -> dict[str, Any]:
 def _record(item: ShelfItem) -> dict[str, Any]:
     """An item as a row of the table."""
     reasons = [
-        {
-            "kind": r.kind,
-            "value": json.dumps(r.value, ensure_ascii=False, default=_plain),
-            "points": r.points,
-        }
-        for r in item.reasons
+        {**reason, "value": json.dumps(reason["value"], ensure_ascii=False, default=_plain)}
+        for reason in _reasons(item)
     ]
     after = None if item.after is None else item.after.score
     own = {"position": item.position, "score": item.score, "reason": item.reason, "after": after}
     return {**_about(item), **own, "reasons": reasons}
+
+
+def _reasons(item: ShelfItem) -> list[dict[str, Any]]:
+    return [{"kind": r.kind, "value": r.value, "points": r.points} for r in item.reasons]
 
 
 def _duration(track: ShelfTrack) -> float | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.catalog.catalog import VectorBatch
+from musicu.catalog.catalog import Catalog, VectorBatch
 from musicu.errors import QueryError
 from musicu.retrieval import Filter, matching_rows
 from musicu.shelves.character import Character
@@ -61,21 +61,8 @@ class Atlas:
         }
 
 
-class Mappable(Protocol):
-    """What a map needs of a catalog."""
-
-    def tracks(self) -> pa.Table:
-        """A row for each track."""
-
-    def vector_rows(self, model: str | None = None) -> NDArray[np.int64]:
-        """The rows of the tracks that have a vector, in the order of the batches."""
-
-    def vector_batches(self, model: str | None = None) -> Iterator[VectorBatch]:
-        """Rows and vectors, some thousand at a time."""
-
-
 def draw_map(
-    catalog: Mappable,
+    catalog: Catalog,
     *,
     model: str | None = None,
     where: Filter = None,
