@@ -25,6 +25,7 @@ LAYERS = [
     {"items"},
     {"listening"},
     {"sequences"},
+    {"rewards"},
     {"ranking"},
     {"candidates"},
     {"shelves"},

@@ -1,0 +1,382 @@
+"""The two tables on disk: what was acknowledged is there after any crash, once.
+
+    feedback/outcomes/000000000001-000000000007.parquet   segments, each of the journals it covers
+    feedback/outcomes/000000000008.journal                the batches since, a line each
+
+A batch is one line of the journal: a checksum and JSON. It is on the disk (fsync) before `append`
+returns; a line that a crash cut short fails its checksum and is dropped, nobody having been told
+of it. A full journal becomes a Parquet segment; compaction joins segments into larger ones. A
+segment's name says which journals it covers, so that after a crash between writing it and removing
+what it covers nothing counts twice. Any engine reads the segments; `read` adds the journal.
+
+Repeated ids are dropped as they come (the last million are known) and again in compaction.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta, timezone
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from musicu.catalog.files import plain_errors, write_atomically
+from musicu.catalog.lock import write_lock
+from musicu.errors import CatalogError
+from musicu.listening.feedback.feedback_schemas import EXPOSURES, FEEDBACK_VERSION, OUTCOMES
+
+FOLDER = "feedback"
+JOURNAL_ROWS = 50_000  # until it becomes a segment
+SEGMENT_ROWS = 1_000_000  # that compaction puts into one file
+SMALL_SEGMENTS = 16  # that wait before compaction joins them
+SMALL_BYTES = 8 << 20
+KNOWN_IDS = 500_000  # of each of two generations
+
+Record = Mapping[str, Any]
+
+
+class FeedbackLog:
+    """The writer of a catalog's feedback: one at a time, under a lock.
+
+    catalog: the catalog's folder. Use it as a context manager. Raises CatalogError where another
+    process writes, or the disk refuses.
+    """
+
+    def __init__(self, catalog: Path) -> None:
+        self.folder = Path(catalog) / FOLDER
+        self._lock: AbstractContextManager[None] | None = None
+
+    def __enter__(self) -> FeedbackLog:
+        with plain_errors(self.folder):
+            self.folder.mkdir(exist_ok=True)
+        self._lock = write_lock(self.folder)
+        self._lock.__enter__()
+        self.exposures = FeedbackTable(self.folder / "exposures", *_TABLES["exposures"])
+        self.outcomes = FeedbackTable(self.folder / "outcomes", *_TABLES["outcomes"])
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for table in (self.exposures, self.outcomes):
+            table.close()
+        if self._lock is not None:
+            self._lock.__exit__(kind, error, trace)
+
+    @property
+    def tables(self) -> tuple[FeedbackTable, FeedbackTable]:
+        """Exposures and outcomes."""
+        return self.exposures, self.outcomes
+
+    def forget(self, user_id: str) -> int:
+        """Remove a listener, by pseudonym, from every file; the number of rows that went."""
+        return sum(
+            table.rewrite(lambda rows: pc.not_equal(rows["user_id"], user_id))
+            for table in self.tables
+        )
+
+    def expire(self, days: float, now: datetime | None = None) -> int:
+        """Remove what is older than so many days; the number of rows that went."""
+        since = pa.scalar((now or datetime.now(timezone.utc)) - timedelta(days=days), _MOMENT)
+        exposures = self.exposures.rewrite(lambda rows: pc.greater_equal(rows["shown_at"], since))
+        outcomes = self.outcomes.rewrite(lambda rows: pc.greater_equal(rows["at"], since))
+        return exposures + outcomes
+
+
+_MOMENT = OUTCOMES.field("at").type
+
+
+class FeedbackTable:
+    """One append-only table. schema, key: its columns, and the one that is there once."""
+
+    def __init__(self, folder: Path, schema: pa.Schema, key: str) -> None:
+        self.folder, self.schema, self.key = folder, schema, key
+        with plain_errors(folder):
+            folder.mkdir(exist_ok=True)
+        self._known: tuple[set[int], set[int]] = (set(), set())
+        self._remove_covered()
+        waiting = list(_journal_rows(folder, schema))
+        last = max((last for _, last, _ in _segments(folder)), default=0)
+        self._number = max([last, *_journals(folder)], default=0) + 1
+        self._rows = 0
+        self._journal: BinaryIO | None = None
+        self._remember(_recent_keys(folder, key))
+        if waiting:
+            self._write_segment(_table(waiting, schema), sorted(_journals(folder)))
+
+    def append(self, records: Sequence[Record]) -> int:
+        """Add the records whose key is new; on the disk when this returns. Gives their number.
+
+        records: as `feedback_schemas.checked` gives them. Raises CatalogError where the disk
+        refuses; then none of them is there.
+        """
+        new = self._new(records)
+        if not new:
+            return 0
+        self._write_line(_line(new, self.schema))
+        self._remember(record[self.key] for record in new)
+        self._rows += len(new)
+        if self._rows >= JOURNAL_ROWS:
+            self.settle()
+        return len(new)
+
+    def settle(self) -> None:
+        """Make the journal a segment, and join small segments where there are many."""
+        if not self._rows:
+            return
+        self._close_journal()
+        number = self._number
+        rows = _table(list(_journal_rows(self.folder, self.schema)), self.schema)
+        self._write_segment(rows, [number])
+        small = [s for s in _segments(self.folder) if s[2].stat().st_size < SMALL_BYTES]
+        if len(small) >= SMALL_SEGMENTS:
+            self.compact()
+
+    def compact(self) -> None:
+        """Join neighbouring segments into files of a million rows, each key once."""
+        self._close_journal()
+        for group in _neighbours(_segments(self.folder)):
+            table = _once(pa.concat_tables(map(_read_segment, group)), self.key)
+            numbers = [number for first, last, _ in group for number in (first, last)]
+            self._write_file(table, min(numbers), max(numbers))
+        self._remove_covered()
+
+    def rewrite(self, keep: Callable[[pa.Table], pa.ChunkedArray]) -> int:
+        """Write every file again that has rows not to keep; the number of rows that went."""
+        self.settle()
+        gone = 0
+        for first, last, path in _segments(self.folder):
+            table = _read_segment((first, last, path))
+            kept = table.filter(keep(table))
+            if kept.num_rows < table.num_rows:
+                gone += table.num_rows - kept.num_rows
+                self._write_file(kept, first, last)
+        return gone
+
+    def close(self) -> None:
+        """Make what is in the journal a segment."""
+        self.settle()
+        self._close_journal()
+
+    def _new(self, records: Sequence[Record]) -> list[Record]:
+        recent, older = self._known
+        new: dict[int, Record] = {}
+        for record in records:
+            code = _code(record[self.key])
+            if code not in recent and code not in older:
+                new.setdefault(code, record)
+        return list(new.values())
+
+    def _remember(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            if len(self._known[0]) >= KNOWN_IDS:
+                self._known = (set(), self._known[0])
+            self._known[0].add(_code(key))
+
+    def _write_line(self, line: bytes) -> None:
+        path = self.folder / _journal_name(self._number)
+        with plain_errors(path):
+            if self._journal is None:
+                self._journal = path.open("ab", buffering=0)
+            before = self._journal.tell()
+            try:
+                _write_all(self._journal, line)
+                os.fsync(self._journal.fileno())
+            except OSError:
+                self._journal.truncate(before)
+                self._journal.seek(before)
+                raise
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _write_segment(self, table: pa.Table, journals: Sequence[int]) -> None:
+        self._write_file(_once(table, self.key), min(journals), max(journals))
+        self._remove_covered()
+        self._number, self._rows = max(journals) + 1, 0
+
+    def _write_file(self, table: pa.Table, first: int, last: int) -> None:
+        path = self.folder / _segment_name(first, last)
+        write_atomically(path, lambda file: pq.write_table(table, file, compression="zstd"))
+
+    def _remove_covered(self) -> None:
+        """Remove journals and segments that a wider segment covers."""
+        with plain_errors(self.folder):
+            wide = _segments(self.folder)
+            for number in _journals(self.folder):
+                if any(first <= number <= last for first, last, _ in wide):
+                    (self.folder / _journal_name(number)).unlink(missing_ok=True)
+            for first, last, path in _all_segments(self.folder):
+                if (first, last, path) not in wide:
+                    path.unlink(missing_ok=True)
+
+
+_Segment = tuple[int, int, Path]
+
+
+_TABLES = {"exposures": (EXPOSURES, "exposure_id"), "outcomes": (OUTCOMES, "event_id")}
+
+
+def read(catalog: Path, name: str) -> pa.Table:
+    """The rows of "exposures" or "outcomes", journal included; empty where there are none.
+
+    Takes no lock: where files are replaced meanwhile it reads again. Raises CatalogError for
+    files of a newer version.
+    """
+    schema, key = {"exposures": (EXPOSURES, "exposure_id"), "outcomes": (OUTCOMES, "event_id")}[
+        name
+    ]
+    folder = Path(catalog) / FOLDER / name
+    for _ in range(100):
+        try:
+            parts = [_read_segment(segment) for segment in _segments(folder)]
+            parts.append(_table(list(_journal_rows(folder, schema)), schema))
+            return _once(pa.concat_tables(parts), key)
+        except FileNotFoundError:
+            continue
+    raise CatalogError(f"{folder} changes faster than it can be read: try again")
+
+
+def _line(records: Sequence[Record], schema: pa.Schema) -> bytes:
+    columns = [[_plain(record[name]) for name in schema.names] for record in records]
+    text = json.dumps(columns, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return round((value - _EPOCH) / timedelta(microseconds=1))
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def _journal_rows(folder: Path, schema: pa.Schema) -> Iterator[list[Any]]:
+    """The rows of all journals that no segment covers, as lists in the order of the schema."""
+    covered = _segments(folder)
+    for number in sorted(_journals(folder)):
+        if any(first <= number <= last for first, last, _ in covered):
+            continue
+        with (folder / _journal_name(number)).open("rb") as lines:
+            for line in lines:
+                digest, _, text = line.rstrip(b"\n").partition(b" ")
+                if not line.endswith(b"\n") or digest != b"%08x" % zlib.crc32(text):
+                    break
+                yield from json.loads(text)
+
+
+def _table(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    arrays = [
+        pa.array(column, pa.int64() if field.type == _MOMENT else field.type).cast(field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _read_segment(segment: _Segment) -> pa.Table:
+    path = segment[2]
+    table = pq.read_table(path)
+    version = (table.schema.metadata or {}).get(b"musicu.feedback", b"?").decode()
+    if version != FEEDBACK_VERSION:
+        raise CatalogError(
+            f"{path} has version {version} of the feedback tables, and this musicu reads "
+            f"{FEEDBACK_VERSION}: install a newer one"
+        )
+    return table
+
+
+def _once(table: pa.Table, key: str) -> pa.Table:
+    """The first row of each key, in order."""
+    rows = pa.table({"key": table[key], "row": pa.array(range(table.num_rows), pa.int64())})
+    first = rows.group_by("key").aggregate([("row", "min")])["row_min"]
+    if len(first) == table.num_rows:
+        return table
+    return table.take(pc.take(first, pc.sort_indices(first)))
+
+
+def _code(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = file.write(view)
+        view = view[written:]
+
+
+def _journal_name(number: int) -> str:
+    return f"{number:012}.journal"
+
+
+def _segment_name(first: int, last: int) -> str:
+    return f"{first:012}-{last:012}.parquet"
+
+
+def _journals(folder: Path) -> list[int]:
+    return [int(path.stem) for path in folder.glob("*.journal") if path.stem.isdigit()]
+
+
+def _all_segments(folder: Path) -> list[_Segment]:
+    """Every segment by name: first and last journal that it covers."""
+    found = []
+    for path in folder.glob("*.parquet"):
+        first, _, last = path.stem.partition("-")
+        if first.isdigit() and last.isdigit():
+            found.append((int(first), int(last), path))
+    return sorted(found)
+
+
+def _segments(folder: Path) -> list[_Segment]:
+    """The segments that no wider one covers, in order."""
+    every = _all_segments(folder)
+    return [
+        (first, last, path)
+        for first, last, path in every
+        if not any(a <= first and last <= b and (a, b) != (first, last) for a, b, _ in every)
+    ]
+
+
+def _neighbours(segments: Sequence[_Segment]) -> Iterator[list[_Segment]]:
+    """Runs of segments that together have at most a million rows."""
+    group: list[_Segment] = []
+    rows = 0
+    for segment in segments:
+        count = pq.read_metadata(segment[2]).num_rows
+        if rows + count > SEGMENT_ROWS:
+            if len(group) > 1:
+                yield group
+            group, rows = [], 0
+        group.append(segment)
+        rows += count
+    if len(group) > 1:
+        yield group
+
+
+def _recent_keys(folder: Path, key: str) -> Iterator[str]:
+    """The keys of the newest segments and the journal, oldest first, a million at most."""
+    newest: list[Path] = []
+    rows = 0
+    for _, _, path in reversed(_segments(folder)):
+        newest.append(path)
+        rows += pq.read_metadata(path).num_rows
+        if rows >= 2 * KNOWN_IDS:
+            break
+    for path in reversed(newest):
+        yield from pq.read_table(path, columns=[key])[key].to_pylist()
