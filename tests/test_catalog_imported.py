@@ -89,11 +89,17 @@ def test_vectors_come_to_unit_length_and_bad_ones_are_left_out(tmp_path: Path) -
     assert found.values == pytest.approx(np.array([[0.6, 0.8]]))
 
 
-def test_vectors_given_later_stand_beside_and_over_the_others(tmp_path: Path) -> None:
+def test_vectors_of_two_trainings_are_never_mixed(tmp_path: Path) -> None:
     scan(releases(), tmp_path / "c")
+    import_vectors(tmp_path / "c", vectors([1.0, 0.0]), "v", "mine")
     import_vectors(tmp_path / "c", vectors([1.0, 0.0], [0.0, 1.0]), "v", "mine")
-    import_vectors(tmp_path / "c", vectors([0.0, -1.0]), "v", "mine")
-    assert Catalog.open(tmp_path / "c").vectors("mine").values.tolist() == [[0, -1], [0, 1]]
+    with pytest.raises(CatalogError, match="another vector of 'a' under the name 'mine'"):
+        import_vectors(tmp_path / "c", vectors([0.0, -1.0]), "v", "mine")
+    with pytest.raises(CatalogError, match="of another version"):
+        import_vectors(tmp_path / "c", vectors([0.0, -1.0]), "v", "mine", version="2")
+    assert Catalog.open(tmp_path / "c").vectors("mine").values.tolist() == [[1, 0], [0, 1]]
+    import_vectors(tmp_path / "c", vectors([0.0, -1.0]), "v", "mine", version="2", replace=True)
+    assert Catalog.open(tmp_path / "c").vectors("mine").values.tolist() == [[0, -1]]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_lists_of_any_numbers_are_vectors(tmp_path: Path, kind: pa.DataType) -> 
     }
 
 
-def test_vectors_given_again_write_nothing_and_a_changed_one_alone_is_written(
+def test_vectors_given_again_write_nothing_and_a_new_one_alone_is_written(
     catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (catalog / "manifest.json").read_bytes()
@@ -131,14 +131,15 @@ def test_vectors_given_again_write_nothing_and_a_changed_one_alone_is_written(
         commit(store, changes, *rest, **more)
 
     monkeypatch.setattr(Store, "commit", counting)
-    changed = tracks()
-    values = changed["v"].to_pylist()
-    values[123] = [1.0, 0.0, 0.0, 0.0, 0.0]
-    table = changed.set_column(changed.column_names.index("v"), "v", pa.array(values))
-    import_vectors(catalog, table, "v", "m")
+    run(pa.table({"track_id": ["new"]}), catalog, model=None)
+    written.clear()
+    more = pa.table({"track_id": ["new"], "v": [[1.0, 0.0, 0.0, 0.0, 0.0]]})
+    given = pa.concat_tables(
+        [tracks().select(["track_id", "v"]), more], promote_options="permissive"
+    )
+    import_vectors(catalog, given, "v", "m")
     assert written == [1]
-    ids, found = Catalog.open(catalog).vectors()
-    assert found[list(ids).index(changed["track_id"][123].as_py())].tolist() == values[123]
+    assert Catalog.open(catalog).vectors().of(["new"])[0].tolist() == [1, 0, 0, 0, 0]
 
 
 class Stopped(Exception):  # noqa: N818 - a stand-in for Ctrl-C

@@ -36,7 +36,7 @@ LAYERS = [
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 #: Doors up the house, opened when they are used: the catalog's face leads to its search.
-DOORS = {("catalog/catalog.py", "retrieval")}
+DOORS = {("catalog/catalog.py", "retrieval"), ("catalog/catalog.py", "ingest")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 #: What stands above all rooms.
 ENTRANCE = {"__init__", "__main__"}

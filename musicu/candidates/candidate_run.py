@@ -32,7 +32,6 @@ from musicu.listening.listens import Checked, check_listens, utc
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import HALF_LIFE_DAYS, TasteOptions, TasteProfile, tastes
 from musicu.ranking.ranker import Ranker
-from musicu.records import Vectors
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -197,7 +196,7 @@ def _listeners(
 
     Who has an interest is noted in `tasteful`.
     """
-    vectors = Vectors(generator.items.ids, generator.items.values)
+    vectors = generator.items.vectors
     half_life, options = settings.half_life_days, settings.taste
     made = tastes(listens, vectors, now=generator.now, half_life_days=half_life, options=options)
     known = next(made, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.files import plain_errors
 from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import CONTENT_KEY, ModelEntry
 from musicu.catalog.rows import latest, latest_rows, track_file
@@ -22,7 +24,7 @@ from musicu.catalog.schema import (
     long_columns,
 )
 from musicu.catalog.store import Store
-from musicu.errors import QueryError
+from musicu.errors import CatalogError, QueryError
 from musicu.records import Vectors
 
 _SETS = "descriptors/"
@@ -205,6 +207,68 @@ class Catalog:
         owning = self.identities()["track_id"].take(pa.array(owners))
         of_sound = entry.key == CONTENT_KEY
         return Vectors(owning, values, name, entry.fingerprint, of_sound)
+
+    def add_vectors(
+        self,
+        name: str,
+        ids: Any,
+        matrix: NDArray[np.floating[Any]],
+        *,
+        version: str | None = None,
+        replace: bool = False,
+    ) -> int:
+        """Take vectors of your own into the catalog, as a model of that name; returns how many.
+
+        ids: of tracks that the catalog has, each once. matrix: [ids, dim], in the same order; its
+        rows are brought to unit length, and a row of zeros is left out. version: of the training
+        that they come from; more vectors of the same name and version may be added later. replace:
+        take out first what the catalog has under the name. The first model is the default one.
+
+            catalog.add_vectors("mine", ids, matrix, version="2026-05")
+            catalog.similar(ids[0], model="mine")
+
+        Raises QueryError, SourceError or CatalogError where ids and matrix do not fit each other
+        or the catalog, and where two versions would be mixed.
+        """
+        from musicu.ingest.vector_import import import_vectors
+
+        vectors = Vectors(ids, matrix, name)
+        if not np.isfinite(vectors.values).all():
+            raise QueryError("the matrix has values that are not finite: leave those rows out")
+        if name in self._store.manifest.models and version is None and not replace:
+            raise CatalogError(
+                f"{self.path} has vectors under the name {name!r} already: say of which version "
+                "these are (the same adds them, version='' where those have none), or replace=True"
+            )
+        flat = pa.array(np.ascontiguousarray(vectors.values).reshape(-1))
+        column = pa.FixedSizeListArray.from_arrays(flat, vectors.values.shape[1])
+        table = pa.table({"track_id": pa.array(vectors.ids, pa.string()), "vector": column})
+        count = import_vectors(
+            self.path, table, "vector", name, version=version or "", replace=replace
+        )
+        self._reopen(name)
+        return count
+
+    def remove_model(self, name: str) -> None:
+        """Take a model's vectors, and a track encoder itself, out of the catalog's folder.
+
+        Where it was the default model, the first of the others becomes it. Raises QueryError where
+        the catalog has no vectors of it, CatalogError where another process is writing.
+        """
+        with write_lock(self.path):
+            store = Store.open(self.path)
+            Catalog(store).model_entry(name)
+            store.drop_model(name, for_good=True)
+            with plain_errors(self.path):
+                if (self.path / "models" / name).is_dir():
+                    shutil.rmtree(self.path / "models" / name)
+            store.clean()
+        self._reopen(name)
+
+    def _reopen(self, name: str) -> None:
+        """Take in that a model's vectors have changed."""
+        self._store = Store.open(self.path)
+        self._vectors.pop(name, None)
 
     def vector_batches(self, model: str | None = None) -> Iterator[VectorBatch]:
         """The vectors of `vectors`, some thousand at a time, with little memory.

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from musicu.catalog.file_names import check_file_name
 from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
 from musicu.catalog.manifest import NAME, Manifest, ModelEntry, read_manifest
 from musicu.catalog.parquet_pages import copy_vectors
@@ -237,8 +238,7 @@ class Store:
 
     def write_file(self, table: str, batches: Iterable[pa.Table], schema: pa.Schema) -> str:
         """Write one file of a table, a row group a batch; returns its name, not listed yet."""
-        self.manifest.sequence += 1
-        name = f"{table}/{self.manifest.sequence:08d}.parquet"
+        name = _next_file(table, self.manifest)
 
         def write(path: Path) -> None:
             with pq.ParquetWriter(path, schema, **_parquet_options(table)) as file:
@@ -278,10 +278,15 @@ class Store:
         manifest.write(self.folder)
         self.manifest = manifest
 
-    def drop_model(self, name: str) -> None:
-        """Take a model's vectors out of the catalog, which keeps its default model's name."""
+    def drop_model(self, name: str, *, for_good: bool = False) -> None:
+        """Take a model's vectors out of the catalog.
+
+        It stays the default model if it was; for good: the first of the others is then.
+        """
         manifest = copy.deepcopy(self.manifest)
         manifest.models.pop(name, None)
+        if for_good and manifest.default_model == name:
+            manifest.default_model = next(iter(manifest.models), None)
         manifest.tables.pop(f"vectors/{name}", None)
         manifest.compacted.pop(f"vectors/{name}", None)
         manifest.write(self.folder)
@@ -292,8 +297,7 @@ class Store:
         names = []
         options = _parquet_options(change.table)
         for start in range(0, change.rows.num_rows, ROWS_PER_FILE):
-            manifest.sequence += 1
-            name = f"{change.table}/{manifest.sequence:08d}.parquet"
+            name = _next_file(change.table, manifest)
             rows = change.rows.slice(start, ROWS_PER_FILE)
 
             def write(path: Path, rows: pa.Table = rows) -> None:
@@ -318,6 +322,14 @@ class Store:
 def _in_turn(places: Rows, rows: Rows, count: int) -> bool:
     """Whether all `count` rows of a file are wanted just as they are stored."""
     return bool(np.all(np.diff(places) == 1)) and np.array_equal(rows, np.arange(count))
+
+
+def _next_file(table: str, manifest: Manifest) -> str:
+    """The name of a table's next file; raises QueryError where the table's leads elsewhere."""
+    for part in table.split("/", 1):
+        check_file_name(part, "a table of the catalog")
+    manifest.sequence += 1
+    return f"{table}/{manifest.sequence:08d}.parquet"
 
 
 def _parquet_options(table: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import pyarrow as pa
 
+from musicu.catalog.file_names import check_file_name
 from musicu.cli.default_model import telling_default
 from musicu.cli.options import CONFIRM_PRUNE, FOLDER, PATH, PRUNE, together
 from musicu.cli.output import note, safe, warn
@@ -80,7 +81,23 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
 @_COMMON
 @click.option("--vectors", help="The table's column of vectors, each a list of numbers.")
 @click.option("--model-name", help="The model name to store the --vectors under.")
-def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, **rest: Any) -> int:
+@click.option(
+    "--model-version",
+    default="",
+    help="The training that the --vectors come from. Two versions are never mixed.",
+)
+@click.option(
+    "--replace", is_flag=True, help="Remove the vectors stored under --model-name before."
+)
+def scan(
+    source: Path,
+    out: Path,
+    vectors: str | None,
+    model_name: str | None,
+    model_version: str,
+    replace: bool,
+    **rest: Any,
+) -> int:
     """Read the tags of SOURCE into a catalog, without decoding audio.
 
     \b
@@ -92,10 +109,13 @@ def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, *
     """
     if (vectors is None) != (model_name is None):
         raise click.UsageError("--vectors and --model-name go together")
+    if vectors is None and (model_version or replace):
+        raise click.UsageError("--model-version and --replace are for --vectors")
     if vectors is None or model_name is None:
         return _go(source, out, None, **rest)
     if source.suffix.lower() not in (".parquet", ".pq"):
         raise click.UsageError("--vectors needs a Parquet table, which can hold lists")
+    check_file_name(model_name, "the model")
     table = read_table(source, without=vectors)
     if not has_column(source, vectors):
         raise click.UsageError(f"{source} has no column {vectors!r}")
@@ -104,7 +124,9 @@ def scan(source: Path, out: Path, vectors: str | None, model_name: str | None, *
     code = _go(table, out, None, **rest)
     del table
     with telling_default(out):
-        count = import_vectors(out, source, vectors, model_name)
+        count = import_vectors(
+            out, source, vectors, model_name, version=model_version, replace=replace
+        )
     note(f"{model_name}: {counted(count, 'vector')}")
     if missing := rows - count:
         note(f"warning: {counted(missing, 'row')} without a vector: empty, of zeros, or not finite")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from musicu.catalog.file_names import is_file_name
 from musicu.errors import ModelError
 from musicu.records import Windows
 from musicu.registry import Registry
@@ -23,7 +23,6 @@ _BESIDE = {
     "credits.csv": "every recording that it was made from, with artist, licence and source",
     "recipe.toml": "how to make it again, and what was tried",
 }
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def shipped_folder(name: str) -> Path:
@@ -138,7 +137,7 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelError(
             f"{path} has format {found}; this version of musicu reads format {FORMAT_VERSION}"
         )
-    if not _NAME.fullmatch(str(card.get("name"))):
+    if not is_file_name(card.get("name")):
         raise ModelError(
             f"{path} names the model {card.get('name')!r}: only letters, digits, '.', '_' and '-' "
             "may be in a name"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from musicu.catalog.compaction import compact
+from musicu.catalog.file_names import check_file_name
 from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
 from musicu.catalog.rows import latest_rows, vectors_by_track
 from musicu.catalog.store import Change, Store
 from musicu.errors import CatalogError, SourceError
+from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.columns import ID_NAMES, find_column
 from musicu.ingest.ids import id_texts
 
@@ -30,23 +32,38 @@ _READ_BYTES = 1 << 20
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
-def import_vectors(catalog: str | Path, table: pa.Table | Path, column: str, model: str) -> int:
+def import_vectors(
+    catalog: str | Path,
+    table: TableLike,
+    column: str,
+    model: str,
+    *,
+    version: str = "",
+    replace: bool = False,
+) -> int:
     """Take a list column of vectors into a catalog, under a model's name; returns how many.
 
     table: in memory or a Parquet file, with a column of ids, each of a track that the catalog has
     and each once. Vectors are brought to unit length; a row whose vector is null, of zeros or not
-    finite has none. Given again under the same name, vectors are added or replaced. What was read
-    is kept when the import is stopped, and the next one leaves it alone.
+    finite has none. version: of the training that they come from: vectors of one name and version
+    may be added to each other. replace: take out first what the catalog has under the name. What
+    was read is kept when the import is stopped, and the next one leaves it alone.
 
     Raises SourceError where ids or vectors make no sense, and CatalogError where the catalog has
-    vectors of that name from elsewhere.
+    vectors of that name from elsewhere, of another length or version, or another vector of a track.
     """
-    source = _VectorColumn(table, column)
+    check_file_name(model, "the model")
+    source = _VectorColumn(_rows_of(table), column)
     store = Store.open(Path(catalog))
     with write_lock(store.folder):
         store = Store.open(store.folder)  # as it is now that no one else writes
         _check_ids(store, source.ids())
-        pieces = _Pieces(store, model)
+        if replace and model in store.manifest.models:
+            _check_imported(store, model)
+            store.drop_model(model)
+        pieces = _Pieces(store, model, version)
+        if model in store.manifest.models:
+            pieces.check_unchanged(source.vectors())
         for ids, values in source.vectors():
             pieces.add(ids, values)
         pieces.write()
@@ -56,9 +73,27 @@ def import_vectors(catalog: str | Path, table: pa.Table | Path, column: str, mod
     return pieces.count
 
 
-def imported_fingerprint(model: str, dim: int) -> str:
-    """The fingerprint of vectors whose model is elsewhere: of their name and length."""
-    return hashlib.sha256(f"imported {model} {dim}".encode()).hexdigest()[:16]
+def imported_fingerprint(model: str, dim: int, version: str = "") -> str:
+    """The fingerprint of vectors whose model is elsewhere: of their name, length and version."""
+    told = f"imported {model} {dim}{version and f' {version}'}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _rows_of(table: TableLike) -> pa.Table | Path:
+    """A Parquet file, which is read in pieces, or a table in memory."""
+    if isinstance(table, str | Path) and Path(table).suffix.lower() in (".parquet", ".pq"):
+        return Path(table)
+    return as_table(table, "the table of vectors")
+
+
+def _check_imported(store: Store, model: str) -> None:
+    """Raise CatalogError where vectors are those of a model that musicu runs itself."""
+    own = (store.folder / "models" / model).is_dir()
+    if own or store.manifest.models[model].key != TRACK_KEY:
+        raise CatalogError(
+            f"{store.folder} has vectors of its own model under the name {model!r}, which are made "
+            "from its tracks: choose another name"
+        )
 
 
 def _ids(column: pa.ChunkedArray) -> pa.Array:
@@ -169,8 +204,8 @@ def _unreadable(path: Path, error: Exception) -> SourceError:
 class _Pieces:
     """Commits vectors in sorted pieces, without those that the catalog has already."""
 
-    def __init__(self, store: Store, model: str) -> None:
-        self._store, self._model = store, model
+    def __init__(self, store: Store, model: str, version: str) -> None:
+        self._store, self._model, self._version = store, model, version
         self._entry: ModelEntry | None = None
         self._waiting: list[tuple[pa.Array, Floats]] = []
         self._bytes = self.count = 0
@@ -191,15 +226,17 @@ class _Pieces:
 
     def _begin(self, dim: int) -> None:
         """Check the length of the vectors, and read what the catalog has of them."""
-        self._entry = ModelEntry(imported_fingerprint(self._model, dim), dim, TRACK_KEY)
+        self._entry = ModelEntry(
+            imported_fingerprint(self._model, dim, self._version), dim, TRACK_KEY
+        )
         standing = self._store.manifest.models.get(self._model)
         if standing is None:
             return
         if standing != self._entry:
             raise CatalogError(
                 f"{self._store.folder} has other vectors under the name {self._model!r} "
-                f"({standing.dim} numbers, by {standing.key}; these have {dim}): choose another "
-                "name"
+                f"({standing.dim} numbers, by {standing.key}; these have {dim}) or of another "
+                "version: choose another name, give the version that those have, or replace them"
             )
         keys = self._store.read(f"vectors/{self._model}", [TRACK_KEY])
         if keys is None:
@@ -208,6 +245,22 @@ class _Pieces:
         last = latest_rows(keys[TRACK_KEY])
         self._held_ids = keys[TRACK_KEY].take(pa.array(last)).combine_chunks()
         self._held_hashes = np.concatenate(hashes)[last]
+
+    def check_unchanged(self, vectors: Iterable[tuple[pa.Array, Floats]]) -> None:
+        """Raise CatalogError where the catalog has another vector of a track under the name."""
+        for ids, values in vectors:
+            if self._entry is None and len(ids):
+                self._begin(values.shape[1])
+            if self._entry is None:
+                continue
+            known = pc.is_in(ids, value_set=self._held_ids).to_numpy(zero_copy_only=False)
+            changed = np.flatnonzero(known & ~self._holds(ids, values))
+            if len(changed):
+                raise CatalogError(
+                    f"{self._store.folder} has another vector of {ids[changed[0]].as_py()!r} under "
+                    f"the name {self._model!r}, and vectors of two trainings are never mixed: "
+                    "replace them all, or choose another name"
+                )
 
     def write(self) -> None:
         """Commit what is waiting."""

@@ -38,7 +38,8 @@ class ItemTable:
     """The tracks that have a vector, a row each, with what sources and constraints ask of them.
 
     ids: object [rows]. values: float32 [rows, dim], unit length. tracks: the catalog's columns,
-    row by row. plays: int64 [rows], listens of all listeners; all 0 where none are known.
+    row by row. model, fingerprint: whose vectors they are. plays: int64 [rows], listens of all
+    listeners; all 0 where none are known.
     """
 
     def __init__(self, tracks: pa.Table, vectors: Vectors, plays: Ints | None = None) -> None:
@@ -50,6 +51,8 @@ class ItemTable:
         places = pc.index_in(ids, value_set=tracks["track_id"].combine_chunks())
         known = pc.is_valid(places).to_numpy(zero_copy_only=False)
         whole = bool(known.all())
+        self.model, self.fingerprint = vectors.model, vectors.fingerprint
+        self.of_sound = vectors.of_sound
         self.ids = vectors.ids if whole else vectors.ids[known]
         self.values: Floats = vectors.values if whole else vectors.values[known]
         if not len(self.ids):
@@ -161,7 +164,16 @@ class ItemTable:
     def take(self, rows: Ints) -> ItemTable:
         """Some of the rows, as a table of their own."""
         tracks = self.tracks.take(pa.array(rows))
-        return ItemTable(tracks, Vectors(self.ids[rows], self.values[rows]), self.plays[rows])
+        return ItemTable(tracks, self._vectors(rows), self.plays[rows])
+
+    @property
+    def vectors(self) -> Vectors:
+        """The vectors of all rows, with the name and fingerprint of their model."""
+        return self._vectors(slice(None))
+
+    def _vectors(self, rows: Ints | slice) -> Vectors:
+        about = self.model, self.fingerprint, self.of_sound
+        return Vectors(self.ids[rows], self.values[rows], *about)
 
     @cached_property
     def artist_means(self) -> Floats:

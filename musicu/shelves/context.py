@@ -211,7 +211,8 @@ class ShelfContext:
         if anchor.reason is not None:
             score, reasons = score + anchor.reason.points, (anchor.reason, *reasons)
         elif named:
-            reasons = tuple(_of(anchor.row, r) if r.kind == "sound" else r for r in reasons)
+            close = likeness.close if likeness else ""
+            reasons = tuple(_of(anchor.row, r, close) if r.kind == "sound" else r for r in reasons)
         return ScoredItem(row, score, reasons, distance_in_words(likeness) if likeness else "")
 
     def likeness(self, seed: str, track: str) -> Likeness | None:
@@ -231,12 +232,14 @@ class ShelfContext:
             cosine = float(values[place] @ values[own])
             share = int(np.searchsorted(rising, cosine)) / len(rising)
             spread = 4 * (share * (1 - share) / len(rising)) ** 0.5
-            return Likeness(cosine, None, others, max(0.0, share - spread - 8 / len(rising)))
+            share = max(0.0, share - spread - 8 / len(rising))
+            return Likeness(cosine, None, others, share, self.items.of_sound)
         cosine, self_cosine = cosines[place], cosines[own]
         below = int(np.searchsorted(rising, cosine)) - int(self_cosine < cosine)
         above = len(rising) - int(np.searchsorted(rising, cosine, side="right"))
         rank = above - int(self_cosine > cosine) + 1
-        return Likeness(float(cosine), rank, others, below / max(1, others))
+        share = below / max(1, others)
+        return Likeness(float(cosine), rank, others, share, self.items.of_sound)
 
     @cached_property
     def _compared(self) -> Floats:
@@ -269,10 +272,10 @@ def rows_of(tracks: pa.Table, ids: Iterable[str], *, missing_ok: bool = False) -
     return {t: found[t] for t in wanted if t in found}
 
 
-def _of(anchor: Row, reason: Reason) -> Reason:
+def _of(anchor: Row, reason: Reason, close: str) -> Reason:
     """A reason that says which of several tracks it is about."""
     value = {"to": anchor["track_id"], **reason.value}
-    return replace(reason, value=value, text=f"close in sound to {quoted(anchor)}")
+    return replace(reason, value=value, text=f"close{close} to {quoted(anchor)}")
 
 
 def quoted(row: Row) -> str:

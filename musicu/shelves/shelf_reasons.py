@@ -63,12 +63,19 @@ class Likeness:
     cosine: -1 to 1. rank: 1 is the nearest; None where only a sample of a large catalog was
     compared. others: tracks in comparison, the seed left out. closer_than: the share of the others,
     0 to 1, that are less near; of a sample a share that the true one is hardly ever below.
+    of_sound: whether the vectors say how tracks sound, and nothing else.
     """
 
     cosine: float
     rank: int | None
     others: int
     closer_than: float
+    of_sound: bool = True
+
+    @property
+    def close(self) -> str:
+        """What a near track is close in."""
+        return " in sound" if self.of_sound else ""
 
 
 def explain(
@@ -126,11 +133,12 @@ def _sound(likeness: Likeness | None) -> Reason | None:
     }
     if likeness.rank == 1:
         alone = round(likeness.closer_than * likeness.others) == likeness.others - 1
-        text = "the closest in sound of the whole catalog" if alone else "as close in sound as any"
+        close = likeness.close
+        text = f"the closest{close} of the whole catalog" if alone else f"as close{close} as any"
     elif likeness.others < 100:
         text = _placed(likeness)
     else:
-        text = f"closer in sound than {_floor_percent(likeness.closer_than)} % of the catalog"
+        text = _share(likeness)
     return Reason("sound", value, text, likeness.cosine)
 
 
@@ -142,10 +150,15 @@ def distance_in_words(likeness: Likeness) -> str:
 def _placed(likeness: Likeness) -> str:
     """ "the 2nd closest in sound of 48", or a share of the catalog where no rank is known."""
     if likeness.rank is None:
-        return f"closer in sound than {_floor_percent(likeness.closer_than)} % of the catalog"
+        return _share(likeness)
     tens, ones = divmod(likeness.rank, 10)
     ending = "th" if tens % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(ones, "th")
-    return f"the {likeness.rank:,}{ending} closest in sound of {likeness.others:,}"
+    return f"the {likeness.rank:,}{ending} closest{likeness.close} of {likeness.others:,}"
+
+
+def _share(likeness: Likeness) -> str:
+    percent = _floor_percent(likeness.closer_than)
+    return f"closer{likeness.close} than {percent} % of the catalog"
 
 
 def _floor_percent(share: float) -> str:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_matrix, vstack
 
 from musicu.catalog.catalog import Catalog
+from musicu.catalog.file_names import check_file_name
 from musicu.embeddings.tracks.als import fit_als, solve_rows
 from musicu.embeddings.tracks.config import TrackConfig
 from musicu.embeddings.tracks.contrastive_training import steps_for, train
@@ -73,6 +74,7 @@ def fit_tracks(
     different tracks of the catalog that belong together.
     """
     config = config or TrackConfig()
+    check_file_name(name, "the model")
     tracks = catalog.tracks()
     groups = _groups(tracks, pairs, listens, playlists, config)
     sound = _audio_model(catalog, audio_model)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from musicu.catalog.catalog import Catalog
+from musicu.catalog.file_names import check_file_name
 from musicu.catalog.files import plain_errors
 from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
@@ -28,6 +29,7 @@ def add_track_model(
     Raises CatalogError where vectors from elsewhere have that name.
     """
     folder = Path(catalog)
+    check_file_name(encoder.name, "the model")
     with write_lock(folder):
         store = Store.open(folder)
         room = folder / FOLDER / encoder.name

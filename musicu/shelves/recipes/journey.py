@@ -123,4 +123,5 @@ class _Way:
         if abs(cosines[0] - cosines[1]) < EVEN:
             return f"about as close to {self._quoted[0]} as to {self._quoted[1]}"
         near, far = (0, 1) if cosines[0] > cosines[1] else (1, 0)
-        return f"closer in sound to {self._quoted[near]} than to {self._quoted[far]}"
+        close = " in sound" if self._context.items.of_sound else ""
+        return f"closer{close} to {self._quoted[near]} than to {self._quoted[far]}"
