@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog as Catalog
     from musicu.embeddings.embedder import Embedder as Embedder
     from musicu.errors import MusicuError as MusicuError
+    from musicu.evaluation.vectors.vector_evaluation import evaluate as evaluate
     from musicu.features.describing import describe as describe
-    from musicu.pipeline.run import EmbedOptions as EmbedOptions
     from musicu.pipeline.run import embed as embed
     from musicu.pipeline.run import scan as scan
+    from musicu.records import Audio as Audio
+    from musicu.records import Vectors as Vectors
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Audio": "musicu.records",
+    "Vectors": "musicu.records",
+    "evaluate": "musicu.evaluation.vectors.vector_evaluation",
     "Catalog": "musicu.catalog.catalog",
-    "EmbedOptions": "musicu.pipeline.run",
     "Embedder": "musicu.embeddings.embedder",
     "MusicuError": "musicu.errors",
     "describe": "musicu.features.describing",

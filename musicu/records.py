@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicu.errors import ModelError, QueryError
+from musicu.errors import AudioError, ModelError, QueryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,23 @@ class Audio:
 
     @classmethod
     def of(cls, samples: NDArray[np.float32], sample_rate: int) -> Audio:
-        """One whole recording from an array float32 [n]."""
+        """One whole recording from an array float32 [n]; AudioError where it is no such."""
+        if np.ndim(samples) != 1 or not sample_rate > 0:
+            raise AudioError(
+                f"samples of the shape {np.shape(samples)} at {sample_rate} Hz: give mono samples "
+                "[n] and their rate, or use `Embedder.embed_samples`, which takes several channels"
+            )
         samples = np.ascontiguousarray(samples, dtype=np.float32)
         seconds = len(samples) / sample_rate
         return cls(samples, sample_rate, (0, len(samples)), (0.0,), seconds)
+
+    def at(self, spans: Sequence[tuple[int, int]]) -> Audio:
+        """Some spans of a whole recording, begin and end in samples, laid end to end."""
+        parts = [self.samples[begin:end] for begin, end in spans]
+        edges = (0, *np.cumsum([len(part) for part in parts]).tolist())
+        starts = tuple(begin / self.sample_rate for begin, _ in spans)
+        joined = np.concatenate(parts)
+        return replace(self, samples=joined, edges=edges, starts=starts)
 
     def windows(self) -> list[NDArray[np.float32]]:
         """The windows as views of `samples`, each float32 [n_i]."""

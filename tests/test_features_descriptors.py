@@ -126,12 +126,12 @@ def test_what_is_shorter_than_a_fifth_of_a_second_is_refused(seconds: float) -> 
 
 
 def test_samples_need_a_rate_and_a_whole_recording() -> None:
-    with pytest.raises(ValueError, match="sample_rate"):
+    with pytest.raises(AudioError, match="sample_rate"):
         describe(noise())
     with pytest.raises(AudioError, match="4000 Hz"):
         describe(noise(), 4000)
     windows = Audio(noise(2.0), RATE, (0, RATE, 2 * RATE), (0.0, 5.0), 7.0)
-    with pytest.raises(ValueError, match="whole recordings"):
+    with pytest.raises(AudioError, match="whole recordings"):
         describe(windows)
 
 

@@ -98,7 +98,7 @@ def test_an_audio_is_a_mono_recording(name: str, band: NDArray[np.float32]) -> N
 @pytest.mark.parametrize("name", [*EXTRACTORS, "picture_of"])
 def test_wrong_input_is_refused_alike(name: str, tmp_path: Path) -> None:
     extractor = getattr(features, name)
-    with pytest.raises(ValueError, match="sample_rate"):
+    with pytest.raises(AudioError, match="sample_rate"):
         extractor(np.zeros(RATE, np.float32))
     with pytest.raises(AudioError, match="4000 Hz"):
         extractor(np.zeros(RATE, np.float32), 4000)

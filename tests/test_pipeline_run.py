@@ -229,7 +229,7 @@ def test_whole_files_make_a_model_of_their_own(music: Path, out: Path) -> None:
     assert catalog.models() == [MODEL, f"{MODEL}+thorough"]
     windows, whole = (dict(zip(*catalog.vectors(m), strict=True)) for m in catalog.models())
     (track_id,) = (i for i in windows if catalog.file(i) == long)
-    heard = embedder.embed(read_audio(long, embedder.sample_rate))
+    heard = embedder.embed_checked([read_audio(long, embedder.sample_rate)])[0]
     np.testing.assert_allclose(whole[track_id], heard, atol=1e-6)
     assert not np.allclose(windows[track_id], heard, atol=1e-3)
     assert catalog.vectors(f"{MODEL}+thorough").fingerprint != catalog.vectors(MODEL).fingerprint
@@ -245,7 +245,9 @@ def test_a_recording_longer_than_two_stretches_is_the_mean_of_them(tmp_path: Pat
     sound = read_audio(path, embedder.sample_rate).samples
     cut = [0, *(round(t * embedder.sample_rate) for t in (4.0, 11.0))]
     parts = [sound[a:b] for a, b in itertools.pairwise(cut)]
-    mean = sum(len(p) * embedder.embed(Audio.of(p, embedder.sample_rate)) for p in parts)
+    mean = sum(
+        len(p) * embedder.embed_checked([Audio.of(p, embedder.sample_rate)])[0] for p in parts
+    )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(thorough, "STRETCH_SECONDS", 4.0)
         vector, complete = thorough.embed_whole(path, embedder)

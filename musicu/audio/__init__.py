@@ -1,6 +1,13 @@
 """Decoding: file formats, seeking, resampling to mono, windows."""
 
-from musicu.audio.decoding import check_length, is_short, reaches_end, read_audio, read_segments
+from musicu.audio.decoding import (
+    check_length,
+    is_short,
+    reaches_end,
+    read_audio,
+    read_samples,
+    read_segments,
+)
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
 from musicu.audio.source import AudioSource
@@ -14,5 +21,6 @@ __all__ = [
     "place_windows",
     "reaches_end",
     "read_audio",
+    "read_samples",
     "read_segments",
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import gcd
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
 
+from musicu.audio.array_source import ArraySource, frames_of, whole_rate
 from musicu.audio.opening import open_source
 from musicu.audio.placement import Span, place_windows
 from musicu.audio.samples import Samples, in_range, mono
@@ -40,14 +42,34 @@ def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = Non
     Raises AudioError where the path is no readable file, the file holds no audio, or less than
     `MIN_SECONDS` of it can be decoded; MissingExtraError where the format needs PyAV.
     """
-    if sample_rate < 1:
-        raise ValueError(f"sample_rate must be at least 1 Hz, not {sample_rate}")
+    sample_rate = whole_rate(sample_rate)
     with open_source(path) as source:
-        spans = _spans(source, source.frames, sample_rate, windows)
-        if spans is None:
-            return _read_whole(source, sample_rate)
-        audio = _read_by_seeking(source, sample_rate, spans)
+        audio = _read(source, sample_rate, windows)
     return audio or _read_through(path, sample_rate, windows)
+
+
+def read_samples(
+    samples: Any, source_rate: float, sample_rate: int, windows: Windows | None = None
+) -> Audio:
+    """What `read_audio` gives of a file that holds these samples.
+
+    samples: [n], [n, channels] or [channels, n], of any numbers; whole numbers are scaled by the
+    range of their type. source_rate: theirs, in Hz. Raises AudioError where they are too short, of
+    another shape or type, or not all finite.
+    """
+    source = ArraySource(samples, source_rate)
+    audio = _read(source, sample_rate, windows)
+    if audio is None or not np.isfinite(frames_of(samples)).all():
+        raise AudioError("samples that are NaN or infinite: repair the array first")
+    return audio
+
+
+def _read(source: AudioSource, sample_rate: int, windows: Windows | None) -> Audio | None:
+    """All of a source, or windows of it; None where those cannot be reached by seeking."""
+    spans = _spans(source, source.frames, sample_rate, windows)
+    if spans is None:
+        return _read_whole(source, sample_rate)
+    return _read_by_seeking(source, sample_rate, spans)
 
 
 def read_segments(path: str | Path, sample_rate: int, seconds: float) -> Iterator[Audio]:

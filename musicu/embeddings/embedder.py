@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.audio import place_windows, read_audio, read_samples
 from musicu.embeddings.cards import ModelCard, find_model
 from musicu.errors import ModelError
 from musicu.records import Audio, Windows
@@ -66,14 +68,48 @@ class Embedder(ABC):
     def embed_batch(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
         """Vectors of several recordings, float32 [recordings, dim], each of unit length."""
 
+    def embed_file(self, path: str | Path) -> NDArray[np.float32]:
+        """The vector of a file, float32 [dim], of unit length: the one that a catalog has of it.
+
+            Embedder.load("musicu-audio-v1").embed_file("song.flac")
+
+        Raises AudioError where the file cannot be read or holds too little sound.
+        """
+        return self.embed(read_audio(path, self.sample_rate, self.windows))
+
+    def embed_samples(self, samples: Any, sample_rate: float) -> NDArray[np.float32]:
+        """The vector of samples in memory, float32 [dim], of unit length.
+
+        It is that of a file which holds them: channels are averaged, the rate is made the model's,
+        and the model's windows are taken. samples: [n], [n, channels] or [channels, n]; whole
+        numbers are scaled by the range of their type. sample_rate: of the samples, in Hz.
+
+        Raises AudioError where they are too short, of another shape or type, or not all finite.
+        """
+        return self.embed(read_samples(samples, sample_rate, self.sample_rate, self.windows))
+
     def embed(self, audio: Audio) -> NDArray[np.float32]:
         """The vector of one recording, float32 [dim], of unit length.
 
-        Raises ModelError where the audio's sample rate is not the model's, or no finite vector
-        comes of it.
+        Of a whole recording the model's windows are taken, so that it is the vector of its file:
+        see `embed_file`. Raises ModelError where the audio's sample rate is not the model's, or no
+        finite vector comes of it.
         """
-        vector: NDArray[np.float32] = self.embed_checked([audio])[0]
+        if not isinstance(audio, Audio):
+            raise ModelError(
+                f"{self.name}.embed takes an Audio, not {type(audio).__name__}: use "
+                "embed_file(path) or embed_samples(samples, sample_rate)"
+            )
+        self.check([audio])
+        vector: NDArray[np.float32] = self.embed_checked([self._windowed(audio)])[0]
         return vector
+
+    def _windowed(self, audio: Audio) -> Audio:
+        """A whole recording in the model's windows; one in windows as it is."""
+        if audio.edges != (0, len(audio.samples)) or audio.starts != (0.0,):
+            return audio
+        spans = place_windows(len(audio.samples), self.sample_rate, self.windows)
+        return audio if len(spans) == 1 else audio.at(spans)
 
     def embed_checked(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
         """What `embed_batch` gives, float32 [recordings, dim]; ModelError where it is no such."""
@@ -99,12 +135,14 @@ class Embedder(ABC):
             if audio.sample_rate != self.sample_rate:
                 raise ModelError(
                     f"{self.name} reads audio at {self.sample_rate} Hz, this has "
-                    f"{audio.sample_rate} Hz: read it with read_audio(path, {self.sample_rate})"
+                    f"{audio.sample_rate} Hz: use embed_file(path), or embed_samples(samples, rate)"
                 )
 
     @staticmethod
     def load(name_or_path: str | Path) -> Embedder:
         """The model of that name (see `musicu models`), or the model folder at that path.
+
+        One embedder may be used from several threads at a time, with the same bits as from one.
 
         Raises ModelError where there is none or it is damaged, and RegistryError where nothing is
         registered for its kind.

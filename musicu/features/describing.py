@@ -36,8 +36,7 @@ def describe(recording: Recording, sample_rate: int | None = None) -> Descriptor
     mono and described as a mono recording.
 
     Raises AudioError where a file cannot be read or holds less than 0.2 s of sound, or the
-    sample rate is under 8 kHz, and ValueError for an `Audio` of several windows or samples
-    without a rate.
+    sample rate is under 8 kHz, and for an `Audio` of several windows or samples without a rate.
     """
     with open_recording(recording, sample_rate) as heard:
         return extract_descriptors(heard, DescriptorExtractor(heard.sample_rate, heard.channels))

@@ -2,7 +2,7 @@
 
 All take `recording` (a path, a whole `Audio`, or samples [n] or [n, channels]) and, for samples,
 `sample_rate` in Hz. All raise AudioError where a file cannot be read or its rate is under
-8 kHz, and ValueError for an `Audio` of several windows or samples without a rate.
+8 kHz, and for an `Audio` of several windows or samples without a rate.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.audio import AudioSource, is_short, open_source
+from musicu.audio.array_source import frames_of, whole_rate
 from musicu.audio.samples import finite
 from musicu.errors import AudioError
 from musicu.features.loudness import MIN_SAMPLE_RATE
@@ -56,8 +57,8 @@ def open_recording(
     """Open a recording as a stream.
 
     sample_rate: of samples, in Hz. Files are read in their own channels and rate; an `Audio` is
-    mono. Raises AudioError where a file cannot be read or the sample rate is under 8 kHz, and
-    ValueError for an `Audio` of several windows or samples without a rate.
+    mono. Raises AudioError where a file cannot be read or the sample rate is under 8 kHz, and for
+    an `Audio` of several windows or samples without a rate.
     """
     if isinstance(recording, str | Path):
         with open_recording_file(recording) as opened:
@@ -66,15 +67,14 @@ def open_recording(
         return
     if isinstance(recording, Audio):
         if len(recording.edges) > 2:
-            raise ValueError("describe needs whole recordings: read the audio without windows")
+            raise AudioError("describe needs whole recordings: read the audio without windows")
         blocks = _cut(recording.samples[:, None])
         yield RecordingStream(_checked(recording.sample_rate), 1, blocks, recording.complete)
         return
     if sample_rate is None:
-        raise ValueError("samples need their sample_rate in Hz")
-    samples = np.asarray(recording, np.float32)
-    samples = samples[:, None] if samples.ndim == 1 else samples
-    yield RecordingStream(_checked(sample_rate), samples.shape[1], _cut(samples))
+        raise AudioError("samples need their sample_rate in Hz")
+    samples = frames_of(recording)
+    yield RecordingStream(_checked(whole_rate(sample_rate)), samples.shape[1], _cut(samples))
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def embed_whole(file: Path, embedder: Embedder) -> tuple[NDArray[np.float32], bo
     """
     total, complete = np.zeros(embedder.dim), True
     for audio in read_segments(file, embedder.sample_rate, STRETCH_SECONDS):
-        total += len(audio.samples) * embedder.embed(audio).astype(np.float64)
+        total += len(audio.samples) * embedder.embed_checked([audio])[0].astype(np.float64)
         complete = audio.complete
     unit: NDArray[np.float32] = (total / np.linalg.norm(total)).astype(np.float32)
     return unit, complete
