@@ -59,7 +59,7 @@ def hetrec(data: Path, seed: int, encoder: bool) -> Findings:
         catalog = scan(Path(folder) / "artists.parquet", Path(folder) / "catalog").catalog
         protocol = Protocol(split="new-artists", ks=(20,), seed=seed)
         return evaluate_candidates(
-            catalog, public.listens, protocol, encoder=encoder, against=BASELINES, progress=print
+            catalog, public.listens, protocol, encoder=encoder, against=BASELINES
         )
 
 

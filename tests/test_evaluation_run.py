@@ -13,6 +13,7 @@ from musicu.errors import QueryError
 from musicu.evaluation import PROTOCOLS, evaluate, evaluate_vectors
 from musicu.evaluation.vectors.measurement import TABLE
 from musicu.evaluation.vectors.vector_evaluation import OF_VECTORS, random_vectors
+from musicu.progress import reporting
 from musicu.records import Vectors
 
 ARTIST = np.repeat(np.arange(30), 4)
@@ -169,7 +170,8 @@ class FakeCatalog:
 
 def test_models_are_measured_on_the_recordings_that_all_have_once() -> None:
     said: list[str] = []
-    found = evaluate(FakeCatalog(), protocols=QUICK, bootstrap=20, progress=said.append)
+    with reporting(lambda now: said.append(now.stage)):
+        found = evaluate(FakeCatalog(), protocols=QUICK, bootstrap=20)
     assert said == ["rankings", "hubness"]
     assert found.about()["tracks"] == 99
     assert list(found.about()["models"]) == ["good", "part", "random"]

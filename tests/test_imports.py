@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 LAYERS = [
-    {"records", "errors", "normalisation", "bootstrap", "registry", "threads"},
+    {"records", "errors", "normalisation", "bootstrap", "progress", "registry", "threads"},
     {"audio", "tags"},
     {"catalog"},
     {"pages"},

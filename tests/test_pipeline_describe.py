@@ -19,7 +19,8 @@ from musicu.errors import CatalogError, QueryError
 from musicu.features.describing import describe
 from musicu.features.descriptors import NAMES, SET_NAME
 from musicu.pipeline.describe import FillOptions, FillReport, describe_catalog
-from musicu.pipeline.run import Progress, scan
+from musicu.pipeline.run import scan
+from musicu.progress import Progress, reporting
 from musicu.retrieval import matching_rows
 
 TRACKS = 3
@@ -44,10 +45,11 @@ def go(out: Path, **options: Any) -> FillReport:
 
 def test_every_track_gets_the_descriptors_of_its_file(out: Path) -> None:
     seen: list[Progress] = []
-    report = describe_catalog(out, options=FillOptions(jobs=2), progress=seen.append)
+    with reporting(seen.append):
+        report = describe_catalog(out, options=FillOptions(jobs=2))
     assert (report.recordings, report.done, report.failed) == (TRACKS, TRACKS, 0)
     assert report.audio_seconds == pytest.approx(3.0 + 4.0 + 5.0)
-    assert (seen[-1].done, seen[-1].todo) == (TRACKS, TRACKS)
+    assert Progress("reading files", TRACKS, TRACKS, "tracks") in seen
     catalog = Catalog.open(out)
     table = catalog.descriptors()
     assert table.column_names == ["track_id", *NAMES]

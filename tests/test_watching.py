@@ -239,8 +239,8 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_embeds_and_stops_cleanly(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_the_command_embeds_and_stops_cleanly(tmp_path: Path, number: int, code: int) -> None:
     music, out = tmp_path / "music", tmp_path / "catalog"
     write(music / "a.flac", 1, seconds=3.0)
     command = [sys.executable, "-m", "musicu", "watch", str(music), str(out), "--json", "-j", "1"]
@@ -252,8 +252,8 @@ def test_the_command_embeds_and_stops_cleanly(tmp_path: Path, number: int) -> No
         os.kill(p.pid, number)
         _, errors = p.communicate()
         timer.cancel()
-    assert p.returncode == 0
-    assert "stopped" in errors
+    assert p.returncode == code
+    assert ("stopped: what is finished is kept" in errors) == (number == signal.SIGINT)
     assert "Traceback" not in errors
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,7 +24,7 @@ from musicu.catalog.files import write_atomically
 from musicu.catalog.store import Store
 from musicu.features.fingerprinting import FINGERPRINTS
 from musicu.pipeline.describe import FillOptions, FillReport, describe_catalog
-from musicu.pipeline.run import Progress
+from musicu.progress import tell
 
 FORMAT_VERSION = 1
 _NOT_TRIED = ("extra", "scan")
@@ -99,7 +99,6 @@ def audit(
     *,
     model: str | None = None,
     options: FillOptions | None = None,
-    progress: Callable[[Progress], None] | None = None,
     today: date | None = None,
 ) -> Audit:
     """Fingerprint new recordings, group tracks into recordings and works, and report.
@@ -110,11 +109,13 @@ def audit(
     Raises CatalogError where the folder is no catalog or another process writes it.
     """
     name = FINGERPRINTS.name
-    fingerprinted = describe_catalog(catalog, name, options=options, progress=progress)
+    fingerprinted = describe_catalog(catalog, name, options=options)
     drop_replaced(Path(catalog))
+    tell("reading fingerprints")
     opened = Catalog.open(catalog)
     recordings, matches = find_recordings(opened, model)
     save_recordings(opened, recordings)
+    tell("reading tags")
     opened = Catalog.open(catalog)
     tracks = opened.tracks()
     rows = tracks.to_pylist()

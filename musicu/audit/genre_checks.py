@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from musicu.audit.findings import Finding
 from musicu.catalog.identity import artist_keys, fold
+from musicu.progress import tell
 from musicu.records import Vectors
 
 Row = Mapping[str, Any]
@@ -87,6 +88,7 @@ def _nearest(
     others = np.ascontiguousarray(values[compared])
     step = max(1, _BLOCK_SCORES // max(1, len(others)))
     for start in range(0, len(asked), step):
+        tell("comparing genres", start, len(asked), "tracks")
         scores = values[asked[start : start + step]] @ others.T
         if len(others) - 1 > _POOL:
             pool = np.argpartition(-scores, _POOL, axis=1)[:, : _POOL + 1]

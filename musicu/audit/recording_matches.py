@@ -16,6 +16,7 @@ from musicu.audit.changes import SpectralChange, find_change
 from musicu.audit.comparison_pairs import near_vectors, sharing_codes
 from musicu.audit.fingerprint_comparison import Comparison, Fingerprints, best_comparison
 from musicu.features.fingerprint_codes import FRAMES_PER_SECOND, SPAN, BandLevels
+from musicu.progress import tell, tracked
 
 #: Up to these shares of changed blocks two recordings are one for certain. Chosen on half of the
 #: material of benchmarks/duplicates.py, where other leads over one backing change at least .071 of
@@ -84,7 +85,8 @@ def find_matches(prints: Fingerprints, vectors: NDArray[np.float32] | None = Non
     where one is unknown.
     """
     found = []
-    for i, j, offsets in _pairs_to_compare(prints, vectors):
+    tell("looking for recordings that may be one", 0, len(prints.hashes), "recordings")
+    for i, j, offsets in tracked(_pairs_to_compare(prints, vectors), "comparing", unit="pairs"):
         comparison = best_comparison(prints[i], prints[j], offsets, SEGMENT_ERROR)
         match = judge_pair(prints, i, j, comparison)
         if match is not None:
@@ -96,6 +98,7 @@ def with_changes(prints: Fingerprints, matches: list[Match]) -> list[Match]:
     """The matches with what their spectra say, a few hundred at a time."""
     told: list[Match] = []
     for start in range(0, len(matches), _AT_ONCE):
+        tell("comparing spectra", start, len(matches), "pairs")
         some = matches[start : start + _AT_ONCE]
         spectra = prints.spectra(sorted({h for m in some if m.whole for h in (m.first, m.second)}))
         told += [_with_change(match, spectra) for match in some]

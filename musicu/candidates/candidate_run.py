@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,6 +31,7 @@ from musicu.listening import sharding
 from musicu.listening.listens import Checked, check_listens, utc
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import HALF_LIFE_DAYS, TasteOptions, TasteProfile, tastes
+from musicu.progress import tell
 from musicu.ranking.ranker import Ranker
 
 if TYPE_CHECKING:
@@ -100,14 +101,12 @@ def write_candidates(
     listens: Path,
     out: Path,
     settings: CandidateOptions,
-    progress: Callable[[int, int], None] | None = None,
 ) -> CandidateReport:
     """Write the candidates of every listener to `out`, one Parquet file in the form of CANDIDATES.
 
-    listens: a Parquet or CSV file, or a folder of Parquet files, in any order. progress: called
-    with the listeners done and all of them. Rows come by listener, as `find_candidates` has them.
-    The same input and `now` give the same bytes. Raises QueryError for listens or settings that
-    make no sense, CatalogError where the disk refuses.
+    listens: a Parquet or CSV file, or a folder of Parquet files, in any order. Rows come by
+    listener, as `find_candidates` has them. The same input and `now` give the same bytes. Raises
+    QueryError for listens or settings that make no sense, CatalogError where the disk refuses.
     """
     found = sharding.open_listens(listens)
     census = sharding.count(found, settings.users)
@@ -128,14 +127,20 @@ def write_candidates(
                     sharding.divide(found, firsts, work, settings.users)
                     (work / "divided").touch()
                 listened = sharding.shard_listens(work, number)
-                write_atomically(shard, partial(_write, listened, generator, settings))
+                before = _Counted(report.listeners, everyone)
+                write_atomically(shard, partial(_write, listened, generator, settings, before))
             report += _report(shard)
-            if progress is not None:
-                progress(report.listeners, everyone)
         shards = [work / f"candidates-{n:05d}.parquet" for n in range(len(firsts))]
         write_atomically(out, lambda path: _join(path, shards))
         shutil.rmtree(work)
     return report
+
+
+class _Counted(NamedTuple):
+    """How many listeners are done, of how many."""
+
+    done: int
+    total: int
 
 
 def _generator(
@@ -157,7 +162,11 @@ def _generator(
 
 
 def _write(
-    listens: pa.Table, generator: CandidateGenerator, settings: CandidateOptions, path: Path
+    listens: pa.Table,
+    generator: CandidateGenerator,
+    settings: CandidateOptions,
+    before: _Counted,
+    path: Path,
 ) -> None:
     """Find a shard's candidates and write them, with the report in the file's metadata."""
     checked = check_listens(listens, generator.items.id_texts, now=generator.now)
@@ -165,9 +174,8 @@ def _write(
     tasteful: list[str] = []
     served = candidates = 0
     with pq.ParquetWriter(path, CANDIDATES, compression="zstd") as writer:
-        for table in generator.find(
-            _listeners(everyone, checked.listens, generator, settings, tasteful)
-        ):
+        listeners = _listeners(everyone, checked.listens, generator, settings, tasteful)
+        for table in generator.find(_counted(listeners, before)):
             writer.write_table(table)
             served += len(table["user_id"].unique())
             candidates += table.num_rows
@@ -183,6 +191,13 @@ def _write(
             checked.early,
         )
         writer.add_key_value_metadata({_META.decode(): json.dumps(asdict(report))})
+
+
+def _counted(listeners: Iterator[UserProfile], before: _Counted) -> Iterator[UserProfile]:
+    """The listeners, telling how many are done with those of earlier shards."""
+    for done, listener in enumerate(listeners, before.done):
+        tell("finding candidates", done, before.total, "listeners")
+        yield listener
 
 
 def _listeners(

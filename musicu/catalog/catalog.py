@@ -25,6 +25,7 @@ from musicu.catalog.schema import (
 )
 from musicu.catalog.store import Store
 from musicu.errors import CatalogError, QueryError
+from musicu.progress import tell
 from musicu.records import Vectors
 
 _SETS = "descriptors/"
@@ -52,6 +53,7 @@ class Catalog:
     @classmethod
     def open(cls, path: str | Path) -> Catalog:
         """The catalog folder at `path`; raises CatalogError where there is none."""
+        tell("reading the catalog")
         return cls(Store.open(Path(path)))
 
     def __repr__(self) -> str:

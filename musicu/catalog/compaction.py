@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from musicu.catalog.rows import latest, rising
 from musicu.catalog.store import Store
+from musicu.progress import tracked
 
 #: A file ends after a key that ends in "000" (one in 4,096 hashes), within these sizes.
 MIN_ROWS = 8_192
@@ -52,7 +53,8 @@ def compact(store: Store, table: str, key: str, fix: Fix | None = None) -> None:
     fresh = SortedStream(_merged([_sorted(store, name, key) for name in pieces], key), key)
     out = _Files(store, table, key, schema)
     ends: list[str | None] = [_first_key(store, name, key) for name in compacted[1:]]
-    for name, end in itertools.zip_longest(compacted, ends):
+    files = itertools.zip_longest(compacted, ends)
+    for name, end in tracked(files, f"merging {table}", max(len(compacted), 1), "files"):
         if out.between and not fresh.reaches(end) and not _changes(store, name, fix):
             out.keep(name)
         else:

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from musicu.catalog.catalog import Catalog
+from musicu.catalog.catalog import Catalog, VectorBatch
 from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import vector_column
 from musicu.errors import CatalogError, QueryError
+from musicu.progress import tracked
 
 FORMATS = ("parquet", "csv", "npz", "safetensors")
 
@@ -67,9 +68,14 @@ def _tables(catalog: Catalog, model: str) -> Iterator[pa.Table]:
     """Rows of tracks with a column `vector`; one without rows comes first, for its columns."""
     tracks, dim = catalog.tracks(), catalog.model_entry(model)[1].dim
     yield tracks.slice(0, 0).append_column("vector", vector_column(np.zeros((0, dim), np.float32)))
-    for rows, values in catalog.vector_batches(model):
+    for rows, values in _batches(catalog, model, tracks.num_rows):
         part = tracks.take(pa.array(rows))
         yield part.append_column("vector", vector_column(values))
+
+
+def _batches(catalog: Catalog, model: str, total: int) -> Iterator[VectorBatch]:
+    batches = catalog.vector_batches(model)
+    return tracked(batches, "writing", total, "tracks", lambda batch: len(batch.rows))
 
 
 def _write_parquet(path: Path, catalog: Catalog, model: str) -> None:
@@ -121,7 +127,7 @@ def _ids(catalog: Catalog, model: str) -> list[str]:
 def _write_values(file: Any, catalog: Catalog, model: str, count: int) -> None:
     """The vectors as they lie in memory, little-endian."""
     done = 0
-    for _, values in catalog.vector_batches(model):
+    for _, values in _batches(catalog, model, count):
         file.write(np.ascontiguousarray(values, "<f4").data)
         done += len(values)
     if done != count:

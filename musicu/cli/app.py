@@ -97,5 +97,6 @@ def app() -> None:
     musicu shelf catalog --like "Artist - Title" --html shelf.html
 
     Results go to standard output, messages to standard error. Exit codes: 0 done, 1 an error or
-    some tracks failed, 2 wrong usage. Running a command again is safe: finished work is skipped.
+    some tracks failed, 2 wrong usage, 130 stopped by Ctrl-C. Running a command again is safe:
+    finished work is skipped.
     """

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.audit.findings import KINDS
+from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
 from musicu.cli.output import note, print_result, print_table, write_page
-from musicu.cli.progress import progress_bar
 from musicu.pipeline.describe import FillOptions
 from musicu.records import counted
 
@@ -63,7 +63,6 @@ def audit(
     model: str | None,
     jobs: int | None,
     retry_failed: bool,
-    quiet: bool,
 ) -> int:
     """Check CATALOG for duplicates, damaged files and wrong tags.
 
@@ -79,8 +78,8 @@ def audit(
     from musicu.audit import audit as examine
 
     options = FillOptions(jobs=jobs, retry_failed=retry_failed)
-    with progress_bar(quiet) as show:
-        found = examine(catalog, model=model, options=options, progress=show)
+    if_interrupted(f"the files read are kept in {catalog}: run the same command again to go on")
+    found = examine(catalog, model=model, options=options)
     print_result(found, as_json, partial(_print, verbose=verbose))
     write_page(found, html)
     if fix:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
+from musicu.cli.interrupt import if_interrupted
 from musicu.cli.listeners import (
     HALF_LIFE,
     INTERESTS,
@@ -36,6 +36,7 @@ from musicu.cli.options import (
     EXISTING,
     MODEL,
     PATH,
+    QUIET,
     SEED,
     filters,
 )
@@ -148,6 +149,7 @@ def _shares(
     "was stopped.",
 )
 @AS_JSON
+@QUIET
 def candidates(
     catalog: Path,
     listens: Path | None,
@@ -167,12 +169,18 @@ def candidates(
     from musicu.candidates import write_candidates
 
     one_of(listens, like)
+    if listens is not None and out is not None:
+        work = out.with_name(out.name + ".work")
+        if_interrupted(
+            f"listeners done some thousand at a time are kept in {work}: run the same command "
+            "again to go on"
+        )
     opened = Catalog.open(catalog)
     settings = _settings(opened, options)
     with tempfile.TemporaryDirectory() as folder:
         target = out or Path(folder) / "candidates.parquet"
         if listens is not None:
-            report = write_candidates(opened, listens, target, settings, _progress())
+            report = write_candidates(opened, listens, target, settings)
             warn(report.warnings())
         else:
             write_atomically(target, partial(pq.write_table, _for_seeds(opened, like, settings)))
@@ -272,10 +280,3 @@ def _print(catalog: Catalog, table: pa.Table) -> None:
         print_table(["track", "score", "source", "why"], shown)
     if not by_user:
         note("no candidate: no track passes")
-
-
-def _progress() -> Any:
-    """Say how far a run is, where somebody looks."""
-    if not sys.stderr.isatty():
-        return None
-    return lambda done, total: note(f"{done:,} of {total:,} listeners")

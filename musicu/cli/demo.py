@@ -11,7 +11,6 @@ import click
 
 from musicu.cli.options import FOLDER
 from musicu.cli.output import note, print_table, print_text
-from musicu.cli.progress import progress_bar
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.pipeline.run import run
 
@@ -41,8 +40,7 @@ def demo(out: Path, show: bool) -> None:
     music, folder, page = out / "music", out / "catalog", out / "shelf.html"
     note("composing and playing the music …")
     truth = make_demo_music(music)
-    with progress_bar(quiet=False) as bar:
-        report = run(music, folder, model=DEFAULT_MODEL, progress=bar)
+    report = run(music, folder, model=DEFAULT_MODEL)
     note(f"{truth.num_rows} tracks in {music}, {report.embedded} embedded into {folder}")
     catalog = Catalog.open(folder)
     tracks = catalog.tracks()

@@ -11,9 +11,9 @@ import click
 from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.schema import DESCRIPTOR_SET
 from musicu.catalog.words import clock
+from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import PATH
 from musicu.cli.output import note, print_json, print_text, safe
-from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, sentence_of, told, work_options
 from musicu.errors import MusicuError
 from musicu.pipeline.describe import FillOptions, FillReport, describe_catalog
@@ -52,7 +52,6 @@ def describe(
     html: bool,
     out: Path | None,
     descriptor_set: str,
-    quiet: bool,
     **options: Any,
 ) -> int:
     """Measure tempo, key, loudness and more of each FILE, or of all tracks of a CATALOG.
@@ -71,7 +70,7 @@ def describe(
     if len(paths) == 1 and (paths[0] / MANIFEST).is_file():
         if html:
             raise click.UsageError("--html shows FILEs, not a CATALOG")
-        return _describe_catalog(paths[0], descriptor_set, as_json, quiet, FillOptions(**options))
+        return _describe_catalog(paths[0], descriptor_set, as_json, FillOptions(**options))
     if html and descriptor_set != DESCRIPTOR_SET:
         raise click.UsageError(f"--html shows {DESCRIPTOR_SET} alone")
     return _describe_files(paths, descriptor_set, as_json, _pages(paths, out) if html else {})
@@ -168,10 +167,10 @@ def _sound(path: Path, page: Path) -> PageAudio:
 
 
 def _describe_catalog(
-    catalog: Path, descriptor_set: str, as_json: bool, quiet: bool, options: FillOptions
+    catalog: Path, descriptor_set: str, as_json: bool, options: FillOptions
 ) -> int:
-    with progress_bar(quiet) as show:
-        report = describe_catalog(catalog, descriptor_set, options=options, progress=show)
+    if_interrupted(f"what is finished is kept in {catalog}: run the same command again to go on")
+    report = describe_catalog(catalog, descriptor_set, options=options)
     if as_json:
         print_report(report)
     else:

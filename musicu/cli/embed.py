@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from musicu.catalog.file_names import check_file_name
 from musicu.cli.default_model import telling_default
+from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CONFIRM_PRUNE, FOLDER, PATH, PRUNE, together
 from musicu.cli.output import note, safe, warn
-from musicu.cli.progress import progress_bar
 from musicu.cli.working import print_report, sentence_of, told, work_options
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
@@ -141,7 +141,6 @@ def _go(
     *,
     as_json: bool,
     verbose: bool,
-    quiet: bool,
     **options: Any,
 ) -> int:
     """Run, report, and choose the exit code."""
@@ -149,8 +148,9 @@ def _go(
     given = split_paths(sys.stdin.buffer.read()) if piped else source
     if piped and not given:
         raise SourceError("standard input named no files: pipe paths into it, one a line")
-    with telling_default(out), progress_bar(quiet) as show:
-        report = run(given, out, model=model, options=EmbedOptions(**options), progress=show)
+    if_interrupted(f"what is finished is kept in {out}: run the same command again to go on")
+    with telling_default(out):
+        report = run(given, out, model=model, options=EmbedOptions(**options))
     _print(report, out, model, as_json, verbose)
     return 1 if report.failed else 0
 

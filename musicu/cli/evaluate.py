@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import BOOTSTRAP, CATALOG, COUNT, PATH, SEED, page_of
-from musicu.cli.output import note, print_result, write_page
+from musicu.cli.options import BOOTSTRAP, CATALOG, COUNT, PATH, QUIET, SEED, page_of
+from musicu.cli.output import print_result, write_page
 from musicu.evaluation.vectors.vector_evaluation import BASELINES, PROTOCOLS
 from musicu.evaluation.vectors.vector_evaluation import evaluate as measure
 
@@ -68,6 +68,7 @@ class _Evaluate(click.Command):
 @SEED
 @click.option("--html", type=PATH, callback=page_of("vector-report"), help="Write a report page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@QUIET
 def evaluate(
     catalog: Path,
     models: tuple[str, ...],
@@ -96,7 +97,6 @@ def evaluate(
         protocols=protocols or PROTOCOLS,
         baselines=baselines or BASELINES,
         columns=columns or ("genre",),
-        progress=note,
         **settings,
     )
     print_result(found, as_json, print_evaluation)

@@ -10,7 +10,7 @@ import click
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.findings import print_findings
-from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, SEED, page_of
+from musicu.cli.options import BOOTSTRAP, CATALOG, EXISTING, FOLDER, PATH, QUIET, SEED, page_of
 from musicu.cli.output import note, print_result, write_page
 from musicu.evaluation.recommendation import (
     BASELINES,
@@ -98,6 +98,7 @@ from musicu.ingest.table import read_table
     "--html", type=PATH, callback=page_of("recommendation-report"), help="Write a report page."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@QUIET
 def candidates(
     catalog: Path,
     listens: Path,
@@ -140,7 +141,6 @@ def candidates(
         encoder=encoder,
         content=content,
         against=against or BASELINES,
-        progress=note,
     )
     print_result(found, as_json, print_findings)
     write_page(found, html)

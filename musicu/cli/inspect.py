@@ -12,7 +12,7 @@ from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.summary import summary
 from musicu.catalog.words import clock
 from musicu.cli.default_model import telling_default
-from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL
+from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL, QUIET
 from musicu.cli.output import note, print_json, print_lines, print_table, print_text
 from musicu.errors import MusicuError
 from musicu.records import counted
@@ -87,6 +87,7 @@ def failures(catalog: Path, as_json: bool) -> None:
     help="The file to write; the ending sets the format: .parquet, .csv, .npz or .safetensors.",
 )
 @MODEL
+@QUIET
 def export(catalog: Path, out: Path, model: str | None) -> None:
     """Write the tracks of CATALOG and their vectors to one file.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import PATH
+from musicu.cli.options import PATH, QUIET
 from musicu.cli.output import note, warn
 
 
@@ -46,6 +46,7 @@ from musicu.cli.output import note, warn
     help="File with the key of the listeners' pseudonyms. Default: listener.key in the "
     "catalog. The environment variable MUSICU_LISTENER_KEY overrides that file.",
 )
+@QUIET
 def listens(
     files: tuple[Path, ...],
     catalog: Path,

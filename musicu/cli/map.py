@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.options import CATALOG, COUNT, MODEL, PATH, audio_option, filters, page_of
+from musicu.cli.options import CATALOG, COUNT, MODEL, PATH, QUIET, audio_option, filters, page_of
 from musicu.cli.output import note, print_json, print_table
 
 
@@ -33,6 +33,7 @@ from musicu.cli.output import note, print_json, print_table
 @audio_option("relative", "absolute")
 @MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print the regions as JSON.")
+@QUIET
 def map(
     catalog: Path,
     where: Any,

@@ -24,7 +24,15 @@ MODEL = click.option(
     "-m", "--model", help="The model whose vectors to use. Default: the catalog's default model."
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
-QUIET = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+
+
+def _quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta["musicu.quiet"] = value
+
+
+QUIET = click.option(
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Show no progress."
+)
 JOBS = click.option(
     "-j", "--jobs", type=COUNT, help="Number of worker processes. Default: one per processor core."
 )

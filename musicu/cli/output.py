@@ -17,6 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from musicu.cli.progress_display import DISPLAY
+
 _WORD = 32  # characters: longer words, such as paths, are broken where lines end
 
 
@@ -65,6 +67,7 @@ def print_lines(records: Iterable[Mapping[str, Any]]) -> None:
 
 def print_document(text: str) -> None:
     """Print JSON to standard output, in UTF-8."""
+    DISPLAY.clear()
     sys.stdout.flush()
     if (raw := getattr(sys.stdout, "buffer", None)) is None:
         sys.stdout.write(text + "\n")  # a notebook's, which takes text alone
@@ -88,6 +91,7 @@ def _encode(value: object) -> Any:
 
 def print_text(text: str) -> None:
     """Print lines for people to standard output."""
+    DISPLAY.clear()
     sys.stdout.write(text + "\n")  # click's echo writes UTF-8 where the encoding is ASCII
 
 
@@ -108,6 +112,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
+    DISPLAY.clear()
     Console(width=_line_width()).print(table)
 
 
@@ -161,6 +166,7 @@ def _cell(value: object) -> str:
 
 def note(text: str) -> None:
     """Tell people something, on standard error."""
+    DISPLAY.clear()
     sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
     sys.stderr.flush()
 

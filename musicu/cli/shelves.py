@@ -19,6 +19,7 @@ from musicu.cli.options import (
     FILE,
     MODEL,
     PATH,
+    QUIET,
     audio_option,
     filters,
     page_of,
@@ -27,6 +28,7 @@ from musicu.cli.options import (
 from musicu.cli.output import note, print_document, print_table, print_text
 from musicu.cli.playlist import gather
 from musicu.errors import QueryError
+from musicu.progress import tracked
 
 if TYPE_CHECKING:
     from musicu.shelves import Recipe, Shelf, ShelfContext
@@ -97,6 +99,7 @@ _LIMITS = together(
 @click.option("--link-to", type=PATH, help="Link the audio files into this folder.")
 @MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print the shelf as JSON.")
+@QUIET
 def shelf(
     catalog: Path,
     model: str | None,
@@ -183,6 +186,7 @@ def shelf(
 @_LIMITS
 @audio_option("relative", "absolute", "copied")
 @MODEL
+@QUIET
 def shelves(
     catalog: Path,
     model: str | None,
@@ -219,7 +223,7 @@ def shelves(
     context = _context(catalog, model, listens, user, today)
     wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
     built: list[Shelf] = []
-    for recipe in wanted:
+    for recipe in tracked(wanted, "building shelves", len(wanted), "recipes"):
         try:
             built += [shelf for shelf in recipe.shelves(context) if len(shelf)]
         except QueryError as error:

@@ -21,7 +21,7 @@ from musicu.cli.listeners import (
     one_of,
     seeded,
 )
-from musicu.cli.options import CATALOG, MODEL
+from musicu.cli.options import CATALOG, MODEL, QUIET
 from musicu.cli.output import note, print_text
 from musicu.errors import QueryError
 
@@ -42,6 +42,7 @@ _FIRST = 10  # listeners shown where none is named
 @HALF_LIFE
 @INTERESTS
 @MODEL
+@QUIET
 def taste(
     catalog: Path,
     listens: Path | None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
+from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CATALOG, EXISTING, FOLDER
 from musicu.cli.output import note, print_json, safe
 from musicu.cli.train_tracks import tracks
@@ -96,6 +97,7 @@ def audio(
     recipe = read_recipe(config) if config else usual
     if listens is not None and recipe.pairs.listens == 0:
         recipe = replace(recipe, pairs=replace(recipe.pairs, listens=1.0))
+    if_interrupted(f"the last checkpoint is kept in {out}: run the same command again to go on")
     tracks = tracks_of(Catalog.open(catalog), _listeners(listens))
     report = print_json if as_json else _tell
     result = train_audio(tracks, recipe, out, init=init, made=made, report=report)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.cli.default_model import telling_default
-from musicu.cli.options import CATALOG, COUNT, EXISTING
+from musicu.cli.interrupt import if_interrupted
+from musicu.cli.options import CATALOG, COUNT, EXISTING, QUIET
 from musicu.cli.output import note, print_json, warn
 from musicu.records import counted
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), help="Random seed.")
 @click.option("--keep-default", is_flag=True, help="Do not change the catalog's default model.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
+@QUIET
 def tracks(
     catalog: Path,
     pairs: Path | None,
@@ -69,6 +71,7 @@ def tracks(
     from musicu.embeddings.tracks.fit import fit_tracks
     from musicu.embeddings.tracks.refresh import add_track_model
 
+    if_interrupted(f"{catalog} is as it was: training begins anew")
     recipe["session_gap_minutes"] = recipe.pop("session_gap")
     told = {option: value for option, value in recipe.items() if value is not None}
     opened = Catalog.open(catalog)

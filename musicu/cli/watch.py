@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
+from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CONFIRM_PRUNE, FOLDER, JOBS, PATH, PRUNE, QUIET, page_of
 from musicu.cli.output import note, print_json, warn
-from musicu.cli.progress import progress_bar
+from musicu.cli.progress_display import DISPLAY
 from musicu.cli.working import told, totals
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError
@@ -53,7 +54,6 @@ def watch(
     model: str,
     jobs: int | None,
     as_json: bool,
-    quiet: bool,
 ) -> int:
     """Keep CATALOG up to date with the folder SOURCE, until Ctrl-C.
 
@@ -76,31 +76,27 @@ def watch(
         _print(report, as_json)
         refresh()
 
-    _stop_on(signal.SIGTERM)
+    def wait(seconds: float) -> bool:
+        DISPLAY.clear()
+        return stop.wait(seconds)
+
+    if_interrupted(f"what is finished is kept in {catalog}")
+    signal.signal(signal.SIGTERM, _end)
     note(f"watching {source}; Ctrl-C ends it")
-    try:
-        with progress_bar(quiet) as show:
-            watching.watch(
-                source,
-                catalog,
-                options=options,
-                wait=stop.wait,
-                changed=changed,
-                trouble=lambda text: note(f"later: {text}"),
-                progress=show,
-            )
-    except KeyboardInterrupt:
-        note("stopped; what was finished is kept")
+    watching.watch(
+        source,
+        catalog,
+        options=options,
+        wait=wait,
+        changed=changed,
+        trouble=lambda text: note(f"later: {text}"),
+    )
     return 0
 
 
-def _stop_on(number: signal.Signals) -> None:
-    """End on a signal as on Ctrl-C."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(number, interrupt)
+def _end(*_: object) -> None:
+    """End as a service does that is told to."""
+    raise SystemExit(0)
 
 
 def _refresher(

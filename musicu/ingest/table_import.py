@@ -19,6 +19,7 @@ from musicu.catalog.rows import rising
 from musicu.catalog.schema import TRACKS
 from musicu.catalog.store import ROWS_PER_FILE, Change, Store
 from musicu.errors import CatalogError
+from musicu.progress import tell
 from musicu.tags.dates import parse_date
 
 _KEY = "track_id"
@@ -85,6 +86,7 @@ def _beside_stored(
         order = pa.array(np.arange(given.num_rows))
     standing = SortedStream(rows_by_key(store, "tracks", _KEY), _KEY)
     for start in range(0, given.num_rows, ROWS_PER_FILE):
+        tell("taking in the table", start, given.num_rows, "rows")
         rows = given.take(order.slice(start, ROWS_PER_FILE)).combine_chunks()
         ids = rows[_KEY].combine_chunks()
         after = order.slice(start + ROWS_PER_FILE, 1)

@@ -22,6 +22,7 @@ from musicu.errors import CatalogError, SourceError
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.columns import ID_NAMES, find_column
 from musicu.ingest.ids import id_texts
+from musicu.progress import tracked
 
 Floats = NDArray[np.float32]
 
@@ -57,15 +58,17 @@ def import_vectors(
     store = Store.open(Path(catalog))
     with write_lock(store.folder):
         store = Store.open(store.folder)  # as it is now that no one else writes
-        _check_ids(store, source.ids())
+        ids = source.ids()
+        _check_ids(store, ids)
         if replace and model in store.manifest.models:
             _check_imported(store, model)
             store.drop_model(model)
         pieces = _Pieces(store, model, version)
         if model in store.manifest.models:
             pieces.check_unchanged(source.vectors())
-        for ids, values in source.vectors():
-            pieces.add(ids, values)
+        parts = source.vectors()
+        for part, values in tracked(parts, "taking in vectors", len(ids), "vectors", _length):
+            pieces.add(part, values)
         pieces.write()
         if pieces.count:
             compact(store, f"vectors/{model}", TRACK_KEY)
@@ -94,6 +97,10 @@ def _check_imported(store: Store, model: str) -> None:
             f"{store.folder} has vectors of its own model under the name {model!r}, which are made "
             "from its tracks: choose another name"
         )
+
+
+def _length(part: tuple[pa.Array, Floats]) -> int:
+    return len(part[1])
 
 
 def _ids(column: pa.ChunkedArray) -> pa.Array:

@@ -20,6 +20,7 @@ from musicu.listening.importers.reading import ReadingOptions, read_listens
 from musicu.listening.listen_matching import WAYS, Matcher, Matches
 from musicu.listening.listens import LISTENS, latest, undated_before_sound
 from musicu.listening.pseudonyms import pseudonyms
+from musicu.progress import tell, tracked
 from musicu.records import counted
 
 ME = "me"
@@ -102,10 +103,12 @@ def import_listens(
     options = ReadingOptions(columns or {}, day_first, done.notes)
 
     def write(path: Path) -> None:
+        tell("reading the names of the catalog")
         matcher = Matcher(tracks)
         users: set[str] = set()
         with pq.ParquetWriter(path, LISTENS, compression="zstd") as writer:
-            for raw in _read(list(files), options):
+            tables = _read(list(files), options)
+            for raw in tracked(tables, "reading listens", unit="listens", size=len):
                 part = _matched(raw, matcher, key, user or ME, done)
                 users.update(part["user_id"].unique().to_pylist())
                 writer.write_table(part)

@@ -19,6 +19,7 @@ from musicu.ingest.date_columns import DateEvidence, DateForm
 from musicu.ingest.delimited import csv_options, plain_suffix
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.listening.listens import LISTENS, listens_table
+from musicu.progress import tracked
 
 LISTENS_PER_SHARD = 500_000
 LISTENERS_PER_SHARD = 8_192
@@ -100,7 +101,8 @@ def _text_form(path: Path) -> ds.CsvFileFormat:
 def batches(listens: ListenLog, users: Collection[str] | None = None) -> Iterator[pa.Table]:
     """The listens in the form of LISTENS, some at a time; only those of some users, where given."""
     needed = _needed(listens.data.schema.names)
-    for batch in _read(listens.data, needed, ", ".join(listens.files[:1])):
+    found = _read(listens.data, needed, ", ".join(listens.files[:1]))
+    for batch in tracked(found, "reading listens", unit="listens", size=len):
         rows = listeners_of(pa.Table.from_batches([batch]))
         table = _of(listens_table(rows, listens.dates), users)
         if table.num_rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from musicu.catalog.schema import DESCRIPTOR_SET
 from musicu.catalog.store import Store
 from musicu.ingest.track_source import SourceFile
 from musicu.pipeline.finish import compact_tables
-from musicu.pipeline.loop import Progress, WorkOptions, go_through
+from musicu.pipeline.loop import WorkOptions, go_through
 from musicu.pipeline.plan import Survey
 from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import Result, describe_stage
@@ -69,7 +69,6 @@ def describe_catalog(
     descriptor_set: str = DESCRIPTOR_SET,
     *,
     options: FillOptions | None = None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> FillReport:
     """Fill the table of a descriptor set in a catalog; running it again goes on where it stopped.
 
@@ -95,7 +94,6 @@ def describe_catalog(
             options,
             begin=report.begin,
             count=report.count,
-            progress=progress,
         )
         compact_tables(store, state, [stage], prune=False)
         store.clean()

@@ -16,6 +16,7 @@ from musicu.pipeline.run_state import RunState
 from musicu.pipeline.schedule import Schedule, TaskQueue
 from musicu.pipeline.tasks import Result
 from musicu.pipeline.thorough import EmbedSpec
+from musicu.progress import tell
 from musicu.records import Failure
 
 #: Files that the system is asked to fetch before they are read, for each worker.
@@ -42,16 +43,6 @@ class WorkOptions:
     nice: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: tracks done of those to do, failures and seconds of music so far."""
-
-    done: int
-    todo: int
-    failed: int
-    audio_seconds: float
-
-
 def go_through(
     source: Iterable[SourceFile | Failure],
     state: RunState,
@@ -60,7 +51,6 @@ def go_through(
     *,
     begin: Callable[[Survey], None],
     count: Callable[[Result], None],
-    progress: Callable[[Progress], None] | None,
 ) -> None:
     """Do what the catalog lacks of a source, committing from time to time and at the end.
 
@@ -80,7 +70,7 @@ def go_through(
         begin(survey)
         queue = TaskQueue(planner.tasks(), ahead)
         results = Schedule(queue, executor, state, batch_size).results()
-        _take_in(results, state, survey, count, progress)
+        _take_in(results, state, survey, count)
 
 
 def _worker_config(spec: EmbedSpec | None, batch_size: int, nice: bool) -> WorkerConfig:
@@ -95,22 +85,18 @@ def _take_in(
     state: RunState,
     survey: Survey,
     count: Callable[[Result], None],
-    progress: Callable[[Progress], None] | None,
 ) -> None:
     """Put results into the state as they come, and commit from time to time and at the end."""
-    done, failed, seconds, interval = 0, survey.failed, 0.0, CommitInterval()
+    done, failed, interval = 0, survey.failed, CommitInterval()
+    tell("reading files", 0, survey.todo, "tracks", failed)
     try:
         for result in results:
             state.add(result)
             count(result)
             done += 1
             failed += bool(result.failures)
-            seconds += result.audio_seconds
-            if progress:
-                progress(Progress(done, max(done, survey.todo), failed, seconds))
+            tell("reading files", done, max(done, survey.todo), "tracks", failed)
             if interval.due() or state.is_full:
                 state.commit()
     finally:
         state.commit()
-    if progress and not done:
-        progress(Progress(0, 0, failed, 0.0))

@@ -13,6 +13,7 @@ from musicu.ingest.track_source import SourceFile
 from musicu.pipeline.known import SAME, SEEN, TO_DO
 from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import StageSpec, Task
+from musicu.progress import tracked
 from musicu.records import Failure
 
 
@@ -53,7 +54,7 @@ class Planner:
     def survey(self, expect: Callable[[int], None]) -> Survey:
         """Look at every file; `expect` is told of each task how many there are so far."""
         survey = Survey()
-        for found in self.source:
+        for found in tracked(self.source, "looking for what is new", unit="tracks"):
             if isinstance(found, Failure):
                 self.state.add_failure(found)
                 survey.unseen += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +20,6 @@ from musicu.ingest.table_import import import_rows
 from musicu.ingest.track_source import open_source
 from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR
 from musicu.pipeline.finish import compact_tables
-from musicu.pipeline.loop import Progress as Progress
 from musicu.pipeline.loop import WorkOptions, go_through
 from musicu.pipeline.plan import Survey
 from musicu.pipeline.pruning import Absent, mark_gone, unreachable_parts
@@ -146,7 +145,6 @@ def embed(
     timeout_seconds: float = 300.0,
     nice: bool = False,
     executor: str = DEFAULT_EXECUTOR,
-    progress: Callable[[Progress], None] | None = None,
 ) -> EmbedReport:
     """Embed a folder, list or table of tracks into the catalog folder `out`, and report it.
 
@@ -167,7 +165,7 @@ def embed(
         thorough=thorough,
         describe=describe,
     )
-    return run(source, out, model=model, options=options, progress=progress)
+    return run(source, out, model=model, options=options)
 
 
 def scan(
@@ -179,7 +177,6 @@ def scan(
     prune: bool = False,
     confirm_prune: bool = False,
     root: str | Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> EmbedReport:
     """Read tags and content hashes into the catalog folder `out`, decoding nothing.
 
@@ -189,7 +186,7 @@ def scan(
     options = EmbedOptions(
         jobs=jobs, force=force, prune=prune, confirm_prune=confirm_prune, root=folder
     )
-    return run(source, out, model=None, options=options, progress=progress)
+    return run(source, out, model=None, options=options)
 
 
 def run(
@@ -198,7 +195,6 @@ def run(
     *,
     model: str | Path | None = DEFAULT_MODEL,
     options: EmbedOptions | None = None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> EmbedReport:
     """Do what `embed` does (or `scan`, where `model` is None) and report it."""
     options = options or EmbedOptions()
@@ -233,7 +229,6 @@ def run(
             options,
             begin=report.begin,
             count=report.count,
-            progress=progress,
         )
         report.left_out = dict(sorted(opened.notes.left_out.items()))
         prune = report.miss(mark_gone(store, state, opened.notes), options)

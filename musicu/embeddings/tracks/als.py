@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from musicu.progress import tracked
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -49,7 +51,7 @@ def fit_als(
     columns = _strongest(interactions.T.tocsr())
     items = rng.normal(0, 0.1, (interactions.shape[1], factors)).astype(np.float32)
     users = np.zeros((interactions.shape[0], factors), np.float32)
-    for _ in range(iterations):
+    for _ in tracked(range(iterations), "fitting collaborative vectors", iterations, "rounds"):
         users = solve_rows(rows, items, regularisation)
         items = solve_rows(columns, users, regularisation)
     return Factors(users, items)

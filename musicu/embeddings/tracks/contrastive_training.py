@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from musicu.embeddings.tracks.config import TrackConfig
 from musicu.embeddings.tracks.track_features import Block, Features, Floats, Known
 from musicu.embeddings.tracks.track_network import Adam, Parameters, backward, forward, initial
+from musicu.progress import tell
 
 Ints = NDArray[np.int64]
 Watch = Callable[[int, float, Parameters], None]
@@ -88,6 +89,7 @@ def train(
     sampler, adam = GroupSampler(members, config, rng), Adam(parameters, config.weight_decay)
     steps = steps_for(config, members)
     for step in range(steps):
+        tell("training", step, steps, "steps")
         batch = sampler.draw()
         rows = np.concatenate([batch.targets, batch.contexts.ravel()])
         shown = drop_features(features.take(rows), len(batch.targets), config, rng)

@@ -30,8 +30,8 @@ from musicu.embeddings.tracks.heldout_tracks import (
     heldout_queries,
 )
 from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.track_encoder import TrackEncoder, audio_rows
-from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
+from musicu.embeddings.tracks.track_encoder import TrackEncoder
+from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats, audio_rows
 from musicu.embeddings.tracks.track_groups import (
     TrackGroups,
     from_listens,
@@ -106,8 +106,9 @@ class _Fit:
     ) -> None:
         self._rng = np.random.default_rng(config.seed)
         self._config, self._groups = config, groups
-        given = audio_rows(tracks, collaborative)
-        self._given = None if given is None else unit_rows(np.nan_to_num(given))
+        self._given = None
+        if collaborative is not None:
+            self._given = unit_rows(np.nan_to_num(audio_rows(tracks, collaborative)))
         order = pc.sort_indices(tracks, sort_keys=[("released", "ascending")])
         self._by_date = order.to_numpy()
         self._tracks, self._ids = tracks, np.asarray(tracks["track_id"].to_pylist(), object)
@@ -116,14 +117,10 @@ class _Fit:
         self._learned = groups.without(self._heldout)
         in_training = np.zeros(len(self._ids), bool)
         in_training[self._learned.members.indices] = True
-        rows = audio_rows(tracks, audio)
         self.space = FeatureSpace.fit(
-            tracks.filter(pa.array(in_training)),
-            None if rows is None else rows[in_training],
-            config.min_count,
-            config.max_vocabulary,
+            tracks.filter(pa.array(in_training)), audio, config.min_count, config.max_vocabulary
         )
-        self._content = self.space.content(tracks, rows)
+        self._content = self.space.content_of(tracks, audio)
         if not self._content.blocks:
             raise QueryError(
                 "the tracks have no features but their ids: give the table columns of words or "

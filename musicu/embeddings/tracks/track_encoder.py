@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from safetensors import SafetensorError
 
 from musicu.embeddings.cards import ModelCard, read_card, write_card
 from musicu.embeddings.tracks import storage
 from musicu.embeddings.tracks.discography import Discography, with_listening
 from musicu.embeddings.tracks.kernel import Kernel
-from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats
+from musicu.embeddings.tracks.track_features import Features, FeatureSpace, Floats, audio_rows
 from musicu.embeddings.tracks.track_network import Networks, encoded
 from musicu.errors import ModelError, QueryError
 from musicu.ingest.arrow_tables import TableLike, typed_tracks
@@ -97,7 +96,7 @@ class TrackEncoder:
                 f"{self.name} takes vectors of {self.audio_model} with {len(expected)} numbers, "
                 f"these have {audio.values.shape[1]}"
             )
-        content = self.space.content(tracks, audio_rows(tracks, audio))
+        content = self.space.content(tracks, None if audio is None else audio_rows(tracks, audio))
         return with_listening(content, tracks, self.discography, self.projections)
 
     def save(self, folder: str | Path) -> ModelCard:
@@ -150,13 +149,3 @@ class TrackEncoder:
                 f"{card.folder} does not hold the track encoder of its card ({error!r}): train it "
                 "again"
             ) from error
-
-
-def audio_rows(tracks: pa.Table, audio: Vectors | None) -> Floats | None:
-    """The vectors of tracks, float32 [tracks, dim], NaN where there is none."""
-    if audio is None:
-        return None
-    held = pa.array(audio.ids, pa.string())
-    rows = pc.fill_null(pc.index_in(tracks["track_id"], value_set=held), -1).to_numpy()
-    nothing = np.full((1, audio.values.shape[1]), np.nan, np.float32)
-    return np.where((rows >= 0)[:, None], audio.values[rows] if len(held) else nothing, nothing)

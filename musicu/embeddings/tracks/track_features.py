@@ -25,10 +25,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from musicu.catalog.identity import fold
 from musicu.normalisation import unit_rows
+from musicu.progress import tracked
+from musicu.records import Vectors
 
 Floats = NDArray[np.float32]
 Known = NDArray[np.bool_]
@@ -37,6 +39,7 @@ Block: TypeAlias = "csr_matrix | Floats"
 WORDS = ("artists", "tags", "text", "spelling")
 
 _BINS = 16
+_ROWS_AT_ONCE = 8192
 _NAMES = {"artists": "artist", "album_artist": "artist", "composers": "composer"}
 #: Columns that are read word by word, if they hold text.
 _TEXTS = ("title", "album", "subtitle", "description", "summary", "notes", "lyrics")
@@ -80,6 +83,29 @@ class Features:
         """The features of the tracks in `rows`, in that order."""
         blocks = {name: block[rows] for name, block in self.blocks.items()}
         return Features(blocks, {name: known[rows] for name, known in self.known.items()})
+
+    @classmethod
+    def joined(cls, parts: Iterable[Features], count: int) -> Features:
+        """The features of all parts, `count` tracks; each part is let go once it is taken in."""
+        dense: dict[str, Floats] = {}
+        sparse: dict[str, list[csr_matrix]] = {}
+        known: dict[str, list[Known]] = {}
+        start = 0
+        for part in parts:
+            for name, block in part.blocks.items():
+                known.setdefault(name, []).append(part.known[name])
+                if isinstance(block, csr_matrix):
+                    sparse.setdefault(name, []).append(block)
+                    continue
+                if name not in dense:
+                    dense[name] = np.empty((count, block.shape[1]), np.float32)
+                dense[name][start : start + len(block)] = block
+            start += len(part)
+        blocks = {
+            name: dense[name] if name in dense else csr_matrix(vstack(sparse[name]))
+            for name in known
+        }
+        return cls(blocks, {name: np.concatenate(parts) for name, parts in known.items()})
 
     def without(self, name: str) -> Features:
         """The features with one dense block, if present, set to unknown."""
@@ -130,19 +156,37 @@ class FeatureSpace:
 
     @classmethod
     def fit(
-        cls, tracks: pa.Table, audio: Floats | None, min_count: int, max_vocabulary: int
+        cls, tracks: pa.Table, audio: Vectors | None, min_count: int, max_vocabulary: int
     ) -> FeatureSpace:
-        """Fit on a catalog's tracks; audio float32 [tracks, dim], rows of NaN where missing."""
+        """Fit on a catalog's tracks, some thousand at a time. audio: vectors of any tracks."""
+        counts: dict[str, Counter[str]] = {kind: Counter() for kind in WORDS}
+        total, heard = np.zeros(0 if audio is None else audio.values.shape[1]), 0
+        for part in _parts(tracks, "reading words"):
+            for kind, bags in words_of(part).items():
+                for bag in bags:
+                    counts[kind].update(bag.keys())
+            if audio is not None:
+                rows = audio_rows(part, audio)
+                rows = rows[np.isfinite(rows).all(axis=1)]
+                total, heard = total + rows.sum(axis=0, dtype=np.float64), heard + len(rows)
         vocabularies = {
-            kind: _vocabulary(bags, min_count, max_vocabulary)
-            for kind, bags in words_of(tracks).items()
+            kind: _vocabulary(found, tracks.num_rows, min_count, max_vocabulary)
+            for kind, found in counts.items()
         }
         edges = {name: _edges(values) for name, values in numbers_of(tracks).items()}
         return cls(
             {kind: found for kind, found in vocabularies.items() if found.places},
             {name: found for name, found in sorted(edges.items()) if len(found) > 1},
-            None if audio is None else np.nanmean(audio, axis=0).astype(np.float32),
+            None if audio is None else (total / max(1, heard)).astype(np.float32),
         )
+
+    def content_of(self, tracks: pa.Table, audio: Vectors | None) -> Features:
+        """The content blocks of a whole catalog, made some thousand tracks at a time."""
+        parts = (
+            self.content(part, None if audio is None else audio_rows(part, audio))
+            for part in _parts(tracks, "reading features")
+        )
+        return Features.joined(parts, tracks.num_rows)
 
     def content(self, tracks: pa.Table, audio: Floats | None) -> Features:
         """The content blocks of any tracks with these columns, or with some of them."""
@@ -182,6 +226,22 @@ class FeatureSpace:
         known: Known = np.asarray(np.isfinite(audio).all(axis=1))
         centred = np.where(known[:, None], audio - self.audio_mean, 0).astype(np.float32)
         return unit_rows(centred), known
+
+
+def audio_rows(tracks: pa.Table, audio: Vectors) -> Floats:
+    """The vectors of tracks, float32 [tracks, dim], NaN where there is none."""
+    held = pa.array(audio.ids, pa.string())
+    rows = pc.fill_null(pc.index_in(tracks["track_id"], value_set=held), -1).to_numpy()
+    found = np.full((tracks.num_rows, audio.values.shape[1]), np.nan, np.float32)
+    found[rows >= 0] = audio.values[rows[rows >= 0]]
+    return found
+
+
+def _parts(tracks: pa.Table, stage: str) -> Iterator[pa.Table]:
+    """Some thousand tracks at a time, at least one part; tells how far the stage is."""
+    starts = range(0, max(1, tracks.num_rows), _ROWS_AT_ONCE)
+    parts = (tracks.slice(start, _ROWS_AT_ONCE) for start in starts)
+    return tracked(parts, stage, tracks.num_rows, "tracks", len)
 
 
 def words_of(tracks: pa.Table) -> dict[str, list[Counter[str]]]:
@@ -266,13 +326,10 @@ def ngrams_of(word: str) -> Iterator[str]:
         yield from (marked[at : at + size] for at in range(len(marked) - size + 1))
 
 
-def _vocabulary(bags: Sequence[Counter[str]], min_count: int, limit: int) -> Vocabulary:
-    """The tokens on enough tracks, the most frequent first, with their idf."""
-    counts: Counter[str] = Counter()
-    for bag in bags:
-        counts.update(bag.keys())
+def _vocabulary(counts: Counter[str], tracks: int, min_count: int, limit: int) -> Vocabulary:
+    """The tokens on enough of the tracks, the most frequent first, with their idf."""
     kept = sorted((-n, token) for token, n in counts.items() if n >= min_count)[:limit]
-    idf = np.log((1 + len(bags)) / np.array([-n for n, _ in kept], np.float32))
+    idf = np.log((1 + tracks) / np.array([-n for n, _ in kept], np.float32))
     return Vocabulary({t: i for i, (_, t) in enumerate(kept)}, np.maximum(idf, 0.1))
 
 

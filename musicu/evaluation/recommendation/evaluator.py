@@ -26,6 +26,7 @@ from musicu.evaluation.recommendation.listening_log import Ints
 from musicu.evaluation.recommendation.splits import Split
 from musicu.evaluation.recommendation.training_part import Scorer, Scores
 from musicu.evaluation.similarity_ranking import nearest
+from musicu.progress import tell
 
 #: Scores nearer to 0 are what rounding leaves of 0, and no ranking.
 NOISE = 1e-12
@@ -116,7 +117,9 @@ class Ruler:
 
     def _blocks(self, scorer: Scorer) -> Iterator[tuple[Ints, Scores]]:
         step = max(1, BLOCK_CELLS // max(1, len(self.split.candidates)))
-        for start in range(0, len(self.split.asked), step):
+        asked = len(self.split.asked)
+        for start in range(0, asked, step):
+            tell("finding candidates", start, asked, "listeners")
             users = self.split.asked[start : start + step]
             scores = scorer(users)
             scores = np.where(np.abs(scores) < NOISE, np.float32(0), scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timezone
 from typing import Any
@@ -32,9 +32,8 @@ from musicu.evaluation.recommendation.training_part import Model, Scorer, Traini
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints
+from musicu.progress import tracked
 from musicu.records import Vectors, counted
-
-Say = Callable[[str], None]
 
 SPLITS = ("time", "new-artists", "new-tracks", "new-releases", "leave-last-out")
 TAGS, NUMBERS = "tags", "numbers"
@@ -75,7 +74,6 @@ def evaluate_candidates(
     content: str | None = None,
     constraints: Constraints | None = None,
     against: Sequence[str] = BASELINES,
-    progress: Say | None = None,
 ) -> Findings:
     """Measure models whose vectors the catalog holds, and lists, on who heard what.
 
@@ -115,9 +113,7 @@ def evaluate_candidates(
         else:
             values = content_of(catalog.vectors(basis), ids)
         notes += [f"content-knn compares {basis}"] if values is not None else []
-    findings = evaluate_models(
-        tracks, log, found, protocol, content=values, against=against, progress=progress
-    )
+    findings = evaluate_models(tracks, log, found, protocol, content=values, against=against)
     users = listeners_of(log)["user_id"]
     for name, table in given.items():
         notes += notes_on(name, table, ids, users)
@@ -132,7 +128,6 @@ def evaluate_models(
     *,
     content: Content | None = None,
     against: Sequence[str] = BASELINES,
-    progress: Say | None = None,
 ) -> Findings:
     """Measure any models beside the baselines, on a table of tracks and who heard them.
 
@@ -149,8 +144,8 @@ def evaluate_models(
     training = Training.of(split, tracks, labels, protocol.seed)
     ruler = Ruler(split, labels.artists, protocol.ks, protocol.bootstrap, protocol.seed)
     figures = {}
-    for name, model in {**models, **chosen}.items():
-        (progress or _silent)(name)
+    measured = {**models, **chosen}
+    for name, model in tracked(measured.items(), "measuring", len(measured), "models"):
         figures[name] = ruler.measure(model(training))
         if ruler.tied:
             notes.append(f"{name} {_TIED} for {counted(ruler.tied, 'listener')}: that is chance")
@@ -276,7 +271,3 @@ def _about(split: Split, labels: TrackLabels, protocol: Protocol) -> dict[str, A
         "seed": protocol.seed,
         "bootstrap": protocol.bootstrap,
     }
-
-
-def _silent(words: str) -> None:
-    """Say nothing."""

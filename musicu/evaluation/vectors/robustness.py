@@ -29,6 +29,7 @@ from musicu.evaluation.vectors.measurement import (
     unmeasured,
 )
 from musicu.evaluation.vectors.perturb import PERTURBATIONS
+from musicu.progress import tracked
 
 K = 10
 LONGEST_SECONDS = 600.0  # longer recordings are left out: they are processed in memory
@@ -43,14 +44,10 @@ COSTS = ("processor seconds to decode", "processor seconds to embed")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordingAccess:
-    """The files of the rows, and the models that can embed them again, by name.
-
-    progress: called with the recording in progress.
-    """
+    """The files of the rows, and the models that can embed them again, by name."""
 
     file: Callable[[int], Path]
     embedders: Mapping[str, Embedder]
-    progress: Callable[[str], None]
 
 
 def sample_rows(data: EvaluationData, count: int) -> Rows:
@@ -74,8 +71,7 @@ def measure_robustness(
         return _unmeasured(data, f"needs more than {K + 1} tracks and a model that can be loaded")
     measured: list[int] = []
     scores: list[NDArray[np.float64]] = []
-    for number, row in enumerate(rows, start=1):
-        recordings.progress(f"robustness: recording {number} of {len(rows)}")
+    for row in tracked(rows, "robustness", len(rows), "recordings"):
         try:
             whole = read_audio(recordings.file(int(row)), RATE).samples
             scores.append(_changed_scores(data, recordings, int(row), whole))
@@ -148,8 +144,7 @@ def measure_seconds(
     found = []
     for model, embedder in recordings.embedders.items():
         measured, spent = [], []
-        recordings.progress(f"cost of {model}")
-        for row in rows:
+        for row in tracked(rows, f"cost of {model}", len(rows), "recordings"):
             try:
                 spent.append(_timed(embedder, recordings.file(int(row))))
             except AudioError:

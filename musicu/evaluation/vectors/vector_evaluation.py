@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,11 @@ from musicu.evaluation.vectors.probes import measure_probe
 from musicu.evaluation.vectors.protocols import RETRIEVAL
 from musicu.evaluation.vectors.spaces import measure_hubness, measure_retrieval
 from musicu.ingest.arrow_tables import TableLike, as_table
+from musicu.progress import tell
 from musicu.records import Vectors
 
 if TYPE_CHECKING:
     from musicu.evaluation.vectors.robustness import RecordingAccess
-
-ProgressCallback = Callable[[str], None]
 
 RANDOM = "random"
 RANDOM_DIM = 128
@@ -50,20 +49,17 @@ def evaluate(
     sample: int = 50,
     seed: int = 0,
     bootstrap: int = 1000,
-    progress: ProgressCallback | None = None,
 ) -> Evaluation:
     """Evaluate models whose vectors the catalog holds, on the tracks that they have in common.
 
     models: names, or folders of models; None: all of the catalog's. baselines: missing ones are
     left out, and noted; "random" is always available. columns: the labels that probes predict.
     sample: recordings that are embedded again for robustness and cost. bootstrap: the number of
-    draws of artists. progress: called with the current step; embedding takes minutes, the rest
-    seconds up to some thousand tracks. Copies of a recording count once.
+    draws of artists. Copies of a recording count once.
 
     Raises QueryError for unknown models, protocols or columns, and MissingExtraError where
     probes or clustering are asked for without scikit-learn.
     """
-    progress = progress or _silent
     _check(protocols, PROTOCOLS)
     folders = _folders(catalog, models)
     absent = [name for name in baselines if name != RANDOM and name not in catalog.models()]
@@ -73,11 +69,11 @@ def evaluate(
     data = _prepare(
         vectors, tracks, [b for b in baselines if b == RANDOM], columns, seed, bootstrap
     )
-    found = _measure(data, protocols, columns, progress)
+    found = _measure(data, protocols, columns)
     if {"robustness", "cost"} & set(protocols):
         embedders, skipped = _embedders(catalog, {name: folders.get(name, name) for name in names})
         notes += skipped
-        recordings = _recordings(data, catalog, embedders, progress)
+        recordings = _recordings(data, catalog, embedders)
         found += _measure_audio(data, recordings, protocols, sample)
     return Evaluation(
         data, tuple(found), tuple(b for b in baselines if b not in absent), tuple(notes)
@@ -110,7 +106,7 @@ def evaluate_vectors(
         raise QueryError(f"baselines {unknown} are not among the vectors: {', '.join(vectors)}")
     arrays = {name: _aligned(given, table) for name, given in vectors.items()}
     data = _prepare(arrays, table, [b for b in baselines if b == RANDOM], columns, seed, bootstrap)
-    found = _measure(data, protocols, columns, _silent)
+    found = _measure(data, protocols, columns)
     return Evaluation(data, tuple(found), tuple(baselines), ())
 
 
@@ -126,10 +122,6 @@ def _aligned(vectors: Vectors | NDArray[np.floating], tracks: pa.Table) -> NDArr
 def random_vectors(count: int, seed: int, dim: int = RANDOM_DIM) -> Matrix:
     """Uniform random directions, float32 [count, dim]: the chance baseline."""
     return unit_vectors(np.random.default_rng([seed, dim]).normal(size=(count, dim)))
-
-
-def _silent(step: str) -> None:
-    """Ignore progress."""
 
 
 def _check(protocols: Sequence[str], known: Sequence[str]) -> None:
@@ -180,23 +172,22 @@ def _measure(
     data: EvaluationData,
     protocols: Sequence[str],
     columns: Sequence[str],
-    progress: ProgressCallback,
 ) -> list[Measurement]:
     found: list[Measurement] = []
     retrieval = [protocol for protocol in RETRIEVAL if protocol.name in protocols]
     if retrieval:
-        progress("rankings")
+        tell("rankings")
         found += measure_retrieval(data, retrieval)
     for name, kind in PROBES.items():
         if name in protocols:
-            progress(name)
+            tell(name)
             found += [row for column in columns for row in measure_probe(data, kind, column)]
     if "clustering" in protocols:
-        progress("clustering")
+        tell("clustering")
         grouped = dict.fromkeys(["artist", *columns])
         found += [row for column in grouped for row in measure_clustering(data, column)]
     if "hubness" in protocols:
-        progress("hubness")
+        tell("hubness")
         found += measure_hubness(data)
     if "cost" in protocols:
         found += _sizes(data)
@@ -275,12 +266,11 @@ def _recordings(
     data: EvaluationData,
     catalog: Catalog,
     embedders: Mapping[str, Embedder],
-    progress: ProgressCallback,
 ) -> RecordingAccess:
     from musicu.evaluation.vectors.robustness import RecordingAccess
 
     ids = data.tracks["track_id"].to_pylist()
-    return RecordingAccess(lambda row: catalog.file(ids[row]), embedders, progress)
+    return RecordingAccess(lambda row: catalog.file(ids[row]), embedders)
 
 
 def _measure_audio(

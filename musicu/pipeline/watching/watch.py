@@ -19,7 +19,6 @@ from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError, SourceError
 from musicu.ingest.source_file import SourceFile
 from musicu.ingest.track_source import open_source
-from musicu.pipeline.loop import Progress
 from musicu.pipeline.pruning import unreachable_parts
 from musicu.pipeline.run import EmbedOptions, EmbedReport, run
 from musicu.pipeline.watching.stable_files import StableFiles, Stamp, is_whole
@@ -53,7 +52,6 @@ def watch(
     wait: Callable[[float], bool],
     changed: Callable[[EmbedReport], None] = lambda report: None,
     trouble: Callable[[str], None] = lambda text: None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Embed what is new or changed in a folder into a catalog, until `wait` says to stop.
 
@@ -71,7 +69,7 @@ def watch(
     folder = absolute(Path(source).expanduser())
     if not folder.is_dir():
         raise SourceError(f"no such folder: {folder}")
-    state = _WatchedFolder(options, folder, Path(out), progress)
+    state = _WatchedFolder(options, folder, Path(out))
     while True:
         began = time.monotonic()
         try:
@@ -94,9 +92,8 @@ class _WatchedFolder:
         options: WatchOptions,
         folder: Path,
         out: Path,
-        progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._options, self._folder, self._out, self._progress = options, folder, out, progress
+        self._options, self._folder, self._out = options, folder, out
         self._settling: StableFiles | None = None
         self._taken: dict[Path, Stamp] | None = None  # the first run sees to what an earlier left
         self._to_prune = False
@@ -142,7 +139,7 @@ class _WatchedFolder:
     def _run(self, ready: dict[Path, Stamp], *, prune: bool) -> EmbedReport:
         given = replace(self._options.embed, root=self._folder, prune=prune)
         files, model = sorted(ready), self._options.model
-        return run(files, self._out, model=model, options=given, progress=self._progress)
+        return run(files, self._out, model=model, options=given)
 
     def _looks(self, seconds: float) -> int:
         return max(2, round(seconds / self._options.interval_seconds))

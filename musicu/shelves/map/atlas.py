@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog, VectorBatch
 from musicu.errors import QueryError
+from musicu.progress import tell, tracked
 from musicu.retrieval import Filter, matching_rows
 from musicu.shelves.character import Character
 from musicu.shelves.clusters import (
@@ -88,21 +89,23 @@ def draw_map(
     places = np.full(tracks.num_rows, -1)
     places[rows] = np.arange(len(rows))
 
-    def batches() -> Iterator[VectorBatch]:
-        return _placed(catalog.vector_batches(model), places)
+    def batches(stage: str) -> Iterator[VectorBatch]:
+        placed = _placed(catalog.vector_batches(model), places)
+        return tracked(placed, stage, len(rows), "tracks", lambda batch: len(batch.rows))
 
     rng = np.random.default_rng(0)
-    sample = _sample(batches(), sample_rows(len(rows), rng))
+    sample = _sample(batches("reading vectors"), sample_rows(len(rows), rng))
     centres = region_centres(sample, count or region_count(len(rows)), rng)
     components = principal_components(sample, component_count(method))
     parts = np.zeros((len(rows), components(sample[:1]).shape[1]))
     labels = np.zeros(len(rows), np.int64)
     closeness = np.zeros(len(rows), np.float32)
-    for at, values in batches():
+    for at, values in batches("placing tracks in regions"):
         parts[at] = components(values)
         labels[at] = nearest_centre(values, centres)
         closeness[at] = np.einsum("ij,ij->i", values, centres[labels[at]])
     labels = by_size(labels, centres)[0]
+    tell("laying out the map")
     flat = laid_out(parts, method)
     ids = tracks["track_id"].take(pa.array(rows)).combine_chunks()
     table = pa.table([ids, flat[:, 0], flat[:, 1], labels.astype(np.int32)], schema=PLACES)

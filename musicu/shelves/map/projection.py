@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.errors import MissingExtraError, QueryError
+from musicu.progress import tell
 
 Floats = NDArray[np.float32]
 Exact = NDArray[np.float64]
@@ -19,6 +20,7 @@ MIN_TRACKS = 12
 _PERPLEXITY = 30
 _EXACT_UP_TO = 5_000
 _COMPONENTS = 50
+_ROUNDS, _ROUNDS_TOLD = 750, 10  # of t-SNE
 
 
 def project(values: Floats, method: Method = "tsne", seed: int = 0) -> Floats:
@@ -72,6 +74,13 @@ def _tsne(parts: Exact, seed: int) -> Exact:
     except ImportError as error:
         raise MissingExtraError("the t-SNE projection (or use --projection pca)", "map") from error
     small = len(parts) <= _EXACT_UP_TO
+    done = 0
+
+    def rounds(*_: object) -> None:
+        nonlocal done
+        done += _ROUNDS_TOLD
+        tell("laying out the map", done, _ROUNDS, "rounds")
+
     found = TSNE(
         perplexity=min(_PERPLEXITY, (len(parts) - 1) / 3),
         neighbors="exact" if small else "annoy",
@@ -79,6 +88,8 @@ def _tsne(parts: Exact, seed: int) -> Exact:
         initialization="pca",
         n_jobs=1,  # threads would add in another order each time
         random_state=seed,
+        callbacks=rounds,
+        callbacks_every_iters=_ROUNDS_TOLD,
     ).fit(parts)
     return np.asarray(found, np.float64)
 

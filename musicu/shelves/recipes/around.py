@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from musicu.progress import tell
 from musicu.shelves.assembly import ShelfSpec, by_score
 from musicu.shelves.clusters import medoid_of, region_count, regions
 from musicu.shelves.context import Anchor, ShelfContext, quoted
@@ -33,6 +34,7 @@ class AroundTheCatalog(Recipe):
         values = (
             context.items.values if len(own) == len(context.items) else context.items.values[own]
         )
+        tell("finding regions", 0, len(own), "tracks")
         labels, centres = regions(values, region_count(len(own)))
         middles: list[str] = []
         groups: list[list[str]] = []
