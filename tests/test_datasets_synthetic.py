@@ -18,12 +18,11 @@ from tinytag import TinyTag
 
 from musicu.datasets import DEMO_TRUTH, make_demo_music
 from musicu.datasets.synth.composition import TONIC_NAMES, Chord, Plan, Tonality, progression
-from musicu.datasets.synth.cover import SIDE, draw_cover
 from musicu.datasets.synth.flac_writer import write_flac
 from musicu.datasets.synth.held import HELD
-from musicu.datasets.synth.made_names import artist_name, title
 from musicu.datasets.synth.mixing import InstrumentBank
 from musicu.datasets.synth.percussion import PERCUSSION
+from musicu.datasets.synth.releases import SIDE, artist_name, draw_cover, title
 from musicu.datasets.synth.struck import RINGING
 from musicu.datasets.synth.styles import STYLES
 from musicu.errors import MusicuError

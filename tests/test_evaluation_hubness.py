@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from musicu.evaluation.similarity_ranking import unit_vectors
-from musicu.evaluation.vectors.hubness import k_occurrence, powers, skewness
+from musicu.evaluation.vectors.spaces import k_occurrence, powers, skewness
 
 
 def test_the_middle_of_a_star_is_in_every_list() -> None:

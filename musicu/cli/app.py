@@ -44,7 +44,7 @@ _GROUPS = {
         "map": ("map", "Draw a catalog as an interactive map with named regions."),
         "playlist": ("playlist", "Convert a playlist, match its tracks, collect its files."),
         "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
-        "completion": ("completion", "Print the completion script for your shell."),
+        "completion": ("inspect", "Print the completion script for your shell."),
     },
 }
 _COMMANDS = {name: command for group in _GROUPS.values() for name, command in group.items()}

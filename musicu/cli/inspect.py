@@ -1,4 +1,4 @@
-"""`musicu info`, `failures`, `export` and `models`."""
+"""`musicu info`, `failures`, `export`, `models` and `completion`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.manifest import NAME as MANIFEST
@@ -172,3 +173,23 @@ def _installed_models(as_json: bool) -> None:
 
 def _marked(name: str, is_default: bool) -> str:
     return f"{name} (default)" if is_default else name
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the shell completion script for SHELL.
+
+    \b
+    Example: musicu completion bash
+
+    \b
+    bash: echo 'eval "$(musicu completion bash)"' >> ~/.bashrc
+    zsh:  echo 'eval "$(musicu completion zsh)"' >> ~/.zshrc
+    fish: musicu completion fish > ~/.config/fish/completions/musicu.fish
+    """
+    from musicu.cli.app import app
+
+    found = get_completion_class(shell)
+    assert found is not None
+    print_text(found(app, {}, "musicu", "_MUSICU_COMPLETE").source())

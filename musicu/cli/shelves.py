@@ -348,17 +348,13 @@ def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
 
 def _usual(context: ShelfContext, size: int, where: Any, **limits: Any) -> list[Recipe]:
     """The shelves of a start page, for a listener or for anybody."""
-    from musicu.shelves import recipes
+    from musicu.shelves import RECIPES
 
-    kinds: list[type[Recipe]] = [recipes.NewForYou, recipes.AroundTheCatalog]
+    names = ["new-for-you", "around-the-catalog"]
     if context.has_profile:
-        kinds = [
-            recipes.DailyMixes,
-            recipes.BecauseYouListened,
-            recipes.NewForYou,
-            recipes.DeepCuts,
-        ]
-    return [_constrained(kind(size=size, where=where), **limits) for kind in kinds]
+        names = ["daily-mixes", "because-you-listened", "new-for-you", "deep-cuts"]
+    usual = [RECIPES.load(name)(size=size, where=where) for name in names]
+    return [_constrained(recipe, **limits) for recipe in usual]
 
 
 def _print(built: list[Shelf], as_json: bool) -> None:

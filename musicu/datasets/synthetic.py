@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from musicu.datasets.synth.composition import Part, Plan
 from musicu.datasets.synth.flac_writer import write_flac
-from musicu.datasets.synth.made_names import artist_name
 from musicu.datasets.synth.mixing import InstrumentBank, master, mix
-from musicu.datasets.synth.releases import Release, discography
+from musicu.datasets.synth.releases import Release, artist_name, discography
 from musicu.datasets.synth.styles import STYLES, Style
 from musicu.errors import MusicuError
 

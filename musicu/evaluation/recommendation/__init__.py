@@ -11,7 +11,7 @@ from musicu.evaluation.recommendation.recommendation_evaluation import (
     make_split,
 )
 from musicu.evaluation.recommendation.recommendation_findings import Findings
-from musicu.evaluation.recommendation.training_export import write_training_part
+from musicu.evaluation.recommendation.splits import write_training_part
 from musicu.evaluation.recommendation.training_part import Model, Scorer, Training
 
 __all__ = [

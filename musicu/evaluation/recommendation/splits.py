@@ -21,9 +21,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
@@ -167,6 +169,27 @@ def asking(split: Split, listeners: int, seed: int) -> Split:
     asked = np.sort(drawn)
     answers = _rows_only(split.answers, asked)
     return replace(split, asked=asked, answers=answers, notes=(*split.notes, note))
+
+
+def write_training_part(split: Split, folder: Path) -> list[Path]:
+    """Write what a system may know of a split, so that its lists can be measured on it.
+
+    listens.parquet: all it may learn from. asked.parquet: user_id, whom to find candidates for.
+    candidates.parquet: track_id, what may be found. Returns the three paths.
+    """
+    listening = split.listening
+    tables = {
+        "listens": split.training_listens(),
+        "asked": pa.table({"user_id": pa.array(listening.users[split.asked], pa.string())}),
+        "candidates": pa.table(
+            {"track_id": pa.array(listening.tracks[split.candidates], pa.string())}
+        ),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.parquet" for name in tables]
+    for path, table in zip(paths, tables.values(), strict=True):
+        pq.write_table(table, path)
+    return paths
 
 
 def _by_newness(
