@@ -48,7 +48,8 @@ def playlist(
     \b
     Example: musicu playlist party.m3u8 --catalog catalog --to party.xspf
 
-    Reads and writes M3U, M3U8, XSPF, JSPF and CSV. With --catalog, an entry is matched by file, id
+    Reads and writes M3U, M3U8, XSPF, JSPF and CSV; also reads PLS, WPL, ASX, Traktor's NML,
+    iTunes' XML and tables of text. With --catalog, an entry is matched by file, id
     or ISRC, by the end of its path if tags or duration agree, or by artist and title. Entries
     without a match are left out. A file name alone is not a match.
     """

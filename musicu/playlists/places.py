@@ -17,6 +17,8 @@ from musicu.playlists.entries import Entry
 Paths = Literal["relative", "absolute"]
 
 _FILE = re.compile(r"file:", re.IGNORECASE)
+#: Addresses of shares: the same files may lie on this disk, under another root.
+_SHARE = re.compile(r"(?:smb|cifs|nfs|afp|s?ftp|davs?)://[^/]*(?=/)", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: "C:" is a drive
 
 
@@ -34,7 +36,7 @@ class Placing:
 
     def text(self, entry: Entry) -> str:
         """A path as plain text; a URL where a line could not hold the name."""
-        if entry.file is None:
+        if entry.file is None or entry.url is not None:
             return self._url(entry)
         file = absolute(entry.file)
         relative = relative_path(file, self.folder) if self.paths == "relative" else None
@@ -45,7 +47,7 @@ class Placing:
 
     def uri(self, entry: Entry) -> str:
         """A URI, percent-encoded: relative to the playlist, or file://…"""
-        if entry.file is None:
+        if entry.file is None or entry.url is not None:
             return self._url(entry)
         folder = self.folder if self.paths == "relative" else None
         text = file_url(absolute(entry.file), folder)
@@ -62,11 +64,16 @@ class Placing:
 def read_place(text: str, folder: Path, *, is_uri: bool = False) -> tuple[Path | None, str | None]:
     """The file, or else the URL, that a playlist in `folder` names by `text`.
 
-    is_uri: whether a path that is no file:// URL is percent-encoded.
+    is_uri: whether a path that is no file:// URL is percent-encoded. An address on a share gives
+    both: the path there may be the end of one here.
     """
     text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
     if not text:
         return None, None
+    if share := _SHARE.match(text):
+        return Path(listed_file(text[share.end() :], folder)), text
     local = _FILE.match(text)
     if local is None and _SCHEME.match(text):
         return None, text

@@ -9,7 +9,7 @@ from typing import TypeVar
 from musicu.catalog.files import write_atomically
 from musicu.catalog.locations import absolute
 from musicu.errors import QueryError, SourceError
-from musicu.playlists import m3u, playlist_table, xspf
+from musicu.playlists import m3u, other_players, playlist_table, xspf
 from musicu.playlists.entries import Playlist
 from musicu.playlists.places import Paths, Placing
 
@@ -27,8 +27,14 @@ _READERS: dict[str, Callable[[bytes, Path], Playlist]] = {
     ".m3u": m3u.read,
     ".xspf": xspf.read_xspf,
     ".jspf": xspf.read_jspf,
-    ".csv": playlist_table.read,
+    **dict.fromkeys((".csv", ".tsv", ".txt"), playlist_table.read),
+    ".pls": other_players.read_pls,
+    **dict.fromkeys((".wpl", ".zpl"), other_players.read_wpl),
+    **dict.fromkeys((".asx", ".wax", ".wvx"), other_players.read_asx),
+    ".nml": other_players.read_nml,
+    ".xml": other_players.read_itunes,
 }
+#: Endings that are written.
 SUFFIXES = tuple(_WRITERS)
 
 
@@ -76,5 +82,5 @@ def parse_playlist(data: bytes, name: PurePath, folder: Path) -> Playlist:
 def _by_ending(path: PurePath, known: Mapping[str, T]) -> T:
     found = known.get(path.suffix.lower())
     if found is None:
-        raise QueryError(f"{path.name!r} is no playlist: name a file in {' '.join(SUFFIXES)}")
+        raise QueryError(f"{path.name!r} is no playlist: name a file in {' '.join(known)}")
     return found

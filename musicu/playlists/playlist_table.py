@@ -36,12 +36,13 @@ def write(playlist: Playlist, placing: Placing) -> str:
 def read(data: bytes, folder: Path) -> Playlist:
     """A table that lies in `folder`; its columns may bear the names that `musicu embed` knows.
 
-    Raises SourceError where there is neither a path nor a title nor an id.
+    Columns are parted by what the header has most of: iTunes and Rekordbox write tabs. Raises
+    SourceError where there is neither a path nor a title nor an id.
     """
-    text = "\n".join(text_lines(data))
-    rows = list(csv.DictReader(io.StringIO(text)))
-    names = list(rows[0]) if rows else text.splitlines()[:1] and next(csv.reader([text]))
-    names = [name for name in names if name]
+    lines = text_lines(data)
+    mark = max(",;\t", key=lines[0].count)
+    rows = csv.DictReader(io.StringIO("\n".join(lines)), delimiter=mark)
+    names = [name for name in rows.fieldnames or () if name]
     path, ids, known = find_column(names, PATH_NAMES), find_column(names, ID_NAMES), {}
     known = metadata_columns(names)
     if not (path or ids or "title" in known):

@@ -24,7 +24,7 @@ from musicu.listening.importers import (
 from musicu.listening.importers.raw import RecordError, Records, Row
 
 TABLES = (".csv", ".tsv", ".parquet", ".pq")
-PLAYLISTS = (".m3u", ".m3u8", ".xspf")
+PLAYLISTS = (".m3u", ".m3u8", ".xspf", ".pls", ".wpl", ".zpl", ".asx", ".wax", ".wvx", ".nml")
 LINES = (".jsonl", ".ndjson", ".listens")
 DOCUMENTS = (".json", ".jspf")
 PAGES = (".html", ".htm")
@@ -59,8 +59,8 @@ def records_in(name: str, content: bytes, where: str) -> Records:
     if ending in PAGES and (page := youtube_music.page_records(text)) is not None:
         return page
     raise SourceError(
-        f"{where} is no file of listens that we know: CSV, TSV, Parquet, JSON, JSON lines, XSPF, "
-        "JSPF, M3U, .scrobbler.log, watch-history.html and ZIP are"
+        f"{where} is no file of listens that we know: CSV, TSV, Parquet, JSON, JSON lines, "
+        "playlists, .scrobbler.log, watch-history.html and ZIP are"
     )
 
 
