@@ -28,9 +28,10 @@ from musicu.listening.importers.raw import (
 
 def scrobbles_within(document: Any) -> Records | None:
     """The scrobbles of a JSON document; None where it is none of Last.fm's."""
-    if isinstance(document, dict) and isinstance(document.get("scrobbles"), list):
+    scrobbles = document.get("scrobbles") if isinstance(document, dict) else None
+    if isinstance(scrobbles, list) and (not scrobbles or any(map(_is_flat, scrobbles))):
         user = text_in(document, "username")
-        return Records(document["scrobbles"], lambda record: _stats_row(record, user))
+        return Records(scrobbles, lambda record: _stats_row(record, user))
     pages = document if isinstance(document, list) else [document]
     if not any(_is_scrobble(track) for page in pages for track in _tracks(page)):
         return None
@@ -38,6 +39,11 @@ def scrobbles_within(document: Any) -> Records | None:
         ((track, _user(page)) for page in pages for track in _tracks(page)),
         lambda pair: _page_row(*pair),
     )
+
+
+def _is_flat(record: Any) -> bool:
+    """Whether a record has its title as text; those of Maloja, in a list of one name, have not."""
+    return isinstance(record, dict) and text_in(record, "track") is not None
 
 
 def is_headless(line: str) -> bool:

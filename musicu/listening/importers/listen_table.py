@@ -39,8 +39,8 @@ FORMATS = (EXPORTIFY, PLAY_ACTIVITY, DAILY_TRACKS, DEEZER, TIDAL)
 SYNONYMS = {
     "user": "user userid username listener listenerid accountid account",
     "timestamp": "timestamp uts listenedat playedat scrobbledat utctime datetime endtime date ts "
-    "dateplayed playdate listendate day time",
-    "weight": "weight plays playcount count listens rating",
+    "dateplayed playdate listendate lastplayed lastplayeddate lastviewedat viewedat day time",
+    "weight": "weight plays playcount viewcount count listens rating",
     "context": "context session sessionid playlist playlistid playlistname",
     "track_id": "trackid id itemid songid trackuri spotifytrackuri",
     "isrc": "isrc",
@@ -210,6 +210,8 @@ def _raw(table: pa.Table, found: ListenTable, notes: ReadingNotes, where: str) -
     if "credit" in columns:
         _part_credit(columns)
     columns["timestamp"] = _moments(table, found, columns)
+    if "timestamp" in found.sources:
+        notes.leave_undated(where, columns["timestamp"], _column(table, found, "timestamp"))
     columns["weight"] = _weights(columns, found.format.skipped(text), table.num_rows)
     if found.format.playlist:
         columns["context"] = pa.repeat(

@@ -85,7 +85,10 @@ def raw_table(
     form = evidence.form()
     if notes is not None and form.doubts:
         notes.doubts += [f"{where}: {doubt}" for doubt in doubts_of("timestamp", form)]
-    columns["timestamp"] = read_moments(columns["timestamp"], form)
+    moments = read_moments(columns["timestamp"], form)
+    if notes is not None:
+        notes.leave_undated(where, moments, columns["timestamp"])
+    columns["timestamp"] = moments
     columns["weight"] = pa.array([row.get("weight", 1.0) for row in rows], pa.float32())
     return pa.table([columns[name] for name in RAW.names], schema=RAW)
 

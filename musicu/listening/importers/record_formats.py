@@ -16,6 +16,7 @@ from musicu.listening.importers import (
     jspf,
     lastfm,
     listenbrainz,
+    plain_records,
     playlist_rows,
     rockbox,
     spotify,
@@ -32,7 +33,7 @@ LOGS = (".log",)
 #: Endings of files that may hold listens.
 SUFFIXES = (*TABLES, *PLAYLISTS, *LINES, *DOCUMENTS, *PAGES, *LOGS)
 
-_KNOWN = "ListenBrainz, Last.fm, Spotify, YouTube Music or JSPF"
+_KNOWN = "a service that we know, nor a list of objects with title, artist and timestamp"
 _FIRST = 1000  # lines by which a file of lines is known
 
 
@@ -77,8 +78,8 @@ def _document_records(text: str, name: str, where: str) -> Records:
     found = _known(document, name)
     if found is None:
         raise SourceError(
-            f"{where} is JSON, but not that of {_KNOWN}: convert it to CSV with the columns user, "
-            "artist, title and timestamp"
+            f"{where} is JSON, but neither that of {_KNOWN}: convert it to CSV with the columns "
+            "user, artist, title and timestamp"
         )
     return found
 
@@ -90,6 +91,7 @@ def _known(document: Any, name: str) -> Records | None:
         lambda: youtube_music.history_within(document),
         lambda: jspf.jspf_within(document, name),
         lambda: lastfm.scrobbles_within(document),
+        lambda: plain_records.records_within(document),
     )
     return next((found for read in formats if (found := read()) is not None), None)
 
@@ -103,10 +105,11 @@ def _line_records(text: str, where: str) -> Records:
     every = chain(first, lines)
     found = listenbrainz.listens_among(every, first)
     found = found or spotify.history_within(first) or youtube_music.history_within(first)
+    found = found or plain_records.records_within(first)
     if found is None:
         if all(isinstance(line, _BadLine) for line in first):
             raise SourceError(f"{where} is not JSON: neither as a whole nor line by line")
-        raise SourceError(f"{where} is lines of JSON, but not of listens that we know: {_KNOWN}")
+        raise SourceError(f"{where} is lines of JSON, but neither those of {_KNOWN}")
     row = found.row
     return Records(every, lambda record: _line_row(record, row))
 
