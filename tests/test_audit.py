@@ -26,7 +26,7 @@ from musicu.audit.clean import clean_table
 from musicu.audit.comparison_pairs import near_vectors, sharing_codes
 from musicu.audit.fingerprint_comparison import Fingerprints
 from musicu.audit.genre_checks import FEWEST, genre_findings
-from musicu.audit.recording_groups import read_fingerprints
+from musicu.audit.recording_groups import _named_alike, read_fingerprints
 from musicu.audit.recording_matches import find_matches
 from musicu.audit.tag_checks import tag_findings
 from musicu.catalog.catalog import Catalog
@@ -345,3 +345,15 @@ def test_two_copies_share_one_fingerprint(made: Path, tmp_path: Path) -> None:
     found = audit(tmp_path / "catalog", options=FillOptions(jobs=1), today=TODAY)
     assert len(found.of("duplicates")) == 1
     assert len(read_fingerprints(Catalog.open(tmp_path / "catalog"))) == 1
+
+
+def test_a_version_is_of_the_work_that_is_spelled_like_it() -> None:
+    titles = {
+        "a": [{"title": "Help", "artists": ["Ann"]}],
+        "b": [{"title": "Help!", "artists": ["Ann"]}],
+        "c": [{"title": "Help! (Live)", "artists": ["Ann"]}],
+        "d": [{"title": "Help (Demo)", "artists": ["Ann"]}],
+        "e": [{"title": "Dont Go (Live)", "artists": ["Ann"]}],
+        "f": [{"title": "Don't Go", "artists": ["Ann"]}],
+    }
+    assert set(_named_alike(titles)) == {("b", "c"), ("a", "d"), ("f", "e")}

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
@@ -28,8 +29,9 @@ from musicu.audit.grouping import group_recordings
 from musicu.audit.recording_groups import one_version, read_fingerprints, said_kinds
 from musicu.audit.recording_matches import Match, find_matches
 from musicu.catalog.catalog import Catalog
+from musicu.catalog.schema import FAILURES
 from musicu.catalog.store import Change, Store
-from musicu.features.fingerprint_codes import STEP_DB, BandLevels
+from musicu.features.fingerprint_codes import EARLIER, STEP_DB, BandLevels
 from musicu.features.fingerprinting import FINGERPRINTS
 from musicu.pipeline.describe import FillOptions
 from musicu.pipeline.run import embed
@@ -262,3 +264,16 @@ def test_fingerprints_of_an_earlier_version_are_read_and_replaced_by_the_next_au
     assert len(found.of("duplicates")) == 1
     left = Store.open(library).read(EARLIER_TABLE)
     assert left is None or left.num_rows == 0
+
+
+def test_a_failure_of_the_earlier_set_does_not_outlive_the_new_one(library: Path) -> None:
+    store = Store.open(library)
+    track = Catalog.open(library).tracks().to_pylist()[0]
+    told = {"track_id": track["track_id"], "path": track["path"], "model": EARLIER}
+    row = told | {"stage": "describe", "reason": "too long", "content_hash": track["content_hash"]}
+    row |= {"size_bytes": 1, "modified_ns": 1}
+    table = pa.Table.from_pylist([row], schema=FAILURES)
+    store.commit([Change("failures", table, replace=True)])
+    found = audit(library, options=FillOptions(jobs=1), today=TODAY)
+    assert not found.of("undescribed")
+    assert Catalog.open(library).failures().num_rows == 0

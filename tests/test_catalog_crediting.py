@@ -163,3 +163,24 @@ def test_featured_performers_are_among_those_of_a_track() -> None:
     }
     assert artist_keys({"artists": ["Ann & Bo"]}) == {"ann & bo"}
     assert artist_keys({"artists": ["Ann & Bo"]}, {"bo"}) == {"ann", "bo"}
+
+
+@pytest.mark.parametrize(
+    ("credit", "leader"),
+    [("Bob Marley & The Wailers", "Bob Marley"), ("Tom Petty and the Heartbreakers", "Tom Petty")],
+)
+def test_who_leads_a_band_under_two_names_is_credited_when_asked_for(
+    credit: str, leader: str
+) -> None:
+    assert any_of([leader])(credit)
+    assert any_of([credit])(credit)
+
+
+@pytest.mark.parametrize("credit", ["Echo & the Bunnymen", "Florence + the Machine"])
+def test_one_word_before_a_band_is_no_leader(credit: str) -> None:
+    assert not any_of([credit.split()[0]])(credit)
+
+
+@pytest.mark.parametrize("joint", ["✕", "avec", "mit", "och", "starring"])
+def test_joints_of_other_languages_part_credits(joint: str) -> None:
+    assert any_of(["Bo"])(f"Ann {joint} Bo")

@@ -22,7 +22,8 @@ from musicu.audit.fingerprint_comparison import Fingerprints, KeptSpectra
 from musicu.audit.grouping import group_recordings, joined
 from musicu.audit.recording_matches import Match, find_matches
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.identity import artist_keys, fold, version_kinds, work_key
+from musicu.catalog.folding import fold, loose
+from musicu.catalog.identity import artist_keys, version_kinds, work_title
 from musicu.catalog.lock import write_lock
 from musicu.catalog.schema import RECORDING_SET
 from musicu.catalog.store import Change, Store
@@ -178,19 +179,26 @@ def said_kinds(title: str) -> frozenset[str]:
 def _named_alike(titles: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, str]]:
     """Pairs of recordings of one work by their titles, one of which names a version.
 
-    A cover is paired with the first recording of its title by any artist.
+    A version is of the work that is spelled like it, else of one that is so but for its signs:
+    "Help! (Live)" is of "Help!", and of "Help" only where there is no "Help!". A cover is paired
+    with the first recording of its title by any artist.
     """
-    plain: dict[tuple[str, str], str] = {}
-    versions: dict[tuple[str, str], list[str]] = {}
+    plain: dict[tuple[str, str, bool], str] = {}
+    versions: dict[str, dict[tuple[str, str], str]] = {}
     for content_hash, rows in titles.items():
         for row in rows:
-            kinds, title = version_kinds(row["title"]), work_key(row["title"])
+            kinds, title = version_kinds(row["title"]), work_title(row["title"])
             for artist in {""} if "cover" in kinds else artist_keys(row) if title else ():
                 if kinds:
-                    versions.setdefault((title, artist), []).append(content_hash)
-                else:
-                    plain.setdefault((title, artist), content_hash)
-                    plain.setdefault((title, ""), content_hash)
-    for key, found in versions.items():
-        first = plain.get(key, found[0])
-        yield from ((first, h) for h in found if h != first)
+                    versions.setdefault(content_hash, {})[title, artist] = loose(title)
+                    continue
+                for owner in (artist, ""):
+                    plain.setdefault((title, owner, True), content_hash)
+                    plain.setdefault((loose(title), owner, False), content_hash)
+    firsts: dict[tuple[str, str], str] = {}
+    for content_hash, names in versions.items():
+        for (title, artist), spelled in names.items():
+            first = plain.get((title, artist, True)) or plain.get((spelled, artist, False))
+            first = first or firsts.setdefault((spelled, artist), content_hash)
+            if first != content_hash:
+                yield first, content_hash

@@ -4,7 +4,8 @@
 so only where something tells that a part is an artist: it stands alone in the catalog at least as
 often as the whole does, or it is the name that is asked for. Bands whose names only look joined
 stay whole: well-known ones by name, and all whose last part begins with an article ("Florence +
-The Machine") or says whose company it is ("& Sons"), unless that part is an artist itself.
+The Machine") or says whose company it is ("& Sons"), unless that part is an artist itself, or who
+leads the band is one of two names or more ("Bob Marley & The Wailers").
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from musicu.catalog.folding import fold
 Stands = Callable[[str, str], bool]
 
 _NOBODY = {"", "various artists", "various", "va", "v.a.", "unknown", "unknown artist", "[unknown]"}
-_JOINTS = r"&|\+|and|x|×|vs\.?|versus|with|und|et|y|e|con|meets|presents|pres\."
+_JOINTS = (
+    r"&|\+|and|x|[×✕✖⨯]|vs\.?|versus|with|und|mit|et|avec|y|e|con|och|og|meets|presents|starring|"
+    r"pres\."
+)
 _GUEST = r"(?:featuring\s+|f/\s*|(?:feat|ft)(?:\.\s*|\s+))(?=[^\s&+,/])"
 _FEATURED = re.compile(rf"\s{_GUEST}")
 _JOINT = re.compile(
@@ -177,7 +181,9 @@ def _last_of(text: str, starts: list[int], stops: list[int], first: int, stands:
     while last + 1 < len(starts):
         piece = text[starts[last + 1] : stops[last + 1]]
         joined = text[stops[last] : stops[last + 1]].strip()
-        if not _KIN.match(piece) and (stands(piece, text) or not _BAND.match(joined)):
+        head = text[starts[first] : stops[last]]
+        named = " " in head and stands(head, text)  # "Bob Marley", not the "Echo" of a band
+        if not _KIN.match(piece) and (named or stands(piece, text) or not _BAND.match(joined)):
             break
         last += 1
     return last

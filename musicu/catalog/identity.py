@@ -86,8 +86,8 @@ def version_of(title: str | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def work_key(title: str | None) -> str:
-    """The title of the work: `title_key` without what names a version of it.
+def work_title(title: str | None) -> str:
+    """The title of the work, folded: without what names a version of it.
 
     Words in brackets or after a dash go where they name one ("(Live)", "- 2011 Remaster"); parts
     of a work ("Part 2", "Interlude") are works of their own and keep their names.
@@ -98,7 +98,13 @@ def work_key(title: str | None) -> str:
         kinds = {k for k, form in _VERSIONS.items() if re.search(rf"\b(?:{form})\b", words)}
         if kinds - {"part"}:
             bare = bare.replace(found[0], " ")
-    return title_key(bare) or title_key(title)
+    bare = without_guests(" ".join(bare.split()))
+    return bare if loose(bare) else without_guests(fold(title))
+
+
+def work_key(title: str | None) -> str:
+    """`work_title` loosely spelled, as `title_key` is."""
+    return loose(work_title(title))
 
 
 def version_kinds(title: str | None) -> frozenset[str]:
