@@ -16,6 +16,7 @@ from musicu.candidates import (
     ForYou,
     MoreLike,
     NewReleases,
+    NextItem,
     Popular,
     Random,
     Request,
@@ -23,11 +24,13 @@ from musicu.candidates import (
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
 from musicu.listening.profile_arrays import ProfileArrays
+from musicu.sequences import fit
 
 ITEMS = made_items()
 TRACKS = ITEMS.tracks.to_pylist()
 LISTENERS = tuple(made_listeners(ITEMS, users=4))
 EVERY = np.arange(len(ITEMS))
+WALKS = [[f"t{(n + step) % 100:03d}" for step in range(5)] for n in range(100)]
 
 
 def request(listeners: Any = LISTENERS, rows: Any = EVERY, fetch_factor: int = 1) -> Request:
@@ -128,6 +131,20 @@ class TestForYou(SourceContract):
             }
             by_liked = [n for n, row in enumerate(TRACKS) if artist_keys(row) & liked]
             assert set(by_liked) <= set(lists.row[owner == place].tolist())
+
+
+class TestNextItem(SourceContract):
+    source = NextItem(fit(WALKS, content=(ITEMS.ids, ITEMS.values)))
+
+    def test_what_always_follows_comes_first_and_what_nobody_played_may_come(self) -> None:
+        lists = replace(self.source, after=("t010", "t011")).candidates(request(fetch_factor=64))
+        first = lists.row[lists.start[:-1]]
+        assert [TRACKS[row]["track_id"] for row in first] == ["t012"] * 4
+        assert {f"t{n}" for n in range(100, 120)} & {TRACKS[row]["track_id"] for row in lists.row}
+
+    def test_without_a_model_it_says_how_to_get_one(self) -> None:
+        with pytest.raises(QueryError, match="musicu train next"):
+            NextItem().candidates(request())
 
 
 class TestMoreLike(SourceContract):

@@ -7,9 +7,9 @@ import pytest
 
 from musicu.errors import QueryError
 from musicu.sequences import fit
-from musicu.sequences.fitting_sequences import mixture
 from musicu.sequences.heldout_sessions import hold_out
 from musicu.sequences.item_regression import closed_form, gram_matrix, neighbour_form
+from musicu.sequences.mixture import mixture
 from musicu.sequences.sequential_rules import RuleSettings, SequentialRules, count_pairs
 from musicu.sequences.session_neighbours import NeighbourSettings, SessionNeighbours
 from musicu.sequences.session_table import SessionTable, faded
@@ -127,9 +127,9 @@ def test_what_is_held_out_is_not_learned_from() -> None:
     held = hold_out(few, np.random.default_rng(0))
     np.testing.assert_array_equal(held.train.lengths, [6] * 10 + [2])
     assert held.histories[1].tolist() == [1, 2, 3, 4, 5, 6, 7][: len(held.histories[1])]
-    many = SessionTable(np.tile([0, 1, 2], 16_000), np.arange(0, 48_001, 3))
+    many = SessionTable(np.tile([0, 1, 2], 50_000), np.arange(0, 150_001, 3))
     held = hold_out(many, np.random.default_rng(0))
-    assert len(held.train) == 16_000
+    assert len(held.train) == 50_000
     assert held.train.lengths[-1_500:].sum() == 0
     assert held.train.lengths[:-1_500].min() == 3
     assert len(held) == 3_000

@@ -10,6 +10,7 @@ from musicu.candidates.sources import (
     ForYou,
     MoreLike,
     NewReleases,
+    NextItem,
     Popular,
     Random,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "ItemTable",
     "MoreLike",
     "NewReleases",
+    "NextItem",
     "Popular",
     "Random",
     "Ranked",

@@ -146,7 +146,7 @@ class CandidateSource(Protocol):
         """
 
 
-#: Candidate sources by name. MoreLike is made for a seed.
+#: Candidate sources by name. MoreLike is made for a seed, NextItem for a model.
 SOURCES: Registry[type[CandidateSource]] = Registry(
     "candidate source",
     "musicu.candidate_sources",
@@ -155,6 +155,7 @@ SOURCES: Registry[type[CandidateSource]] = Registry(
         "deep-catalog": "musicu.candidates.sources.deep_catalog:DeepCatalog",
         "for-you": "musicu.candidates.sources.for_you:ForYou",
         "artist-adjacent": "musicu.candidates.sources.artist_adjacent:ArtistAdjacent",
+        "next": "musicu.candidates.sources.next_item:NextItem",
         "popular": "musicu.candidates.sources.popular:Popular",
         "random": "musicu.candidates.sources.random:Random",
     },

@@ -25,6 +25,7 @@ _GROUPS = {
     "find": {
         "similar": ("search", "List the tracks most similar to a track."),
         "candidates": ("candidates", "Find tracks for listeners, with scores and reasons."),
+        "next": ("next", "Continue a session, a playlist or a listener's history."),
         "shelf": ("shelves", "Build a shelf around a track, or by another recipe."),
         "shelves": ("shelves", "Build a page of shelves, for a listener or for anyone."),
     },

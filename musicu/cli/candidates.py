@@ -235,6 +235,7 @@ def _sources(catalog: Catalog, options: dict[str, Any]) -> list[Any]:
         "deep-catalog": lambda: known.DeepCatalog(
             options["popularity_below"], int(options["older_than"])
         ),
+        "next": lambda: known.NextItem.of(catalog),
     }
     found: list[Any] = [(made.get(n, SOURCES.load(n))(), share) for n, share in chosen]
     tracks = catalog.tracks() if more_like else None

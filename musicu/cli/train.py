@@ -13,6 +13,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CATALOG, EXISTING, FOLDER
 from musicu.cli.output import note, print_json, safe
+from musicu.cli.train_next import next_model
 from musicu.cli.train_tracks import tracks
 from musicu.errors import MissingExtraError, SourceError
 from musicu.ingest.table import read_table
@@ -31,6 +32,7 @@ def train() -> None:
 
 
 train.add_command(tracks)
+train.add_command(next_model)
 
 
 @train.command()

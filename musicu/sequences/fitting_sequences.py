@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.sequences.content_fit import with_content
+from musicu.sequences.content_neighbours import ContentNeighbours, content_table
 from musicu.sequences.heldout_sessions import HeldOut, gain, hold_out, ranks
 from musicu.sequences.item_regression import REGRESSION_CHOICES
+from musicu.sequences.mixture import mixture
 from musicu.sequences.next_item_model import (
     NextItemModel,
     SequenceSettings,
@@ -32,13 +35,13 @@ _CHOICES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
 }
 _BACK_OFF = 1e-4  # what popularity weighs at least, and each other scorer that is kept
 _REPEATED = 0.01  # share of held-out targets from which on items are repeated
-_ROUNDS = 200
 
 
 def fit(
     sessions: Sequence[Sequence[ItemId]],
     *,
     times: Any = None,
+    content: Any = None,
     kind: str = "auto",
     seed: int = 0,
     repeats: bool | None = None,
@@ -47,21 +50,30 @@ def fit(
 
     sessions: lists of ids, each from its first item to its last, the sessions from the oldest to
     the newest unless times are given. times: one a session (its end), or a list of moments a
-    session. kind: rules, ease, or auto, which mixes these and session neighbours. seed: of what is
-    held out. repeats: whether items of the history may be next. Default: where 1 % or more of the
-    held-out items are repeats.
+    session. content: ids and float32 [items, dim], or vectors by id; items without any session
+    may then be next as well. kind: rules, ease, or auto, which mixes these and session
+    neighbours. seed: of what is held out. repeats: whether items of the history may be next.
+    Default: where 1 % or more of the held-out items are repeats.
 
     All settings are chosen by held-out sessions. Raises QueryError for what makes no sense.
     """
     if kind not in KINDS:
         raise QueryError(f"the kind is {kind!r}: it must be one of {', '.join(KINDS)}")
-    items = list(dict.fromkeys(i for session in sessions for i in session))
-    table = SessionTable.of(sessions, {name: row for row, name in enumerate(items)}, times)
+    names, vectors = ([], None) if content is None else content_table(content)
+    items = list(dict.fromkeys([i for session in sessions for i in session] + names))
+    row_of = {name: row for row, name in enumerate(items)}
+    table = SessionTable.of(sessions, row_of, times)
     if not len(table.item):
         raise QueryError("the sessions are empty: give at least one item")
-    held = hold_out(table, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    held = hold_out(table, rng)
     settings, report = chosen(held, len(items), kind, repeats)
-    return NextItemModel(items, SessionCounts.of(table, len(items)), settings, report)
+    model = NextItemModel(items, SessionCounts.of(table, len(items)), settings, report=report)
+    if vectors is None:
+        return model
+    placed = np.zeros((len(items), vectors.shape[1]), np.float32)
+    placed[[row_of[name] for name in names]] = vectors
+    return with_content(model, ContentNeighbours.of(placed, model.played), held, rng)
 
 
 def chosen(
@@ -133,17 +145,3 @@ def _target_shares(
             excluded = history[:0] if settings.repeats else history
             shares[row, column] = distribution(scorer.scores(history), excluded)[target]
     return shares
-
-
-def mixture(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weights under which the mixture of scorers makes the targets likeliest.
-
-    Expectation maximisation (deleted interpolation: Jelinek and Mercer, 1980). shares: float64
-    [targets, scorers]. float64 [scorers], of sum 1.
-    """
-    weights = np.full(shares.shape[1], 1 / shares.shape[1])
-    told = shares[shares.any(axis=1)]
-    for _ in range(_ROUNDS if len(told) else 0):
-        part = told * weights
-        weights = (part / part.sum(axis=1, keepdims=True)).mean(axis=0)
-    return weights

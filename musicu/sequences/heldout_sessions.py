@@ -1,8 +1,8 @@
 """What is held out of sessions, so that settings and mixtures are chosen inside them.
 
 Where sessions are many, the newest of them are held out whole, and their last item and one within
-are targets: how does a new session go on? Where they are few, as the histories of some hundred
-listeners are, the last items of all are held out: what does each listener play next?
+are targets: how does a new session go on? Where they are fewer, as the histories of some
+thousand listeners are, their last items are held out: what does each listener play next?
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from musicu.sequences.session_table import SessionTable
 #: How many targets there are at most, and how many sessions are held out whole.
 MOST_TARGETS = 3_000
 _WHOLE = MOST_TARGETS // 2
-_SHARE = 0.1  # of the sessions may be held out whole
+_SHARE = 0.03  # of the sessions may be held out whole
 _LAST_EACH = 5  # items of a session at most, and a quarter of it
 _SHORTEST = 3  # events of a session of which an item is held out
 
@@ -44,7 +44,7 @@ class HeldOut:
 def hold_out(sessions: SessionTable, rng: np.random.Generator) -> HeldOut:
     """Hold out targets; only items that remain in other sessions are targets."""
     whole = len(sessions) * _SHARE >= _WHOLE
-    chosen = _of_newest(sessions, rng) if whole else _last_of_all(sessions)
+    chosen = _of_newest(sessions, rng) if whole else _last_of_all(sessions, rng)
     remains = np.ones(len(sessions.item), bool)
     if whole:
         remains[sessions.start[-_WHOLE - 1] :] = False
@@ -61,12 +61,14 @@ def _of_newest(sessions: SessionTable, rng: np.random.Generator) -> Ints:
     return np.sort(np.concatenate([last, within[lengths > 2]]))
 
 
-def _last_of_all(sessions: SessionTable) -> Ints:
-    """The last events of all sessions, or of the newest where there are more than enough."""
+def _last_of_all(sessions: SessionTable, rng: np.random.Generator) -> Ints:
+    """The last events of all sessions, or of some where there are more than enough."""
     each = np.clip(MOST_TARGETS // max(len(sessions), 1), 1, _LAST_EACH)
     count = np.clip(sessions.lengths // 4, 1, each)
     count[sessions.lengths < _SHORTEST] = 0
-    return ranges(sessions.start[1:] - count, count)[-MOST_TARGETS:]
+    if len(sessions) > MOST_TARGETS:
+        count[rng.permutation(len(sessions))[MOST_TARGETS:]] = 0
+    return ranges(sessions.start[1:] - count, count)
 
 
 def _targets(sessions: SessionTable, chosen: Ints, train: SessionTable) -> HeldOut:

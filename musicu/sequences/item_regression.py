@@ -8,15 +8,15 @@ ICDM 2011): w = (G_NN + λI)^-1 g_N, which is the same solution once the neighbo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags
 
 from musicu.items.item_table import Floats, Ints
 from musicu.sequences.session_table import SessionTable, faded
-from musicu.sequences.sparse_rows import weighted_sum
+from musicu.sequences.sparse_rows import grown, weighted_sum
 
 #: Up to so many items the closed form is solved at once, in 8 * items² bytes.
 DENSE_ITEMS = 5_000
@@ -60,6 +60,29 @@ class ItemRegression:
             found = weighted_sum(self.weights, rows, weights)
         positive: Floats = np.maximum(found, 0)
         return positive
+
+    def updated(
+        self, gram: csr_matrix, settings: RegressionSettings, items: Ints
+    ) -> ItemRegression:
+        """The weights after some items were played again, or for the first time.
+
+        Solved anew where all items are solved at once; else for these items alone.
+        """
+        size = gram.shape[0]
+        if size <= DENSE_ITEMS or isinstance(self.weights, np.ndarray):
+            return self.of(gram, settings)
+        kept = np.ones(size, np.float32)
+        kept[items] = 0
+        others = grown(self.weights, size) @ diags(kept)
+        solved = neighbour_form(gram, settings.ridge, only=items)
+        return replace(self, weights=(others + solved).tocsr().astype(np.float32))
+
+    def grown(self, items: int) -> ItemRegression:
+        """With items at the end that nothing is predicted of."""
+        if isinstance(self.weights, np.ndarray):
+            more = items - len(self.weights)
+            return replace(self, weights=np.pad(self.weights, (0, more)))
+        return replace(self, weights=grown(self.weights, items))
 
 
 def gram_matrix(sessions: SessionTable, items: int) -> csr_matrix:

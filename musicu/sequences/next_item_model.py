@@ -8,14 +8,17 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from musicu.items.item_table import Floats, Ints
+from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
 from musicu.sequences.item_regression import ItemRegression, RegressionSettings, gram_matrix
 from musicu.sequences.play_counts import PlayCounts, Repeats
 from musicu.sequences.sequential_rules import RuleSettings, SequentialRules, count_pairs
 from musicu.sequences.session_neighbours import NeighbourSettings, SessionNeighbours
 from musicu.sequences.session_table import ItemId, SessionTable
+from musicu.sequences.sparse_rows import grown
 
 
 class NextItemScorer(Protocol):
@@ -48,19 +51,14 @@ class SessionCounts:
 
     def added(self, new: SessionTable, items: int) -> SessionCounts:
         """With new sessions, after which there may be more items."""
-        more = SessionCounts.of(new, items)
-        shape = items, items
+        more, own = SessionCounts.of(new, items), self.grown(items)
         return SessionCounts(
-            self.sessions.joined(new),
-            _grown(self.pairs, shape) + more.pairs,
-            _grown(self.gram, shape) + more.gram,
+            self.sessions.joined(new), own.pairs + more.pairs, own.gram + more.gram
         )
 
-
-def _grown(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
-    grown = matrix.copy()
-    grown.resize(shape)
-    return grown
+    def grown(self, items: int) -> SessionCounts:
+        """With items at the end that no session has."""
+        return SessionCounts(self.sessions, grown(self.pairs, items), grown(self.gram, items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,7 @@ class SequenceSettings:
     rules: RuleSettings = field(default_factory=RuleSettings)
     ease: RegressionSettings = field(default_factory=RegressionSettings)
     neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
+    content: ContentSettings = field(default_factory=ContentSettings)
     weights: Mapping[str, float] = field(default_factory=dict)
     repeats: bool = False
 
@@ -94,13 +93,16 @@ def make_scorer(name: str, counts: SessionCounts, settings: SequenceSettings) ->
 class NextItemModel:
     """Says what comes next.
 
-    items: ids, in the order of the scores. report: what was measured while it was fitted.
+    items: ids, in the order of the scores. report: what was measured while it was fitted. made:
+    scorers that need not be made from the counts.
     """
 
     items: list[Any]
     counts: SessionCounts
     settings: SequenceSettings
+    content: ContentNeighbours | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    made: Mapping[str, NextItemScorer] = field(default_factory=dict)
 
     def scores(self, histories: Sequence[Iterable[ItemId]]) -> Floats:
         """How likely each item is the next: float32 [histories, items].
@@ -125,16 +127,53 @@ class NextItemModel:
     @cached_property
     def scorers(self) -> dict[str, NextItemScorer]:
         """The scorers that have a weight."""
-        weights = self.settings.weights
-        return {name: make_scorer(name, self.counts, self.settings) for name in weights}
+        return {
+            name: self.made.get(name) or make_scorer(name, self.counts, self.settings)
+            for name in self.settings.weights
+        }
+
+    @cached_property
+    def played(self) -> NDArray[np.bool_]:
+        """Whether an item is in any session: bool [items]."""
+        return np.bincount(self.counts.sessions.item, minlength=len(self.items)) > 0
 
     def _scores(self, history: Ints) -> Floats:
         excluded = history[:0] if self.settings.repeats else history
+        total = self.mixed(history, excluded)
+        if self.content is not None:
+            raw = self.content.spread(total)
+            own = self.settings.content
+            total = self.blended(total, raw, history, excluded)
+            total[~self.played] = own.level * raw[~self.played]
+        total[excluded] = -1
+        return total
+
+    def mixed(self, history: Ints, excluded: Ints) -> Floats:
+        """The mixture of what was learned from sessions: float32 [items], shares."""
+        if self.content is not None:
+            history = self.content.stand_ins(history, self.played)
         total = np.zeros(len(self.items), np.float32)
         for name, scorer in self.scorers.items():
             total += self.settings.weights[name] * distribution(scorer.scores(history), excluded)
-        total[excluded] = -1
         return total
+
+    def blended(self, mixed: Floats, raw: Floats, history: Ints, excluded: Ints) -> Floats:
+        """The mixture with what content says of it (raw: its spread) and of the history."""
+        total = np.zeros_like(mixed)
+        for name, weight in self.settings.content.weights.items():
+            total += weight * self.content_part(name, mixed, raw, history, excluded)
+        return total
+
+    def content_part(
+        self, name: str, mixed: Floats, raw: Floats, history: Ints, excluded: Ints
+    ) -> Floats:
+        """One of what is blended: sessions, alike or spread."""
+        if name == "sessions" or self.content is None:
+            return mixed
+        if name == "spread":
+            return distribution(raw.copy(), excluded)
+        alike = self.content.alike(history, self.settings.content.decay)
+        return distribution(alike, excluded)
 
     def updated(self, sessions: Sequence[Sequence[ItemId]], times: Any = None) -> NextItemModel:
         """The model with new sessions counted, under the settings that it has.
@@ -146,7 +185,33 @@ class NextItemModel:
         row_of = {name: row for row, name in enumerate(items)}
         new = SessionTable.of(sessions, row_of, times)
         counts = self.counts.added(new, len(items))
-        return NextItemModel(items, counts, self.settings, self.report)
+        content = None if self.content is None else self.content.grown(len(items))
+        made: dict[str, NextItemScorer] = {}
+        if isinstance(ease := self.scorers.get("ease"), ItemRegression):
+            touched = np.unique(new.item)
+            made["ease"] = ease.updated(counts.gram, self.settings.ease, touched)
+        return NextItemModel(items, counts, self.settings, content, self.report, made)
+
+    def extended(self, ids: Sequence[ItemId], vectors: Floats) -> NextItemModel:
+        """The model with the items it does not have yet, which their content places.
+
+        vectors: float32 [ids, dim], of all items that have content.
+        """
+        new = [name for name in ids if name not in self.row_of]
+        if not new or self.content is None:
+            return self
+        items = self.items + new
+        row_of = {name: row for row, name in enumerate(items)}
+        placed = np.zeros((len(items), vectors.shape[1]), np.float32)
+        placed[[row_of[name] for name in ids]] = vectors
+        counts = self.counts.grown(len(items))
+        played = np.append(self.played, np.zeros(len(new), bool))
+        fresh = ContentNeighbours.of(placed, played, len(self.items)).near
+        content = ContentNeighbours(self.content.grown(len(items)).near + fresh)
+        made: dict[str, NextItemScorer] = {}
+        if isinstance(ease := self.scorers.get("ease"), ItemRegression):
+            made["ease"] = ease.grown(len(items))
+        return NextItemModel(items, counts, self.settings, content, self.report, made)
 
 
 def distribution(scores: Floats, excluded: Ints) -> Floats:

@@ -18,3 +18,10 @@ def weighted_sum(matrix: csr_matrix, rows: Ints, weights: NDArray[np.float64]) -
     values = matrix.data[entry] * np.repeat(weights, counts)
     total = np.bincount(matrix.indices[entry], values, matrix.shape[1])
     return total.astype(np.float32)
+
+
+def grown(matrix: csr_matrix, size: int) -> csr_matrix:
+    """A square matrix with empty rows and columns at its end."""
+    larger = matrix.copy()
+    larger.resize((size, size))
+    return larger

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.candidates.generator import CandidateGenerator, Sources
+from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
 from musicu.errors import QueryError
@@ -24,6 +25,8 @@ from musicu.listening.profiles import TasteProfile
 from musicu.records import counted
 from musicu.retrieval import Filter, find_track, matching_rows
 from musicu.retrieval.similar import Searchable
+from musicu.sequences.catalog_models import has_next_model, open_next_model
+from musicu.sequences.next_item_model import NextItemModel
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, assemble
 from musicu.shelves.character import Character
 from musicu.shelves.shelf import Shelf, ShelfTrack
@@ -67,6 +70,7 @@ class ShelfContext:
         profile: TasteProfile | None = None,
         today: date | None = None,
     ) -> None:
+        self._catalog = catalog
         self.tracks: pa.Table = catalog.tracks()
         self.items = ItemTable(self.tracks, catalog.vectors(model))
         self.today = today or date.today()
@@ -91,6 +95,13 @@ class ShelfContext:
     def heard(self) -> frozenset[str]:
         """What the listener has heard of this catalog; nothing where there is no listener."""
         return frozenset() if self._profile is None else self._profile.heard
+
+    @cached_property
+    def next_model(self) -> NextItemModel | None:
+        """The catalog's next-item model, where one was trained."""
+        if isinstance(self._catalog, Catalog) and has_next_model(self._catalog):
+            return open_next_model(self._catalog)
+        return None
 
     @cached_property
     def character(self) -> Character:

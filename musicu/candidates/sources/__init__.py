@@ -5,6 +5,7 @@ from musicu.candidates.sources.deep_catalog import DeepCatalog
 from musicu.candidates.sources.for_you import ForYou
 from musicu.candidates.sources.more_like import MoreLike
 from musicu.candidates.sources.new_releases import NewReleases
+from musicu.candidates.sources.next_item import NextItem
 from musicu.candidates.sources.popular import Popular
 from musicu.candidates.sources.random import Random
 
@@ -14,6 +15,7 @@ __all__ = [
     "ForYou",
     "MoreLike",
     "NewReleases",
+    "NextItem",
     "Popular",
     "Random",
 ]

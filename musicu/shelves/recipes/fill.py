@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from musicu.candidates.request import CandidateSource
 from musicu.candidates.sources.for_you import ForYou
+from musicu.candidates.sources.next_item import NextItem
 from musicu.errors import QueryError
 from musicu.listening.profiles import TasteProfile
 from musicu.ranking.diversity import POOL_FACTOR
@@ -20,6 +23,8 @@ from musicu.shelves.shelf import Shelf
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillPlaylist(Recipe):
     """Tracks that fit the playlist as a whole, so ordered that they go on from its last one.
+
+    Where the catalog has a next-item model, half of them are what comes next by it.
 
     tracks: ids, paths, or "Artist - Title", in the playlist's order.
     """
@@ -36,7 +41,7 @@ class FillPlaylist(Recipe):
         vectors = Vectors(context.items.ids, context.items.values)
         profile = TasteProfile.from_seeds(known, vectors, now=context.now)
         size = POOL_FACTOR * self.size
-        items = context.candidates([ForYou()], size, self.constraints, profile)
+        items = context.candidates(_sources(context, rows), size, self.constraints, profile)
         spec = ShelfSpec(
             title=self.title or "More for this playlist",
             about=f"to follow its {counted(len(rows), 'track')}",
@@ -45,3 +50,10 @@ class FillPlaylist(Recipe):
             order=flowing(list(rows.values())[-1]),
         )
         return [self.shelf(context, spec)]
+
+
+def _sources(context: ShelfContext, after: Iterable[str]) -> list[CandidateSource]:
+    """What fits, and what comes next where a model says so."""
+    if context.next_model is None:
+        return [ForYou()]
+    return [NextItem(context.next_model, tuple(after)), ForYou()]

@@ -1,0 +1,137 @@
+"""How much content counts, and at which level items stand that nobody has played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicu.items.item_table import Floats, Ints
+from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
+from musicu.sequences.heldout_sessions import HeldOut, gain
+from musicu.sequences.mixture import mixture
+from musicu.sequences.next_item_model import NextItemModel, SessionCounts
+
+#: What items without plays may cost of the NDCG@10 of the others, as a share of it: so much of what
+#: it is without content, and more where content has gained more, up to the second.
+WARM_COST, MOST_COST = 0.01, 0.03
+_DECAYS = (0.6, 0.8, 0.95)
+_PARTS = ("sessions", "alike", "spread")
+_MOST_TARGETS, _FEWEST = 2_000, 30
+_TRIED = 0.01  # share of the items that the level is set against at least
+_TOP = 10
+
+
+def with_content(
+    model: NextItemModel, content: ContentNeighbours, held: HeldOut, rng: np.random.Generator
+) -> NextItemModel:
+    """The model with content, whose weights and level are chosen by what is held out."""
+    if not model.settings.repeats:
+        new = [t not in h for h, t in zip(held.histories, held.targets, strict=True)]
+        held = held.taken(np.flatnonzero(new))
+    if len(held) > _MOST_TARGETS:
+        held = held.taken(np.sort(rng.choice(len(held), _MOST_TARGETS, replace=False)))
+    counts = SessionCounts.of(held.train, len(model.items))
+    trial = replace(model, counts=counts, content=content)
+    trial = _weighted(trial, held)
+    level, cost = _level(trial, held, _without_plays(model, rng))
+    chosen = replace(trial.settings.content, level=level)
+    report = {
+        **model.report,
+        "content": {"weights": dict(chosen.weights), "level": level, "warm_cost": cost},
+    }
+    settings = replace(model.settings, content=chosen)
+    return replace(model, content=content, settings=settings, report=report)
+
+
+def _weighted(trial: NextItemModel, held: HeldOut) -> NextItemModel:
+    """The trial with the decay and the weights under which the targets are likeliest."""
+    if len(held) < _FEWEST:
+        return trial
+    shares = np.zeros((len(_DECAYS), len(held), len(_PARTS)))
+    trials = [_with(trial, ContentSettings(decay)) for decay in _DECAYS]
+    for row, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
+        excluded = history[:0] if trial.settings.repeats else history
+        mixed = trial.mixed(history, excluded)
+        raw = trial.content.spread(mixed) if trial.content is not None else mixed
+        for way, each in enumerate(trials):
+            for column, part in enumerate(_PARTS):
+                found = each.content_part(part, mixed, raw, history, excluded)
+                shares[way, row, column] = found[target]
+    weights = [mixture(each) for each in shares]
+    fits = [_likelihood(s, w) for s, w in zip(shares, weights, strict=True)]
+    best = int(np.argmax(fits))
+    named = {part: float(w) for part, w in zip(_PARTS, weights[best], strict=True) if w > 0}
+    return _with(trial, ContentSettings(_DECAYS[best], named))
+
+
+def _with(trial: NextItemModel, content: ContentSettings) -> NextItemModel:
+    scorers = trial.scorers  # made once for all
+    found = replace(trial, settings=replace(trial.settings, content=content))
+    found.__dict__["scorers"] = scorers
+    return found
+
+
+def _likelihood(shares: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    return float(np.log(np.maximum(shares @ weights, 1e-9)).mean()) if len(shares) else 0.0
+
+
+def _without_plays(model: NextItemModel, rng: np.random.Generator) -> Ints:
+    """The items without plays, with others that play their part where there are few."""
+    cold = np.flatnonzero(~model.played)
+    missing = max(0, int(_TRIED * len(model.items)) - len(cold))
+    played = np.flatnonzero(model.played)
+    return np.concatenate([cold, rng.choice(played, min(missing, len(played)), replace=False)])
+
+
+def _level(trial: NextItemModel, held: HeldOut, cold: Ints) -> tuple[float, float]:
+    """The highest level at which `cold` costs the other targets no more than is allowed.
+
+    And what it costs, as a share of NDCG@10. A half where the targets are too few to say.
+    """
+    if len(held) < _FEWEST:
+        return 0.5, 0.0
+    against = _against(trial, held, cold)
+    whole = gain(against.rank, _TOP)
+    lowest = max((1 - WARM_COST) * gain(against.plain, _TOP), (1 - MOST_COST) * whole)
+
+    def reached(level: float) -> float:
+        ahead = (np.float32(level) * against.best > against.share[:, None]).sum(axis=1)
+        return gain(against.rank + ahead, _TOP)
+
+    low, high = -4.0, 3.0  # powers of ten
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if reached(10**middle) >= lowest else (low, middle)
+    return float(10**low), 1 - reached(10**low) / max(whole, 1e-12)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Against:
+    """Of each target its rank with content and without, and its share; float [targets].
+
+    best: float32 [targets, 10 or fewer], the greatest spread shares of items without plays.
+    """
+
+    rank: NDArray[np.float64]
+    plain: NDArray[np.float64]
+    share: Floats
+    best: Floats
+
+
+def _against(trial: NextItemModel, held: HeldOut, cold: Ints) -> _Against:
+    rank, plain = np.zeros(len(held)), np.zeros(len(held))
+    share = np.zeros(len(held), np.float32)
+    best = np.zeros((len(held), min(_TOP, len(cold))), np.float32)
+    for row, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
+        excluded = history[:0] if trial.settings.repeats else history
+        mixed = trial.mixed(history, excluded)
+        raw = trial.content.spread(mixed) if trial.content is not None else mixed
+        total = trial.blended(mixed, raw, history, excluded)
+        plain[row] = np.count_nonzero(mixed > mixed[target])
+        rank[row] = np.count_nonzero(total > total[target])
+        share[row] = total[target]
+        raw[excluded] = raw[target] = 0
+        best[row] = -np.sort(-raw[cold])[: best.shape[1]]
+    return _Against(rank, plain, share, best)
