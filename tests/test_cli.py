@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
@@ -216,6 +217,26 @@ def test_info_and_failures_speak_json(musicu: Command, demo_catalog: Path) -> No
     assert told["models"][0]["vectors"] == 7
     assert musicu("failures", demo_catalog, "--json").out == ""
     assert "no failures" in musicu("failures", demo_catalog).err
+
+
+def test_info_counts_albums_by_title_and_artist(musicu: Command, tmp_path: Path) -> None:
+    albums = [
+        ("Greatest Hits", ["Ann"], None),
+        ("Greatest Hits", ["Ann"], None),
+        ("Greatest Hits", ["Bo"], None),
+        ("Greatest Hits", ["Bo"], "Various Artists"),
+        ("Greatest Hits", ["Cy"], "Various Artists"),
+        ("First", ["Ann"], None),
+        (None, ["Ann"], None),
+    ]
+    rows = [
+        {"track_id": f"t{n}", "album": title, "artists": artists, "album_artist": owner}
+        for n, (title, artists, owner) in enumerate(albums)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    musicu("scan", tmp_path / "t.parquet", "-o", tmp_path / "catalog")
+    (told,) = musicu("info", tmp_path / "catalog", "--json").records
+    assert told["albums"] == 4
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "npz", "safetensors"])

@@ -122,9 +122,30 @@ def test_the_audits_answer_stands_before_titles_and_makes_works_of_recordings() 
     items = items_of([a, b, c, d], np.tile(np.float32([1, 0]), (4, 1)))
     assert items.recordings[0] == items.recordings[2] != items.recordings[1]
     assert items.recordings[3] != items.recordings[1]
-    assert items.works[3] == items.works[1] != items.works[0]
+    assert items.works[3] == items.works[1] == items.works[0]  # one title, as near as can be
     unheard = items_of([a, row], np.tile(np.float32([1, 0]), (2, 1)))
     assert unheard.recordings[0] == unheard.recordings[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "cosine", "same"),
+    [
+        ({"title": "Song (Single Version)"}, 0.9, True),
+        ({"title": "Song - 2011 Remaster"}, 0.9, True),
+        ({"title": "Song", "duration_seconds": 150.0}, 0.9, True),
+        ({"title": "Song (Single Version)"}, 0.5, False),
+        ({"title": "Song (Part 2)"}, 0.9, False),
+        ({"title": "Another Song"}, 0.9, False),
+        ({"title": "Song (Single Version)", "artists": ["Bo"]}, 0.9, False),
+    ],
+)
+def test_versions_by_one_artist_with_near_vectors_are_one_work(
+    change: dict[str, Any], cosine: float, same: bool
+) -> None:
+    values = np.array([[1, 0], [cosine, np.sqrt(1 - cosine**2)]], np.float32)
+    items = items_of([SONG, SONG | {"content_hash": "h2"} | change], values)
+    assert (items.works[0] == items.works[1]) == same
+    assert items.recordings[0] != items.recordings[1]
 
 
 def test_a_large_table_is_numbered_as_its_small_parts_are() -> None:

@@ -51,6 +51,28 @@ class MadeCatalog:
 CATALOG = MadeCatalog()
 
 
+class VersionsCatalog(MadeCatalog):
+    """The two nearest to t00 are versions of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rows = self.table.to_pylist()
+        for n, title in ((1, "Song 0 (Single Version)"), (2, "Song 0 - 2011 Remaster")):
+            rows[n] |= {"title": title, "artists": ["Artist 0"]}
+        self.table = pa.Table.from_pylist(rows, schema=TRACKS)
+
+
+def test_versions_of_the_seed_are_marked_and_can_be_left_out() -> None:
+    found = similar(VersionsCatalog(), ["t00", "t05"], k=3)
+    assert found["same_work"].to_pylist() == [True, True, False, False, False, False]
+    others = similar(VersionsCatalog(), ["t00", "t05"], k=3, versions=False)
+    assert others["track_id"].to_pylist()[:3] == ["t03", "t04", "t05"]
+    assert others["track_id"].to_pylist()[3:] == found["track_id"].to_pylist()[3:]
+    assert others["rank"].to_pylist() == [1, 2, 3] * 2
+    few = similar(VersionsCatalog(), "t00", k=100, versions=False)
+    assert few.num_rows == 9
+
+
 def test_nearest_come_first_without_the_track_itself_or_tracks_that_are_gone() -> None:
     found = similar(CATALOG, "t00", k=3)
     assert found["track_id"].to_pylist() == ["t01", "t02", "t03"]

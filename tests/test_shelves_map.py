@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from musicu.errors import MusicuError, QueryError
 from musicu.records import Vectors
 from musicu.shelves.character import Character
 from musicu.shelves.clusters import region_count, regions
+from musicu.shelves.context import ShelfContext
 from musicu.shelves.map import draw_map, project, write_map
 from musicu.shelves.naming import Namer, genre_counts
+from musicu.shelves.recipes.around import AroundTheCatalog
+from musicu.shelves.shelf import ShelfTrack
 
 ATTACK = '</script><img src=x onerror="window.hit=1">\n"\\u0000'
 
@@ -105,9 +109,40 @@ def test_names_are_tags_that_set_apart_else_words_that_were_measured() -> None:
     namer = Namer(table, Character(table))
     assert namer.name(rows[:10]) in ("Dark and slow", "Slow and dark")
     assert namer.name(rows[25:]).startswith("Jazz / Music, ")
-    assert namer.names([rows[:10], rows[:10]])[1].endswith("(2)")
+    twins = namer.names([rows[:10], rows[:10]])
+    assert [name.split(", near ")[1] for name in twins] == [
+        ShelfTrack(row).title for row in rows[:2]
+    ]
     bare = described(genres=[None] * 3)
     assert Namer(bare, Character(bare)).name(bare.to_pylist()) == "Mixed"
+
+
+def test_regions_of_one_name_are_told_apart_by_what_only_one_has() -> None:
+    table = described(
+        genres=[["Jazz"]] * 40 + [["Rock"]] * 40,
+        released=[date(1960 + n // 10 * 10, 1, 1) for n in range(80)],
+        artists=[["Ann"]] * 10 + [[f"Artist {n}"] for n in range(70)],
+    )
+    rows = table.to_pylist()
+    namer = Namer(table, Character(table))
+    names = namer.names([rows[:10], rows[10:20], rows[20:30], rows[40:50]])
+    assert names == ["Jazz, mostly Ann", "Jazz, 1970s", "Jazz, 1980s", "Rock"]
+
+
+def test_map_and_shelves_give_a_region_one_name() -> None:
+    rng = np.random.default_rng(0)
+    style = rng.integers(12, size=1200)
+    values = rng.standard_normal((12, 16))[style] + 0.3 * rng.standard_normal((1200, 16))
+    rows = [
+        {"track_id": f"t{n:04d}", "title": f"Song {n}", "artists": [f"Artist {n // 9}"],
+         "genres": [f"Genre {style[n] // 3}"], "album": f"Album {n // 3}"}
+        for n in range(1200)
+    ]  # fmt: skip
+    catalog = MemoryCatalog(rows, values.astype(np.float32))
+    drawn = {region.name: region.tracks for region in draw_map(catalog, method="pca").regions}
+    shelves = AroundTheCatalog(count=24).shelves(ShelfContext(catalog))
+    assert [shelf.title for shelf in shelves] == list(drawn)
+    assert not any("(2)" in name for name in drawn)
 
 
 def test_genres_are_counted_once_a_track_whatever_their_spelling() -> None:

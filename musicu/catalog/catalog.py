@@ -335,11 +335,13 @@ class Catalog:
         k: int = 20,
         where: Any = None,
         model: str | None = None,
+        *,
+        versions: bool = True,
     ) -> pa.Table:
         """The k tracks nearest to a track, with scores: see `musicu.retrieval.similar`."""
         from musicu.retrieval.similar import similar
 
-        return similar(self, track_id, k=k, where=where, model=model)
+        return similar(self, track_id, k=k, where=where, model=model, versions=versions)
 
 
 def _beside(tracks: pa.Table, described: pa.Table | None) -> pa.Table:

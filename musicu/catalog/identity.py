@@ -29,6 +29,8 @@ _VERSIONS = {
     "speed": r"slowed|sped up|nightcore|8-?bit|reverb",
     "part": r"part|pt|no|vol|reprise|interlude|intro|outro|movement|loop|version|v\d+|\d+",
 }
+#: From which cosine two tracks of one title and performer are versions of one work.
+WORK_COSINE = 0.8
 _BRACKETED = re.compile(r"[\(\[\{]([^\)\]\}]*)[\)\]\}]|\s[-–—~:]\s(.*)$")
 
 
@@ -105,6 +107,21 @@ def work_title(title: str | None) -> str:
 def work_key(title: str | None) -> str:
     """`work_title` loosely spelled, as `title_key` is."""
     return loose(work_title(title))
+
+
+def same_work(a: Row, b: Row, cosine: float) -> bool:
+    """Whether two tracks are versions of one work: a single version, a remaster, another length.
+
+    Title and performer agree but for what names a version, and the vectors are near; or
+    `musicu audit` says so.
+    """
+    heard = ("content_hash", "recording_id", "work_id")
+    if any(a.get(name) and a.get(name) == b.get(name) for name in heard):
+        return True
+    if cosine < WORK_COSINE or not artist_keys(a) & artist_keys(b):
+        return False
+    title = work_key(a.get("title"))
+    return bool(title) and title == work_key(b.get("title"))
 
 
 def version_kinds(title: str | None) -> frozenset[str]:

@@ -159,7 +159,7 @@ class ItemTable:
     @cached_property
     def works(self) -> Ints:
         """A number for each row, int64 [rows], equal for versions of one work."""
-        return work_numbers(self.tracks, self.recordings)
+        return work_numbers(self.tracks, self.credits, self.values, self.recordings)
 
     def take(self, rows: Ints) -> ItemTable:
         """Some of the rows, as a table of their own."""

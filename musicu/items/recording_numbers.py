@@ -22,7 +22,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.catalog.identity import Row, artist_keys, codes, title_key, version_of
+from musicu.catalog.identity import (
+    WORK_COSINE,
+    Row,
+    artist_keys,
+    codes,
+    same_work,
+    title_key,
+    version_of,
+)
 from musicu.items.credits import Credits
 
 Floats = NDArray[np.float32]
@@ -54,11 +62,24 @@ def recording_numbers(tracks: pa.Table, credits: Credits, values: Floats) -> Int
     return numbers
 
 
-def work_numbers(tracks: pa.Table, recordings: Ints) -> Ints:
-    """The same for works: recordings that the audit found to be versions of one are one number."""
-    if "work_id" not in tracks.column_names:
-        return recordings
-    return _linked(tracks.num_rows, [recordings, _codes(tracks, "work_id")])
+def work_numbers(tracks: pa.Table, credits: Credits, values: Floats, recordings: Ints) -> Ints:
+    """The same for works: what the audit found to be versions of one, or `same_work` says."""
+    kinds = [recordings, _codes(tracks, "work_id")]
+    groups = list(_together(credits.row, _title_and_artist(tracks, credits)))
+    pairs = _version_pairs(tracks, values, groups) if groups else ()
+    return _linked(tracks.num_rows, kinds, pairs)
+
+
+def _version_pairs(
+    tracks: pa.Table, values: Floats, groups: Sequence[list[int]]
+) -> Iterator[tuple[int, int]]:
+    """The pairs within groups of one title and performer that are versions of one work."""
+    told = _told(tracks, groups)
+    for group in groups:
+        cosines = values[group] @ values[group].T
+        for i, j in np.argwhere(np.triu(cosines >= WORK_COSINE, 1)).tolist():
+            if same_work(told[group[i]], told[group[j]], float(cosines[i, j])):
+                yield group[i], group[j]
 
 
 def _linked(count: int, kinds: Sequence[Ints], pairs: Iterable[tuple[int, int]] = ()) -> Ints:
@@ -83,9 +104,13 @@ def _groups(tracks: pa.Table, credits: Credits) -> Iterator[list[int]]:
     """Rows that share what makes a comparison worth it: a code, or title and performer."""
     for name in ("isrc", "musicbrainz_recording_id", "recording_id"):
         yield from _together(np.arange(tracks.num_rows), _codes(tracks, name))
+    yield from _together(credits.row, _title_and_artist(tracks, credits))
+
+
+def _title_and_artist(tracks: pa.Table, credits: Credits) -> Ints:
+    """A number for each credit, equal where title and performer are; -1 without a title."""
     titles = _titles(tracks)[credits.row]
-    keys = np.where(titles >= 0, titles * max(1, len(credits.keys)) + credits.artist, -1)
-    yield from _together(credits.row, keys)
+    return np.where(titles >= 0, titles * max(1, len(credits.keys)) + credits.artist, -1)
 
 
 def _together(rows: Ints, keys: Ints) -> Iterator[list[int]]:
@@ -103,15 +128,20 @@ def _same_pairs(
     tracks: pa.Table, values: Floats, groups: Sequence[list[int]]
 ) -> Iterator[tuple[int, int]]:
     """The pairs within groups that are one recording."""
-    wanted = sorted({row for group in groups for row in group})
-    columns = [name for name in _COLUMNS if name in tracks.column_names]
-    found = tracks.select(columns).take(pa.array(wanted)).to_pylist()
-    told = dict(zip(wanted, found, strict=True))
+    told = _told(tracks, groups)
     for group in groups:
         for place, i in enumerate(group):
             for j in group[:place]:
                 if _same(told[i], told[j], values[i], values[j]):
                     yield i, j
+
+
+def _told(tracks: pa.Table, groups: Sequence[list[int]]) -> dict[int, Row]:
+    """What is known of the rows in groups, by row."""
+    wanted = sorted({row for group in groups for row in group})
+    columns = [name for name in _COLUMNS if name in tracks.column_names]
+    found = tracks.select(columns).take(pa.array(wanted)).to_pylist()
+    return dict(zip(wanted, found, strict=True))
 
 
 def _same(a: Row, b: Row, one: Floats, other: Floats) -> bool:

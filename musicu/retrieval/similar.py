@@ -12,12 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.identity import same_work
 from musicu.errors import QueryError
 from musicu.records import Vectors
 from musicu.retrieval.filters import Filter, matching_rows
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.index import Index
 
+#: What decides whether a track found is a version of the one that was asked with.
+_WORK = ("title", "artists", "album_artist", "content_hash", "recording_id", "work_id")
 #: What the answer says of each track found, beside its rank and score.
 SHOWN = ("title", "artists", "album", "released", "duration_seconds", "path")
 
@@ -41,11 +44,15 @@ def similar(
     k: int = 20,
     where: Filter = None,
     model: str | None = None,
+    *,
+    versions: bool = True,
 ) -> pa.Table:
     """The k tracks nearest to each track given; a track is never its own answer.
 
     Returns a row a hit, in the order of the tracks given, then of falling score: query_id, rank
-    (int32, from 1), track_id, score (float32, cosine in [-1, 1]), then the columns of SHOWN.
+    (int32, from 1), track_id, score (float32, cosine in [-1, 1]), same_work (whether it is a copy
+    or version of the track given: see `identity.same_work`), then the columns of SHOWN. versions:
+    False leaves such tracks out.
     Several tracks give the rows of each alone, one after the other. `where` says which tracks
     may be found: see `matching_rows`. model: Default: the catalog's default model. Two files of
     one recording are two tracks, with a score of 1.
@@ -59,8 +66,18 @@ def similar(
             raise _unknown(catalog, space.tracks, seed)
     own = [space.row_of[seed] for seed in seeds]
     queries = space.vectors.values[own]
-    hits = space.index.search(queries, k, rows=space.allowed(where), exclude=own)
-    return space.table(hits, seeds)
+    allowed, wanted = space.allowed(where), k
+    while True:
+        hits = space.index.search(queries, wanted, rows=allowed, exclude=own)
+        found = space.table(hits, seeds)
+        if versions:
+            return found
+        kept = found.filter(pc.invert(found["same_work"]))
+        counts = np.bincount(hits.query[~found["same_work"].to_numpy()], minlength=len(seeds))
+        asked = np.bincount(hits.query, minlength=len(seeds))
+        if ((counts >= k) | (asked < wanted)).all():
+            return _ranked(kept, k)
+        wanted *= 2
 
 
 def similar_to_vector(
@@ -85,6 +102,17 @@ def similar_to_vector(
         rows = np.arange(len(space.index)) if allowed is None else allowed
         allowed = np.setdiff1d(rows, left_out, assume_unique=True)
     return space.table(space.index.search(vector, k, rows=allowed), [None])
+
+
+def _ranked(found: pa.Table, k: int) -> pa.Table:
+    """The first k rows of each query, ranked anew."""
+    queries = found["query_id"].to_numpy()
+    starts = np.append(True, queries[1:] != queries[:-1])[: len(queries)]
+    first = np.maximum.accumulate(np.where(starts, np.arange(len(queries)), 0))
+    rank = np.arange(len(queries)) - first
+    at = found.column_names.index("rank")
+    found = found.set_column(at, "rank", pa.array(rank + 1, pa.int32()))
+    return found.filter(pa.array(rank < k))
 
 
 class _Space:
@@ -123,8 +151,23 @@ class _Space:
             "rank": pa.array(hits.rank(), pa.int32()),
             "track_id": pa.array(self.vectors.ids[hits.row], pa.string()),
             "score": pa.array(hits.score),
+            "same_work": self._same_work(hits, seeds),
         }
         return pa.table({**found, **{name: shown[name] for name in SHOWN}})
+
+    def _same_work(self, hits: Hits, seeds: Sequence[str | None]) -> pa.Array:
+        """Whether each hit is a copy or version of its query."""
+        columns = self.tracks.select([n for n in _WORK if n in self.tracks.column_names])
+        found = columns.take(pa.array(self._places[hits.row])).to_pylist()
+        own = [None if seed is None else self._places[self.row_of[seed]] for seed in seeds]
+        asked = [None if at is None else columns.take([int(at)]).to_pylist()[0] for at in own]
+        return pa.array(
+            [
+                (seed := asked[query]) is not None and same_work(seed, row, float(score))
+                for query, row, score in zip(hits.query, found, hits.score, strict=True)
+            ],
+            pa.bool_(),
+        )
 
 
 _SPACES: WeakKeyDictionary[Searchable, dict[str | None, _Space]] = WeakKeyDictionary()

@@ -22,6 +22,8 @@ TAG_LIFT = 1.5
 CONTRAST = 0.3
 #: An artist names a group of which this share is theirs.
 ARTIST_SHARE = 0.4
+#: A decade names a group of which this share is of it.
+ERA_SHARE = 0.4
 MAX_WORDS = 2
 
 
@@ -43,20 +45,31 @@ class Namer:
         return f"{said[0].upper()}{said[1:]}" if said else "Mixed"
 
     def names(self, groups: Sequence[Sequence[Row]]) -> list[str]:
-        """A name for each group, no two alike: an artist, a further word or a number is added."""
+        """A name for each group, no two alike.
+
+        Groups of one name are told apart by what is known of one and not of the other: an artist,
+        a further word or genre, an era; else by the track in the middle of each.
+        """
         names = [self.name(rows) for rows in groups]
-        for more in (self._with_artist, self._with_word):
+        for more in (self._artist, self._further_word, self._further_tag, _era):
             common = Counter(names)
-            names = [
-                more(name, rows) if common[name] > 1 else name
+            added = [
+                more(rows, name) if common[name] > 1 else ""
                 for name, rows in zip(names, groups, strict=True)
             ]
-        seen: Counter[str] = Counter()
-        unique = []
-        for name in names:
-            seen[name] += 1
-            unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-        return unique
+            said = {
+                name: {a for n, a in zip(names, added, strict=True) if n == name} for name in common
+            }
+            names = [
+                f"{name}, {addition}" if addition and len(said[name]) > 1 else name
+                for name, addition in zip(names, added, strict=True)
+            ]
+        common, seen = Counter(names), Counter[str]()
+        for place, (name, rows) in enumerate(zip(list(names), groups, strict=True)):
+            if common[name] > 1:
+                near = ShelfTrack(rows[min(seen[name], len(rows) - 1)]).title
+                names[place], seen[name] = f"{name}, near {one_line(near, 40)}", seen[name] + 1
+        return names
 
     def tags(self, rows: Sequence[Row]) -> list[str]:
         """The genres that set a group apart, by c-TF-IDF (Grootendorst 2022), best first."""
@@ -83,21 +96,32 @@ class Namer:
             if abs(apart) >= CONTRAST
         ]
 
-    def _with_artist(self, name: str, rows: Sequence[Row]) -> str:
-        """The name, and whose tracks most of the group are."""
+    def _artist(self, rows: Sequence[Row], name: str) -> str:
+        """Whose tracks most of a group are; "" where it is nobody's."""
         counts = Counter(key for row in rows for key in artist_keys(row))
-        if not counts:
-            return name
-        key, count = counts.most_common(1)[0]
+        key, count = counts.most_common(1)[0] if counts else ("", 0)
         if count < ARTIST_SHARE * len(rows):
-            return name
+            return ""
         theirs: Mapping[str, object] = next(row for row in rows if key in artist_keys(row))
-        return f"{name}, mostly {one_line(ShelfTrack(theirs).artist, 40)}"
+        return f"mostly {one_line(ShelfTrack(theirs).artist, 40)}"
 
-    def _with_word(self, name: str, rows: Sequence[Row]) -> str:
-        """The name, and the next thing that sets the group apart."""
+    def _further_word(self, rows: Sequence[Row], name: str) -> str:
+        """The next word for how a group differs."""
         further = [word for word in self.words(rows)[MAX_WORDS:] if word not in name]
-        return f"{name}, {further[0]}" if further else name
+        return further[0] if further else ""
+
+    def _further_tag(self, rows: Sequence[Row], name: str) -> str:
+        """The next genre that sets a group apart."""
+        further = self.tags(rows)[MAX_WORDS:]
+        return f"with {further[0]}" if further else ""
+
+
+def _era(rows: Sequence[Row], name: str) -> str:
+    """The decade of which most of a group is: "1990s"."""
+    years = [row["released"].year for row in rows if row.get("released") is not None]
+    decades = Counter(year // 10 * 10 for year in years)
+    decade, count = decades.most_common(1)[0] if decades else (0, 0)
+    return f"{decade}s" if count >= ERA_SHARE * len(rows) else ""
 
 
 def genre_counts(genres: pa.ChunkedArray) -> dict[str, int]:
