@@ -21,6 +21,7 @@ from musicu.embeddings.tracks.track_groups import from_playlists
 from musicu.errors import QueryError
 from musicu.evaluation.recommendation.external_lists import notes_on
 from musicu.ingest.ids import id_texts
+from musicu.ingest.normalise import normalise
 from musicu.ingest.table import read_table
 from musicu.tags.entities import unescape
 from musicu.tags.fields import clean
@@ -256,3 +257,23 @@ def test_the_taste_of_who_likes_nothing_is_said(tmp_path: Path, weights: tuple[i
     done = invoke("taste", tmp_path / "c", "--listens", tmp_path / "l.csv")
     assert done.exit_code == 0, done.output
     assert "No interests" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array([2.0**53 + 2, 1.0]),
+        pa.array(["9007199254740994.0", "1.0"]),
+        pa.array(["1.2345678901234568e+18"]),
+    ],
+)
+def test_ids_whose_last_digits_a_float_has_lost_are_told(ids: pa.Array) -> None:
+    _, told = normalise(pa.table({"track_id": ids}))
+    assert "last digits are lost" in told[0]
+
+
+@pytest.mark.parametrize(
+    "ids", [pa.array([2**60 + 1]), pa.array(["9007199254740993"]), pa.array([1.0, None])]
+)
+def test_ids_that_are_whole_are_not_doubted(ids: pa.Array) -> None:
+    assert normalise(pa.table({"track_id": ids}))[1] == ()

@@ -113,3 +113,10 @@ def test_an_address_on_a_share_is_a_path_there_and_is_written_as_it_was(
 def test_a_quoted_line_is_the_path_in_it(tmp_path: Path) -> None:
     (tmp_path / "x.m3u").write_text('"a/b c.mp3"\n')
     assert read_playlist(tmp_path / "x.m3u").entries[0].file == tmp_path / "a/b c.mp3"
+
+
+@pytest.mark.parametrize("ending", [".nml", ".xspf"])
+def test_xml_of_an_unknown_encoding_is_an_error(ending: str) -> None:
+    data = b'<?xml version="1.0" encoding="UTTTF"?><NML/>'
+    with pytest.raises(SourceError, match="unknown encoding"):
+        parse_playlist(data, Path(f"x{ending}"), Path())

@@ -35,6 +35,11 @@ def normalise(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
     told: list[str] = []
     column = find_column(table.column_names, ID_NAMES)
     if column is not None and column != find_column(table.column_names, PATH_NAMES):
+        if _is_rounded(table[column]):
+            told.append(
+                f"the column {column!r} holds ids above 2^53 as decimal numbers, whose last digits "
+                "are lost: write them as text or whole numbers"
+            )
         table = _with(table, column, _ids(table, column))
     for target, source in metadata_columns(table.column_names).items():
         if target in _DATES:
@@ -67,6 +72,16 @@ def _ids(table: pa.Table, column: str) -> pa.ChunkedArray:
         what = f"the column {column!r} holds {table[column].type}"
         raise SourceError(f"{what}: ids are text or whole numbers") from None
     return pc.if_else(pc.equal(ids, ""), pa.scalar(None, pa.string()), ids)
+
+
+def _is_rounded(column: pa.ChunkedArray) -> bool:
+    """Whether ids went through floats that cannot tell them apart."""
+    if pa.types.is_floating(column.type):
+        return bool(pc.any(pc.greater(pc.abs(column), 2.0**53)).as_py())
+    if not pa.types.is_string(column.type):
+        return False
+    form = r"^\s*(?:\d{16,}\.0|\d(?:\.\d+)?[eE]\+?(?:1[6-9]|2\d))\s*$"
+    return bool(pc.any(pc.match_substring_regex(column, form)).as_py())
 
 
 def _iso_dates(column: pa.ChunkedArray, name: str, told: list[str]) -> pa.ChunkedArray:

@@ -11,13 +11,13 @@ import re
 from html import unescape
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 from xml.parsers.expat import ExpatError
 
 from musicu.errors import SourceError
 from musicu.ingest.playlist_text import text_lines
 from musicu.playlists.entries import Entry, Playlist
 from musicu.playlists.places import read_place
+from musicu.playlists.xspf import parse_xml
 
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MEDIA = re.compile(r"<media\s[^>]*?src\s*=\s*(?:\"(.*?)\"|'(.*?)')", re.IGNORECASE | re.DOTALL)
@@ -79,12 +79,7 @@ def read_asx(data: bytes, folder: Path) -> Playlist:
 
 def read_nml(data: bytes, folder: Path) -> Playlist:
     """The first playlist of a Traktor file, else its whole collection; raises SourceError."""
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise SourceError("the playlist declares a document type, which NML has no use for")
-    try:
-        root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
-        raise SourceError(f"no NML playlist: {error}") from error
+    root = parse_xml(data, "NML")
     known = {}
     for entry in root.iterfind("COLLECTION/ENTRY"):
         place = entry.find("LOCATION")

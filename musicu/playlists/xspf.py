@@ -84,12 +84,7 @@ def read_jspf(data: bytes, folder: Path) -> Playlist:
 
 def read_xspf(data: bytes, folder: Path) -> Playlist:
     """An XML playlist that lies in `folder`; raises SourceError where it is none."""
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise SourceError("the playlist declares a document type, which XSPF has no use for")
-    try:
-        root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
-        raise SourceError(f"no XSPF playlist: {error}") from error
+    root = parse_xml(data, "XSPF")
     if _plain(root.tag) != "playlist":
         raise SourceError(f"no XSPF playlist: it begins with <{_plain(root.tag)}>")
     entries = []
@@ -101,6 +96,16 @@ def read_xspf(data: bytes, folder: Path) -> Playlist:
         entries.append(_entry(said, folder))
     titles = (child.text for child in root if _plain(child.tag) == "title")
     return Playlist(next(titles, None), tuple(entries))
+
+
+def parse_xml(data: bytes, what: str) -> ElementTree.Element:
+    """The root of a playlist in XML; raises SourceError where it is none, or declares entities."""
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        raise SourceError(f"the playlist declares a document type, which {what} has no use for")
+    try:
+        return ElementTree.fromstring(data)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # or an unknown encoding
+        raise SourceError(f"no {what} playlist: {error}") from error
 
 
 def _entry(said: dict[str, list[str]], folder: Path) -> Entry:
