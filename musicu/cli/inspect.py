@@ -88,8 +88,14 @@ def failures(catalog: Path, as_json: bool) -> None:
     help="The file to write; the ending sets the format: .parquet, .csv, .npz or .safetensors.",
 )
 @MODEL
+@click.option(
+    "--semantic-ids",
+    is_flag=True,
+    help="Write semantic ids in place of vectors: codes by residual k-means, in which like tracks "
+    "begin alike. Tracks keep theirs when others are added. Parquet or CSV.",
+)
 @QUIET
-def export(catalog: Path, out: Path, model: str | None) -> None:
+def export(catalog: Path, out: Path, model: str | None, semantic_ids: bool) -> None:
     """Write the tracks of CATALOG and their vectors to one file.
 
     \b
@@ -98,10 +104,32 @@ def export(catalog: Path, out: Path, model: str | None) -> None:
     from musicu.catalog import export as exporting
 
     opened = Catalog.open(catalog)
+    if semantic_ids:
+        _export_semantic_ids(opened, out, model)
+        return
     count = exporting.export(opened, out, model=model)
     note(f"{out}: {counted(count, 'track')}")
     if missing := len(opened) - count:
         note(f"warning: {counted(missing, 'track')} without a vector: left out")
+
+
+def _export_semantic_ids(catalog: Catalog, out: Path, model: str | None) -> None:
+    import pyarrow.csv as pv
+    import pyarrow.parquet as pq
+
+    from musicu.catalog.files import write_atomically
+    from musicu.sequences.semantic_ids import catalog_semantic_ids
+
+    if out.suffix not in {".parquet", ".csv"}:
+        raise click.UsageError(f"{out}: semantic ids are written as .parquet or .csv")
+    found = catalog_semantic_ids(catalog, model)
+    if out.suffix == ".csv":
+        table = found.table().drop_columns(["codes"])
+        write_atomically(out, lambda path: pv.write_csv(table, path))
+    else:
+        write_atomically(out, lambda path: pq.write_table(found.table(), path))
+    alike = f"{found.collisions:.1%} share their code before its last digit"
+    note(f"{out}: {counted(len(found.ids), 'track')}, of which {alike}")
 
 
 @click.command()

@@ -61,15 +61,16 @@ class SequentialRules:
         return weighted_sum(self.rules, *faded(history, self.decay, _MOST))
 
 
-def count_pairs(sessions: SessionTable, items: int) -> csr_matrix:
-    """Pairs of different items, the first before the second: float32 [items, items], sparse.
+def count_pairs(sessions: SessionTable, items: int, same: bool = False) -> csr_matrix:
+    """Pairs of items, the first before the second: float32 [items, items], sparse.
 
-    A pair at most REACH steps apart counts 1 / steps.
+    A pair at most REACH steps apart counts 1 / steps. same: count pairs of an item with itself.
     """
     total = csr_matrix((items, items), dtype=np.float32)
     for steps in range(1, REACH + 1):
         first, second = sessions.item[:-steps], sessions.item[steps:]
-        pair = (sessions.session[:-steps] == sessions.session[steps:]) & (first != second)
+        pair = sessions.session[:-steps] == sessions.session[steps:]
+        pair &= same | (first != second)
         weights = np.full(int(pair.sum()), 1 / steps, np.float32)
         places = first[pair], second[pair]
         total = total + csr_matrix((weights, places), shape=(items, items))

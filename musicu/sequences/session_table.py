@@ -46,7 +46,7 @@ class SessionTable:
     def __len__(self) -> int:
         return len(self.start) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> Ints:
         """Events of each session: int64 [sessions]."""
         return np.diff(self.start)

@@ -1,0 +1,242 @@
+"""Next-item models beside baselines on public sequences, cold targets and warm ones apart.
+
+    python benchmarks/next_item.py DATA [--sets lastfm sports toys nowplaying] [--every N]
+
+DATA holds the folders lastfm_s3rec, amazon_s3rec and nowplaying_gcegnn.
+
+lastfm, sports, toys: the last item of a user is the target, all items are ranked but those of the
+history; models are fitted on what comes before the last two items, and are given the history with
+the second-to-last. A target is cold where no session that was fitted on has it. nowplaying: models
+are fitted on the training sessions and asked for each test prefix. --every: of the warm targets,
+every Nth. All settings are chosen inside the sessions that are fitted on (docs/next.md). Intervals
+are 95 %, paired: of the difference to popularity and to the model without content, by drawing
+targets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from musicu.bootstrap import interval
+from musicu.sequences import NextItemModel, fit
+from musicu.sequences.semantic_head import SemanticHead
+from musicu.sequences.semantic_ids import SemanticIds
+
+Scores = Callable[[Sequence[list[int]]], NDArray[np.float32]]
+AMAZON = {"sports": "Sports_and_Outdoors", "toys": "Toys_and_Games", "beauty": "Beauty"}
+BATCH = 200
+
+
+@dataclass(frozen=True)
+class Task:
+    """train: sessions. cases: histories and targets. content: attributes of items, multi-hot."""
+
+    train: list[list[int]]
+    cases: list[tuple[list[int], int]]
+    seen_may_come: bool
+    content: tuple[list[int], NDArray[np.float32]] | None = None
+
+
+@dataclass
+class Answers:
+    """Of each case the rank of its target from 0; and the items that were in the first ten."""
+
+    rank: NDArray[np.float64]
+    seconds: float
+    shown: set[int] = field(default_factory=set)
+    again: float = 0.0
+
+
+def lines(path: Path) -> list[list[int]]:
+    with gzip.open(path, "rt") as file:
+        return [[int(word) for word in line.split()] for line in file]
+
+
+def leave_one_out(sequences: Path, attributes: Path) -> Task:
+    users = [line[1:] for line in lines(sequences)]
+    with gzip.open(attributes, "rt") as file:
+        tags = {int(item): found for item, found in json.load(file).items()}
+    vectors = np.zeros((len(tags), 1 + max(max(found) for found in tags.values())), np.float32)
+    for row, found in enumerate(tags.values()):
+        vectors[row, found] = 1
+    cases = [(user[:-1], user[-1]) for user in users]
+    return Task([user[:-2] for user in users], cases, False, (list(tags), vectors))
+
+
+def sessions(folder: Path) -> Task:
+    with gzip.open(folder / "test_prefix_target.txt.gz", "rt") as file:
+        parts = [line.split("\t") for line in file]
+    cases = [([int(word) for word in prefix.split()], int(target)) for prefix, target in parts]
+    return Task(lines(folder / "train_sessions.txt.gz"), cases, True)
+
+
+def load(name: str, data: Path) -> Task:
+    if name == "nowplaying":
+        return sessions(data / "nowplaying_gcegnn")
+    folder = data / ("lastfm_s3rec" if name == "lastfm" else "amazon_s3rec")
+    stem = AMAZON.get(name, "LastFM")
+    return leave_one_out(folder / f"{stem}.txt.gz", folder / f"{stem}_item2attributes.json.gz")
+
+
+def answers(scores: Scores, task: Task, items: Sequence[int], which: Sequence[int]) -> Answers:
+    column = {item: place for place, item in enumerate(items)}
+    found = Answers(np.full(len(which), np.inf), 0.0)
+    begin = time.process_time()
+    for start in range(0, len(which), BATCH):
+        cases = [task.cases[place] for place in which[start : start + BATCH]]
+        batch = scores([history for history, _ in cases])
+        for place, ((history, target), row) in enumerate(zip(cases, batch, strict=True)):
+            seen = [column[item] for item in history if item in column]
+            if not task.seen_may_come:
+                row[seen] = -np.inf
+            top = np.argpartition(-row, 10)[:10]
+            found.shown.update(top.tolist())
+            found.again += len(set(top.tolist()) & set(seen)) / 10 / len(which)
+            if target in column:
+                value = row[column[target]]
+                ties = np.count_nonzero(row == value) - 1
+                found.rank[start + place] = np.count_nonzero(row > value) + ties / 2
+    found.seconds = time.process_time() - begin
+    return found
+
+
+def content_mean(task: Task, items: Sequence[int]) -> Scores:
+    assert task.content is not None
+    ids, vectors = task.content
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    row = {item: place for place, item in enumerate(ids)}
+    placed = unit[[row[item] for item in items]]
+
+    def scores(histories: Sequence[list[int]]) -> NDArray[np.float32]:
+        return np.stack([placed @ unit[[row[i] for i in h[-10:]]].mean(axis=0) for h in histories])
+
+    return scores
+
+
+def item_neighbours(task: Task, items: Sequence[int]) -> Scores:
+    """Cosine of items in sessions, summed over the history, fading by .8."""
+    column = {item: place for place, item in enumerate(items)}
+    pairs = [(n, column[i]) for n, session in enumerate(task.train) for i in set(session)]
+    places = tuple(np.array(pairs).T)
+    held = csr_matrix(
+        (np.ones(len(pairs), np.float32), places), shape=(len(task.train), len(items))
+    )
+    norms = np.sqrt(np.maximum(np.asarray(held.sum(axis=0)).ravel(), 1))
+    scaled = (held.multiply(1 / norms)).tocsr()
+    likeness = (scaled.T @ scaled).tolil()
+    likeness.setdiag(0)
+    near = likeness.tocsr()
+
+    def scores(histories: Sequence[list[int]]) -> NDArray[np.float32]:
+        entries = [
+            (n, column[i], 0.8**age)
+            for n, history in enumerate(histories)
+            for age, i in enumerate(history[::-1])
+            if i in column
+        ]
+        rows, columns, weights = (np.array(part) for part in zip(*entries, strict=True))
+        shape = (len(histories), len(items))
+        found = csr_matrix((weights.astype(np.float32), (rows, columns)), shape=shape) @ near
+        return np.asarray(found.toarray(), np.float32)
+
+    return scores
+
+
+def systems(task: Task) -> Iterator[tuple[str, Sequence[int], Scores]]:
+    begin = time.process_time()
+    plain = fit(task.train)
+    print(f"fitted in {time.process_time() - begin:.0f} s: {plain.report}", flush=True)
+    plays = np.zeros(len(plain.items), np.float32)
+    np.add.at(plays, [plain.row_of[i] for session in task.train for i in session], 1)
+    yield "popularity", plain.items, lambda histories: np.tile(plays, (len(histories), 1))
+    yield "item kNN", plain.items, item_neighbours(task, plain.items)
+    yield from alone(plain)
+    yield "auto", plain.items, plain.scores
+    if task.content is not None:
+        begin = time.process_time()
+        whole = fit(task.train, content=task.content)
+        print(
+            f"fitted in {time.process_time() - begin:.0f} s: {whole.report['content']}", flush=True
+        )
+        yield "content mean", whole.items, content_mean(task, whole.items)
+        yield "auto with content", whole.items, whole.scores
+        yield "semantic ids", whole.items, generated(task, whole)
+
+
+def alone(model: NextItemModel) -> Iterator[tuple[str, Sequence[int], Scores]]:
+    """Each scorer by itself, under the settings that were chosen for it."""
+    for name in ("rules", "ease", "neighbours"):
+        weights = {name: 1.0, "popularity": 1e-4}
+        settings = replace(model.settings, weights=weights)
+        yield name, model.items, replace(model, settings=settings).scores
+
+
+def generated(task: Task, model: NextItemModel) -> Scores:
+    """Beam search over semantic ids of the content, by the rules' settings."""
+    assert task.content is not None
+    ids, vectors = task.content
+    row = {item: place for place, item in enumerate(ids)}
+    found = SemanticIds.of(model.items, vectors[[row[item] for item in model.items]])
+    print(f"semantic ids: {found.collisions:.3f} share their code before its last digit")
+    head = SemanticHead.of(found.codes, model.counts.sessions, model.settings.rules)
+    return lambda histories: np.stack([head.scores(model.rows(h)) for h in histories])
+
+
+def figures(found: Answers, items: int, base: Answers | None) -> str:
+    rank, n = found.rank, len(found.rank)
+    ndcg = np.where(rank < 10, 1 / np.log2(np.where(rank < 10, rank, 0) + 2), 0)
+    text = (
+        f"HR@10 {np.mean(rank < 10):.4f} NDCG@10 {ndcg.mean():.4f} P@20 {np.mean(rank < 20):.4f} "
+        f"MRR@20 {np.where(rank < 20, 1 / (rank + 1), 0).mean():.4f} "
+        f"coverage@10 {len(found.shown) / items:.3f} repeats@10 {found.again:.3f} "
+        f"{1e3 * found.seconds / max(n, 1):.2f} ms"
+    )
+    if base is not None:
+        other = np.where(base.rank < 10, 1 / np.log2(np.where(base.rank < 10, base.rank, 0) + 2), 0)
+        rng = np.random.default_rng(0)
+        draws = (ndcg - other)[rng.integers(n, size=(500, n))].mean(axis=1)
+        ends = interval(draws)
+        assert ends is not None
+        text += (
+            f" | NDCG@10 - base {np.mean(ndcg - other):+.4f} [{ends.low:+.4f}, {ends.high:+.4f}]"
+        )
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--sets", nargs="+", default=["lastfm", "sports", "toys", "nowplaying"])
+    parser.add_argument("--every", type=int, default=1)
+    options = parser.parse_args()
+    for name in options.sets:
+        task = load(name, options.data)
+        warm_items = {item for session in task.train for item in session}
+        known = [target in warm_items for _, target in task.cases]
+        parts = {
+            "warm": np.flatnonzero(known)[:: options.every].tolist(),
+            "cold": np.flatnonzero(np.logical_not(known)).tolist(),
+        }
+        bases: dict[str, Answers] = {}
+        for system, items, scores in systems(task):
+            for part, which in parts.items():
+                if not which:
+                    continue
+                found = answers(scores, task, items, which)
+                print(name, part, len(which), system, figures(found, len(items), bases.get(part)))
+                if system in {"popularity", "auto"}:
+                    bases[part] = found
+
+
+if __name__ == "__main__":
+    main()
