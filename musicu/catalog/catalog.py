@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.files import plain_errors
-from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import CONTENT_KEY, ModelEntry
 from musicu.catalog.rows import latest, latest_rows, track_file
 from musicu.catalog.schema import (
@@ -155,8 +154,8 @@ class Catalog:
         writing.
         """
         self.model_entry(model)
-        with write_lock(self.path):
-            Store.open(self.path).commit([], default_model=model)
+        with Store.writing(self.path) as store:
+            store.commit([], default_model=model)
         self._store.manifest.default_model = model
 
     def model_entry(self, model: str | None = None) -> tuple[str, ModelEntry]:
@@ -257,14 +256,12 @@ class Catalog:
         Where it was the default model, the first of the others becomes it. Raises QueryError where
         the catalog has no vectors of it, CatalogError where another process is writing.
         """
-        with write_lock(self.path):
-            store = Store.open(self.path)
+        with Store.writing(self.path) as store:
             Catalog(store).model_entry(name)
             store.drop_model(name, for_good=True)
             with plain_errors(self.path):
                 if (self.path / "models" / name).is_dir():
                     shutil.rmtree(self.path / "models" / name)
-            store.clean()
         self._reopen(name)
 
     def _reopen(self, name: str) -> None:

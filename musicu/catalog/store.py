@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from musicu.catalog.file_names import check_file_name
 from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
+from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import NAME, Manifest, ModelEntry, read_manifest
 from musicu.catalog.parquet_pages import copy_vectors
 from musicu.catalog.schema import check_columns
@@ -51,6 +52,21 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """The store at `folder`; raises CatalogError where there is none."""
         return cls(folder, read_manifest(folder))
+
+    @classmethod
+    @contextmanager
+    def writing(cls, folder: Path) -> Iterator[Store]:
+        """The store at `folder` for its one writer: as it is now that no one else writes.
+
+        It is cleaned before and after. Raises CatalogError where there is none, or another process
+        writes.
+        """
+        cls.open(folder)
+        with write_lock(folder):
+            store = cls.open(folder)
+            store.clean()
+            yield store
+            store.clean()
 
     @classmethod
     def create(cls, folder: Path) -> Store:

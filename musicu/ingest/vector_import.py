@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from musicu.catalog.compaction import compact
 from musicu.catalog.file_names import check_file_name
-from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
 from musicu.catalog.rows import latest_rows, vectors_by_track
 from musicu.catalog.store import Change, Store
@@ -55,9 +54,7 @@ def import_vectors(
     """
     check_file_name(model, "the model")
     source = _VectorColumn(_rows_of(table), column)
-    store = Store.open(Path(catalog))
-    with write_lock(store.folder):
-        store = Store.open(store.folder)  # as it is now that no one else writes
+    with Store.writing(Path(catalog)) as store:
         ids = source.ids()
         _check_ids(store, ids)
         if replace and model in store.manifest.models:
@@ -72,7 +69,6 @@ def import_vectors(
         pieces.write()
         if pieces.count:
             compact(store, f"vectors/{model}", TRACK_KEY)
-            store.clean()
     return pieces.count
 
 

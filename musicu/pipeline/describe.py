@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 
 from musicu.catalog.compaction import compact
-from musicu.catalog.lock import write_lock
 from musicu.catalog.rows import Row, track_file
 from musicu.catalog.schema import DESCRIPTOR_SET
 from musicu.catalog.store import Store
@@ -79,24 +78,13 @@ def describe_catalog(
     """
     options, stage = options or FillOptions(), describe_stage(descriptor_set)
     began = time.monotonic()
-    store = Store.open(Path(catalog))
-    with write_lock(store.folder):
-        store = Store.open(store.folder)  # as it is now that no one else writes
-        store.clean()
+    with Store.writing(Path(catalog)) as store:
         if store.files("tracks")[1]:
             compact(store, "tracks", "track_id")  # so that each track is there once
         held, report = _Held(store), FillReport()
         state = RunState(store, None, [stage], pa.schema([]))
-        go_through(
-            held,
-            state,
-            None,
-            options,
-            begin=report.begin,
-            count=report.count,
-        )
+        go_through(held, state, None, options, begin=report.begin, count=report.count)
         compact_tables(store, state, [stage], prune=False)
-        store.clean()
     report.missing = held.missing
     report.recordings += held.missing
     report.failures = state.new_failures

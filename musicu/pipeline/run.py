@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.lock import write_lock
 from musicu.catalog.store import Store
 from musicu.embeddings.cards import DEFAULT_MODEL, ModelCard
 from musicu.errors import CatalogError, SourceError
@@ -212,9 +211,7 @@ def run(
         report = _import(opened.tracks(), store.folder, began)
         report.warnings = opened.warnings
         return report
-    with write_lock(store.folder):
-        store = Store.open(store.folder)  # as it is now that no one else writes
-        store.clean()
+    with Store.writing(store.folder) as store:
         before = store.manifest.sequence
         _check_fingerprint(store, card, options.force)
         stages = [embed_stage(card)] if card else []
@@ -222,18 +219,10 @@ def run(
         state = RunState(store, card, stages, opened.extra_schema)
         state.forget_scan()
         report = EmbedReport(store.folder, warnings=opened.warnings)
-        go_through(
-            opened,
-            state,
-            spec,
-            options,
-            begin=report.begin,
-            count=report.count,
-        )
+        go_through(opened, state, spec, options, begin=report.begin, count=report.count)
         report.left_out = dict(sorted(opened.notes.left_out.items()))
         prune = report.miss(mark_gone(store, state, opened.notes), options)
         compact_tables(store, state, stages, prune=prune)
-        store.clean()
     if store.manifest.sequence != before:
         _refresh(store.folder)
     report.failures = state.new_failures
@@ -243,11 +232,8 @@ def run(
 
 def _import(tracks: pa.Table, folder: Path, began: float) -> EmbedReport:
     """Take in a table of tracks without files."""
-    with write_lock(folder):
-        store = Store.open(folder)  # as it is now that no one else writes
-        store.clean()
+    with Store.writing(folder) as store:
         done = import_rows(store, tracks)
-        store.clean()
     if done.known < done.tracks:
         _refresh(folder)
     seconds = time.monotonic() - began

@@ -8,7 +8,6 @@ from pathlib import Path
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.file_names import check_file_name
 from musicu.catalog.files import plain_errors
-from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import TRACK_KEY, ModelEntry
 from musicu.catalog.rows import latest, vectors_by_track
 from musicu.catalog.store import Change, Store
@@ -30,8 +29,7 @@ def add_track_model(
     """
     folder = Path(catalog)
     check_file_name(encoder.name, "the model")
-    with write_lock(folder):
-        store = Store.open(folder)
+    with Store.writing(folder) as store:
         room = folder / FOLDER / encoder.name
         if encoder.name in store.manifest.models and not (room / "card.json").is_file():
             raise CatalogError(
@@ -47,7 +45,6 @@ def add_track_model(
         card = read_card(room)
         new = encoder.name not in store.manifest.models
         _encode(store, encoder, card, make_default=new and make_default)
-        store.clean()
     return card
 
 
@@ -60,11 +57,9 @@ def refresh_track_vectors(catalog: str | Path) -> list[str]:
     cards = [read_card(path.parent) for path in sorted((folder / FOLDER).glob("[!.]*/card.json"))]
     if not cards:
         return []
-    with write_lock(folder):
-        store = Store.open(folder)
+    with Store.writing(folder) as store:
         for card in cards:
             _encode(store, TrackEncoder.load(card.folder), card)
-        store.clean()
     return [card.name for card in cards]
 
 
