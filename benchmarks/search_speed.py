@@ -49,13 +49,14 @@ def _options() -> argparse.Namespace:
 def _measure(size: int, options: argparse.Namespace) -> Iterator[str]:
     import numpy as np
 
-    from musicu.retrieval import Index
+    from musicu.retrieval import ExactIndex
 
     rng = np.random.default_rng(options.seed)
     values = rng.standard_normal((size, options.dim), dtype=np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     query = values[size // 2].copy()
-    index = Index(values)
+    index = ExactIndex(values)
+    index.prepare()
     peer = _faiss(values, options.threads)
     for share in SHARES:
         rows = np.sort(rng.choice(size, max(1, round(size * share)), replace=False))

@@ -12,8 +12,11 @@ Nothing is imported before it is loaded. docs/extending.md has a complete exampl
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from musicu.errors import MusicuError, RegistryError
@@ -116,16 +119,37 @@ class Registry(Generic[T]):
             yield _Registration(name, target, "musicu")
         yield from self._added()
 
-    def _added(self) -> set[_Registration]:
+    def _added(self) -> frozenset[_Registration]:
         """What other packages register; a package that lies on the path twice counts once."""
-        from importlib.metadata import distributions  # takes 25 ms
+        return _added_by_group(_path_state()).get(self.group, frozenset())
 
-        return {
-            _Registration(point.name, point.value, f"{package.name} {package.version}")
-            for package in distributions()
-            for point in _entry_points(package)
-            if point.group == self.group
-        }
+
+def _path_state() -> tuple[tuple[str, int], ...]:
+    """The folders that packages are found in, and when something was last installed there."""
+    return tuple((place, _changed(place)) for place in sys.path)
+
+
+def _changed(place: str) -> int:
+    try:
+        return Path(place).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(1)
+def _added_by_group(
+    state: tuple[tuple[str, int], ...],
+) -> dict[str, frozenset[_Registration]]:
+    """What packages register, by group; reading all of their metadata takes 25 ms."""
+    from importlib.metadata import distributions
+
+    found: dict[str, set[_Registration]] = {}
+    for package in distributions():
+        for point in _entry_points(package):
+            if point.group.startswith("musicu."):
+                told = _Registration(point.name, point.value, f"{package.name} {package.version}")
+                found.setdefault(point.group, set()).add(told)
+    return {group: frozenset(told) for group, told in found.items()}
 
 
 def _entry_points(package: Distribution) -> list[EntryPoint]:

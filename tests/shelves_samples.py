@@ -56,6 +56,9 @@ class MemoryCatalog:
     def tracks(self) -> pa.Table:
         return self._tracks
 
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        return self._tracks.select([n for n in names if n in self._tracks.column_names])
+
     def vectors(self, model: str | None = None) -> Vectors:
         return self._vectors
 

@@ -236,3 +236,11 @@ def test_a_map_depends_on_no_batches(catalog: Path, monkeypatch: pytest.MonkeyPa
     assert places[0]["region"].equals(places[1]["region"])
     for name in ("x", "y"):
         np.testing.assert_allclose(places[0][name], places[1][name], atol=1e-5)
+
+
+def test_some_columns_are_those_of_all_tracks(catalog: Path) -> None:
+    names = ("track_id", "genres", "gone", "title", "no such column")
+    read = Catalog.open(catalog).columns(names)
+    opened = Catalog.open(catalog)
+    assert read.equals(opened.tracks().select(["track_id", "genres", "gone", "title"]))
+    assert opened.columns(names).equals(read)

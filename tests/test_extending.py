@@ -15,6 +15,8 @@ import pytest
 from contract_descriptor_set import DescriptorSetContract
 from contract_embedder import EmbedderContract
 from contract_executor import ExecutorContract
+from contract_index import IndexContract
+from contract_policy import PolicyContract
 from music import write
 from packages import install
 
@@ -27,6 +29,7 @@ else:
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
 FILES = re.compile(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+RECIPES = re.compile(r"`recipes.toml`:\n\n```toml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -68,6 +71,14 @@ class TestExecutor(ExecutorContract):
     name = "threads"
 
 
+class TestIndex(IndexContract):
+    name = "one-product"
+
+
+class TestPolicy(PolicyContract):
+    name = "swap"
+
+
 def musicu(words: list[str], folder: Path, site: Path) -> str:
     """Run a command in a folder, with the packages of another; its standard output."""
     path = os.pathsep.join([str(site), str(Path(__file__).parent.parent)])
@@ -83,14 +94,29 @@ def check_commands(folder: Path, site: Path) -> None:
     """Run the commands of the page, and look at what they leave."""
     for i in range(3):
         write(folder / f"Music/{i}.flac", i, seconds=4.0, title=f"Tune {i}", artist=f"Artist {i}")
-    (commands,) = COMMANDS.findall(PAGE.read_text(encoding="utf-8"))
+    text = PAGE.read_text(encoding="utf-8")
+    (commands,) = COMMANDS.findall(text)
+    (recipes,) = re.findall(
+        r"`recipes.toml`:\n\n```toml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE
+    )
+    (folder / "recipes.toml").write_text(recipes)
     told = [
         musicu(shlex.split(line), folder, site)
         for line in commands.splitlines()
         if line.startswith("musicu")
     ]
     assert "plain-ears-v1" in told[0]
-    assert "Tune 2" in told[-1]
+    similar, shelf, page = told[-3:]
+    assert "Tune 2" in similar
+    assert shelf.index("Tune 0") < shelf.index("Tune 1") < shelf.index("Tune 2")
+    assert "Number 3 of the alphabet." in shelf
+    places = pq.read_table(folder / "page/shelves.parquet").to_pylist()
+    assert len(places) == 2
+    given = [(0.8, "From TUNE 1 on"), (0.2, "From A on")]  # the shorter shelf was ranked first
+    assert (places[0]["propensity"], places[0]["shelf"]) in given
+    assert [row["propensity"] for row in places[1:]] == [1.0]
+    assert all(row["shelf"] in page for row in places)
+    assert (folder / "page/index.html").is_file()
     catalog = folder / "catalog"
     assert list(json.loads((catalog / "manifest.json").read_text())["models"]) == ["plain-ears-v1"]
     rows = pq.read_table(next((catalog / "descriptors/plain-ears-crossings-v1").iterdir()))

@@ -51,6 +51,8 @@ def test_a_catalog_holds_several_sets(out: Path) -> None:
     catalog = Catalog.open(out)
     assert catalog.descriptor_sets() == ["musicu-descriptors-v1", "musicu-statistics-v1"]
     assert "tempo_bpm" in catalog.descriptors().column_names
+    described = Catalog.open(catalog.path).columns(["track_id", "tempo_bpm", "key"])
+    assert described.equals(catalog.tracks().select(["track_id", "tempo_bpm", "key"]))
     found = catalog.descriptors("musicu-statistics-v1")
     assert found.column_names[:2] == ["track_id", "colour"]
     assert found.num_rows == 2

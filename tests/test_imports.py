@@ -26,7 +26,7 @@ LAYERS = [
     {"listening"},
     {"sequences"},
     {"rewards"},
-    {"ranking"},
+    {"ranking", "policies"},
     {"candidates"},
     {"shelves"},
     {"datasets"},

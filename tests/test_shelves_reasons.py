@@ -192,7 +192,7 @@ def test_of_a_large_catalog_a_sample_is_compared_and_never_says_more_than_is_tru
     values = unit(rng.normal(size=(4000, 6)).astype(np.float32))
     rows = [{"track_id": f"t{n}"} for n in range(len(values))]
     whole = ShelfContext(MemoryCatalog(rows, values))
-    monkeypatch.setattr("musicu.shelves.context.COMPARED", 1000)
+    monkeypatch.setattr("musicu.shelves.seed_comparison.COMPARED", 1000)
     sampled = ShelfContext(MemoryCatalog(rows, values))
     for track in rng.choice(3999, 300, replace=False) + 1:
         exact, near = (c.likeness("t0", f"t{track}") for c in (whole, sampled))

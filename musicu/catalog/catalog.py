@@ -98,11 +98,25 @@ class Catalog:
 
     def identities(self) -> pa.Table:
         """The columns track_id and content_hash of `tracks()`, without reading the others."""
+        return self.columns(("track_id", "content_hash"))
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Those of some columns of `tracks()` that there are, without reading the others."""
         if self._live is not None:
-            return self._live.select(["track_id", "content_hash"])
-        table = self._store.read("tracks", ["track_id", "content_hash", "gone"])
+            return self._live.select([n for n in names if n in self._live.column_names])
+        needed = list(dict.fromkeys(["track_id", "content_hash", "gone", *names]))
+        table = self._store.read("tracks", needed)
         tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
-        return tracks.filter(pc.invert(tracks["gone"])).select(["track_id", "content_hash"])
+        if not pc.all(pc.invert(tracks["gone"]), skip_nulls=False).as_py():
+            tracks = tracks.filter(pc.invert(tracks["gone"]))
+        for name in (f"recordings/{RECORDING_SET}", *(_SETS + s for s in self.descriptor_sets())):
+            if set(names) - set(tracks.column_names):
+                described = self._store.read(name, ["content_hash", *names])
+                known = None if described is None else latest(described, "content_hash")
+                tracks = _beside(tracks, known)
+        tracks = tracks.select([n for n in names if n in tracks.column_names])
+        pa.default_memory_pool().release_unused()
+        return tracks
 
     def descriptors(self, descriptor_set: str = DESCRIPTOR_SET) -> pa.Table:
         """A row for each track that is described: track_id, then the columns of the set.
@@ -295,6 +309,7 @@ class Catalog:
         if keys is None:
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         wanted, owners = self._owners(keys[entry.key], entry.key)
+        pa.default_memory_pool().release_unused()
         order = np.argsort(wanted, kind="stable")
         return wanted[order], owners[order]
 
@@ -334,11 +349,14 @@ class Catalog:
         model: str | None = None,
         *,
         versions: bool = True,
+        index: str = "exact",
     ) -> pa.Table:
         """The k tracks nearest to a track, with scores: see `musicu.retrieval.similar`."""
         from musicu.retrieval.similar import similar
 
-        return similar(self, track_id, k=k, where=where, model=model, versions=versions)
+        return similar(
+            self, track_id, k=k, where=where, model=model, versions=versions, index=index
+        )
 
 
 def _beside(tracks: pa.Table, described: pa.Table | None) -> pa.Table:

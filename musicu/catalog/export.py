@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from musicu.catalog.catalog import Catalog, VectorBatch
 from musicu.catalog.files import write_atomically
-from musicu.catalog.rows import vector_column
+from musicu.catalog.rows import TableRows, vector_column
 from musicu.errors import CatalogError, QueryError
 from musicu.progress import tracked
 
@@ -67,9 +67,10 @@ def _check_free(catalog: Catalog, taken: set[str]) -> None:
 def _tables(catalog: Catalog, model: str) -> Iterator[pa.Table]:
     """Rows of tracks with a column `vector`; one without rows comes first, for its columns."""
     tracks, dim = catalog.tracks(), catalog.model_entry(model)[1].dim
+    held = TableRows(tracks)
     yield tracks.slice(0, 0).append_column("vector", vector_column(np.zeros((0, dim), np.float32)))
     for rows, values in _batches(catalog, model, tracks.num_rows):
-        part = tracks.take(pa.array(rows))
+        part = held.take(rows)
         yield part.append_column("vector", vector_column(values))
 
 

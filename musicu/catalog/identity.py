@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -40,11 +41,27 @@ def artist_keys(track: Row, known: Collection[str] = ()) -> frozenset[str]:
     Those whom the artists or the title say to be featured are among them. known: `artist_key`s;
     a name that looks joined ("Ann & Bo") is parted where a part of it is one of them.
     """
-    names = [*(track.get("artists") or ()), guests_in(track.get("title"))]
+    artists, title = tuple(track.get("artists") or ()), track.get("title")
+    if known:
+        return _performers(artists, title, track.get("album_artist"), known)
+    return _performers_of(artists, title, track.get("album_artist"))
+
+
+def _performers(
+    artists: tuple[str | None, ...],
+    title: str | None,
+    album_artist: str | None,
+    known: Collection[str] = (),
+) -> frozenset[str]:
+    names = [*artists, guests_in(title)]
     keys = {key for name in names for key in credited(name, lambda part, _: part in known)}
-    if not any(map(artist_key, names[:-1])):
-        keys.update(credited(track.get("album_artist"), lambda part, _: part in known))
+    if not any(map(artist_key, artists)):
+        keys.update(credited(album_artist, lambda part, _: part in known))
     return frozenset(keys)
+
+
+#: Shelves ask the same of a track for each thing that it may share with another.
+_performers_of = lru_cache(8192)(_performers)
 
 
 def album_keys(track: Row) -> frozenset[tuple[str, ...]]:

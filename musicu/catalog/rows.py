@@ -51,6 +51,32 @@ def vectors_table(
     return pa.Table.from_arrays(arrays, schema=vectors_schema(column.type.list_size))
 
 
+class TableRows:
+    """Takes rows of a table piece by piece: `Table.take` copies whole columns of lists first."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Look at a table; nothing of it is copied."""
+        self._schema = table.schema
+        self._batches = table.to_batches()
+        self._starts = np.cumsum([0, *(len(batch) for batch in self._batches)])
+
+    def take(self, rows: NDArray[np.int64]) -> pa.Table:
+        """Some rows in their order, as one piece."""
+        order = np.argsort(rows, kind="stable")
+        rising = rows[order]
+        edges = np.searchsorted(rising, self._starts)
+        parts = [
+            self._batches[n].take(pa.array(rising[edges[n] : edges[n + 1]] - self._starts[n]))
+            for n in np.flatnonzero(np.diff(edges)).tolist()
+        ]
+        found = pa.Table.from_batches(parts, self._schema).combine_chunks()
+        if np.array_equal(rising, rows):
+            return found
+        places = np.empty(len(rows), np.int64)
+        places[order] = np.arange(len(rows))
+        return found.take(pa.array(places))
+
+
 def latest(table: pa.Table, key: str) -> pa.Table:
     """One row a key, the last one written, sorted by key.
 

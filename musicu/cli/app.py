@@ -54,6 +54,9 @@ _COMMANDS = {name: command for group in _GROUPS.values() for name, command in gr
 #: descriptors are also the same to the last digit as in a catalog.
 _OWN_THREADS = frozenset({"candidates", "describe"})
 
+#: What Arrow allocates with: the tables of a million tracks take 80 MB less than with mimalloc.
+_ALLOCATOR = ("ARROW_DEFAULT_MEMORY_POOL", "system")
+
 
 class _LazyGroup(click.Group):
     """A group that knows its commands' names, and imports one when it is asked for."""
@@ -64,6 +67,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        os.environ.setdefault(*_ALLOCATOR)
         if cmd_name in _OWN_THREADS:
             for name, one in ONE_EACH.items():
                 os.environ.setdefault(name, one)

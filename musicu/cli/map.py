@@ -60,6 +60,7 @@ def map(
     from musicu.catalog.files import write_atomically
     from musicu.pages.document import page_file
     from musicu.shelves.map import draw_map, write_map
+    from musicu.shelves.map.map_page import COLUMNS
 
     opened = Catalog.open(catalog)
     atlas = draw_map(opened, model=model, where=where, count=regions, method=projection)
@@ -73,5 +74,7 @@ def map(
         note(f"table: {table}")
     if html is not None:
         page = page_file(html)
-        write_map(atlas, opened.tracks(), page, title=title or catalog.resolve().name, audio=audio)
+        write_map(
+            atlas, opened.columns(COLUMNS), page, title=title or catalog.resolve().name, audio=audio
+        )
         note(f"page: {page}")

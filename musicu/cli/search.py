@@ -25,6 +25,12 @@ from musicu.retrieval import find_track, label
     is_flag=True,
     help="Leave out copies and versions of the TRACK itself: remasters, single versions.",
 )
+@click.option(
+    "--index",
+    default="exact",
+    metavar="NAME",
+    help="The index that searches: exact, or one of an installed package.",
+)
 @MODEL
 @AS_JSON
 def similar(
@@ -32,6 +38,7 @@ def similar(
     tracks: tuple[str, ...],
     k: int,
     no_versions: bool,
+    index: str,
     model: str | None,
     where: Any,
     as_json: bool,
@@ -47,7 +54,9 @@ def similar(
     opened = Catalog.open(catalog)
     everything = opened.tracks()
     seeds = [find_track(everything, words) for words in tracks]
-    found = opened.similar(seeds, k=k, where=where, model=model, versions=not no_versions)
+    found = opened.similar(
+        seeds, k=k, where=where, model=model, versions=not no_versions, index=index
+    )
     if as_json:
         print_lines(found.to_pylist())
         return

@@ -176,6 +176,13 @@ def shelf(
     help="Orders the shelves on the page: given (in the order of the recipes), or a page "
     "ranker of an installed package.",
 )
+@click.option(
+    "--policy",
+    metavar="NAME",
+    help="Explore the order of the shelves: epsilon-greedy, random, given, or a policy of an "
+    "installed package. shelves.parquet beside the page has the propensity of each place.",
+)
+@click.option("--seed", type=int, default=0, help="Random seed of the policy.")
 @click.option("--title", default="Shelves", help="The page's title.")
 @click.option(
     "-n",
@@ -197,6 +204,8 @@ def shelves(
     recipes: Path | None,
     candidates: Path | None,
     page_ranker: str,
+    policy: str | None,
+    seed: int,
     title: str,
     audio: Any,
     size: int | None,
@@ -218,7 +227,7 @@ def shelves(
 
     if candidates is not None:
         given = _given(candidates, catalog, user, size)
-        _show(order_page(given, None, page_ranker), out, title, audio)
+        _show(order_page(given, None, page_ranker), out, title, audio, policy, (seed, user))
         return
     context = _context(catalog, model, listens, user, today)
     wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
@@ -229,14 +238,34 @@ def shelves(
         except QueryError as error:
             note(f"{recipe.name}: {error}")
     profile = context.profile if context.has_profile else None
-    _show(order_page(built, profile, page_ranker), out, title, audio)
+    _show(order_page(built, profile, page_ranker), out, title, audio, policy, (seed, user))
 
 
-def _show(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
-    """Print what is on the page, and write it."""
+def _show(
+    built: list[Shelf],
+    out: Path,
+    title: str,
+    audio: Any,
+    policy: str | None,
+    chance: tuple[int, str | None],
+) -> None:
+    """Print what is on the page, and write it; chance: the seed, and whom the page is for."""
+    from musicu.catalog.files import write_atomically
+    from musicu.shelves.page_exploration import explore_page
+
+    explored = None if policy is None else explore_page(built, policy, *chance)
+    if explored is not None:
+        built = explored.shelves
     rows = [[place + 1, shelf.title, shelf.about, len(shelf)] for place, shelf in enumerate(built)]
     print_table(["", "shelf", "", "tracks"], rows)
     _write(built, out, title, audio)
+    if explored is not None:
+        import pyarrow.parquet as pq
+
+        write_atomically(
+            out / "shelves.parquet", lambda to: pq.write_table(explored.to_table(), to)
+        )
+        note(f"propensities: {out / 'shelves.parquet'}")
 
 
 def _given(candidates: Path, catalog: Path, user: str | None, size: int | None) -> list[Shelf]:

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.rows import TableRows, rising
 from musicu.errors import QueryError
 from musicu.items.credits import Credits, album_numbers
 from musicu.items.recording_numbers import recording_numbers, work_numbers
 from musicu.records import Vectors
+from musicu.retrieval.exact_index import ExactIndex
 from musicu.retrieval.hits import Hits
-from musicu.retrieval.index import Index
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -32,6 +33,7 @@ _UNKNOWN_DAY = np.iinfo(np.int32).min
 _PAIRS = 20_000  # drawn to say which likeness is near
 _NEAR_SHARE = 0.95
 _ROWS_KEPT = 0.25  # copies of rows that are kept, as a share of all rows
+_FEW_NAMES = 10_000  # are looked up one by one
 
 
 class ItemTable:
@@ -47,21 +49,21 @@ class ItemTable:
 
         Raises QueryError where nothing remains.
         """
-        ids = pa.array(vectors.ids, pa.string())
-        places = pc.index_in(ids, value_set=tracks["track_id"].combine_chunks())
-        known = pc.is_valid(places).to_numpy(zero_copy_only=False)
-        whole = bool(known.all())
         self.model, self.fingerprint = vectors.model, vectors.fingerprint
         self.of_sound = vectors.of_sound
-        self.ids = vectors.ids if whole else vectors.ids[known]
-        self.values: Floats = vectors.values if whole else vectors.values[known]
+        ids, held = pa.array(vectors.ids, pa.string()), tracks["track_id"].combine_chunks()
+        self.ids, self.tracks = vectors.ids, tracks
+        self.values: Floats = vectors.values
+        if not ids.equals(held):
+            places = pc.index_in(ids, value_set=held)
+            known = pc.is_valid(places).to_numpy(zero_copy_only=False)
+            if not known.all():
+                self.ids, self.values = vectors.ids[known], vectors.values[known]
+            self.tracks = tracks.take(places.drop_null())
         if not len(self.ids):
             raise QueryError("no track of the catalog has a vector: run `musicu embed` on it")
-        kept = places.drop_null().to_numpy()
-        in_place = len(kept) == tracks.num_rows and bool(np.all(kept == np.arange(len(kept))))
-        self.tracks = tracks if in_place else tracks.take(pa.array(kept))
         self.plays: Ints = np.zeros(len(self.ids), np.int64) if plays is None else plays
-        self._searched: dict[bytes, Index] = {}
+        self._searched: dict[bytes, ExactIndex] = {}
         self._lock = Lock()
         self._table: tuple[NDArray[np.object_], Ints] | None = None
         self._artists: tuple[Ints, tuple[Ints, Ints, Ints]] | None = None
@@ -80,8 +82,19 @@ class ItemTable:
 
     def rows_of(self, ids: Iterable[str]) -> Ints:
         """The rows of track ids: int64 [ids], -1 for those that are not here."""
-        row_of = self._row_of
-        return np.array([row_of.get(name, -1) for name in ids], np.int64)
+        if ids is self.ids:
+            return np.arange(len(self))
+        names = list(ids)
+        if not self._rising:
+            return np.array([self._row_of.get(name, -1) for name in names], np.int64)
+        if len(names) > _FEW_NAMES:
+            found = pc.index_in(pa.array(names, pa.string()), value_set=self.id_texts)
+            rows: Ints = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+            return rows
+        asked = np.empty(len(names), object)
+        asked[:] = names
+        places = np.minimum(np.searchsorted(self.ids, asked), len(self) - 1)
+        return np.where(self.ids[places] == asked, places, -1)
 
     def rows_of_table(self, names: NDArray[np.object_]) -> Ints:
         """The same for ids that many histories share; those of the last such table are kept."""
@@ -90,21 +103,30 @@ class ItemTable:
         return self._table[1]
 
     @cached_property
+    def _rising(self) -> bool:
+        """Whether the ids are sorted, as those of a catalog are: then nothing need be indexed."""
+        return rising(self.id_texts)
+
+    @cached_property
     def _row_of(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.ids)}
 
     def search(self, queries: Floats, k: Ints, rows: Ints) -> Hits:
-        """The k of some rows nearest to each query, exactly: see `Index.search`.
+        """The k of some rows nearest to each query, exactly: see `ExactIndex.search`.
 
-        The vectors of the rows are copied together and kept, for as many sets of rows as there is
-        room for.
+        The vectors of few rows are copied together and kept, for as many sets of rows as there is
+        room for; of many rows they are read where they lie.
         """
-        hits = self._index(rows).search(queries, k)
+        if len(rows) > _ROWS_KEPT * len(self):
+            return self.index.search(queries, k, rows=self._but_all(rows))
+        hits = self._index_of(rows).search(queries, k)
         return Hits(hits.query, rows[hits.row], hits.score)
 
     def ranked(self, queries: Floats, k: int | Ints, rows: Ints) -> Hits:
         """The hits of `search` in the same order, with scores that are only near the exact ones."""
-        hits = self._index(rows).ranked(queries, k)
+        if len(rows) > _ROWS_KEPT * len(self):
+            return self.index.ranked(queries, k, rows=self._but_all(rows))
+        hits = self._index_of(rows).ranked(queries, k)
         return Hits(hits.query, rows[hits.row], hits.score)
 
     def rows_by_artist(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
@@ -123,23 +145,31 @@ class ItemTable:
                 self._artists = rows, found
             return self._artists[1]
 
-    def _index(self, rows: Ints) -> Index:
-        """An index of some rows, rising."""
-        every = len(rows) == len(self)
+    @cached_property
+    def index(self) -> ExactIndex:
+        """An index of all rows."""
+        return ExactIndex(self.values)
+
+    def _but_all(self, rows: Ints) -> Ints | None:
+        """Some rows, or None where they are all."""
+        return None if len(rows) == len(self) else rows
+
+    def _index_of(self, rows: Ints) -> ExactIndex:
+        """An index of few rows, rising."""
         text = np.ascontiguousarray(rows).tobytes()
-        key = b"" if every else hashlib.blake2b(text, digest_size=16).digest()
+        key = hashlib.blake2b(text, digest_size=16).digest()
         with self._lock:
             if key not in self._searched:
-                kept = sum(len(index) for name, index in self._searched.items() if name)
-                if kept + (0 if every else len(rows)) > _ROWS_KEPT * len(self):
+                kept = sum(map(len, self._searched.values()))
+                if kept + len(rows) > _ROWS_KEPT * len(self):
                     self._searched.clear()  # the old copies go before the new one comes
-                self._searched[key] = Index(self.values if every else self.values[rows])
+                self._searched[key] = ExactIndex(self.values[rows])
             return self._searched[key]
 
     @cached_property
     def id_texts(self) -> pa.Array:
         """The ids as text."""
-        return pa.array(self.ids, pa.string())
+        return self.tracks["track_id"].combine_chunks()
 
     @cached_property
     def credits(self) -> Credits:
@@ -161,9 +191,17 @@ class ItemTable:
         """A number for each row, int64 [rows], equal for versions of one work."""
         return work_numbers(self.tracks, self.credits, self.values, self.recordings)
 
+    def tracks_at(self, rows: Ints) -> pa.Table:
+        """The catalog's columns of some rows, in their order."""
+        return self._track_rows.take(rows)
+
+    @cached_property
+    def _track_rows(self) -> TableRows:
+        return TableRows(self.tracks)
+
     def take(self, rows: Ints) -> ItemTable:
         """Some of the rows, as a table of their own."""
-        tracks = self.tracks.take(pa.array(rows))
+        tracks = self.tracks_at(rows)
         return ItemTable(tracks, self._vectors(rows), self.plays[rows])
 
     @property
@@ -191,7 +229,9 @@ class ItemTable:
     @cached_property
     def order_by_id(self) -> Ints:
         """Each row's place among the ids, rising: int64 [rows]."""
-        places = np.empty(len(self), np.int64)
+        places = np.arange(len(self))
+        if self._rising:
+            return places
         places[pc.sort_indices(self.id_texts).to_numpy()] = np.arange(len(self))
         return places
 

@@ -17,7 +17,7 @@ from musicu.errors import QueryError
 from musicu.records import Vectors
 from musicu.retrieval.filters import Filter, matching_rows
 from musicu.retrieval.hits import Hits
-from musicu.retrieval.index import Index
+from musicu.retrieval.indexes import INDEXES, Index
 
 #: What decides whether a track found is a version of the one that was asked with.
 _WORK = ("title", "artists", "album_artist", "content_hash", "recording_id", "work_id")
@@ -46,6 +46,7 @@ def similar(
     model: str | None = None,
     *,
     versions: bool = True,
+    index: str = "exact",
 ) -> pa.Table:
     """The k tracks nearest to each track given; a track is never its own answer.
 
@@ -54,13 +55,13 @@ def similar(
     or version of the track given: see `identity.same_work`), then the columns of SHOWN. versions:
     False leaves such tracks out.
     Several tracks give the rows of each alone, one after the other. `where` says which tracks
-    may be found: see `matching_rows`. model: Default: the catalog's default model. Two files of
-    one recording are two tracks, with a score of 1.
+    may be found: see `matching_rows`. model: Default: the catalog's default model. index: the
+    name of the index that searches. Two files of one recording are two tracks, with a score of 1.
 
     Raises QueryError where an id is unknown or without a vector, or the filter cannot be met.
     """
     seeds = [track_id] if isinstance(track_id, str) else list(track_id)
-    space = _space(catalog, model)
+    space = _space(catalog, model, index)
     for seed in seeds:
         if seed not in space.row_of:
             raise _unknown(catalog, space.tracks, seed)
@@ -118,10 +119,10 @@ def _ranked(found: pa.Table, k: int) -> pa.Table:
 class _Space:
     """What every search of one catalog under one model needs, made once."""
 
-    def __init__(self, vectors: Vectors, tracks: pa.Table) -> None:
+    def __init__(self, vectors: Vectors, tracks: pa.Table, index: str) -> None:
         self.vectors = vectors
         self.tracks = tracks
-        self.index = Index(vectors.values)
+        self.index: Index = INDEXES.make(index, vectors.values)
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -170,15 +171,15 @@ class _Space:
         )
 
 
-_SPACES: WeakKeyDictionary[Searchable, dict[str | None, _Space]] = WeakKeyDictionary()
+_SPACES: WeakKeyDictionary[Searchable, dict[tuple[str | None, str], _Space]] = WeakKeyDictionary()
 
 
-def _space(catalog: Searchable, model: str | None) -> _Space:
+def _space(catalog: Searchable, model: str | None, index: str = "exact") -> _Space:
     vectors, tracks = catalog.vectors(model), catalog.tracks()
     spaces = _SPACES.setdefault(catalog, {})
-    known = spaces.get(model)
+    known = spaces.get((model, index))
     if known is None or known.vectors is not vectors or known.tracks is not tracks:
-        spaces[model] = known = _Space(vectors, tracks)
+        spaces[model, index] = known = _Space(vectors, tracks, index)
     return known
 
 

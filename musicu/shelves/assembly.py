@@ -184,11 +184,17 @@ def _selected(items: ItemTable, rows: Ints, constraints: Constraints) -> Ints:
 def _table_of(ids: Sequence[str], tracks: pa.Table, items: ItemTable) -> ItemTable:
     """A small item table of some tracks, each once, with zeros where one has no vector."""
     wanted = list(dict.fromkeys(ids))
-    known = pc.is_in(tracks["track_id"], value_set=pa.array(wanted, pa.string()))
-    some = tracks.take(pa.array(np.flatnonzero(known.to_numpy())))
+    places = items.rows_of(wanted)
+    rows = np.sort(places[places >= 0])
+    if len(rows) == len(wanted):
+        return items.take(rows)
+    others = pa.array([t for t, at in zip(wanted, places.tolist(), strict=True) if at < 0])
+    known = pc.is_in(tracks["track_id"], value_set=others.cast(pa.string()))
+    rest = tracks.take(pa.array(np.flatnonzero(known.to_numpy())))
+    some = pa.concat_tables([items.tracks_at(rows), rest])
     names = np.asarray(some["track_id"].to_pylist(), object)
-    places = items.rows_of(names)
-    values = np.where(places[:, None] >= 0, items.values[places], np.float32(0))
+    values = np.zeros((len(names), items.values.shape[1]), np.float32)
+    values[: len(rows)] = items.values[rows]
     return ItemTable(some, Vectors(names, values))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,44 @@ Labels = NDArray[np.int64]
 #: Centres are learned from at most this many tracks; all are then assigned.
 MAX_LEARNED = 20_000
 _ROUNDS = 60
+_BLOCK_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbourhood:
+    """A region by its middle.
+
+    middle: the row nearest to its centre. size: how many rows it has. nearest: int64, the rows
+    of it that are nearest to the middle, best first, the middle among them. central: int64, those
+    nearest to the centre.
+    """
+
+    middle: int
+    size: int
+    nearest: Labels
+    central: Labels
+
+
+def neighbourhoods(
+    values: Floats, count: int, pool: int, central_pool: int, seed: int = 0
+) -> list[Neighbourhood]:
+    """The regions as `regions` finds them, each with at most so many of its rows."""
+    labels, centres = regions(values, count, seed)
+    central = _own_cosines(values, centres, labels)
+    groups = [np.flatnonzero(labels == number) for number in range(len(centres))]
+    middles = [int(rows[np.argmax(central[rows])]) for rows in groups]
+    near = _own_cosines(values, values[middles], labels)
+    return [
+        Neighbourhood(
+            middle, len(rows), _highest(near, rows, pool), _highest(central, rows, central_pool)
+        )
+        for middle, rows in zip(middles, groups, strict=True)
+    ]
+
+
+def _highest(scores: Floats, rows: Labels, most: int) -> Labels:
+    """Some rows in falling score, at most so many."""
+    return rows[np.argsort(-scores[rows], kind="stable")[:most]]
 
 
 def region_count(tracks: int) -> int:
@@ -50,11 +90,6 @@ def region_centres(learned: Floats, count: int, rng: np.random.Generator) -> Flo
     return centres
 
 
-def medoid_of(values: Floats, members: Labels, centre: Floats) -> int:
-    """The member nearest to a centre; the first of equals."""
-    return int(members[np.argmax(values[members] @ centre)])
-
-
 def _first_centres(values: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Each next one by chance, by its squared distance to the nearest so far."""
     if not len(values):
@@ -74,6 +109,16 @@ def nearest_centre(values: Floats, centres: Floats) -> Labels:
     """The centre nearest to each unit vector, int64 [vectors]."""
     labels: Labels = np.argmax(values @ centres.T, axis=1).astype(np.int64)
     return labels
+
+
+def _own_cosines(values: Floats, centres: Floats, labels: Labels) -> Floats:
+    """The cosine of each unit vector with the centre that its label names: float32 [vectors]."""
+    found = np.empty(len(values), np.float32)
+    for start in range(0, len(values), _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        products = values[part] @ centres.T
+        found[part] = products[np.arange(len(products)), labels[part]]
+    return found
 
 
 def _centres(values: Floats, labels: Labels, before: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timezone
@@ -9,7 +10,6 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.candidates.generator import CandidateGenerator, Sources
@@ -19,17 +19,17 @@ from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
 from musicu.items.credits import Credits
-from musicu.items.item_table import Floats, Ints, ItemTable
+from musicu.items.item_table import Ints, ItemTable
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import TasteProfile
-from musicu.records import counted
 from musicu.retrieval import Filter, find_track, matching_rows
 from musicu.retrieval.similar import Searchable
 from musicu.sequences.catalog_models import has_next_model, open_next_model
 from musicu.sequences.next_item_model import NextItemModel
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, assemble
-from musicu.shelves.character import Character
+from musicu.shelves.seed_comparison import SeedComparison
 from musicu.shelves.shelf import Shelf, ShelfTrack
+from musicu.shelves.shelf_catalog import ShelfCatalog
 from musicu.shelves.shelf_reasons import (
     Likeness,
     Reason,
@@ -39,8 +39,6 @@ from musicu.shelves.shelf_reasons import (
     parts_of,
 )
 
-#: With how many tracks a track's likeness to a seed is compared at most.
-COMPARED = 32_768
 #: Candidates looked at first; ten times a shelf's size where that is more.
 FIRST_POOL = 200
 
@@ -70,12 +68,31 @@ class ShelfContext:
         profile: TasteProfile | None = None,
         today: date | None = None,
     ) -> None:
-        self._catalog = catalog
-        self.tracks: pa.Table = catalog.tracks()
-        self.items = ItemTable(self.tracks, catalog.vectors(model))
+        self._opened = catalog
+        tracks: pa.Table = catalog.tracks()
+        self.catalog = ShelfCatalog(tracks, ItemTable(tracks, catalog.vectors(model)))
+        self._use(profile, today)
+
+    def _use(self, profile: TasteProfile | None, today: date | None) -> None:
         self.today = today or date.today()
         self._profile = profile
-        self._cosines: dict[int, tuple[Floats, Floats]] = {}
+        self._comparison = SeedComparison(self.catalog.items, self.catalog.compared)
+
+    def for_listener(self, profile: TasteProfile | None, today: date | None = None) -> ShelfContext:
+        """The same catalog for another listener, or for nobody: nothing of it is made again."""
+        other = copy.copy(self)
+        other._use(profile, today)
+        return other
+
+    @property
+    def tracks(self) -> pa.Table:
+        """The tracks of the catalog."""
+        return self.catalog.tracks
+
+    @property
+    def items(self) -> ItemTable:
+        """Those of them with a vector."""
+        return self.catalog.items
 
     @property
     def profile(self) -> TasteProfile:
@@ -99,24 +116,17 @@ class ShelfContext:
     @cached_property
     def next_model(self) -> NextItemModel | None:
         """The catalog's next-item model, where one was trained."""
-        if isinstance(self._catalog, Catalog) and has_next_model(self._catalog):
-            return open_next_model(self._catalog)
+        if isinstance(self._opened, Catalog) and has_next_model(self._opened):
+            return open_next_model(self._opened)
         return None
-
-    @cached_property
-    def character(self) -> Character:
-        """The words of this catalog."""
-        return Character(self.tracks)
 
     def rows(self, ids: Iterable[str], *, missing_ok: bool = False) -> dict[str, Row]:
         """Rows by id; QueryError where one is not there, unless that is fine."""
-        return rows_of(self.tracks, ids, missing_ok=missing_ok)
+        return self.catalog.rows(ids, missing_ok=missing_ok)
 
     def items_of(self, places: Ints) -> dict[str, Row]:
         """Rows by id, of some rows of the item table."""
-        return {
-            row["track_id"]: row for row in self.items.tracks.take(pa.array(places)).to_pylist()
-        }
+        return {row["track_id"]: row for row in self.items.tracks_at(places).to_pylist()}
 
     def places(self, ids: Iterable[str]) -> Ints:
         """The rows of the item table that tracks with a vector have: int64, -1 for the others."""
@@ -136,18 +146,32 @@ class ShelfContext:
 
     def near(self, seeds: Sequence[str], pool: int, where: Filter = None) -> list[str]:
         """Ids of the tracks nearest to each of some others, the best first, each once."""
+        return self.near_each([seeds], pool, where)[0]
+
+    def near_each(
+        self, groups: Sequence[Sequence[str]], pool: int, where: Filter = None
+    ) -> list[list[str]]:
+        """What `near` gives for each of some groups of seeds, by one search for all of them."""
+        seeds = [seed for group in groups for seed in group]
         own = self.places(seeds)
         if (own < 0).any():
             missing = seeds[int(np.flatnonzero(own < 0)[0])]
             raise QueryError(f"track {missing!r} has no vector under this model yet")
-        each = max(50, pool // len(seeds)) if len(seeds) > 1 else pool
         rows = self.matching(where)
-        if not len(rows):
-            return []
-        hits = self.items.search(self.items.values[own], np.full(len(own), each + 1), rows)
+        if not len(rows) or not seeds:
+            return [[] for _ in groups]
+        sizes = [len(group) for group in groups]
+        each = [max(50, pool // size) if size > 1 else pool for size in sizes]
+        wanted = np.repeat(np.array(each) + 1, sizes)
+        hits = self.items.search(self.items.values[own], wanted, rows)
         hits = hits.take(np.flatnonzero(hits.row != own[hits.query]))
-        found = hits.row[np.argsort(-hits.score, kind="stable")]
-        return list(dict.fromkeys(self.items.ids[found].tolist()))[:pool]
+        edges = np.searchsorted(hits.query, np.cumsum([0, *sizes]))
+        found = []
+        for part in map(slice, edges[:-1], edges[1:]):
+            order = np.argsort(-hits.score[part], kind="stable")
+            ids = self.items.ids[hits.row[part][order]]
+            found.append(list(dict.fromkeys(ids.tolist()))[:pool])
+        return found
 
     def near_vector(self, vector: NDArray[np.float64], k: int, rows: Ints) -> list[str]:
         """Ids of the k of some rows nearest to a vector [dim], the best first."""
@@ -207,80 +231,36 @@ class ShelfContext:
             same = numbers[: len(own), None] == numbers[None, len(own) :]
             pulls = np.where(same | (own[:, None] == theirs), -np.inf, pulls)
         rows = self.items_of(own)
-        best = np.argmax(pulls, axis=1) if len(own) else []
+        best = np.argmax(pulls, axis=1) if len(own) else np.zeros(0, np.int64)
+        self._comparison.prepare(theirs[best])
         return [
-            self._likened(rows[t], anchors[i], named=len(anchors) > 1)
+            self._likened(rows[t], own[place], anchors[i], theirs[i], named=len(anchors) > 1)
             for place, (t, i) in enumerate(zip(ids, best, strict=True))
             if np.isfinite(pulls[place, i])
         ]
 
-    def _likened(self, row: Row, anchor: Anchor, *, named: bool = False) -> ScoredItem:
+    def _likened(
+        self, row: Row, place: int, anchor: Anchor, seed: int, *, named: bool
+    ) -> ScoredItem:
         """A track, scored by what it shares with one anchor; `named` says which it is."""
-        likeness = self.likeness(anchor.row["track_id"], row["track_id"])
-        reasons = explain(anchor.row, row, likeness, self.character)
+        likeness = self._comparison.likeness(int(seed), int(place))
+        reasons = explain(anchor.row, row, likeness, self.catalog.character)
         score = affinity(likeness, reasons)
         if anchor.reason is not None:
             score, reasons = score + anchor.reason.points, (anchor.reason, *reasons)
         elif named:
-            close = likeness.close if likeness else ""
+            close = likeness.close
             reasons = tuple(_of(anchor.row, r, close) if r.kind == "sound" else r for r in reasons)
-        return ScoredItem(row, score, reasons, distance_in_words(likeness) if likeness else "")
+        return ScoredItem(row, score, reasons, distance_in_words(likeness))
 
     def likeness(self, seed: str, track: str) -> Likeness | None:
-        """How near a track is to the seed, among all tracks; None where one has no vector.
-
-        Of a catalog of more than COMPARED tracks, a sample of so many is compared.
-        """
+        """How near a track is to the seed, among all tracks; None where one has no vector."""
         own, place = self.places([seed, track]).tolist()
-        if own < 0 or place < 0:
-            return None
-        values, others = self.items.values, len(self.items) - 1
-        if own not in self._cosines:
-            cosines = self._compared @ values[own]
-            self._cosines[own] = cosines, np.sort(cosines)
-        cosines, rising = self._cosines[own]
-        if len(rising) <= others:  # a sample
-            cosine = float(values[place] @ values[own])
-            share = int(np.searchsorted(rising, cosine)) / len(rising)
-            spread = 4 * (share * (1 - share) / len(rising)) ** 0.5
-            share = max(0.0, share - spread - 8 / len(rising))
-            return Likeness(cosine, None, others, share, self.items.of_sound)
-        cosine, self_cosine = cosines[place], cosines[own]
-        below = int(np.searchsorted(rising, cosine)) - int(self_cosine < cosine)
-        above = len(rising) - int(np.searchsorted(rising, cosine, side="right"))
-        rank = above - int(self_cosine > cosine) + 1
-        share = below / max(1, others)
-        return Likeness(float(cosine), rank, others, share, self.items.of_sound)
-
-    @cached_property
-    def _compared(self) -> Floats:
-        """The vectors of the rows that a seed's others are compared with."""
-        count = len(self.items)
-        if count <= COMPARED:
-            return self.items.values
-        rows = np.random.default_rng(0).choice(count, COMPARED, replace=False)
-        return self.items.values[np.sort(rows)]
+        return None if own < 0 or place < 0 else self._comparison.likeness(own, place)
 
     def shelf(self, spec: ShelfSpec, constraints: Constraints, size: int) -> Shelf:
         """The shelf that is asked for."""
         return assemble(spec, self.tracks, self.items, constraints, size)
-
-
-def rows_of(tracks: pa.Table, ids: Iterable[str], *, missing_ok: bool = False) -> dict[str, Row]:
-    """Rows by id; QueryError where one is not in the table, unless that is fine."""
-    wanted = list(dict.fromkeys(ids))
-    if not wanted:
-        return {}
-    texts = pa.array(wanted, pa.string())
-    kept = np.flatnonzero(pc.is_in(tracks["track_id"], value_set=texts).to_numpy())
-    found = {row["track_id"]: row for row in tracks.take(pa.array(kept)).to_pylist()}
-    missing = [t for t in wanted if t not in found]
-    if missing and not missing_ok:
-        raise QueryError(
-            f"not in the table of tracks: {counted(len(missing), 'track')}, the first "
-            f"{missing[0]!r}; take candidates and tracks from one catalog"
-        )
-    return {t: found[t] for t in wanted if t in found}
 
 
 def _of(anchor: Row, reason: Reason, close: str) -> Reason:

@@ -18,8 +18,9 @@ from musicu.ingest.ids import id_texts
 from musicu.items.constraints import Constraints
 from musicu.records import Vectors
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, by_score
-from musicu.shelves.context import ShelfContext, rows_of
+from musicu.shelves.context import ShelfContext
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
+from musicu.shelves.shelf_catalog import rows_of
 from musicu.shelves.shelf_reasons import distance_in_words, explain
 
 #: How the shelf of a source's candidates is called.

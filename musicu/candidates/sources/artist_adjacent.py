@@ -12,8 +12,8 @@ from musicu.candidates.request import Ranked, Request
 from musicu.errors import QueryError
 from musicu.items.item_table import Ints, ItemTable
 from musicu.items.joins import MANY
+from musicu.retrieval.exact_index import ExactIndex
 from musicu.retrieval.hits import Hits
-from musicu.retrieval.index import Index
 from musicu.retrieval.ordering import ranges
 
 
@@ -47,7 +47,7 @@ class ArtistAdjacent:
         found = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
         if len(artists) and len(asked):
             means = request.items.artist_means
-            found = Index(means[artists]).search(means[queries], k)
+            found = ExactIndex(means[artists]).search(means[queries], k)
         list_of, artist = asked[found.query], found.row
         new = ~np.isin(request.interests.listener[list_of] * MANY + artists[artist], heard)
         list_of, artist, score = list_of[new], artist[new], found.score[new]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -53,7 +54,10 @@ class DeepCatalog:
 
 def _unpopular(items: ItemTable, percentile: float) -> NDArray[np.bool_]:
     popularity = items.popularity
-    known = np.sort(popularity[~np.isnan(popularity)])
-    below = np.searchsorted(known, popularity)  # NaN goes last
-    passes: NDArray[np.bool_] = below < percentile / 100 * len(known)
-    return passes | np.isnan(popularity)
+    unknown = np.isnan(popularity)
+    known = popularity[~unknown]
+    if not len(known):
+        return unknown
+    last = math.ceil(percentile / 100 * len(known)) - 1  # fewer are below it than that share
+    passes: NDArray[np.bool_] = popularity <= np.partition(known, last)[last]
+    return passes | unknown

@@ -11,10 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog, VectorBatch
+from musicu.catalog.rows import TableRows
 from musicu.errors import QueryError
 from musicu.progress import tell, tracked
 from musicu.retrieval import Filter, matching_rows
-from musicu.shelves.character import Character
+from musicu.shelves.character import SCALES, Character
 from musicu.shelves.clusters import (
     by_size,
     nearest_centre,
@@ -24,9 +25,15 @@ from musicu.shelves.clusters import (
 )
 from musicu.shelves.map.projection import Method, component_count, laid_out, principal_components
 from musicu.shelves.naming import Namer
-from musicu.shelves.recipes.around import NAMED_BY
+from musicu.shelves.shelf_catalog import NAMED_BY
 
 Rows = NDArray[np.int64]
+
+#: What regions are named by.
+COLUMNS = (
+    *("track_id", "title", "artists", "album_artist", "genres", *SCALES),
+    *(confidence for _, _, confidence in SCALES.values() if confidence),
+)
 
 #: A row a track, in the order of the catalog.
 PLACES = pa.schema(
@@ -78,7 +85,7 @@ def draw_map(
 
     Raises QueryError where there is no track to draw, and as `project` does.
     """
-    tracks = catalog.tracks()
+    tracks = catalog.columns(COLUMNS) if where is None else catalog.tracks()
     wanted = np.zeros((2, tracks.num_rows), np.bool_)
     wanted[0, matching_rows(tracks, where)] = wanted[1, catalog.vector_rows(model)] = True
     rows = np.flatnonzero(wanted.all(axis=0))
@@ -140,7 +147,8 @@ def _named(
     for number in range(labels.max() + 1):
         members = np.flatnonzero(labels == number)
         groups.append(rows[members[np.argsort(-closeness[members], kind="stable")]])
-    named_by = [tracks.take(pa.array(group[:NAMED_BY])).to_pylist() for group in groups]
+    held = TableRows(tracks)
+    named_by = [held.take(group[:NAMED_BY]).to_pylist() for group in groups]
     names = Namer(tracks, Character(tracks)).names(named_by)
     pairs = zip(names, groups, named_by, strict=True)
     return tuple(Region(name, len(group), near[0]["track_id"]) for name, group, near in pairs)

@@ -27,6 +27,12 @@ from musicu.pages.page_audio import media_type
 from musicu.shelves.map.atlas import Atlas
 from musicu.shelves.shelf import artist_of, title_of
 
+#: What the page says of each track.
+COLUMNS = (
+    *("track_id", "title", "artists", "album_artist", "genres", "duration_seconds"),
+    *("root", "path", "path_bytes"),
+)
+
 _HUE = 228
 _BATCH = 20_000  # tracks whose texts are Python's at one time
 
@@ -41,7 +47,7 @@ def write_map(
 ) -> None:
     """Write the page, which finds the music as seen from itself, or by full path.
 
-    tracks: those of the catalog that was drawn.
+    tracks: those of the catalog that was drawn, at least their COLUMNS.
 
     Raises QueryError for another placing, PageError where another kind of page lies there,
     CatalogError where the disk refuses.
@@ -62,8 +68,10 @@ def write_map(
 
 def packed(atlas: Atlas, tracks: pa.Table, folder: Path | None) -> str:
     """The block of data: see the module. folder: from which the music is seen."""
-    ids = tracks["track_id"].combine_chunks()
-    rows = tracks.take(pc.index_in(atlas.places["track_id"], value_set=ids))
+    ids, placed = tracks["track_id"].combine_chunks(), atlas.places["track_id"].combine_chunks()
+    rows = tracks.select(COLUMNS)
+    if not ids.equals(placed):
+        rows = rows.take(pc.index_in(placed, value_set=ids))
     document = {
         "n": rows.num_rows,
         "x": _numbers(atlas.places["x"]),

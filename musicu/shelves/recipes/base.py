@@ -49,6 +49,11 @@ class Recipe(ABC):
         """How many candidates to ask for: more where they are to be varied."""
         return self.size * (POOL_FACTOR if self.rules.diversity else 1)
 
+    @property
+    def first_pool(self) -> int:
+        """How many candidates `filled` asks for first."""
+        return max(FIRST_POOL, 10 * self.size)
+
     def shelf(self, context: ShelfContext, spec: ShelfSpec) -> Shelf:
         """The one shelf that is asked for, under this recipe's constraints and size."""
         return context.shelf(spec, self.rules, self.size)
@@ -58,7 +63,7 @@ class Recipe(ABC):
 
         spec: the shelf that is wanted, from a pool of that many.
         """
-        pool = max(FIRST_POOL, 10 * self.size)
+        pool = self.first_pool
         while True:
             asked = spec(pool)
             shelf = self.shelf(context, asked)

@@ -14,7 +14,6 @@ from musicu.catalog.words import one_line
 from musicu.listening.profiles import Interest
 from musicu.shelves.assembly import ScoredItem, ShelfSpec
 from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext, quoted
-from musicu.shelves.naming import Namer
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.sequencing import flowing
 from musicu.shelves.shelf import Shelf, ShelfTrack
@@ -39,9 +38,10 @@ class DailyMixes(Recipe):
         """A mix an interest, the most important first; a track is in the one that it suits best."""
         interests = context.profile.interests[: self.count]
         groups = [anchors for i in interests if (anchors := anchors_in(context, i, MAX_ANCHORS))]
-        namer = Namer(context.tracks, context.character)
-        names = namer.names([[anchor.row for anchor in group] for group in groups])
-        scored = [self._scored(context, anchors) for anchors in groups]
+        names = context.catalog.namer.names([[a.row for a in group] for group in groups])
+        seeds = [[anchor.row["track_id"] for anchor in group] for group in groups]
+        near = context.near_each(seeds, FIRST_POOL, self.constraints.where)
+        scored = [_scored(context, *pair) for pair in zip(near, groups, strict=True)]
         best: dict[str, float] = {}
         for item in chain.from_iterable(scored):
             best[item.track_id] = max(item.score, best.get(item.track_id, -np.inf))
@@ -52,13 +52,6 @@ class DailyMixes(Recipe):
             mix = self.shelf(context, self._ask(len(mixes) + 1, name, anchors, own, list(used)))
             mixes += [mix] if len(mix) else []
         return mixes
-
-    def _scored(self, context: ShelfContext, anchors: Sequence[Anchor]) -> list[ScoredItem]:
-        """What is near to an interest, scored by how it suits it."""
-        seeds = [anchor.row["track_id"] for anchor in anchors]
-        near = context.near(seeds, FIRST_POOL, self.constraints.where)
-        likened = context.likened(near, anchors, apart=True)
-        return [_familiar(item, context.heard) for item in likened]
 
     def _ask(
         self,
@@ -99,6 +92,14 @@ def anchors_in(context: ShelfContext, interest: Interest, count: int) -> list[An
         )
         for track_id, row in context.rows(known[:count]).items()
     ]
+
+
+def _scored(
+    context: ShelfContext, near: Sequence[str], anchors: Sequence[Anchor]
+) -> list[ScoredItem]:
+    """What is near to an interest, scored by how it suits it."""
+    likened = context.likened(near, anchors, apart=True)
+    return [_familiar(item, context.heard) for item in likened]
 
 
 def _familiar(choice: ScoredItem, heard: frozenset[str]) -> ScoredItem:

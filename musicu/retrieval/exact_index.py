@@ -35,11 +35,12 @@ _GATHERED_ROWS = 4096  # rows copied together at once, to be scored
 _WHOLE_ROWS = 16_384  # rows scored at once where they lie together
 _DENSE = 0.15  # from this share of the rows on, scoring all as bytes beats gathering some
 _WORTH_PACKING = 1 << 22  # values; fewer are scored within a millisecond
+_OFTEN = 12  # searches that packing costs as much time as it has saved after
 _FEW_QUERIES = 16  # for more at once, BLAS is as fast on float32
 _LOWEST = np.float32(-2)  # below every score, above the -inf of an excluded row
 
 
-class Index:
+class ExactIndex:
     """Unit vectors that can be asked for the nearest; reads a memory map as it is."""
 
     def __init__(self, values: Floats) -> None:
@@ -59,7 +60,7 @@ class Index:
         # that of rounding the query, the score and what is compared.
         self._error = np.float32((1 + 2 * UNIT_TOLERANCE) * (self.dim + 8) * _ROUNDING)
         self._bytes: Int8Rows | None = None
-        self._asked = False
+        self._asked = 0
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -88,12 +89,12 @@ class Index:
         """
         return self._found(queries, k, rows, exclude, self._scored)
 
-    def ranked(self, queries: Floats, k: int | Ints) -> Hits:
+    def ranked(self, queries: Floats, k: int | Ints, *, rows: Ints | None = None) -> Hits:
         """The hits of `search` in the same order, with scores that are only near the true ones.
 
         For whom few of the scores matter: `scored` has the true ones of those.
         """
-        return self._found(queries, k, None, None, self._ordered)
+        return self._found(queries, k, rows, None, self._ordered)
 
     def scored(self, queries: Floats, hits: Hits) -> Hits:
         """Hits of these queries with their true scores, as `search` gives them."""
@@ -155,8 +156,8 @@ class Index:
     def prepare(self) -> None:
         """Pack the rows as bytes now: a search of most rows then takes a fifth of the time.
 
-        Takes about a second and a quarter of a gigabyte for a million rows of 256 values. A
-        search does it by itself when a large index is asked a second time.
+        Takes about a second and a quarter of a gigabyte for a million rows of 256 values, which a
+        dozen searches take back. A large index does it by itself when it is asked that often.
         """
         if self._bytes is None and len(self) and self.dim <= MAX_DIM:
             self._bytes = Int8Rows(self.values)
@@ -166,9 +167,9 @@ class Index:
         few = allowed is not None and len(allowed) < _DENSE * len(self)
         if few or queries > _FEW_QUERIES:
             return None
-        if self._asked and self.values.size >= _WORTH_PACKING:
+        self._asked += 1
+        if self._asked >= _OFTEN and self.values.size >= _WORTH_PACKING:
             self.prepare()
-        self._asked = True
         return self._bytes
 
     def _within_reach(
