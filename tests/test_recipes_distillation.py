@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="distillation needs torch")
 pytest.importorskip("onnxscript", reason="distillation needs onnxscript")
 
-from safetensors.numpy import save_file  # noqa: E402
+from safetensors.numpy import load_file, save_file  # noqa: E402
 
 from musicu.embeddings.songs import N_BANDS, SONG_FRAMES  # noqa: E402
 from recipes.audio_v2 import distil, teachers, views  # noqa: E402
@@ -41,6 +41,22 @@ def test_a_view_depends_on_its_seed_alone_and_is_at_the_teachers_level() -> None
         assert len(view) == views.LENGTH
         assert np.sqrt(np.mean(view**2)) == pytest.approx(views.LEVEL, rel=1e-3)
     assert views.student_input(drawn[0]).shape == (SONG_FRAMES, N_BANDS)
+
+
+class Deaf:
+    """A teacher that makes nothing of anything."""
+
+    def hear(self, sounds: np.ndarray) -> dict[str, np.ndarray]:
+        return {"hidden": np.zeros((len(sounds), 3), np.float16)}
+
+
+def test_a_shard_on_disk_holds_the_views_that_its_seed_gives(tmp_path: Path) -> None:
+    pool = views.SoundPool([_clip(0)], [_clip(1)], [_clip(2)])
+    save_file(views.make_shard(pool, Deaf(), 5, 7, count=4), tmp_path / "shard")  # type: ignore[arg-type]
+    logs = load_file(tmp_path / "shard")["logs"]
+    for number in range(4):
+        view = views.draw_view(pool, np.random.default_rng([5, 7, number]))
+        np.testing.assert_allclose(logs[number], views.student_input(view), atol=5e-3)
 
 
 @pytest.fixture

@@ -193,16 +193,19 @@ class Teachers:
         return {n: a.astype(np.float16) for n, a in zip(names, arrays, strict=True)}
 
 
-def make_shard(pool: SoundPool, teachers: Teachers, seed: int, shard: int) -> dict[str, Any]:
+def make_shard(
+    pool: SoundPool, teachers: Teachers, seed: int, shard: int, count: int = VIEWS
+) -> dict[str, Any]:
     """The views of a shard: `logs` float16 [views, frames, bands], and the teachers' outputs."""
     parts: dict[str, list[NDArray[np.float16]]] = {}
-    for start in range(0, VIEWS, _TOGETHER):
+    for start in range(0, count, _TOGETHER):
         rngs = (np.random.default_rng([seed, shard, start + k]) for k in range(_TOGETHER))
         sounds = np.stack([draw_view(pool, rng) for rng in rngs])
         logs = np.stack([student_input(sound) for sound in sounds]).astype(np.float16)
         for name, array in ({"logs": logs} | teachers.hear(sounds)).items():
             parts.setdefault(name, []).append(array)
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    # safetensors writes memory as it lies
+    return {name: np.ascontiguousarray(np.concatenate(arrays)) for name, arrays in parts.items()}
 
 
 def shard_path(folder: Path, shard: int) -> Path:
