@@ -34,7 +34,8 @@ SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THRE
 WAYS = {
     "decode": "libsndfile, the whole file",
     "stats": "musicu-stats-v1",
-    "audio": "musicu-audio-v1",
+    "audio": "musicu-audio-v2",
+    "audio-v1": "musicu-audio-v1",
     "librosa": "librosa statistics",
     "peer": "MusiCNN (or --peer), ONNX Runtime",
 }
@@ -66,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=180.0, help="Of made recordings.")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peer", type=Path, help="An ONNX model in place of MusiCNN.")
-    parser.add_argument("--model", default="musicu-audio-v1", help="For jobs.")
+    parser.add_argument("--model", default="musicu-audio-v2", help="For jobs.")
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--copies", type=int, default=8, help="Of each file, for jobs.")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
@@ -193,7 +194,7 @@ def _way(options: argparse.Namespace) -> Callable[[Path], object]:
         return _peer(options.peer)
     from musicu import Embedder, read_audio
 
-    embedder = Embedder.load(f"musicu-{options.way}-v1")
+    embedder = Embedder.load(WAYS[options.way])
     return lambda path: embedder.embed(read_audio(path, embedder.sample_rate, embedder.windows))
 
 

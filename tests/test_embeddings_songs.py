@@ -12,7 +12,7 @@ from contract_embedder import EmbedderContract
 from music import tune
 from safetensors.numpy import load_file, save_file
 
-from musicu.embeddings.cards import SHIPPED
+from musicu.embeddings.cards import DEFAULT_MODEL, SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.onnx_embedder import AudioEmbedder
 from musicu.embeddings.songs import N_BANDS, SONG_FRAMES, songs_input
@@ -64,6 +64,41 @@ class TestContract(EmbedderContract):
     @pytest.fixture
     def model(self, folder: Path) -> Embedder:
         return Embedder.load(folder)
+
+
+class TestShippedContract(EmbedderContract):
+    @pytest.fixture
+    def model(self) -> Embedder:
+        return Embedder.load(DEFAULT_MODEL)
+
+
+def test_the_shipped_card_keeps_its_promises() -> None:
+    card = read_card(SHIPPED / DEFAULT_MODEL)
+    assert card.dim <= 256
+    assert {"summary", "training", "teachers", "scores", "weaknesses", "licence"} <= set(card.about)
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 40e6
+
+
+def test_the_shipped_student_is_what_the_shipped_songs_network_was_made_of() -> None:
+    torch = pytest.importorskip("torch", reason="needs torch to read the student")
+    pytest.importorskip("onnxscript", reason="needs onnxscript, as the export does")
+    from recipes.audio_v2.combine import WEIGHTS
+    from recipes.audio_v2.songs_export import load_student
+
+    embedder = Embedder.load(DEFAULT_MODEL)
+    assert isinstance(embedder, AudioEmbedder)
+    assert embedder.songs is not None
+    student = load_student(SHIPPED / DEFAULT_MODEL / "student.safetensors")
+    pieces = [Audio.of(tune(seed, 9.0, SAMPLE_RATE), SAMPLE_RATE) for seed in (1, 2)]
+    inputs = [songs_input(power) for piece in pieces for power in spectrograms(piece)]
+    with torch.no_grad():
+        means = [student(torch.from_numpy(each))["hidden"].mean(dim=0).numpy() for each in inputs]
+    parts = [embedder.songs.numbers([each])[: len(means[0])] for each in inputs]
+    assert np.linalg.norm(parts[0]) == pytest.approx(WEIGHTS["hidden"], rel=1e-3)
+    difference = means[0] - means[1]  # in which the block's centre has no part
+    lengths = np.linalg.lstsq(np.stack(parts, 1) * [1, -1], difference, rcond=None)[0]
+    rebuilt = lengths[0] * parts[0] - lengths[1] * parts[1]
+    assert np.linalg.norm(rebuilt - difference) < 0.01 * np.linalg.norm(difference)
 
 
 def test_the_last_map_is_over_the_vector_and_the_songs_numbers(folder: Path) -> None:

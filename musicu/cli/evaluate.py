@@ -82,7 +82,7 @@ def evaluate(
     """Measure how well models agree with the tags of CATALOG.
 
     \b
-    Example: musicu evaluate catalog --model musicu-audio-v1 --html report.html
+    Example: musicu evaluate catalog --model musicu-audio-v2 --html report.html
 
     Every number has a 95 % interval and a paired difference from each baseline.
 

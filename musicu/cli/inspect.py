@@ -140,7 +140,7 @@ def models(model: str | None, name: str | None, as_json: bool) -> None:
     """List the installed models, show the card of MODEL, or list the models of CATALOG.
 
     \b
-    Example: musicu models catalog --default musicu-audio-v1
+    Example: musicu models catalog --default musicu-audio-v2
 
     MODEL is a name or a folder. Commands use the default model of a catalog if --model is not
     given. It is the first model that the catalog got, until --default or `musicu train tracks`

@@ -21,7 +21,7 @@ def judge() -> None:
     """Compare two models in a blind listening test.
 
     \b
-    Example: musicu judge make catalog -m musicu-audio-v1 --against musicu-stats-v1 -o test.html
+    Example: musicu judge make catalog -m musicu-audio-v2 --against musicu-stats-v1 -o test.html
     """
 
 
@@ -51,7 +51,7 @@ def make(
     """Write a page that plays a track of CATALOG and asks which of two results fits it better.
 
     \b
-    Example: musicu judge make catalog -m musicu-audio-v1 --against results.csv -o test.html
+    Example: musicu judge make catalog -m musicu-audio-v2 --against results.csv -o test.html
 
     A file of results is CSV or Parquet with query_id, track_id and score, so any two systems can
     be compared. The page does not show which system a result is from.

@@ -75,7 +75,7 @@ def audio(
     """Train or fine-tune an audio encoder on the recordings of CATALOG (needs `musicu[train]`).
 
     \b
-    Example: musicu train audio catalog --init musicu-audio-v1 -o run
+    Example: musicu train audio catalog --init musicu-audio-v2 -o run
 
     The same command resumes a run that was stopped. --init fine-tunes a model: it trains the
     network further, refits the projection by artists or albums, where tags or folders name them,

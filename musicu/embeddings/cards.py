@@ -17,7 +17,7 @@ from musicu.registry import Registry
 
 SHIPPED = Path(__file__).parent / "models"
 FORMAT_VERSION = 1
-DEFAULT_MODEL = "musicu-audio-v1"
+DEFAULT_MODEL = "musicu-audio-v2"
 _WIDTH = 100  # of a card's lines
 _BESIDE = {
     "credits.csv": "every recording that it was made from, with artist, licence and source",

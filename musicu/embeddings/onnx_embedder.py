@@ -52,8 +52,8 @@ class AudioEmbedder(Embedder):
             last = 0 if SONGS_NETWORK in card.files else card.dim
             self._constants = read_constants(card, learned, last)
             dim = self._constants.final.shape[1]
-        self._songs = read_songs(card, dim) if SONGS_NETWORK in card.files else None
-        if self._songs is None and dim != card.dim:
+        self.songs = read_songs(card, dim) if SONGS_NETWORK in card.files else None
+        if self.songs is None and dim != card.dim:
             raise ModelError(f"{card.name}: the network gives {dim} numbers, not {card.dim}")
         self._neighbours = read_neighbours(card) if NEIGHBOURS in card.files else None
 
@@ -72,14 +72,14 @@ class AudioEmbedder(Embedder):
             chunks.append(self.network_input(power))
             if self._constants is not None:
                 sums.append(sum_up(power))
-            if self._songs is not None:
+            if self.songs is not None:
                 songs.append(songs_input(power))
         vector = self.learned(np.concatenate(chunks))
         if self._constants is not None:
             vector = project(flat_statistics(audio, sums), self._constants, vector)
-        if self._songs is None:
+        if self.songs is None:
             return vector
-        return self._songs.last.join(vector, self._songs.numbers(songs))
+        return self.songs.last.join(vector, self.songs.numbers(songs))
 
     def learned(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's vector, float32 [numbers], of all the `network_input` of a recording."""

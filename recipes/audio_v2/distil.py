@@ -3,9 +3,10 @@
     python -m recipes.audio_v2.distil VIEWS OUT --steps 9000
 
 OUT receives `student.safetensors`: weights, running averages and the optimiser's state, from which
-a run goes on, with more steps too as long as its learning rate has not begun to fall. Batches
-depend on the seed and the step alone; where views are still being made, it waits for those that
-its step asks for. `--device cuda` trains in bfloat16 on a GPU, `--compile` compiles the network.
+a run goes on, with more steps too as long as its learning rate has not begun to fall. `--start`
+names weights to begin with, such as those that ship. Batches depend on the seed and the step
+alone; where views are still being made, a run waits for those that its step asks for. `--device
+cuda` trains on a GPU, `--compile` compiles the network; products are in bfloat16 everywhere.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class DistillConfig:
     growth: float = 1.0
     shards: int = 200
     seed: int = 2
+    start: str = ""
     device: str = "cpu"
     compile: bool = False
 
@@ -118,6 +120,13 @@ class Distiller:
         partial = path.with_suffix(".partial")
         save_file(plain, partial, {"step": str(self.step)})
         partial.replace(path)
+
+    def begin_with(self, path: Path) -> None:
+        """Take the averaged weights and the scale of another run."""
+        tensors = load_tensors(path, self.config.device)
+        for module in (self.network, self.average):
+            module.load_state_dict(_part(tensors, "average."))
+        self.scale = _part(tensors, "scale.")
 
     def load(self, path: Path) -> None:
         """Go on from what was saved."""
@@ -200,6 +209,8 @@ def distil(views: Path, out: Path, config: DistillConfig) -> Distiller:
     distiller = Distiller(config, scale)
     if (out / CHECKPOINT).is_file():
         distiller.load(out / CHECKPOINT)
+    elif config.start:
+        distiller.begin_with(Path(config.start))
     distiller.network.train()
     told: list[dict[str, float]] = []
     began = time.monotonic()

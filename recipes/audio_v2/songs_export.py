@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from musicu.embeddings.songs import N_BANDS, SONG_FRAMES
 from musicu.embeddings.training.onnx_export import as_onnx
@@ -73,6 +74,15 @@ def load_student(path: Path) -> StudentNetwork:
     return network
 
 
+def pack_student(checkpoint: Path, path: Path) -> None:
+    """What learning can start from again, without the optimiser: averaged weights as float16, and
+    the scale of the targets."""
+    found = load_file(checkpoint)
+    weights = {k: v.half() for k, v in found.items() if k.startswith("average.")}
+    scale = {k: v for k, v in found.items() if k.startswith("scale.")}
+    save_file({k: v.contiguous() for k, v in (weights | scale).items()}, path)
+
+
 def songs_graph(network: StudentNetwork, blocks: Mapping[str, SongsBlock]) -> bytes:
     """The network and the blocks as an ONNX file, from `logs` to `vector`."""
     example = torch.zeros(3, SONG_FRAMES, N_BANDS)
@@ -82,7 +92,7 @@ def songs_graph(network: StudentNetwork, blocks: Mapping[str, SongsBlock]) -> by
 
 
 def student_means(
-    network: StudentNetwork, logs: Floats, counts: NDArray[np.int64]
+    network: StudentNetwork, logs: NDArray[Any], counts: NDArray[np.int64]
 ) -> dict[str, Floats]:
     """Means of every head over each recording's inputs, laid end to end in `logs`."""
     inner = []
