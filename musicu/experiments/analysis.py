@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -15,6 +14,7 @@ from musicu.errors import QueryError
 from musicu.experiments.effects import ArmValues, Estimate, compare
 from musicu.experiments.sequential import Design, FixedHorizon
 from musicu.experiments.unit_values import Metric, UnitTable, units_of
+from musicu.ingest.arrow_tables import TableLike, as_table
 
 Mask = NDArray[np.bool_]
 
@@ -120,7 +120,7 @@ class ExperimentReport:
 
 
 def analyse(
-    table: pa.Table,
+    table: TableLike,
     *,
     arm: str = "arm",
     metrics: Sequence[str | Metric],
@@ -133,7 +133,7 @@ def analyse(
 ) -> ExperimentReport:
     """Compare the arms of an experiment.
 
-    table: anything that pyarrow takes as a table (a pandas or Polars frame too), a row a unit, or
+    table: of any library, or a file's path; a row a unit, or
     with `unit` the column of what was assigned (`user_id`) any number of rows a unit, which are
     summed. arm: the column of arms. metrics: columns, ratios of two ("skips/streams") or `Metric`s.
     control: the arm to compare with; "control" by default, else the first in the alphabet. shares:
@@ -148,7 +148,7 @@ def analyse(
     if not asked or len({metric.name for metric in asked}) < len(asked):
         raise QueryError("give one metric or more, each name once")
     units = units_of(
-        _arrow(table), arm=arm, control=control, unit=unit, metrics=asked, segments=segments
+        as_table(table), arm=arm, control=control, unit=unit, metrics=asked, segments=segments
     )
     test = _Test(units, asked, design or FixedHorizon(), alpha)
     everyone = np.ones(len(units.arm), dtype=np.bool_)
@@ -272,16 +272,6 @@ def _sample_ratio(
         raise QueryError(f"shares: give one above 0 for each arm: {', '.join(arms)}")
     expected = planned / planned.sum() * sizes.sum()
     return float(stats.chisquare(sizes, expected).pvalue)
-
-
-def _arrow(table: Any) -> pa.Table:
-    if isinstance(table, pa.Table):
-        return table
-    if hasattr(table, "__arrow_c_stream__"):
-        return pa.table(table)
-    if hasattr(table, "iloc"):
-        return pa.Table.from_pandas(table, preserve_index=False)
-    raise QueryError(f"an experiment is analysed from a table, and this is {type(table).__name__}")
 
 
 def _plain(result: MetricResult) -> dict[str, Any]:

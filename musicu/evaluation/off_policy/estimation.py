@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from musicu.bootstrap import interval
@@ -15,6 +14,7 @@ from musicu.evaluation.off_policy.estimators import ESTIMATORS, Terms, WeightedR
 from musicu.evaluation.off_policy.logged_rounds import LoggedRounds, logged_rounds
 from musicu.evaluation.off_policy.reward_model import RewardModel
 from musicu.evaluation.off_policy.slates import SLATE_ESTIMATORS, slate_terms
+from musicu.ingest.arrow_tables import TableLike, as_table
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class OffPolicyEstimate:
 
 
 def estimate(
-    log: pa.Table,
+    log: TableLike,
     action_probabilities: ArrayLike,
     estimator: str = "dr",
     seed: int = 0,
@@ -66,9 +66,9 @@ def estimate(
     """Estimate what a policy would have earned on the rounds of a log.
 
     log: columns action, reward, propensity (the probability with which the log's policy chose the
-    action at that position), position where a list was shown, and any context. A pandas or Polars
-    frame will do. action_probabilities: float [rounds, actions], or [rounds, actions, positions],
-    of which the round's position counts. estimator: dm, ips, snips, dr, sndr, switch-dr, dros; and
+    action at that position), position where a list was shown, and any context; of any library, or a
+    file. action_probabilities: float [rounds, actions], or [rounds, actions, positions], of which
+    the round's position counts. estimator: dm, ips, snips, dr, sndr, switch-dr, dros; and
     for whole lists, whose column `slate` names, slate-ips, iips, rips, cascade-dr. actions: the
     action of each column, by default the numbers from 0. cluster: the column of what is drawn
     together for the interval, such as user_id. expected: rewards expected of every action, float
@@ -81,7 +81,7 @@ def estimate(
         raise QueryError(f"there is no estimator {estimator!r}: {', '.join(names)}")
     if (estimator in SLATE_ESTIMATORS) != (slate is not None):
         raise QueryError(f"{estimator}: `slate`, the column of lists, is for a list estimator")
-    table = log if isinstance(log, pa.Table) else _arrow(log)
+    table = as_table(log, "the log")
     whole = np.asarray(action_probabilities, dtype=np.float64)
     if whole.ndim not in (2, 3) or len(whole) != table.num_rows:
         raise QueryError(
@@ -113,14 +113,6 @@ def estimate(
         support=support,
         warnings=tuple(_warnings(weight, reward, support)),
     )
-
-
-def _arrow(log: object) -> pa.Table:
-    if hasattr(log, "__arrow_c_stream__"):
-        return pa.table(log)
-    if hasattr(log, "iloc"):
-        return pa.Table.from_pandas(log, preserve_index=False)
-    raise QueryError(f"a log is a table, and this is {type(log).__name__}")
 
 
 def _at_positions(whole: Floats, rounds: LoggedRounds) -> Floats:

@@ -62,7 +62,6 @@ def logged_rounds(
         )
     if not log.num_rows:
         raise QueryError("the log is empty")
-    log = _plain(log)
     left = [name for name in log.column_names if name not in (*_NAMED, cluster)]
     position = _codes(log["position"]) if "position" in log.column_names else None
     return LoggedRounds(
@@ -74,17 +73,6 @@ def logged_rounds(
         cluster=np.arange(log.num_rows) if cluster is None else _codes(log[cluster]),
         actions=width,
         positions=1 if position is None else int(position.max()) + 1,
-    )
-
-
-def _plain(log: pa.Table) -> pa.Table:
-    """Text as plain strings, whatever way of keeping it a library chose."""
-    kinds = (pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
-    return pa.table(
-        {
-            name: column.cast(pa.string()) if any(k(column.type) for k in kinds) else column
-            for name, column in zip(log.column_names, log.columns, strict=True)
-        }
     )
 
 
