@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from musicu.catalog.rows import TableRows, vector_column
 from musicu.errors import CatalogError, QueryError
 from musicu.progress import tracked
 
+_BATCH_ROWS = 4096
 FORMATS = ("parquet", "csv", "npz", "safetensors")
 
 
@@ -64,30 +66,51 @@ def _check_free(catalog: Catalog, taken: set[str]) -> None:
         )
 
 
-def _tables(catalog: Catalog, model: str) -> Iterator[pa.Table]:
+def _tables(catalog: Catalog, model: str, path: Path) -> Iterator[pa.Table]:
     """Rows of tracks with a column `vector`; one without rows comes first, for its columns."""
     tracks, dim = catalog.tracks(), catalog.model_entry(model)[1].dim
     held = TableRows(tracks)
     yield tracks.slice(0, 0).append_column("vector", vector_column(np.zeros((0, dim), np.float32)))
-    for rows, values in _batches(catalog, model, tracks.num_rows):
+    for rows, values in _batches(catalog, model, path):
         part = held.take(rows)
         yield part.append_column("vector", vector_column(values))
 
 
-def _batches(catalog: Catalog, model: str, total: int) -> Iterator[VectorBatch]:
-    batches = catalog.vector_batches(model)
-    return tracked(batches, "writing", total, "tracks", lambda batch: len(batch.rows))
+def _batches(catalog: Catalog, model: str, path: Path) -> Iterator[VectorBatch]:
+    """The vectors in the order of the tracks, by way of a file without a name beside `path`."""
+    rows, dim = catalog.vector_rows(model), catalog.model_entry(model)[1].dim
+    width = 4 * dim
+    places = np.argsort(np.argsort(rows))
+    rows = np.sort(rows)
+    with tempfile.TemporaryFile(dir=path.parent, buffering=0) as file:
+        done = 0
+        stored = catalog.vector_batches(model)
+        for _, values in tracked(stored, "sorting", len(rows), "tracks", lambda b: len(b.rows)):
+            if done + len(values) > len(rows):
+                break
+            for place, value in zip(places[done : done + len(values)], values, strict=True):
+                file.seek(width * int(place))
+                file.write(np.ascontiguousarray(value, "<f4").data)
+            done += len(values)
+        if done != len(rows):
+            raise CatalogError(f"{catalog.path} was written to while it was read: run again")
+        file.seek(0)
+        starts = range(0, len(rows), _BATCH_ROWS)
+        for start in tracked(starts, "writing", len(rows), "tracks", lambda _: _BATCH_ROWS):
+            part = rows[start : start + _BATCH_ROWS]
+            values = np.frombuffer(file.read(width * len(part)), "<f4").reshape(-1, dim)
+            yield VectorBatch(part, values)
 
 
 def _write_parquet(path: Path, catalog: Catalog, model: str) -> None:
-    tables = _tables(catalog, model)
+    tables = _tables(catalog, model, path)
     with pq.ParquetWriter(path, next(tables).schema, compression="zstd") as file:
         for table in tables:
             file.write_table(table)
 
 
 def _write_csv(path: Path, catalog: Catalog, model: str) -> None:
-    tables = map(_flat, _tables(catalog, model))
+    tables = map(_flat, _tables(catalog, model, path))
     with pyarrow.csv.CSVWriter(path, next(tables).schema) as file:
         for table in tables:
             file.write_table(table)
@@ -103,7 +126,7 @@ def _write_npz(path: Path, catalog: Catalog, model: str) -> None:
             np.lib.format.write_array(file, ids)
         with archive.open("vectors.npy", "w", force_zip64=True) as file:
             np.lib.format.write_array_header_2_0(file, header)
-            _write_values(file, catalog, model, len(ids))
+            _write_values(file, catalog, model, path)
 
 
 def _write_safetensors(path: Path, catalog: Catalog, model: str) -> None:
@@ -115,24 +138,20 @@ def _write_safetensors(path: Path, catalog: Catalog, model: str) -> None:
     header += b" " * (-len(header) % 8)
     with path.open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
-        _write_values(file, catalog, model, len(ids))
+        _write_values(file, catalog, model, path)
 
 
 def _ids(catalog: Catalog, model: str) -> list[str]:
-    """The ids of the tracks that have a vector, in the order of the vectors."""
-    rows = pa.array(catalog.vector_rows(model))
+    """The ids of the tracks that have a vector, in the order of the tracks."""
+    rows = pa.array(np.sort(catalog.vector_rows(model)))
     found: list[str] = catalog.identities()["track_id"].take(rows).to_pylist()
     return found
 
 
-def _write_values(file: Any, catalog: Catalog, model: str, count: int) -> None:
+def _write_values(file: Any, catalog: Catalog, model: str, path: Path) -> None:
     """The vectors as they lie in memory, little-endian."""
-    done = 0
-    for _, values in _batches(catalog, model, count):
-        file.write(np.ascontiguousarray(values, "<f4").data)
-        done += len(values)
-    if done != count:
-        raise CatalogError(f"{catalog.path} was written to while it was read: run again")
+    for _, values in _batches(catalog, model, path):
+        file.write(values.data)
 
 
 def _export_tracks(catalog: Catalog, path: Path, kind: str) -> int:

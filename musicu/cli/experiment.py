@@ -26,7 +26,7 @@ def experiment() -> None:
     """Plan, assign and analyse controlled experiments.
 
     \b
-    Example: musicu experiment analyse results.parquet --metric saves -o report.html
+    Example: musicu experiment analyse results.csv --metric saves -o report.html
     """
 
 

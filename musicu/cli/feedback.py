@@ -28,7 +28,7 @@ def import_(catalog: Path, files: tuple[Path, ...], key: Path | None) -> None:
     """Add tables of exposures, outcomes, impressions or listens to CATALOG.
 
     \b
-    Example: musicu feedback import catalog impressions.csv
+    Example: musicu feedback import catalog listens.parquet
 
     Rows that are there already are not added again; rows that cannot be read or joined are counted.
     """
