@@ -7,7 +7,7 @@ import pytest
 
 from musicu.errors import QueryError
 from musicu.sequences import fit
-from musicu.sequences.heldout_sessions import hold_out
+from musicu.sequences.heldout_sessions import hold_out, rank_of
 from musicu.sequences.item_regression import closed_form, gram_matrix, neighbour_form
 from musicu.sequences.mixture import mixture
 from musicu.sequences.sequential_rules import RuleSettings, SequentialRules, count_pairs
@@ -141,6 +141,12 @@ def test_the_mixture_makes_the_targets_likeliest() -> None:
     best = np.log(shares @ weights).sum()
     for other in np.random.default_rng(1).dirichlet(np.ones(3), 200):
         assert np.log(shares @ other).sum() <= best + 1e-6
+
+
+def test_ties_count_by_half() -> None:
+    """Or a model without evidence would seem as good as one that knows."""
+    assert rank_of(np.array([1, 1, 1, 2, 0], np.float32), 0) == 2
+    assert rank_of(np.zeros(101, np.float32), 7) == 50
 
 
 def test_repeats_follow_what_sessions_do_unless_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from musicu.items.item_table import Floats, Ints
 from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
-from musicu.sequences.heldout_sessions import HeldOut, gain
+from musicu.sequences.heldout_sessions import HeldOut, gain, rank_of
 from musicu.sequences.mixture import mixture
 from musicu.sequences.next_item_model import NextItemModel, SessionCounts
 
@@ -21,6 +22,7 @@ _PARTS = ("sessions", "alike", "spread")
 _MOST_TARGETS, _FEWEST = 2_000, 30
 _TRIED = 0.01  # share of the items that the level is set against at least
 _TOP = 10
+_FACTORS = (1.0, 0.3, 0.0)  # of the content in the mixture; the last is the model without
 
 
 def with_content(
@@ -35,7 +37,7 @@ def with_content(
     counts = SessionCounts.of(held.train, len(model.items))
     trial = replace(model, counts=counts, content=content)
     trial = _weighted(trial, held)
-    level, cost = _level(trial, held, _without_plays(model, rng))
+    trial, level, cost = _level(trial, held, _without_plays(model, rng))
     chosen = replace(trial.settings.content, level=level)
     report = {
         **model.report,
@@ -85,53 +87,64 @@ def _without_plays(model: NextItemModel, rng: np.random.Generator) -> Ints:
     return np.concatenate([cold, rng.choice(played, min(missing, len(played)), replace=False)])
 
 
-def _level(trial: NextItemModel, held: HeldOut, cold: Ints) -> tuple[float, float]:
-    """The highest level at which `cold` costs the other targets no more than is allowed.
+def _level(trial: NextItemModel, held: HeldOut, cold: Ints) -> tuple[NextItemModel, float, float]:
+    """The trial with as much content as does best, and the highest level that is allowed.
 
-    And what it costs, as a share of NDCG@10. A half where the targets are too few to say.
+    At which `cold` costs the other targets no more than WARM_COST and MOST_COST say; and what it
+    costs, as a share of NDCG@10. A half where the targets are too few to say.
     """
     if len(held) < _FEWEST:
-        return 0.5, 0.0
-    against = _against(trial, held, cold)
-    whole = gain(against.rank, _TOP)
-    lowest = max((1 - WARM_COST) * gain(against.plain, _TOP), (1 - MOST_COST) * whole)
+        return trial, 0.5, 0.0
+    trials = [_with(trial, _shrunk(trial.settings.content, factor)) for factor in _FACTORS]
+    found = _against(trials, held, cold)
+    gains = [gain(rank, _TOP) for rank in found.rank]
+    way = int(np.argmax(gains))
+    rank, share = found.rank[way], found.share[way]
+    lowest = max((1 - WARM_COST) * gains[-1], (1 - MOST_COST) * gains[way])
 
     def reached(level: float) -> float:
-        ahead = (np.float32(level) * against.best > against.share[:, None]).sum(axis=1)
-        return gain(against.rank + ahead, _TOP)
+        ahead = (np.float32(level) * found.best > share[:, None]).sum(axis=1)
+        return gain(rank + ahead, _TOP)
 
     low, high = -4.0, 3.0  # powers of ten
     for _ in range(30):
         middle = (low + high) / 2
         low, high = (middle, high) if reached(10**middle) >= lowest else (low, middle)
-    return float(10**low), 1 - reached(10**low) / max(whole, 1e-12)
+    return trials[way], float(10**low), 1 - reached(10**low) / max(gains[way], 1e-12)
+
+
+def _shrunk(content: ContentSettings, factor: float) -> ContentSettings:
+    """Less content in the mixture, for more of the sessions; a factor of 0 leaves none."""
+    weights = {part: w * factor for part, w in content.weights.items() if part != "sessions"}
+    whole = {"sessions": 1 - sum(weights.values()), **weights}
+    return replace(content, weights={part: w for part, w in whole.items() if w > 0})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Against:
-    """Of each target its rank with content and without, and its share; float [targets].
+    """Of each trial and target, the target's rank and share: float [trials, targets].
 
     best: float32 [targets, 10 or fewer], the greatest spread shares of items without plays.
     """
 
     rank: NDArray[np.float64]
-    plain: NDArray[np.float64]
     share: Floats
     best: Floats
 
 
-def _against(trial: NextItemModel, held: HeldOut, cold: Ints) -> _Against:
-    rank, plain = np.zeros(len(held)), np.zeros(len(held))
-    share = np.zeros(len(held), np.float32)
+def _against(trials: Sequence[NextItemModel], held: HeldOut, cold: Ints) -> _Against:
+    first = trials[0]
+    rank = np.zeros((len(trials), len(held)))
+    share = np.zeros((len(trials), len(held)), np.float32)
     best = np.zeros((len(held), min(_TOP, len(cold))), np.float32)
     for row, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
-        excluded = history[:0] if trial.settings.repeats else history
-        mixed = trial.mixed(history, excluded)
-        raw = trial.content.spread(mixed) if trial.content is not None else mixed
-        total = trial.blended(mixed, raw, history, excluded)
-        plain[row] = np.count_nonzero(mixed > mixed[target])
-        rank[row] = np.count_nonzero(total > total[target])
-        share[row] = total[target]
+        excluded = history[:0] if first.settings.repeats else history
+        mixed = first.mixed(history, excluded)
+        raw = first.content.spread(mixed) if first.content is not None else mixed
+        for way, trial in enumerate(trials):
+            total = trial.blended(mixed, raw, history, excluded)
+            rank[way, row] = rank_of(total, target)
+            share[way, row] = total[target]
         raw[excluded] = raw[target] = 0
         best[row] = -np.sort(-raw[cold])[: best.shape[1]]
-    return _Against(rank, plain, share, best)
+    return _Against(rank, share, best)

@@ -88,10 +88,14 @@ def ranks(scores: Callable[[Ints], Floats], held: HeldOut) -> NDArray[np.float64
     """
     found = np.empty(len(held))
     for place, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
-        score = scores(history)
-        better = np.count_nonzero(score > score[target])
-        found[place] = better + (np.count_nonzero(score == score[target]) - 1) / 2
+        found[place] = rank_of(scores(history), target)
     return found
+
+
+def rank_of(scores: Floats, target: int) -> float:
+    """The rank of an item from 0, ties by half: where evidence is thin, many items tie."""
+    better = np.count_nonzero(scores > scores[target])
+    return float(better + (np.count_nonzero(scores == scores[target]) - 1) / 2)
 
 
 def gain(rank: NDArray[np.float64], k: int = 20) -> float:
