@@ -5,12 +5,17 @@ Names are loaded when they are first used, so that `import musicu` costs next to
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from musicu.public_names import loaded_when_used
 
 if TYPE_CHECKING:
     from musicu import candidates as candidates
+    from musicu import embeddings as embeddings
+    from musicu import evaluation as evaluation
     from musicu import features as features
+    from musicu import ranking as ranking
+    from musicu import retrieval as retrieval
     from musicu import shelves as shelves
     from musicu.audio import read_audio as read_audio
     from musicu.catalog.catalog import Catalog as Catalog
@@ -24,31 +29,24 @@ if TYPE_CHECKING:
     from musicu.records import Vectors as Vectors
 
 __version__ = "0.1.0"
-
 _HOMES = {
     "Audio": "musicu.records",
-    "Vectors": "musicu.records",
-    "evaluate": "musicu.evaluation.vectors.vector_evaluation",
     "Catalog": "musicu.catalog.catalog",
     "Embedder": "musicu.embeddings.embedder",
     "MusicuError": "musicu.errors",
+    "Vectors": "musicu.records",
+    "candidates": "musicu.candidates",
     "describe": "musicu.features.describing",
     "embed": "musicu.pipeline.run",
+    "embeddings": "musicu.embeddings",
+    "evaluate": "musicu.evaluation.vectors.vector_evaluation",
+    "evaluation": "musicu.evaluation",
+    "features": "musicu.features",
+    "ranking": "musicu.ranking",
     "read_audio": "musicu.audio",
+    "retrieval": "musicu.retrieval",
     "scan": "musicu.pipeline.run",
+    "shelves": "musicu.shelves",
 }
-_ROOMS = {"candidates", "features", "shelves"}
-
-__all__ = sorted([*_HOMES, *_ROOMS])
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"musicu.{name}")
-    raise AttributeError(f"module 'musicu' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = loaded_when_used(__name__, _HOMES)

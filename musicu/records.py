@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,13 +140,33 @@ class Vectors:
             )
         return self.values[[row_of[name] for name in wanted]]
 
-    def check_same_model(self, other: str, fingerprint: str, what: str) -> None:
-        """Raise ModelError where `what` was made with another model, as far as both are known."""
-        if fingerprint and self.fingerprint and fingerprint != self.fingerprint:
-            raise ModelError(
-                f"{what} were made with vectors of {other} (fingerprint {fingerprint}), and these "
-                f"are of {self.model} (fingerprint {self.fingerprint}): use one model for both"
-            )
+
+class OfModel(Protocol):
+    """What is made with the vectors of one model: "" where that is not known."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's fingerprint."""
+
+
+def check_same_model(ours: OfModel, theirs: OfModel, what: str) -> None:
+    """Raise ModelError where `what` is of another model, as far as both are known."""
+    if ours.fingerprint and theirs.fingerprint and ours.fingerprint != theirs.fingerprint:
+        raise ModelError(
+            f"{what} was made with vectors of {theirs.model!r} (fingerprint {theirs.fingerprint}), "
+            f"and these are of {ours.model!r} ({ours.fingerprint}): use one model for both"
+        )
+
+
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """A whole number of at least so many; raises QueryError where it is none."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:
+        raise QueryError(f"{name} is {value!r}: give a whole number of {least} or more")
+    return int(value)
 
 
 def id_list(ids: Any) -> list[str]:
@@ -170,6 +191,18 @@ def _id(name: Any) -> str:
     if math.isnan(number):
         raise QueryError(f"an id is {name!r}: ids are text or numbers, and none is missing")
     return str(int(number) if number.is_integer() else number)
+
+
+def check_catalog(given: Any) -> None:
+    """Raise QueryError where somebody gives a path, or something else, in a catalog's place."""
+    if not isinstance(given, type) and hasattr(given, "tracks") and hasattr(given, "vectors"):
+        return
+    raise QueryError(f"the catalog is {given!r}: write musicu.Catalog.open({as_path(given)!r})")
+
+
+def as_path(given: Any) -> str:
+    """What stands between the brackets of `Catalog.open` in an error."""
+    return str(given) if isinstance(given, str | Path) else "catalog"
 
 
 def counted(count: int, noun: str) -> str:

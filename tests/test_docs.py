@@ -15,7 +15,7 @@ def blocks(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", "docs/tables.md", "docs/shelves.md"]
+    "page", ["README.md", "ARCHITECTURE.md", "docs/tables.md", "docs/shelves.md", "docs/python.md"]
 )
 def test_python_in_the_docs_runs_on_a_real_catalog(
     page: str, demo_music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -28,8 +28,9 @@ def test_python_in_the_docs_runs_on_a_real_catalog(
     import musicu
 
     musicu.embed("~/Music", out="catalog")
-    for code in blocks(page):
-        exec(compile(code, page, "exec"), {})
+    names: dict[str, object] = {}
+    for code in blocks(page):  # one after the other, as a reader types them
+        exec(compile(code, page, "exec"), names)
 
 
 def test_every_engine_reads_the_same_rows(demo_catalog: Path) -> None:

@@ -12,7 +12,16 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "musicu"
 LAYERS = [
-    {"records", "errors", "normalisation", "bootstrap", "progress", "registry", "threads"},
+    {
+        "records",
+        "errors",
+        "normalisation",
+        "public_names",
+        "bootstrap",
+        "progress",
+        "registry",
+        "threads",
+    },
     {"audio", "tags"},
     {"catalog"},
     {"pages"},

@@ -214,7 +214,7 @@ def test_constraint_that_makes_no_sense_is_refused(setting: dict[str, Any], matc
 
 
 def test_size_below_one_is_refused() -> None:
-    with pytest.raises(QueryError, match="size of a shelf is 0"):
+    with pytest.raises(QueryError, match="size is 0"):
         build_shelf(scored(1), table(simple(1)), flat(1), size=0)
 
 

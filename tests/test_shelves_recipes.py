@@ -348,7 +348,7 @@ def test_recipes_are_read_from_toml(tmp_path: Path) -> None:
         ({"recipe": "arc", "tempo": 3}, "arc has no option 'tempo'"),
         ({"recipe": "journey", "start": "a"}, "journey needs the option 'end'"),
         ({"recipe": "arc", "size": "many"}, "size is 'many'"),
-        ({"recipe": "arc", "size": 0}, "size of a shelf is 0"),
+        ({"recipe": "arc", "size": 0}, "size is 0"),
         ({"recipe": "arc", "rules": {"max": 1}}, "rules have no 'max'"),
         ({"recipe": "arc", "where": 4}, "where is 4"),
     ],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from musicu.public_names import loaded_when_used
 
 if TYPE_CHECKING:
     from musicu.audit.auditing import Audit as Audit
@@ -21,11 +22,5 @@ _HOMES = {
     "audit": "musicu.audit.auditing",
     "same_recording": "musicu.audit.recording_groups",
 }
-
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'musicu.audit' has no attribute {name!r}")
+__getattr__, __dir__ = loaded_when_used(__name__, _HOMES)

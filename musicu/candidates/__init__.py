@@ -49,3 +49,7 @@ __all__ = [
     "tastes",
     "write_candidates",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from musicu.candidates.candidate_schema import CANDIDATES
 from musicu.candidates.generator import CandidateGenerator, Sources
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.errors import QueryError
@@ -131,7 +130,7 @@ def write_candidates(
                 write_atomically(shard, partial(_write, listened, generator, settings, before))
             report += _report(shard)
         shards = [work / f"candidates-{n:05d}.parquet" for n in range(len(firsts))]
-        write_atomically(out, lambda path: _join(path, shards))
+        write_atomically(out, lambda path: _join(path, shards, generator.schema))
         shutil.rmtree(work)
     return report
 
@@ -173,7 +172,7 @@ def _write(
     everyone = sorted(listens["user_id"].unique().to_pylist())
     tasteful: list[str] = []
     served = candidates = 0
-    with pq.ParquetWriter(path, CANDIDATES, compression="zstd") as writer:
+    with pq.ParquetWriter(path, generator.schema, compression="zstd") as writer:
         listeners = _listeners(everyone, checked.listens, generator, settings, tasteful)
         for table in generator.find(_counted(listeners, before)):
             writer.write_table(table)
@@ -230,8 +229,8 @@ def _report(shard: Path) -> CandidateReport:
         return CandidateReport(**json.loads(file.metadata.metadata[_META]))
 
 
-def _join(path: Path, shards: list[Path]) -> None:
-    with pq.ParquetWriter(path, CANDIDATES, compression="zstd") as writer:
+def _join(path: Path, shards: list[Path], schema: pa.Schema) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for shard in shards:
             with pq.ParquetFile(shard) as file:
                 for group in range(file.num_row_groups):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from itertools import starmap
+from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.candidates.candidate_reasons import Found, reasons
-from musicu.candidates.candidate_schema import CANDIDATES
+from musicu.candidates.candidate_schema import CANDIDATES, candidates_of
 from musicu.candidates.request import (
     CandidateSource,
     Ranked,
@@ -26,13 +30,16 @@ from musicu.candidates.request import (
 )
 from musicu.candidates.selection import Entries, select
 from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike, as_table
+from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints, allowed_rows, emerging_rows
 from musicu.items.item_table import Ints, ItemTable
 from musicu.items.joins import MANY, join_positions
-from musicu.listening.listens import utc
+from musicu.listening.listens import check_listens, utc
 from musicu.listening.profile_arrays import ProfileArrays, UserProfile
-from musicu.listening.profiles import TasteProfile
+from musicu.listening.profiles import TasteProfile, tastes
 from musicu.ranking.ranker import RANKERS, Pool, Ranker
+from musicu.records import check_count, check_same_model
 from musicu.retrieval.ordering import best_first
 
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 #: Sources, each alone or with its share of the candidates.
 Sources: TypeAlias = Sequence["CandidateSource | tuple[CandidateSource, float]"]
 
+_NAMES = ("name", "reason_prefix", "anchor_kind", "ranker")
 _LISTENERS_AT_ONCE = 1024
 _FETCH_GROWTH = 4
 _MOST_WORKERS = 4
@@ -88,18 +96,17 @@ class CandidateGenerator:
 
         ranker: one for all sources, or its name; None: the one that each source names.
         """
-        if k < 1:
-            raise QueryError(f"k is {k}: ask for at least 1 candidate")
-        shares = tuple(s if isinstance(s, tuple) else (s, 1.0) for s in sources)
-        if not shares:
-            raise QueryError("there is no source: name one, such as NewReleases()")
-        for source, share in shares:
-            if not 0 < share < float("inf"):
-                raise QueryError(f"the share of {source.name} is {share}: it must be above 0")
+        check_count("k", k)
+        shares = _shares_of(sources)
         named = [source.ranker if ranker is None else ranker for source, _ in shares]
         now = utc(now) if now is not None else datetime.now(timezone.utc)
         rankers = tuple(_ranker(given) for given in named)
         return cls(items, shares, rankers, k, constraints or Constraints(), now, seed)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """CANDIDATES, with the name and fingerprint of the model in its metadata."""
+        return candidates_of(self.items.model, self.items.fingerprint)
 
     def find(
         self, listeners: Iterable[UserProfile], among: Ints | None = None
@@ -155,6 +162,8 @@ class CandidateGenerator:
 
         Whose lists were too short is asked again, for longer ones.
         """
+        for listener in listeners:
+            check_same_model(self.items, listener.taste, f"the profile of {listener.user_id!r}")
         parts = []
         profiles = ProfileArrays.of(self.items, listeners)
         everyone = Request(profiles, rows, self.k, self.now, seed=self.seed)
@@ -250,12 +259,12 @@ class CandidateGenerator:
             pa.array(interest, mask=interest < 0),
             reasons(request.profiles, sources, found, self.constraints.exposure_below),
         ]
-        return pa.Table.from_arrays(columns, schema=CANDIDATES)
+        return pa.Table.from_arrays(columns, schema=self.schema)
 
 
 def find_candidates(
     catalog: Catalog | ItemTable,
-    tastes: Mapping[str, TasteProfile],
+    listeners: Mapping[str, TasteProfile] | TableLike,
     sources: Sources,
     *,
     k: int = 100,
@@ -267,35 +276,85 @@ def find_candidates(
 ) -> pa.Table:
     """Candidates for each listener: the columns of CANDIDATES, at most k rows a listener.
 
-    catalog: a catalog, or its item table (which knows the listens of each track). tastes: by
-    user id. sources: each alone or with a share, as [NewReleases(), (DeepCatalog(), 0.5)]. What
-    one source cannot give, the others do. ranker: one for all sources, or its name; None: the one
-    that each source names.
+    catalog: a catalog, or its item table (which knows the listens of each track). listeners: their
+    listens or playlists as a table, which is checked, and a warning counts what is left out; or
+    profiles by user id. sources: each alone or with a share, up to 1, as
+    [NewReleases(), (DeepCatalog(), 0.5)]. What one source cannot give, the others do. ranker: one
+    for all sources, or its name; None: the one that each source names.
+
+        find_candidates(catalog, plays, [ForYou()], k=20)
 
     The same question gives the same table, and each listener's rows depend on no other listener.
     Raises QueryError for settings that make no sense.
     """
     items = catalog if isinstance(catalog, ItemTable) else ItemTable.of(catalog, model)
     generator = CandidateGenerator.of(items, sources, k, constraints, now, seed, ranker)
-    listeners = (UserProfile(user_id, taste) for user_id, taste in tastes.items())
-    return pa.concat_tables([CANDIDATES.empty_table(), *generator.find(listeners)])
+    profiles: Iterable[UserProfile]
+    if isinstance(listeners, Mapping):
+        profiles = _profiles(listeners)
+    else:
+        profiles = _listening(listeners, generator, count=items is not catalog)
+    found = list(generator.find(profiles))
+    return pa.concat_tables(found) if found else CANDIDATES.empty_table()
+
+
+def _profiles(tastes: Mapping[str, TasteProfile]) -> list[UserProfile]:
+    for user_id, taste in tastes.items():
+        if not isinstance(taste, TasteProfile):
+            raise QueryError(f"the profile of {user_id!r} is {taste!r}: give a TasteProfile")
+    return [UserProfile(str(user_id), taste) for user_id, taste in tastes.items()]
+
+
+def _listening(
+    table: TableLike, generator: CandidateGenerator, *, count: bool
+) -> Iterator[UserProfile]:
+    """The listeners of a table; the listens of each track are counted where nobody did before."""
+    items = generator.items
+    listens = listeners_of(as_table(table, "the listeners"))
+    checked = check_listens(listens, items.id_texts, now=generator.now)
+    for sentence in checked.warnings():
+        warnings.warn(sentence, stacklevel=3)
+    if count:
+        liked = checked.listens.filter(pc.greater(checked.listens["weight"], 0))
+        rows = items.rows_of(liked["track_id"].to_pylist())
+        items.plays += np.bincount(rows, minlength=len(items))
+    return starmap(UserProfile, tastes(checked.listens, items.vectors, now=generator.now))
+
+
+def _shares_of(sources: Sources) -> tuple[tuple[CandidateSource, float], ...]:
+    """Sources with their shares; QueryError where one is no source, or its share no share."""
+    if isinstance(sources, str) or not isinstance(sources, Iterable):
+        kind = sources if isinstance(sources, type) else type(sources)
+        shown = kind.__name__ if hasattr(kind, "candidates") else "ForYou"
+        raise QueryError(f"sources are {sources!r}: give a list, such as [{shown}()]")
+    shares = [s if isinstance(s, tuple) else (s, 1.0) for s in sources]
+    if not shares:
+        raise QueryError("there is no source: name one, such as NewReleases()")
+    for source, share in shares:
+        if isinstance(source, type):
+            raise QueryError(f"the source {source.__name__} is a class: write {source.__name__}()")
+        if not all(hasattr(source, name) for name in ("candidates", *_NAMES)):
+            raise QueryError(
+                f"the source is {source!r}: give an object such as NewReleases(), or one of your "
+                f"own with the method candidates and the class variables {', '.join(_NAMES)}"
+            )
+        if not isinstance(share, Real) or not 0 < share <= 1:
+            raise QueryError(f"the share of {source.name} is {share}: it is above 0 and up to 1")
+    return tuple((source, float(share)) for source, share in shares)
 
 
 def _ranker(given: Ranker | str) -> Ranker:
+    if isinstance(given, type):
+        raise QueryError(f"the ranker {given.__name__} is a class: write {given.__name__}()")
     return RANKERS.load(given)() if isinstance(given, str) else given
 
 
 def _checked(source: CandidateSource, request: Request) -> Ranked:
-    """A source's lists; raises QueryError for rows that were not asked for, and such scores."""
+    """A source's lists; raises QueryError where they are not what was asked for."""
     lists = source.candidates(request)
-    may = np.zeros(len(request.items), bool)
-    may[request.rows] = True
-    if not np.isfinite(lists.score).all() or not may[lists.row].all():
-        what = "rows that may not be found" if np.isfinite(lists.score).all() else "scores of NaN"
-        raise QueryError(
-            f"the source {source.name!r} answers with {what}: it must keep to the rows of the "
-            "request, with finite scores"
-        )
+    if not isinstance(lists, Ranked):
+        raise QueryError(f"the source {source.name!r} answers with {lists!r}, and not a Ranked")
+    lists.check(request, source.name)
     return lists
 
 

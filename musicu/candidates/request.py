@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.errors import QueryError
 from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.listening.profile_arrays import (
     HistoryArrays,
@@ -18,6 +20,7 @@ from musicu.listening.profile_arrays import (
     ProfileArrays,
     UserProfile,
 )
+from musicu.records import counted, id_list
 from musicu.registry import Registry
 from musicu.retrieval.ordering import places_in, ranges
 
@@ -91,6 +94,98 @@ class Ranked:
     def lengths(self) -> Ints:
         """How many entries each list has: int64 [lists]."""
         return np.diff(self.start)
+
+    @classmethod
+    def from_lists(cls, lists: Mapping[str, tuple[Any, Any]], request: Request) -> Ranked:
+        """Lists by user id, each of track ids and their scores, in any order, as an answer.
+
+            Ranked.from_lists({"ann": (["t1", "t2"], [0.9, 0.4])}, request)
+
+        Tracks that may not be found (by `where`, blocks, markets) are left out; so are tracks that
+        have no vector, which a warning counts. Raises QueryError where ids and scores are not as
+        many, or a score is not finite.
+        """
+        allowed = np.zeros(len(request.items), bool)
+        allowed[request.rows] = True
+        rows, scores, unknown = [], [], 0
+        for user in request.profiles.users:
+            ids, given = lists.get(user.user_id, ((), ()))
+            row, score = request.items.rows_of(id_list(ids)), np.asarray(given, np.float32)
+            if score.shape != row.shape or not np.isfinite(score).all():
+                raise QueryError(
+                    f"the list of {user.user_id!r} has {len(row)} tracks and scores of the shape "
+                    f"{score.shape}: give a finite score for each track"
+                )
+            unknown += int(np.count_nonzero(row < 0))
+            kept = np.flatnonzero((row >= 0) & allowed[row])
+            kept = kept[np.lexsort((request.items.order_by_id[row[kept]], -score[kept]))]
+            kept = kept[np.sort(np.unique(row[kept], return_index=True)[1])]
+            rows.append(row[kept])
+            scores.append(score[kept])
+        if unknown:
+            warnings.warn(
+                f"{counted(unknown, 'track')} of the lists without a vector: left out", stacklevel=2
+            )
+        count = len(rows)
+        return cls(
+            np.arange(count),
+            np.full(count, -1, np.int32),
+            np.full(count, request.want),
+            np.ones(count, bool),
+            np.cumsum([0, *map(len, rows)]),
+            np.concatenate([np.empty(0, np.int64), *rows]),
+            np.concatenate([np.empty(0, np.float32), *scores]),
+        )
+
+    def check(self, request: Request, source: str) -> None:
+        """Raise QueryError where a source does not keep to what `CandidateSource` asks."""
+        for told, holds in self._claims(request):
+            if not holds():
+                raise QueryError(
+                    f"the source {source!r} answers with {told}; `Ranked.from_lists` makes an "
+                    "answer of ids and scores"
+                )
+
+    def _claims(self, request: Request) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """What is wrong where a claim does not hold; a claim may rely on those before it."""
+        lists, entries = len(self.listener), len(self.row)
+        whose = (self.interest, self.quota, self.exhausted)
+        yield (
+            "arrays of unlike lengths",
+            lambda: (
+                all(len(array) == lists for array in whose)
+                and len(self.start) == lists + 1
+                and len(self.score) == entries
+            ),
+        )
+        yield (
+            "lists that do not begin and end within its rows",
+            lambda: self.start[0] == 0 and self.start[-1] == entries and (self.lengths >= 0).all(),
+        )
+        yield (
+            "listeners that were not asked about, or not in their order",
+            lambda: (
+                (np.diff(self.listener) >= 0).all()
+                and (self.listener >= 0).all()
+                and (self.listener < len(request.profiles)).all()
+            ),
+        )
+        may = np.zeros(len(request.items), bool)
+        may[request.rows] = True
+        yield (
+            "rows that may not be found: it must keep to the rows of the request",
+            lambda: (
+                self.row.dtype.kind in "iu"
+                and (self.row >= 0).all()
+                and (self.row < len(may)).all()
+                and may[self.row].all()
+            ),
+        )
+        yield "scores that are not finite, such as NaN", lambda: np.isfinite(self.score).all()
+        within = np.ones(max(entries - 1, 0), bool)
+        inner = self.start[1:-1]
+        within[inner[(inner > 0) & (inner < entries)] - 1] = False
+        yield "lists that are not best first", lambda: (np.diff(self.score)[within] <= 0).all()
 
     @classmethod
     def joined(cls, parts: Sequence[Ranked]) -> Ranked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,10 @@ from musicu.catalog.schema import (
 from musicu.catalog.store import Store
 from musicu.errors import CatalogError, QueryError
 from musicu.progress import tell
-from musicu.records import Vectors
+from musicu.records import Vectors, as_path
+
+if TYPE_CHECKING:
+    from musicu.retrieval.filters import Filter
 
 _SETS = "descriptors/"
 Rows = NDArray[np.int64]
@@ -44,6 +47,8 @@ class Catalog:
     """Tracks, what is known of them, and their vectors, as they were when it was opened."""
 
     def __init__(self, store: Store) -> None:
+        if not isinstance(store, Store):
+            raise QueryError(f"a catalog is opened: write Catalog.open({as_path(store)!r})")
         self._store = store
         self._tracks: pa.Table | None = None
         self._live: pa.Table | None = None  # those whose files are there
@@ -178,7 +183,9 @@ class Catalog:
         Raises QueryError where the catalog has no vectors of it.
         """
         models = self._store.manifest.models
-        name = model or self.default_model
+        if model is not None and not isinstance(model, str):
+            raise QueryError(f"the model is {model!r}: give its name, one of {', '.join(models)}")
+        name = self.default_model if model is None else model
         if not models or name is None:
             raise QueryError(f"{self.path} has no vectors yet: {self._way_to_vectors()}")
         if name not in models:
@@ -343,15 +350,21 @@ class Catalog:
 
     def similar(
         self,
-        track_id: str | Sequence[str],
+        track_id: Any,
         k: int = 20,
-        where: Any = None,
+        where: Filter = None,
         model: str | None = None,
         *,
         versions: bool = True,
         index: str = "exact",
     ) -> pa.Table:
-        """The k tracks nearest to a track, with scores: see `musicu.retrieval.similar`."""
+        """The k tracks nearest to a track or each of several: see `musicu.retrieval.similar`.
+
+        A table of query_id, rank, track_id, score, title, artists, album, released,
+        duration_seconds and path.
+
+            catalog.similar(track_id, k=5, where="genres = jazz and released >= 2024")
+        """
         from musicu.retrieval.similar import similar
 
         return similar(

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from musicu.public_names import loaded_when_used
 
 if TYPE_CHECKING:
     from musicu.features.describing import describe as describe
     from musicu.features.descriptors import SET_NAME as SET_NAME
     from musicu.features.descriptors import Descriptors as Descriptors
     from musicu.features.descriptors import columns as columns
-    from musicu.features.descriptors import descriptors_schema as descriptors_schema
     from musicu.features.extractors import key_of as key_of
     from musicu.features.extractors import loudness_of as loudness_of
     from musicu.features.extractors import silence_of as silence_of
@@ -25,25 +25,19 @@ if TYPE_CHECKING:
     from musicu.features.picture import picture_of as picture_of
 
 _HOMES = {
-    "describing": ("describe",),
-    "descriptors": ("SET_NAME", "Descriptors", "columns", "descriptors_schema"),
-    "extractors": (
-        "silence_of",
-        "key_of",
-        "loudness_of",
-        "spectrum_of",
-        "stereo_of",
-        "tempo_of",
-        "true_peak_of",
-    ),
-    "picture": ("Picture", "picture_of"),
+    "Descriptors": "musicu.features.descriptors",
+    "Picture": "musicu.features.picture",
+    "SET_NAME": "musicu.features.descriptors",
+    "columns": "musicu.features.descriptors",
+    "describe": "musicu.features.describing",
+    "key_of": "musicu.features.extractors",
+    "loudness_of": "musicu.features.extractors",
+    "picture_of": "musicu.features.picture",
+    "silence_of": "musicu.features.extractors",
+    "spectrum_of": "musicu.features.extractors",
+    "stereo_of": "musicu.features.extractors",
+    "tempo_of": "musicu.features.extractors",
+    "true_peak_of": "musicu.features.extractors",
 }
-_MODULES = {name: f"musicu.features.{home}" for home, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(_MODULES[name]), name)
-    raise AttributeError(f"module 'musicu.features' has no attribute {name!r}")
+__all__ = sorted(_HOMES)
+__getattr__, __dir__ = loaded_when_used(__name__, _HOMES)

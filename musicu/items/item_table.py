@@ -7,23 +7,20 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.catalog import Catalog
 from musicu.catalog.rows import TableRows, rising
 from musicu.errors import QueryError
 from musicu.items.credits import Credits, album_numbers
 from musicu.items.recording_numbers import recording_numbers, work_numbers
-from musicu.records import Vectors
+from musicu.records import Vectors, check_catalog
 from musicu.retrieval.exact_index import ExactIndex
 from musicu.retrieval.hits import Hits
-
-if TYPE_CHECKING:
-    from musicu.catalog.catalog import Catalog
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -71,6 +68,7 @@ class ItemTable:
     @classmethod
     def of(cls, catalog: Catalog, model: str | None = None) -> ItemTable:
         """The tracks of a catalog that have a vector of a model. Default: its default model."""
+        check_catalog(catalog)
         tracks = catalog.tracks()
         pa.default_memory_pool().release_unused()  # reading tracks takes three times their size
         vectors = catalog.vectors(model)

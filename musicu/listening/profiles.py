@@ -7,11 +7,11 @@ listens faded with age. Its decay of 0.01 a day is a half-life of 69 days.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ from musicu.ingest.playlist_tables import PLAYLIST
 from musicu.listening.history import History, histories
 from musicu.listening.interest_clusters import APART, clusters_of
 from musicu.listening.listens import LISTENS, listens_table
-from musicu.records import Vectors
+from musicu.records import Vectors, check_same_model, id_list
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -48,8 +48,8 @@ class Interest:
 
     medoid: str
     importance: float
-    centroid: NDArray[np.float32]
-    track_ids: tuple[str, ...]
+    centroid: NDArray[np.float32] = field(repr=False)
+    track_ids: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class TasteProfile:
     negatives: ids of the tracks whose skips outweigh their listens. An interest loses importance
         by them, in the measure in which they resemble it, down to a tenth.
     history: what the taste was made of, and all that `updated` needs.
+    model, fingerprint: whose vectors it was made with; another model's raise ModelError.
     """
 
     interests: tuple[Interest, ...]
@@ -88,6 +89,8 @@ class TasteProfile:
     negatives: tuple[str, ...]
     history: History = field(repr=False)
     options: TasteOptions = field(default_factory=TasteOptions)
+    model: str = ""
+    fingerprint: str = ""
 
     @classmethod
     def from_listens(
@@ -109,7 +112,7 @@ class TasteProfile:
     @classmethod
     def from_seeds(
         cls,
-        track_ids: Sequence[str],
+        track_ids: Any,
         vectors: Vectors,
         *,
         now: datetime | None = None,
@@ -120,12 +123,13 @@ class TasteProfile:
 
         Raises QueryError where a track has no vector.
         """
-        unknown = [name for name in track_ids if name not in set(vectors.ids.tolist())]
-        if unknown or not len(track_ids):
+        seeds, known = id_list(track_ids), set(vectors.ids.tolist())
+        unknown = [name for name in seeds if name not in known]
+        if unknown or not seeds:
             what = f"the seed {unknown[0]!r} has no vector" if unknown else "there is no seed"
             raise QueryError(f"{what}: name tracks of the catalog that are embedded")
         seed = {"user_id": "", "weight": 1.0, "context": PLAYLIST}
-        rows = [{**seed, "track_id": name} for name in track_ids]
+        rows = [{**seed, "track_id": name} for name in seeds]
         listens = pa.Table.from_pylist(rows, schema=LISTENS)
         history = History.of(listens, _now(now), half_life_days)
         return _profile(history, vectors, TasteOptions(max_interests))
@@ -153,6 +157,7 @@ class TasteProfile:
 
         A moment before that of the taste itself counts as that one.
         """
+        check_same_model(vectors, self, "the taste")
         new = History.of(listens_table(listens), _now(now), self.history.half_life_days)
         return _profile(self.history.plus(new), vectors, self.options)
 
@@ -228,7 +233,13 @@ def _taste(
     )
     negatives = tuple(history.ids[skipped])
     return TasteProfile(
-        interests, _direction(damped.astype(np.float32) @ values), negatives, history, options
+        interests,
+        _direction(damped.astype(np.float32) @ values),
+        negatives,
+        history,
+        options,
+        vectors.model,
+        vectors.fingerprint,
     )
 
 

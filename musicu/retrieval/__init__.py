@@ -30,3 +30,7 @@ __all__ = [
     "similar_to_vector",
     "where_options",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

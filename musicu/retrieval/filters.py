@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,21 @@ from musicu.errors import QueryError
 from musicu.retrieval.parsing import parse_where
 from musicu.retrieval.where import Compare, Where, days_of
 
+
+class ArrowExpression(Protocol):
+    """A pyarrow expression: pyarrow has no types of its own."""
+
+    @property
+    def isin(self) -> Any:
+        """Whether the value is among some."""
+
+    @property
+    def is_valid(self) -> Any:
+        """Whether there is a value."""
+
+
 #: What a filter may be: an Arrow expression, text for `parse_where`, or conditions.
-Filter: TypeAlias = pc.Expression | str | Where | None
+Filter: TypeAlias = ArrowExpression | str | Where | None
 
 _ROW = "__row__"
 

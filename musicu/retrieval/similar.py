@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from musicu.catalog.identity import same_work
 from musicu.errors import QueryError
-from musicu.records import Vectors
+from musicu.records import Vectors, check_catalog, check_count, id_list
 from musicu.retrieval.filters import Filter, matching_rows
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.indexes import INDEXES, Index
@@ -40,7 +40,7 @@ class Searchable(Protocol):
 
 def similar(
     catalog: Searchable,
-    track_id: str | Sequence[str],
+    track_id: Any,
     k: int = 20,
     where: Filter = None,
     model: str | None = None,
@@ -48,7 +48,7 @@ def similar(
     versions: bool = True,
     index: str = "exact",
 ) -> pa.Table:
-    """The k tracks nearest to each track given; a track is never its own answer.
+    """The k tracks nearest to each track given, an id or several; none is its own answer.
 
     Returns a row a hit, in the order of the tracks given, then of falling score: query_id, rank
     (int32, from 1), track_id, score (float32, cosine in [-1, 1]), same_work (whether it is a copy
@@ -60,14 +60,15 @@ def similar(
 
     Raises QueryError where an id is unknown or without a vector, or the filter cannot be met.
     """
-    seeds = [track_id] if isinstance(track_id, str) else list(track_id)
+    check_catalog(catalog)
+    seeds = [track_id] if isinstance(track_id, str) else id_list(track_id)
     space = _space(catalog, model, index)
     for seed in seeds:
         if seed not in space.row_of:
             raise _unknown(catalog, space.tracks, seed)
     own = [space.row_of[seed] for seed in seeds]
     queries = space.vectors.values[own]
-    allowed, wanted = space.allowed(where), k
+    allowed, wanted = space.allowed(where), check_count("k", k)
     while True:
         hits = space.index.search(queries, wanted, rows=allowed, exclude=own)
         found = space.table(hits, seeds)
@@ -87,7 +88,7 @@ def similar_to_vector(
     k: int = 20,
     where: Filter = None,
     model: str | None = None,
-    exclude: Collection[str] = (),
+    exclude: Any = (),
 ) -> pa.Table:
     """The k tracks nearest to a vector [dim] of the same model, without those in `exclude`.
 
@@ -96,13 +97,15 @@ def similar_to_vector(
     """
     if np.ndim(vector) != 1:
         raise QueryError(f"one vector [dim] is wanted, not one of the shape {np.shape(vector)}")
+    check_catalog(catalog)
     space = _space(catalog, model)
     allowed = space.allowed(where)
-    if exclude:
-        left_out = [space.row_of[name] for name in exclude if name in space.row_of]
+    if len(exclude):
+        left_out = [space.row_of[name] for name in id_list(exclude) if name in space.row_of]
         rows = np.arange(len(space.index)) if allowed is None else allowed
         allowed = np.setdiff1d(rows, left_out, assume_unique=True)
-    return space.table(space.index.search(vector, k, rows=allowed), [None])
+    hits = space.index.search(vector, check_count("k", k), rows=allowed)
+    return space.table(hits, [None])
 
 
 def _ranked(found: pa.Table, k: int) -> pa.Table:

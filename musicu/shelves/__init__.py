@@ -20,3 +20,7 @@ __all__ = [
     "recipe_of",
     "shelves_of_candidates",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

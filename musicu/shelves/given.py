@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicu.candidates.candidate_schema import model_of
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import Row
 from musicu.catalog.schema import FAILURES
@@ -16,12 +17,12 @@ from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.ids import id_texts
 from musicu.items.constraints import Constraints
-from musicu.records import Vectors
+from musicu.records import Vectors, check_count, check_same_model
 from musicu.shelves.assembly import ScoredItem, ShelfSpec, by_score
 from musicu.shelves.context import ShelfContext
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
 from musicu.shelves.shelf_catalog import rows_of
-from musicu.shelves.shelf_reasons import distance_in_words, explain
+from musicu.shelves.shelf_reasons import Reason, distance_in_words, explain
 
 #: How the shelf of a source's candidates is called.
 TITLES = {
@@ -52,7 +53,9 @@ def shelves_of_candidates(
     found = _with_columns(candidates, "user_id", "track_id", "score", "source", "reason")
     users = found["user_id"].unique().to_pylist()
     if user_id is None and len(users) > 1:
-        raise QueryError(f"the candidates are of {len(users):,} listeners: name one with --user")
+        raise QueryError(
+            f"the candidates are of {len(users):,} listeners: name one with --user, here user_id="
+        )
     if user_id is not None:
         found = found.filter(pc.equal(found["user_id"], user_id))
     if not found.num_rows:
@@ -84,7 +87,7 @@ def _with_columns(candidates: TableLike, *names: str) -> pa.Table:
 def _shelf(source: str, given: list[Row], rows: dict[str, Row]) -> Shelf:
     """The candidates of one source as they stand."""
     items = tuple(
-        ShelfItem(rows[row["track_id"]], place, float(row["score"]), row["reason"], ())
+        ShelfItem(rows[row["track_id"]], place, row["score"], row["reason"], _source(row))
         for place, row in enumerate(given, 1)
     )
     title = TITLES.get(source, source.replace("-", " ").capitalize())
@@ -105,7 +108,7 @@ def build_shelf(
 
     candidates: columns track_id and score (any finite scale, the higher the better), in any
         order; a repeated track counts with its best score. A column `reason`, where there is one,
-        is what they say.
+        is what they say; a column `source` stands among the reasons.
     tracks: a catalog, or its tracks; must hold every candidate.
     vectors: of the whole catalog, since reasons compare with all of it; a candidate without
         a vector is allowed. None: those of the catalog's default model.
@@ -121,20 +124,21 @@ def build_shelf(
     if vectors is None and not isinstance(tracks, Catalog):
         raise QueryError("a table of tracks has no vectors: give them too, or the catalog")
     table = _tracks(tracks)
-    context = ShelfContext(TableCatalog(table, vectors or cast("Catalog", tracks).vectors()))
-    best = _best(_with_columns(candidates, "track_id", "score"))
+    vectors = vectors or cast("Catalog", tracks).vectors()
+    given = _with_columns(candidates, "track_id", "score")
+    check_same_model(vectors, model_of(given), "the table of candidates")
+    context = ShelfContext(TableCatalog(table, vectors))
+    best = _best(given)
     rows = rows_of(table, [*best, *([seed] if seed is not None else [])])
     seed_row = None if seed is None else rows[seed]
     spec = ShelfSpec(
         title=title or (f"More like {ShelfTrack(seed_row).title}" if seed_row else "Shelf"),
-        items=[
-            _scored(rows[t], score, said, seed_row, context) for t, (score, said) in best.items()
-        ],
+        items=[_scored(rows[t], candidate, seed_row, context) for t, candidate in best.items()],
         excluded=[] if seed_row is None else [seed_row],
         seed=seed_row,
         order=by_score,
     )
-    return context.shelf(spec, constraints or Constraints(), size)
+    return context.shelf(spec, constraints or Constraints(), check_count("size", size))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,28 +161,41 @@ class TableCatalog:
         return FAILURES.empty_table()
 
 
-def _best(candidates: pa.Table) -> dict[str, tuple[float, str]]:
-    """Each candidate's best score and what is said of it; QueryError where one is no number."""
-    ids = candidates["track_id"].to_pylist()
-    numbers = candidates["score"].cast(pa.float64()).to_numpy(zero_copy_only=False)
-    told = [""] * len(ids)
-    if "reason" in candidates.column_names:
-        told = [text or "" for text in candidates["reason"].to_pylist()]
-    found: dict[str, tuple[float, str]] = {}
-    for track_id, score, said in zip(ids, np.asarray(numbers), told, strict=True):
-        if not np.isfinite(score):
+def _best(candidates: pa.Table) -> dict[str, Row]:
+    """Each candidate's row with its best score; QueryError where one is no finite number."""
+    try:
+        scores = candidates["score"].cast(pa.float64())
+    except pa.ArrowException as error:
+        raise QueryError(f"the candidates' column 'score' holds no numbers: {error}") from None
+    place = candidates.column_names.index("score")
+    found: dict[str, Row] = {}
+    for row in candidates.set_column(place, "score", scores).to_pylist():
+        track_id, score = row["track_id"], row["score"]
+        if score is None or not math.isfinite(score):
             raise QueryError(f"the score of {track_id!r} is {score}: scores must be finite")
-        if track_id not in found or score > found[track_id][0]:
-            found[track_id] = float(score), said
+        best = found.get(track_id)
+        if best is None or (score, _said(row)) > (best["score"], _said(best)):
+            found[track_id] = row
     return found
 
 
-def _scored(
-    row: Row, score: float, said: str, seed: Row | None, context: ShelfContext
-) -> ScoredItem:
+def _said(candidate: Row) -> str:
+    return candidate.get("reason") or ""
+
+
+def _source(candidate: Row) -> tuple[Reason, ...]:
+    """Which source found a candidate, as a reason."""
+    if not candidate.get("source"):
+        return ()
+    value = {name: candidate[name] for name in ("source", "interest") if name in candidate}
+    return (Reason("source", value, "", candidate["score"]),)
+
+
+def _scored(row: Row, candidate: Row, seed: Row | None, context: ShelfContext) -> ScoredItem:
     """A candidate with a score from elsewhere, and what it has in common with the seed."""
+    score, said, source = candidate["score"], _said(candidate), _source(candidate)
     if seed is None:
-        return ScoredItem(row, score, sentence=said)
+        return ScoredItem(row, score, source, sentence=said)
     likeness = context.likeness(seed["track_id"], row["track_id"])
     fallback = "" if likeness is None else distance_in_words(likeness)
-    return ScoredItem(row, score, explain(seed, row, likeness), fallback, said)
+    return ScoredItem(row, score, (*explain(seed, row, likeness), *source), fallback, said)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from musicu.catalog.rows import track_file
 from musicu.items.constraints import Constraints
 from musicu.playlists.entries import Playlist
 from musicu.playlists.playlist_files import write_playlist
+from musicu.records import counted
 from musicu.shelves.shelf_reasons import Reason
 from musicu.shelves.transitions import Transition
 
@@ -51,6 +53,9 @@ class ShelfTrack:
 
     row: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.track_id!r}, {self.title!r} by {self.artist!r})"
+
     @property
     def track_id(self) -> str:
         """The track's id."""
@@ -79,7 +84,7 @@ class ShelfTrack:
         return track_file(row) if row.get("root") is not None and row.get("path") else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ShelfItem(ShelfTrack):
     """A track on a shelf: its place (from 1), its score, and why it is there.
 
@@ -113,6 +118,19 @@ class Shelf:
 
     def __iter__(self) -> Iterator[ShelfItem]:
         return iter(self.items)
+
+    def __repr__(self) -> str:
+        return f"Shelf({self.title!r}, {counted(len(self), 'track')})"
+
+    def _repr_html_(self) -> str:
+        """The shelf as a table, as notebooks show it."""
+        rows = "".join(
+            f"<tr><td>{item.position}</td><td>{escape(item.title)}</td><td>{escape(item.artist)}"
+            f"</td><td>{item.score:.3f}</td><td>{escape(item.reason)}</td></tr>"
+            for item in self.items
+        )
+        head = "<tr><th></th><th>title</th><th>artist</th><th>score</th><th>reason</th></tr>"
+        return f"<h4>{escape(self.title)}</h4><table>{head}{rows}</table>"
 
     @property
     def track_ids(self) -> list[str]:

@@ -44,7 +44,8 @@ class Reason:
     """One thing that speaks for a track.
 
     kind: "sound", "artist", "album", "genres", "label", "released", "era", "tempo", "key",
-        "character", or what a recipe adds ("interest", "new", "seldom", "slot", "transition").
+        "character", "source" (of a candidate), or what a recipe adds ("interest", "new", "seldom",
+        "slot", "transition").
     value: the facts behind it, as plain values that go into JSON.
     text: the same for people, as part of a sentence.
     points: its part of the score.

@@ -33,9 +33,16 @@ def nearest_to_taste(request: Request, rows: Ints) -> Ranked:
         exhausted,
         np.concatenate([[0], np.cumsum(lengths)]),
         hits.row,
-        hits.score,
+        _falling(hits.query, hits.score),
     )
     return Ranked.joined([nearest, by_liked_artists(request, rows)])
+
+
+def _falling(query: Ints, score: Floats) -> Floats:
+    """Scores that are only near the true ones, in [-1, 1], none above the one before it."""
+    apart = 4.0 * query
+    falling: Floats = (np.minimum.accumulate(score - apart) + apart).astype(np.float32)
+    return falling
 
 
 def by_liked_artists(request: Request, rows: Ints) -> Ranked:

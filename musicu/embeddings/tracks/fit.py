@@ -43,7 +43,7 @@ from musicu.embeddings.tracks.track_network import Networks, Parameters, encoded
 from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.normalisation import unit_rows
-from musicu.records import Vectors
+from musicu.records import Vectors, check_catalog
 
 ProgressCallback = Callable[[dict[str, Any]], None]
 
@@ -75,6 +75,7 @@ def fit_tracks(
     """
     config = config or TrackConfig()
     check_file_name(name, "the model")
+    check_catalog(catalog)
     tracks = catalog.tracks()
     groups = _groups(tracks, pairs, listens, playlists, config)
     sound = _audio_model(catalog, audio_model)

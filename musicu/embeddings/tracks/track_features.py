@@ -77,7 +77,7 @@ class Features:
     known: dict[str, Known]
 
     def __len__(self) -> int:
-        return len(next(iter(self.known.values())))
+        return len(next(iter(self.known.values()), ()))
 
     def take(self, rows: NDArray[np.int64]) -> Features:
         """The features of the tracks in `rows`, in that order."""

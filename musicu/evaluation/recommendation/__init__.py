@@ -31,3 +31,7 @@ __all__ = [
     "tag_vectors",
     "write_training_part",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -33,7 +33,7 @@ from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints
 from musicu.progress import tracked
-from musicu.records import Vectors, counted
+from musicu.records import Vectors, check_catalog, counted
 
 SPLITS = ("time", "new-artists", "new-tracks", "new-releases", "leave-last-out")
 TAGS, NUMBERS = "tags", "numbers"
@@ -91,6 +91,7 @@ def evaluate_candidates(
 
     Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
     """
+    check_catalog(catalog)
     names = _model_names(catalog, models)
     tracks, log = catalog.tracks(), as_table(listens, "the listens")
     ids = tracks["track_id"]
@@ -139,7 +140,7 @@ def evaluate_models(
     chosen, notes = _baselines(content, against, models)
     if clash := sorted(set(chosen) & set(models)):
         raise QueryError(f"{clash[0]!r} is the name of a baseline: rename that model")
-    split = make_split(tracks, as_table(listens, "the listens"), protocol)
+    split = make_split(tracks, listens, protocol)
     labels = TrackLabels.of(tracks)
     training = Training.of(split, tracks, labels, protocol.seed)
     ruler = Ruler(split, labels.artists, protocol.ks, protocol.bootstrap, protocol.seed)
@@ -158,18 +159,19 @@ def evaluate_models(
     )
 
 
-def make_split(tracks: pa.Table, listens: pa.Table, protocol: Protocol) -> Split:
+def make_split(tracks: TableLike, listens: TableLike, protocol: Protocol) -> Split:
     """The training part, who is asked, and the candidates; the same for the same arguments.
 
     Raises QueryError where the protocol does not fit the tables, or nobody can be asked.
     """
     if protocol.split not in SPLITS:
         raise QueryError(f"there is no split {protocol.split!r}: choose of {', '.join(SPLITS)}")
-    if "track_id" not in tracks.column_names:
-        found = ", ".join(tracks.column_names)
+    table = as_table(tracks, "the tracks")
+    if "track_id" not in table.column_names:
+        found = ", ".join(table.column_names)
         raise QueryError(f"the tracks have no column 'track_id', only {found}")
-    listening = Listening.of(listens, tracks["track_id"])
-    split = _cut(tracks, listening, protocol)
+    listening = Listening.of(as_table(listens, "the listens"), table["track_id"])
+    split = _cut(table, listening, protocol)
     most = protocol.listeners
     if most is None or len(split.asked) <= most:
         return split

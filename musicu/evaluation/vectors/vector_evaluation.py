@@ -25,7 +25,7 @@ from musicu.evaluation.vectors.protocols import RETRIEVAL
 from musicu.evaluation.vectors.spaces import measure_hubness, measure_retrieval
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.progress import tell
-from musicu.records import Vectors
+from musicu.records import Vectors, check_catalog
 
 if TYPE_CHECKING:
     from musicu.evaluation.vectors.robustness import RecordingAccess
@@ -60,6 +60,7 @@ def evaluate(
     Raises QueryError for unknown models, protocols or columns, and MissingExtraError where
     probes or clustering are asked for without scikit-learn.
     """
+    check_catalog(catalog)
     _check(protocols, PROTOCOLS)
     folders = _folders(catalog, models)
     absent = [name for name in baselines if name != RANDOM and name not in catalog.models()]

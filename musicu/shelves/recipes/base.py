@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
 from musicu.ranking.diversity import POOL_FACTOR
+from musicu.records import check_count
 from musicu.retrieval import Filter
 from musicu.shelves.assembly import ShelfSpec
 from musicu.shelves.context import FIRST_POOL, ShelfContext
@@ -32,8 +32,7 @@ class Recipe(ABC):
 
     def __post_init__(self) -> None:
         """Refuse a size that no shelf has."""
-        if self.size < 1:
-            raise QueryError(f"the size of a shelf is {self.size}: it must be 1 or more")
+        check_count("size", self.size)
 
     @abstractmethod
     def shelves(self, context: ShelfContext) -> list[Shelf]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from musicu.catalog.words import one_line
 from musicu.items.constraints import Constraints
+from musicu.retrieval import Filter
 from musicu.retrieval.similar import Searchable
 from musicu.shelves.assembly import ShelfSpec, by_score
 from musicu.shelves.context import Anchor, ShelfContext
@@ -72,7 +73,7 @@ def more_like(
     track_id: str,
     *,
     size: int = 20,
-    where: Any = None,
+    where: Filter = None,
     model: str | None = None,
     rules: Constraints | None = None,
 ) -> Shelf:
