@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from musicu.catalog import files
 from musicu.catalog.files import write_atomically
 from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import ModelEntry
@@ -171,3 +174,22 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_atomically(path, half)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX systems")
+def test_files_are_written_with_the_mode_that_the_umask_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def private(path: Path) -> None:
+        path.write_bytes(b"")
+        path.chmod(0o600)
+
+    files._mode.cache_clear()
+    before = os.umask(0o002)
+    try:
+        write_atomically(tmp_path / "plain", lambda path: path.write_bytes(b""))
+        write_atomically(tmp_path / "private", private)
+    finally:
+        os.umask(before)
+        files._mode.cache_clear()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o664, 0o664]

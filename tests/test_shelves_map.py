@@ -143,6 +143,9 @@ def test_map_and_shelves_give_a_region_one_name() -> None:
     shelves = AroundTheCatalog(count=24).shelves(ShelfContext(catalog))
     assert [shelf.title for shelf in shelves] == list(drawn)
     assert not any("(2)" in name for name in drawn)
+    first = [item.reason for item in shelves[0]]
+    assert len(set(first)) == len(first)
+    assert all("from the middle of the region" in reason for reason in first)
 
 
 def test_genres_are_counted_once_a_track_whatever_their_spelling() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,13 @@ from music import write
 from musicu.catalog.catalog import Catalog
 from musicu.errors import SourceError
 from musicu.pipeline.run import EmbedOptions, EmbedReport
-from musicu.pipeline.watching import StableFiles, WatchOptions, is_whole, watch
+from musicu.pipeline.watching import (
+    FolderNotifications,
+    StableFiles,
+    WatchOptions,
+    is_whole,
+    watch,
+)
 
 A, B = Path("/a"), Path("/b")
 
@@ -231,6 +238,38 @@ def test_a_catalog_that_another_process_writes_is_tried_again(tmp_path: Path) ->
     assert troubles
     assert all("another process" in text for text in troubles)
     assert paths(out) == {"a.flac"}
+
+
+def test_where_notifications_come_an_idle_folder_is_not_looked_at(tmp_path: Path) -> None:
+    music, out = tmp_path / "music", tmp_path / "catalog"
+    write(music / "a.flac", 1, seconds=1.0)
+    waited: list[float] = []
+    steps = [nothing, lambda: write(music / "b.flac", 2, seconds=1.0), nothing]
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        if steps:
+            steps.pop(0)()
+        return len(waited) == 4
+
+    options = WatchOptions(embed=EmbedOptions(jobs=1), model="musicu-stats-v1")
+    watch(music, out, options=options, wait=wait, notified=True)
+    assert waited == [1.0, 600.0, 1.0, 600.0]
+    assert paths(out) == {"a.flac", "b.flac"}
+
+
+def test_a_change_in_a_folder_ends_the_waiting(tmp_path: Path) -> None:
+    (tmp_path / "album").mkdir()
+    notifications = FolderNotifications(tmp_path)
+    try:
+        began = time.monotonic()
+        (tmp_path / "album/new.flac").write_bytes(b"sound")
+        notifications.wait(600.0)
+        (tmp_path / "album").rename(tmp_path / "renamed")
+        notifications.wait(600.0)
+        assert time.monotonic() - began < 300.0
+    finally:
+        notifications.close()
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:

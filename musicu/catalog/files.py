@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from musicu.errors import CatalogError
@@ -41,6 +42,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write(temporary)
+            temporary.chmod(_mode())  # whatever mode the writer's library has of its own
             _sync(temporary)
             temporary.replace(path)
             _sync_folder(path.parent)
@@ -48,6 +50,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+@cache
+def _mode() -> int:
+    """The mode of a new file: what the process's umask leaves."""
+    mask = os.umask(0o077)  # it can be read only by being set
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _sync(path: Path) -> None:

@@ -18,7 +18,7 @@ from musicu.cli.working import told, totals
 from musicu.embeddings.cards import DEFAULT_MODEL
 from musicu.errors import MusicuError
 from musicu.pipeline.run import EmbedOptions, EmbedReport
-from musicu.pipeline.watching import WatchOptions
+from musicu.pipeline.watching import FolderNotifications, WatchOptions
 from musicu.records import counted
 
 
@@ -35,7 +35,13 @@ from musicu.records import counted
     "--interval",
     type=click.FloatRange(min=0.1),
     default=WatchOptions().interval_seconds,
-    help="Seconds between two scans of the folder; longer if a scan takes long.",
+    help="Seconds between two scans while files arrive, or always with --poll.",
+)
+@click.option(
+    "--poll",
+    is_flag=True,
+    help="Scan the folder again and again instead of waiting for the system's notifications, "
+    "which network disks do not send.",
 )
 @PRUNE
 @CONFIRM_PRUNE
@@ -49,6 +55,7 @@ def watch(
     recipes: Path | None,
     shelves: Path | None,
     interval: float,
+    poll: bool,
     prune: bool,
     confirm_prune: bool,
     model: str,
@@ -76,9 +83,14 @@ def watch(
         _print(report, as_json)
         refresh()
 
+    notifications = None if poll else _notifications(source)
+
     def wait(seconds: float) -> bool:
         DISPLAY.clear()
-        return stop.wait(seconds)
+        if notifications is None:
+            return stop.wait(seconds)
+        notifications.wait(seconds)
+        return False
 
     if_interrupted(f"what is finished is kept in {catalog}")
     signal.signal(signal.SIGTERM, _end)
@@ -88,10 +100,22 @@ def watch(
         catalog,
         options=options,
         wait=wait,
+        notified=notifications is not None,
         changed=changed,
         trouble=lambda text: note(f"later: {text}"),
     )
     return 0
+
+
+def _notifications(source: Path) -> FolderNotifications | None:
+    """The system's notifications of a folder; None where it has none, which is said."""
+    from musicu.pipeline.watching import FolderNotifications
+
+    try:
+        return FolderNotifications(source) if source.is_dir() else None
+    except OSError as error:
+        note(f"the system sends no notifications ({error.strerror or error}): scanning instead")
+        return None
 
 
 def _end(*_: object) -> None:

@@ -75,9 +75,9 @@ class AudioPlaces:
         return file_url(absolute(file), None if self._audio == "absolute" else self._folder)
 
     def find(self, file: Path | None, track_id: str) -> PageAudio:
-        """The sound of a track, or why there is none."""
+        """The sound of a track, or why there is none; of a track of a table nothing is said."""
         if file is None:
-            return PageAudio(None, why="its file is not known")
+            return PageAudio(None)
         kind = media_type(file)
         if kind is None:
             name = one_line(file.suffix.lstrip(".").upper()) or "files without an ending"

@@ -152,9 +152,14 @@ def _placed(likeness: Likeness) -> str:
     """ "the 2nd closest in sound of 48", or a share of the catalog where no rank is known."""
     if likeness.rank is None:
         return _share(likeness)
-    tens, ones = divmod(likeness.rank, 10)
+    return f"the {ordinal(likeness.rank)} closest{likeness.close} of {likeness.others:,}"
+
+
+def ordinal(rank: int) -> str:
+    """1st, 2nd, 11th, 1,002nd."""
+    tens, ones = divmod(rank, 10)
     ending = "th" if tens % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(ones, "th")
-    return f"the {likeness.rank:,}{ending} closest{likeness.close} of {likeness.others:,}"
+    return f"{rank:,}{ending}"
 
 
 def _share(likeness: Likeness) -> str:

@@ -1,7 +1,8 @@
 """Watching a folder: what is new, changed or gone reaches the catalog within seconds.
 
-It looks at every file's size and time, again and again: that works on every system and on
-network disks, and takes about a second for 100,000 files.
+The system's notifications say when to look (`FolderNotifications`), or a clock does; a look at
+every file's size and time, about a second for 100,000 files, says at what. So what is true does
+not depend on which notifications came, and a clock alone does for network disks.
 """
 
 from __future__ import annotations
@@ -31,13 +32,16 @@ _SHARE = 0.2
 class WatchOptions:
     """How to watch.
 
-    interval_seconds: between two looks; longer where a look takes long. patience_seconds: how
-    long a file that never becomes whole is waited for. prune_seconds: how long what is gone may
-    stay away before it is pruned, where `embed` says so: it may be on its way to another folder.
+    interval_seconds: between two looks while files are waited for, or always where no notifications
+    come; longer then where a look takes long. idle_seconds: at most between two looks where
+    notifications come and nothing is waited for. patience_seconds: how long a file that never
+    becomes whole is waited for. prune_seconds: how long what is gone may stay away before it is
+    pruned, where `embed` says so: it may be on its way to another folder.
     model, embed: as for `embed`.
     """
 
     interval_seconds: float = 1.0
+    idle_seconds: float = 600.0
     patience_seconds: float = 30.0
     prune_seconds: float = 30.0
     model: str | Path = DEFAULT_MODEL
@@ -50,13 +54,15 @@ def watch(
     *,
     options: WatchOptions | None = None,
     wait: Callable[[float], bool],
+    notified: bool = False,
     changed: Callable[[EmbedReport], None] = lambda report: None,
     trouble: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Embed what is new or changed in a folder into a catalog, until `wait` says to stop.
 
-    wait: waits so many seconds, and returns True to stop; `threading.Event().wait` does. changed:
-    is called after each run that changed the catalog. trouble: is told what kept a run from being
+    wait: waits so many seconds, and returns True to stop; `threading.Event().wait` does.
+    notified: whether it returns sooner where something has changed in the folder. changed: is
+    called after each run that changed the catalog. trouble: is told what kept a run from being
     (another process writes the catalog, say); it is tried again at the next look.
 
     A file is taken when it is whole, see `StableFiles`. Files that are gone are marked, and pruned
@@ -80,7 +86,12 @@ def watch(
             if report is not None and _matters(report):
                 changed(report)
         took = time.monotonic() - began
-        if wait(max(options.interval_seconds, took * (1 / _SHARE - 1))):
+        seconds = options.interval_seconds
+        if not notified:
+            seconds = max(seconds, took * (1 / _SHARE - 1))
+        elif not state.waits:
+            seconds = options.idle_seconds
+        if wait(seconds):
             return
 
 
@@ -99,16 +110,26 @@ class _WatchedFolder:
         self._to_prune = False
         self._told: dict[str, str] = {}  # what could not be reached when pruning was due
         self._looks_left = 0  # before what is gone is pruned
+        self.waits = False  # whether the next look is due though nothing happens till then
 
     def look(self) -> EmbedReport | None:
         """Look once, and run where there is anything to do; raises MusicuError where it cannot."""
         seen, unreachable = _look(self._folder)
+        self.waits = True
         if self._settling is None:
             known = _known(self._out, self._folder)
             taken = {path: stamp for path, stamp in seen.items() if known.get(path) == stamp[:2]}
             patience = self._looks(self._options.patience_seconds)
             self._settling = StableFiles(taken, is_whole, patience)
         ready = {path: seen[path] for path in self._settling.look(seen)}
+        report = self._acted_on(ready, seen, unreachable)
+        self.waits = len(ready) < len(seen) or self._to_prune
+        return report
+
+    def _acted_on(
+        self, ready: dict[Path, Stamp], seen: dict[Path, Stamp], unreachable: Mapping[str, str]
+    ) -> EmbedReport | None:
+        """Take what is ready and not taken, or prune what is due; raises MusicuError."""
         if not ready:
             return None
         if self._taken is None or _differ(ready, seen, self._taken):

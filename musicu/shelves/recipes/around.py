@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from musicu.progress import tell
-from musicu.shelves.assembly import ShelfSpec, by_score
+from musicu.shelves.assembly import ScoredItem, ShelfSpec, by_score
 from musicu.shelves.context import Anchor, ShelfContext, quoted
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.shelf import Shelf
+from musicu.shelves.shelf_reasons import ordinal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,31 @@ class AroundTheCatalog(Recipe):
             ask = ShelfSpec(
                 title=f"{self.title}: {name}" if self.title else name,
                 about=f"around {quoted(rows[middle])}, of {region.size:,} tracks",
-                items=context.likened(near, [Anchor(rows[middle])]),
+                items=[
+                    _in_region(item, rank, region.size)
+                    for rank, item in enumerate(context.likened(near, [Anchor(rows[middle])]), 1)
+                ],
                 excluded=[rows[middle]],
                 seed=rows[middle],
                 order=by_score,
             )
             shelves.append(self.shelf(context, ask))
         return shelves
+
+
+def _in_region(item: ScoredItem, rank: int, size: int) -> ScoredItem:
+    """An item whose nearness is told as its place in the region: many are as near in the catalog.
+
+    rank: 1 is the nearest to the middle. size: tracks of the region.
+    """
+    reasons = tuple(
+        replace(
+            reason,
+            text=f"{ordinal(rank)} from the middle of the region",
+            value={**reason.value, "region_rank": rank, "region_tracks": size},
+        )
+        if reason.kind == "sound"
+        else reason
+        for reason in item.reasons
+    )
+    return replace(item, reasons=reasons)
