@@ -162,6 +162,14 @@ def check_same_model(ours: OfModel, theirs: OfModel, what: str) -> None:
         )
 
 
+def check_kind(name: str, value: Any, kind: type | tuple[type, ...], write: str) -> None:
+    """Raise QueryError where a value is of another kind; write: what to give."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        text = repr(value)
+        shown = text if len(text) < 60 else f"of the type {type(value).__name__}"
+        raise QueryError(f"{name} is {shown}: give {write}")
+
+
 def check_count(name: str, value: Any, least: int = 1) -> int:
     """A whole number of at least so many; raises QueryError where it is none."""
     if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < least:

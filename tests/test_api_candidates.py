@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicu import Catalog, Vectors, evaluate
+from musicu import Catalog, Embedder, Vectors, evaluate, read_audio
 from musicu.candidates import (
     CANDIDATES,
     Constraints,
@@ -34,9 +34,17 @@ from musicu.candidates import (
     tastes,
 )
 from musicu.errors import ModelError, MusicuError, QueryError
-from musicu.evaluation.recommendation import evaluate_candidates
+from musicu.evaluation import Protocol, evaluate_candidates, evaluate_vectors
 from musicu.pipeline.run import scan
-from musicu.shelves import ShelfContext, build_shelf, more_like, shelves_of_candidates
+from musicu.retrieval import find_track, parse_where
+from musicu.shelves import (
+    ShelfContext,
+    build_shelf,
+    load_recipes,
+    more_like,
+    recipe_of,
+    shelves_of_candidates,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 COUNT = 30
@@ -330,3 +338,38 @@ def test_every_wrong_kind_of_argument_is_an_error_of_ours(catalog: Catalog, thin
             catalog.similar("t01", where=thing)
         with refused():
             catalog.vectors(thing)
+
+
+def asked(catalog: Catalog, x: Any) -> list[Callable[[], object]]:
+    """What is called with one argument of a wrong kind."""
+    plays = PLAYS.iloc[:4]
+    return [
+        lambda: Catalog.open(x),
+        lambda: catalog.track(x),
+        lambda: catalog.descriptors(x),
+        lambda: scan(TRACKS, x),
+        lambda: Embedder.load(x),
+        lambda: read_audio(x, 16_000),
+        lambda: evaluate(catalog, columns=x, protocols=["hubness"]),
+        lambda: evaluate_vectors({"a": x}, catalog, protocols=["hubness"]),
+        lambda: Constraints(max_per_artist=x),
+        lambda: Constraints(explore=x),
+        lambda: DeepCatalog(x),
+        lambda: NewReleases(x),
+        lambda: evaluate_candidates(catalog, plays, x),
+        lambda: evaluate_candidates(catalog, plays, Protocol(ks=x)),
+        lambda: list(tastes(plays, x)),
+        lambda: recipe_of(x),
+        lambda: load_recipes(x),
+        lambda: parse_where(x),
+        lambda: find_track(catalog.tracks(), x),
+    ]
+
+
+@pytest.mark.parametrize("thing", [None, ["x"], {"x": 1}, object(), dict, np.zeros(3)], ids=repr)
+def test_whatever_is_called_with_the_wrong_kind_says_what_to_give(
+    catalog: Catalog, thing: Any
+) -> None:
+    for ask in asked(catalog, thing):
+        with refused():
+            ask()

@@ -216,7 +216,7 @@ class TestRandom(SourceContract):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: NewReleases(0), "window is 0 days"),
+        (lambda: NewReleases(0), "window_days is 0"),
         (lambda: DeepCatalog(0), "percentile is 0"),
         (lambda: DeepCatalog(50, -1), "age is -1 days"),
         (lambda: ArtistAdjacent(0), "tracks_each is 0"),

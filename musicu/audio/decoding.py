@@ -17,7 +17,7 @@ from musicu.audio.samples import Samples, in_range, mono
 from musicu.audio.sndfile_source import BLOCK
 from musicu.audio.source import AudioSource
 from musicu.errors import AudioError
-from musicu.records import Audio, Windows
+from musicu.records import Audio, Windows, check_kind
 
 #: Shorter recordings are refused.
 MIN_SECONDS = 0.2
@@ -42,6 +42,7 @@ def read_audio(path: str | Path, sample_rate: int, windows: Windows | None = Non
     Raises AudioError where the path is no readable file, the file holds no audio, or less than
     `MIN_SECONDS` of it can be decoded; MissingExtraError where the format needs PyAV.
     """
+    check_kind("the recording", path, (str, Path), "the path of a file")
     sample_rate = whole_rate(sample_rate)
     with open_source(path) as source:
         audio = _read(source, sample_rate, windows)

@@ -25,7 +25,7 @@ from musicu.catalog.schema import (
 from musicu.catalog.store import Store
 from musicu.errors import CatalogError, QueryError
 from musicu.progress import tell
-from musicu.records import Vectors, as_path
+from musicu.records import Vectors, as_path, check_kind
 
 if TYPE_CHECKING:
     from musicu.retrieval.filters import Filter
@@ -58,6 +58,7 @@ class Catalog:
     def open(cls, path: str | Path) -> Catalog:
         """The catalog folder at `path`; raises CatalogError where there is none."""
         tell("reading the catalog")
+        check_kind("the catalog", path, (str, Path), "the path of its folder")
         return cls(Store.open(Path(path)))
 
     def __repr__(self) -> str:
@@ -129,6 +130,7 @@ class Catalog:
         Those of the default set are in `musicu.features.descriptors`. Raises QueryError where the
         catalog has none of the set.
         """
+        check_kind("the descriptor set", descriptor_set, str, "its name")
         described = self._described(descriptor_set)
         if described is None:
             held = ", ".join(self.descriptor_sets())
@@ -341,6 +343,7 @@ class Catalog:
 
     def track(self, track_id: str) -> dict[str, Any]:
         """One track's row; raises QueryError where there is no such track."""
+        check_kind("the track", track_id, str, "its id, as text")
         tracks = self.tracks(gone=True)
         row = pc.index(tracks["track_id"], track_id).as_py()
         if row < 0:

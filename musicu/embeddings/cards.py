@@ -12,7 +12,7 @@ from typing import Any
 
 from musicu.catalog.file_names import is_file_name
 from musicu.errors import ModelError
-from musicu.records import Windows
+from musicu.records import Windows, check_kind
 from musicu.registry import Registry
 
 SHIPPED = Path(__file__).parent / "models"
@@ -192,6 +192,7 @@ def find_model(name_or_path: str | Path) -> ModelCard:
     Names are those of the models that come with musicu and that other packages add. Raises
     ModelError where there is neither, and RegistryError where a package's model is not to be had.
     """
+    check_kind("the model", name_or_path, (str, Path), "its name, or the path of its folder")
     if isinstance(name_or_path, str) and name_or_path in MODELS.names():
         card = read_card(Path(MODELS.make(name_or_path, name_or_path)))
         if card.name != name_or_path:

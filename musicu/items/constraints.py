@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from musicu.errors import QueryError
 from musicu.items.item_table import Ints, ItemTable
+from musicu.records import check_count, check_kind, id_list
 from musicu.retrieval.filters import Filter, matching_rows, where_options
 
 #: As many as no list of candidates has: for `max_per_artist` and `max_per_album`, no cap.
@@ -59,12 +60,13 @@ class Constraints:
             given = getattr(self, name)
             if isinstance(given, str):
                 raise QueryError(f"{name} is {given!r}: give a list, as [{given!r}]")
-            object.__setattr__(self, name, frozenset(given))
+            object.__setattr__(self, name, frozenset(id_list(given)))
         for name in ("max_per_artist", "max_per_album"):
-            if getattr(self, name) < 1:
-                raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+            check_count(name, getattr(self, name))
         for name in ("diversity", "explore"):
             value = getattr(self, name)
+            if value is not None or name == "explore":
+                check_kind(name, value, (int, float), "a number from 0 to 1")
             if value is not None and not 0 <= value <= 1:
                 raise QueryError(f"{name} is {value}: it goes from 0 to 1")
         if self.min_score is not None and math.isnan(self.min_score):

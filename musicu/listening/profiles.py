@@ -24,7 +24,7 @@ from musicu.ingest.playlist_tables import PLAYLIST
 from musicu.listening.history import History, histories
 from musicu.listening.interest_clusters import APART, clusters_of
 from musicu.listening.listens import LISTENS, listens_table
-from musicu.records import Vectors, check_same_model, id_list
+from musicu.records import Vectors, check_kind, check_same_model, id_list
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -177,6 +177,7 @@ def tastes(
     options: TasteOptions | None = None,
 ) -> Iterator[tuple[str, TasteProfile]]:
     """Each listener's id and taste, by id: the same as `from_listens` for each alone."""
+    check_kind("vectors", vectors, Vectors, "catalog.vectors()")
     table = listens_table(listens)
     rows: NDArray[np.int64] | None = None
     for user_id, history in histories(table, _now(now), half_life_days):
@@ -186,6 +187,7 @@ def tastes(
 
 
 def _profile(history: History, vectors: Vectors, options: TasteOptions) -> TasteProfile:
+    check_kind("vectors", vectors, Vectors, "catalog.vectors()")
     return _taste(history, _rows_of(history.ids, vectors), vectors, options)
 
 

@@ -25,7 +25,7 @@ from musicu.pipeline.pruning import Absent, mark_gone, unreachable_parts
 from musicu.pipeline.run_state import RunState
 from musicu.pipeline.tasks import Result, describe_stage, embed_stage
 from musicu.pipeline.thorough import choose_model
-from musicu.records import counted
+from musicu.records import check_count, check_kind, counted
 
 #: A folder, a file, a table of any library, or a list of paths.
 Source: TypeAlias = TableLike | Iterable[str | Path]
@@ -196,7 +196,10 @@ def run(
     options: EmbedOptions | None = None,
 ) -> EmbedReport:
     """Do what `embed` does (or `scan`, where `model` is None) and report it."""
+    check_kind("the catalog", out, (str, Path), "the path of a folder")
     options = options or EmbedOptions()
+    if options.jobs is not None:
+        check_count("jobs", options.jobs)
     began = time.monotonic()
     spec = None if model is None else choose_model(model, options.thorough)
     card = spec.card if spec else None

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from musicu.catalog.folding import exact, fold, loose, loose_texts
 from musicu.errors import AmbiguousTrackError, QueryError
 from musicu.ingest.path_list import absolute, path_forms
+from musicu.records import check_kind
 from musicu.retrieval.matcher import TrackMatcher, stems
 from musicu.retrieval.mention import Mention, stem
 
@@ -59,6 +60,7 @@ def find_track(tracks: pa.Table, words: str) -> str:
     nearest is too far to be taken unasked, and QueryError with the nearest three where nothing
     fits. Warns with LooseMatchWarning where only a looser spelling fits.
     """
+    check_kind("the track", words, str, "an id, a path, or 'Artist - Title'")
     if not words.strip():
         raise QueryError("no track is named: give its id, its file or 'Artist - Title'")
     if not tracks.num_rows:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from musicu.errors import QueryError
+from musicu.records import check_kind
 from musicu.retrieval.where import Compare, Where
 
 _TOKEN = re.compile(
@@ -46,6 +47,7 @@ def parse_where(text: str) -> Where:
 
     Raises QueryError with the place where the text cannot be read.
     """
+    check_kind("the filter", text, str, "text like 'popularity <= 0.3'")
     reader = _Reader(text)
     if not reader.tokens:
         raise QueryError("the filter is empty: write one like 'popularity <= 0.3'")

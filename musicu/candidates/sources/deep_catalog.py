@@ -14,6 +14,7 @@ from musicu.candidates.request import Ranked, Request
 from musicu.candidates.sources.taste_lists import nearest_to_taste
 from musicu.errors import QueryError
 from musicu.items.item_table import ItemTable
+from musicu.records import check_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class DeepCatalog:
 
     def __post_init__(self) -> None:
         """Refuse what no track can meet."""
+        check_kind("popularity_below", self.popularity_below, (int, float), "a percentile")
         if not 0 < self.popularity_below <= 100:
             raise QueryError(
                 f"the percentile is {self.popularity_below}: it goes from above 0 to 100"

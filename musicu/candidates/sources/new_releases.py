@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from musicu.candidates.request import Ranked, Request
 from musicu.candidates.sources.taste_lists import nearest_to_taste
-from musicu.errors import QueryError
+from musicu.records import check_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,7 @@ class NewReleases:
 
     def __post_init__(self) -> None:
         """Refuse an empty window."""
-        if self.window_days < 1:
-            raise QueryError(f"the window is {self.window_days} days: it must be 1 or more")
+        check_count("window_days", self.window_days)
 
     def candidates(self, request: Request) -> Ranked:
         """Lists as `nearest_to_taste` makes them."""

@@ -33,7 +33,7 @@ from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints
 from musicu.progress import tracked
-from musicu.records import Vectors, check_catalog, counted
+from musicu.records import Vectors, check_catalog, check_kind, counted
 
 SPLITS = ("time", "new-artists", "new-tracks", "new-releases", "leave-last-out")
 TAGS, NUMBERS = "tags", "numbers"
@@ -92,6 +92,10 @@ def evaluate_candidates(
     Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
     """
     check_catalog(catalog)
+    check_kind("the protocol", protocol, Protocol, "a Protocol, such as Protocol(split='time')")
+    check_kind("ks", protocol.ks, (tuple, list), "lengths of lists, such as (10, 20)")
+    for length in protocol.ks:
+        check_kind("ks", length, int, "lengths of lists, such as (10, 20)")
     names = _model_names(catalog, models)
     tracks, log = catalog.tracks(), as_table(listens, "the listens")
     ids = tracks["track_id"]
@@ -166,6 +170,7 @@ def make_split(tracks: TableLike, listens: TableLike, protocol: Protocol) -> Spl
     """
     if protocol.split not in SPLITS:
         raise QueryError(f"there is no split {protocol.split!r}: choose of {', '.join(SPLITS)}")
+    check_kind("the protocol", protocol, Protocol, "a Protocol, such as Protocol(split='time')")
     table = as_table(tracks, "the tracks")
     if "track_id" not in table.column_names:
         found = ", ".join(table.column_names)

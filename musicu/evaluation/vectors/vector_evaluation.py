@@ -25,7 +25,7 @@ from musicu.evaluation.vectors.protocols import RETRIEVAL
 from musicu.evaluation.vectors.spaces import measure_hubness, measure_retrieval
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.progress import tell
-from musicu.records import Vectors, check_catalog
+from musicu.records import Vectors, check_catalog, check_kind
 
 if TYPE_CHECKING:
     from musicu.evaluation.vectors.robustness import RecordingAccess
@@ -114,7 +114,13 @@ def evaluate_vectors(
 def _aligned(vectors: Vectors | NDArray[np.floating], tracks: pa.Table) -> NDArray[np.floating]:
     """The vectors of the tracks, in the order of the table."""
     if not isinstance(vectors, Vectors):
-        return np.asarray(vectors)
+        array = np.asarray(vectors)
+        if array.ndim != 2 or array.dtype.kind not in "fiu":
+            raise QueryError(
+                f"vectors of the shape {array.shape} and type {array.dtype}: give Vectors, or an "
+                "array of numbers [tracks, dim]"
+            )
+        return array
     if "track_id" not in tracks.column_names:
         raise QueryError("the table has no column 'track_id', by which vectors are found")
     return vectors.of(tracks["track_id"])
@@ -156,6 +162,7 @@ def _prepare(
     tracks = _with_columns(tracks).take(pa.array(order))
     if isinstance(columns, str):
         raise QueryError(f"columns is {columns!r}: give a list, as [{columns!r}]")
+    check_kind("columns", columns, (list, tuple), "a list of names of columns")
     for column in columns:
         classes(tracks, column)
     return EvaluationData(models, tracks, TrackLabels.of(tracks), seed, bootstrap)

@@ -21,6 +21,7 @@ from typing import Any
 
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
+from musicu.records import check_kind
 from musicu.registry import Registry
 from musicu.shelves.recipes.base import Recipe
 
@@ -62,6 +63,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 def load_recipes(path: str | Path) -> list[Recipe]:
     """The recipes of a TOML file; QueryError where it cannot be read or says what is unknown."""
+    check_kind("the recipes", path, (str, Path), "the path of a TOML file")
     try:
         text = Path(path).read_text(encoding="utf-8")
         document = tomllib.loads(text)
@@ -79,6 +81,7 @@ def recipe_of(options: Mapping[str, Any]) -> Recipe:
 
     Raises QueryError where the name or an option is unknown, missing, or of another type.
     """
+    check_kind("the recipe", options, Mapping, 'its options, as {"recipe": "journey"}')
     given = dict(options)
     name = given.pop("recipe", None)
     if not isinstance(name, str):
