@@ -45,7 +45,7 @@ from recipes.audio_v2.views import shard_path
 Rows = NDArray[np.float64]
 BASE, NAME = "musicu-audio-v1", "musicu-audio-v2"
 #: What the vector of musicu-audio-v1 weighs, and the blocks of the student's heads beside it.
-WEIGHTS = {"hidden": 0.7, "tagger": 0.4, "tagger_inner": 0.3}
+WEIGHTS = {"hidden": 0.7, "tagger": 0.5, "tagger_inner": 0.3}
 DIM = 256
 _SHARDS = 4  # of views that the maps know
 

@@ -1,6 +1,6 @@
 """Stage 2b: the student learns what the teachers make of the views.
 
-    python -m recipes.audio_v2.distil VIEWS OUT --steps 9000
+    python -m recipes.audio_v2.distil VIEWS OUT
 
 OUT receives `student.safetensors`: weights, running averages and the optimiser's state, from which
 a run goes on, with more steps too as long as its learning rate has not begun to fall. `--start`
@@ -39,22 +39,24 @@ _AT_ONCE = 8  # shards of a block
 
 @dataclass(frozen=True, slots=True)
 class DistillConfig:
-    """How long and how fast.
+    """How long and how fast; the defaults are those of the shipped weights.
 
-    fall: share of the steps, at the end, in which the learning rate falls to nothing. first,
+    stop: steps to do of these, where it is not all. fall: share of the steps, at the end, in which
+    the learning rate falls to nothing. first,
     growth: shards that the first block of 64 steps draws from, and how many more each later one.
     """
 
-    steps: int = 9000
+    steps: int = 5800
+    stop: int = 0
     batch: int = 64
     rate: float = 3e-3
     weight_decay: float = 0.01
     warmup: int = 200
-    fall: float = 0.25
+    fall: float = 0.4
     average: float = 0.998
-    first: int = 16
-    growth: float = 1.0
-    shards: int = 200
+    first: int = 36
+    growth: float = 0.6
+    shards: int = 96
     seed: int = 2
     start: str = ""
     device: str = "cpu"
@@ -213,12 +215,12 @@ def distil(views: Path, out: Path, config: DistillConfig) -> Distiller:
         distiller.begin_with(Path(config.start))
     distiller.network.train()
     told: list[dict[str, float]] = []
-    began = time.monotonic()
+    began, end = time.monotonic(), config.stop or config.steps
     for batch in batches(views, config, distiller.step):
-        if distiller.step >= config.steps:
+        if distiller.step >= end:
             break
         told.append(distiller.learn(batch))
-        if distiller.step % 50 == 0 or distiller.step == config.steps:
+        if distiller.step % 50 == 0 or distiller.step == end:
             means: dict[str, Any] = {
                 k: round(float(np.mean([t[k] for t in told])), 4) for k in told[0]
             }
@@ -227,7 +229,7 @@ def distil(views: Path, out: Path, config: DistillConfig) -> Distiller:
                 json.dumps({"step": distiller.step, "s": round(time.monotonic() - began)} | means),
                 flush=True,
             )
-        if distiller.step % 250 == 0 or distiller.step == config.steps:
+        if distiller.step % 250 == 0 or distiller.step == end:
             distiller.save(out / CHECKPOINT)
     return distiller
 

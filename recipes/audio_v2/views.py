@@ -1,6 +1,6 @@
 """Stage 2a: views of the material, and what the teachers make of each.
 
-    python -m recipes.audio_v2.views POOL TEACHERS VIEWS --shards 200
+    python -m recipes.audio_v2.views POOL TEACHERS VIEWS --shards 96
 
 A view is four seconds of one to four clips over each other, at other speeds, sometimes distorted,
 in a room, under noise, through moving formants, an equaliser and a band limit. Teachers and
@@ -233,7 +233,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("pool", "teachers", "out"):
         options.add_argument(name, type=Path)
-    options.add_argument("--shards", type=int, default=200)
+    options.add_argument("--shards", type=int, default=96)
     options.add_argument("--first", type=int, default=0)
     options.add_argument("--every", type=int, default=1)
     options.add_argument("--seed", type=int, default=2)
