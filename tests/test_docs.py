@@ -77,4 +77,5 @@ def test_every_module_that_the_architecture_page_names_exists() -> None:
 
 
 def _is_there(module: str) -> bool:
-    return any(any(ROOT.glob(top + module.rstrip("/"))) for top in ("", "musicu/**/"))
+    places = ("", "musicu/**/", "recipes/**/")
+    return any(any(ROOT.glob(place + module.rstrip("/"))) for place in places)
