@@ -177,6 +177,15 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def check_number(name: str, value: Any, above: float = -math.inf) -> float:
+    """A finite number, above a bound where one is given; raises QueryError where it is none."""
+    fits = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not fits or not value > above:
+        bound = "" if math.isinf(above) else f" above {above:g}"
+        raise QueryError(f"{name} is {short(value)}: give a number{bound}")
+    return float(value)
+
+
 def id_list(ids: Any) -> list[str]:
     """Ids as text: of a list, a NumPy array, an Arrow array, or a column of pandas or Polars.
 
@@ -184,8 +193,9 @@ def id_list(ids: Any) -> list[str]:
     for an id that is missing.
     """
     taken = next((m for m in ("to_pylist", "tolist", "to_list") if hasattr(ids, m)), None)
-    if isinstance(ids, (str, bytes, dict)) or (taken is None and not isinstance(ids, Iterable)):
-        raise QueryError(f"ids are {ids!r}: give several, as a list or a column of ids")
+    single = isinstance(ids, (str, bytes, dict, type)) or hasattr(ids, "columns")
+    if single or (taken is None and not isinstance(ids, Iterable)):
+        raise QueryError(f"ids are {short(ids)}: give several, as a list or a column of ids")
     found = list(ids if taken is None else getattr(ids, taken)())
     return found if all(type(name) is str for name in found) else [_id(name) for name in found]
 
@@ -205,7 +215,17 @@ def check_catalog(given: Any) -> None:
     """Raise QueryError where somebody gives a path, or something else, in a catalog's place."""
     if not isinstance(given, type) and hasattr(given, "tracks") and hasattr(given, "vectors"):
         return
-    raise QueryError(f"the catalog is {given!r}: write musicu.Catalog.open({as_path(given)!r})")
+    raise QueryError(
+        f"the catalog is {short(given)}: write musicu.Catalog.open({as_path(given)!r})"
+    )
+
+
+def short(given: Any) -> str:
+    """A value as errors show it: on one line, or its kind where that would be long."""
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
+    text = repr(given)
+    return text if len(text) <= 80 and "\n" not in text else f"of the type {type(given).__name__}"
 
 
 def as_path(given: Any) -> str:

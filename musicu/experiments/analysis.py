@@ -15,6 +15,7 @@ from musicu.experiments.effects import ArmValues, Estimate, compare
 from musicu.experiments.sequential import Design, FixedHorizon
 from musicu.experiments.unit_values import Metric, UnitTable, units_of
 from musicu.ingest.arrow_tables import TableLike, as_table
+from musicu.records import check_number, short
 
 Mask = NDArray[np.bool_]
 
@@ -123,11 +124,11 @@ def analyse(
     table: TableLike,
     *,
     arm: str = "arm",
-    metrics: Sequence[str | Metric],
+    metrics: str | Metric | Sequence[str | Metric],
     unit: str | None = None,
-    control: str | None = None,
-    shares: Mapping[str, float] | None = None,
-    segments: Sequence[str] = (),
+    control: str | int | None = None,
+    shares: Mapping[Any, float] | None = None,
+    segments: str | Sequence[str] = (),
     design: Design | None = None,
     alpha: float = 0.05,
 ) -> ExperimentReport:
@@ -142,15 +143,20 @@ def analyse(
 
     Raises QueryError for columns that are missing or no numbers, and for fewer than two arms.
     """
-    if not 0 < alpha < 1:
+    if not 0 < check_number("alpha", alpha) < 1:
         raise QueryError(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05")
-    asked = [Metric.parse(metric) if isinstance(metric, str) else metric for metric in metrics]
+    asked = _asked(metrics)
+    design = FixedHorizon() if design is None else design
+    if isinstance(design, type) or not hasattr(design, "critical"):
+        raise QueryError(f"the design is {short(design)}: give one, such as FixedHorizon()")
+    control = None if control is None else str(control)
     if not asked or len({metric.name for metric in asked}) < len(asked):
         raise QueryError("give one metric or more, each name once")
     units = units_of(
-        as_table(table), arm=arm, control=control, unit=unit, metrics=asked, segments=segments
-    )
-    test = _Test(units, asked, design or FixedHorizon(), alpha)
+        as_table(table), arm=arm, control=control, unit=unit, metrics=asked,
+        segments=[segments] if isinstance(segments, str) else segments,
+    )  # fmt: skip
+    test = _Test(units, asked, design, alpha)
     everyone = np.ones(len(units.arm), dtype=np.bool_)
     sizes = np.bincount(units.arm, minlength=len(units.arms))
     return ExperimentReport(
@@ -162,6 +168,14 @@ def analyse(
         segments=list(test.segments()),
         left_out=units.left_out,
     )
+
+
+def _asked(metrics: str | Metric | Sequence[str | Metric]) -> list[Metric]:
+    """Metrics of names; one alone will do."""
+    given = [metrics] if isinstance(metrics, str | Metric) else metrics
+    if not isinstance(given, list | tuple) or any(not isinstance(m, str | Metric) for m in given):
+        raise QueryError(f"metrics are {short(metrics)}: give columns or Metrics, as a list")
+    return [Metric.parse(metric) if isinstance(metric, str) else metric for metric in given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +278,13 @@ def _holm(
 
 
 def _sample_ratio(
-    arms: Sequence[str], sizes: NDArray[np.int64], shares: Mapping[str, float] | None
+    arms: Sequence[str], sizes: NDArray[np.int64], shares: Mapping[Any, float] | None
 ) -> float:
     """Pearson's chi-squared test that the arms' sizes are those planned."""
+    if shares is not None:
+        if not isinstance(shares, Mapping):
+            raise QueryError(f"shares are {short(shares)}: give a share above 0 for each arm")
+        shares = {str(arm): check_number(f"share {arm}", s) for arm, s in shares.items()}
     planned = np.array([(shares or {}).get(arm, 0.0 if shares else 1.0) for arm in arms])
     if not (planned > 0).all() or (shares and set(shares) != set(arms)):
         raise QueryError(f"shares: give one above 0 for each arm: {', '.join(arms)}")

@@ -10,14 +10,16 @@ out of every experiment.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.records import check_number, id_list, short
 
 Places = NDArray[np.float64]
 
@@ -40,21 +42,33 @@ class Assignment:
     def __post_init__(self) -> None:
         if not self.name:
             raise QueryError("an experiment needs a name: it decides who is in which arm")
-        if len(self.arms) < 2 or not all(share > 0 for share in self.arms.values()):
-            raise QueryError(f"arms are {dict(self.arms)}: give two or more, each a share above 0")
-        if not 0 <= self.within[0] < self.within[1] <= 1:
+        if not isinstance(self.arms, Mapping) or len(self.arms) < 2:
+            raise QueryError(
+                f"arms are {short(self.arms)}: give two or more with a share above 0 each, such as "
+                "{'control': 0.5, 'new': 0.5}"
+            )
+        for arm, share in self.arms.items():
+            check_number(f"the share of arm {arm}", share, above=0)
+        if not isinstance(self.within, tuple | list) or len(self.within) != 2:
+            raise QueryError(f"within is {short(self.within)}: give two shares, such as (0, 0.5)")
+        first, last = (check_number("within", share) for share in self.within)
+        if not 0 <= first < last <= 1:
             raise QueryError(f"within is {self.within}: give two rising shares between 0 and 1")
-        if not 0 <= self.holdout < 1:
+        if not 0 <= check_number("holdout", self.holdout) < 1:
             raise QueryError(f"holdout is {self.holdout}: give a share from 0 to below 1")
 
-    def arm_of(self, unit_id: str) -> str | None:
+    def arm_of(self, unit_id: str | int) -> str | None:
         """The arm of one unit, None where it is in no arm."""
         arm: str | None = self.assign([unit_id])[0].as_py()
         return arm
 
-    def assign(self, unit_ids: Iterable[str]) -> pa.Array:
-        """The arm of each unit, null where it is held out or belongs to others of the layer."""
-        ids = unit_ids.to_pylist() if hasattr(unit_ids, "to_pylist") else list(unit_ids)
+    def assign(self, unit_ids: Any) -> pa.Array:
+        """The arm of each unit, null where it is held out or belongs to others of the layer.
+
+        unit_ids: a list, or a column of any library; 7, 7.0 and "7" are one id. Raises QueryError
+        for a single id, and where one is missing.
+        """
+        ids = id_list(unit_ids)
         names = list(self.arms)
         ends = np.cumsum(list(self.arms.values()))
         codes = np.searchsorted(ends / ends[-1], _places(f"arm {self.name}", ids), side="right")
@@ -69,7 +83,7 @@ def _places(salt: str, ids: list[str]) -> Places:
     """A number in [0, 1) for each id, uniform and independent of those under other salts."""
     key = hashlib.blake2b(salt.encode(), digest_size=32).digest()
     digests = b"".join(
-        hashlib.blake2b(str(unit).encode(), digest_size=8, key=key).digest() for unit in ids
+        hashlib.blake2b(unit.encode(), digest_size=8, key=key).digest() for unit in ids
     )
     numbers = (np.frombuffer(digests, dtype=">u8") >> np.uint64(11)).astype(np.float64)
     return np.asarray(numbers / 2.0**53)

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from musicu.errors import QueryError
 from musicu.experiments.analysis import SAMPLE_RATIO_ALARM, ExperimentReport, MetricResult
+from musicu.records import short
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,10 @@ def decide(report: ExperimentReport, arm: str | None = None) -> Decision:
     The first metric that is no guardrail decides, by its adjusted p-value; a violated guardrail, or
     one that is still open, stops a treatment; arms of other sizes than planned stop everything.
     """
+    if not isinstance(report, ExperimentReport):
+        raise QueryError(f"the report is {short(report)}: give what analyse(...) returned")
+    if arm is not None and arm not in report.comparisons:
+        raise QueryError(f"no treatment is {arm!r}: {', '.join(report.comparisons)}")
     results = report.metrics if arm is None else report.comparisons[arm]
     name = arm or next(iter(report.comparisons))
     if report.sample_ratio_p < SAMPLE_RATIO_ALARM:

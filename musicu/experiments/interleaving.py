@@ -10,14 +10,16 @@ neither (Radlinski and Craswell, WSDM 2013).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy import optimize, stats
 
 from musicu.errors import QueryError
+from musicu.records import check_count, check_number, id_list, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +29,43 @@ class Interleaved:
     items: tuple[str, ...]
     credit: tuple[tuple[float, ...], ...]
 
-    def scores(self, chosen: Collection[str]) -> tuple[float, ...]:
-        """The credit that each ranking gets for the items that were chosen."""
+    def scores(self, chosen: Any) -> tuple[float, ...]:
+        """The credit that each ranking gets for the items that were chosen: a list or column."""
+        taken = set(id_list(chosen))
         columns = range(len(self.credit[0])) if self.credit else range(0)
-        earned = [c for item, c in zip(self.items, self.credit, strict=True) if item in chosen]
-        return tuple(sum(row[column] for row in earned) for column in columns)
+        earned = [c for item, c in zip(self.items, self.credit, strict=True) if item in taken]
+        return tuple(sum((row[column] for row in earned), 0.0) for column in columns)
 
 
-def team_draft(rankings: Sequence[Sequence[str]], k: int, rng: np.random.Generator) -> Interleaved:
+def team_draft(rankings: Sequence[Any], k: int, rng: np.random.Generator) -> Interleaved:
     """In each round every ranking, in random order, adds its best item that is not there yet."""
-    _check(rankings, k)
+    sides = _checked(rankings, k, rng)
     items: list[str] = []
     teams: list[int] = []
     while len(items) < k:
         before = len(items)
-        for team in rng.permutation(len(rankings)):
-            following = next((item for item in rankings[team] if item not in items), None)
+        for team in rng.permutation(len(sides)):
+            following = next((item for item in sides[team] if item not in items), None)
             if following is not None and len(items) < k:
                 items.append(following)
                 teams.append(int(team))
         if len(items) == before:
             break
-    credit = [tuple(float(team == t) for t in range(len(rankings))) for team in teams]
+    credit = [tuple(float(team == t) for t in range(len(sides))) for team in teams]
     return Interleaved(tuple(items), tuple(credit))
 
 
-def balanced(rankings: Sequence[Sequence[str]], k: int, rng: np.random.Generator) -> Interleaved:
+def balanced(rankings: Sequence[Any], k: int, rng: np.random.Generator) -> Interleaved:
     """Of two rankings equally many leading items are in the list, but for one.
 
     A ranking gets credit for a chosen item that is within its depth: the place down to which it
     was read. Known to prefer one of two similar rankings under random choices at times, which
     `optimised` mends.
     """
-    first, second = _pair(rankings, k)
+    sides = _pair(rankings, k, rng)
     first_leads = bool(rng.integers(2))
     items: list[str] = []
     depth = [0, 0]
-    sides = (first, second)
     while len(items) < k and any(depth[side] < len(sides[side]) for side in (0, 1)):
         ahead = depth[0] < depth[1] or (depth[0] == depth[1] and first_leads)
         side = 0 if ahead else 1
@@ -76,15 +78,15 @@ def balanced(rankings: Sequence[Sequence[str]], k: int, rng: np.random.Generator
     return Interleaved(tuple(items), tuple(_rank_credit(items, sides)))
 
 
-def optimised(rankings: Sequence[Sequence[str]], k: int, rng: np.random.Generator) -> Interleaved:
+def optimised(rankings: Sequence[Any], k: int, rng: np.random.Generator) -> Interleaved:
     """Draw one of the lists that two rankings can make by turns, unbiased down to every depth.
 
     The chances are those under which the expected credit at each length is zero, and of them the
     ones that tell the rankings apart best. k: at most 10.
     """
-    if k > 10:
+    if check_count("k", k) > 10:
         raise QueryError(f"k is {k}: optimised interleaving makes lists of at most 10")
-    sides = _pair(rankings, k)
+    sides = _pair(rankings, k, rng)
     lists = sorted({tuple(_by_turns(sides, turns)) for turns in product((0, 1), repeat=k)})
     credits = [list(_rank_credit(items, sides)) for items in lists]
     leans = np.array([[a - b for a, b in credit] for credit in credits])
@@ -112,7 +114,15 @@ class RankingPreference:
 
 def preference(scores: Iterable[Sequence[float]], confidence: float = 0.95) -> RankingPreference:
     """Sum up the credits of two rankings over impressions (one a listener, to be independent)."""
-    table = np.asarray(list(scores), dtype=np.float64).reshape(-1, 2)
+    if not 0 < check_number("confidence", confidence) < 1:
+        raise QueryError(f"confidence is {confidence}: give a share between 0 and 1, such as 0.95")
+    try:
+        rows = [tuple(map(float, pair)) for pair in scores]
+    except (TypeError, ValueError):
+        raise QueryError("scores: give the credits of two rankings for each impression") from None
+    if any(len(row) != 2 or not np.isfinite(row).all() for row in rows):
+        raise QueryError("scores: give two credits for each impression; none may be missing")
+    table = np.array(rows, dtype=np.float64).reshape(-1, 2)
     wins = int((table[:, 0] > table[:, 1]).sum())
     losses = int((table[:, 0] < table[:, 1]).sum())
     decided = wins + losses
@@ -121,17 +131,23 @@ def preference(scores: Iterable[Sequence[float]], confidence: float = 0.95) -> R
     test = stats.binomtest(wins, decided)
     within = test.proportion_ci(confidence)
     return RankingPreference(
-        wins, losses, len(table) - decided, wins / decided, within.low, within.high, test.pvalue
+        wins,
+        losses,
+        len(table) - decided,
+        wins / decided,
+        within.low,
+        within.high,
+        float(test.pvalue),
     )
 
 
 def _by_turns(sides: Sequence[Sequence[str]], turns: Sequence[int]) -> list[str]:
-    """The list in which each turn's ranking adds its best item that is not there yet."""
+    """The list in which each turn's ranking adds its best item that is not there yet; a ranking
+    without one leaves its turn to the other."""
     items: list[str] = []
     for side in turns:
-        following = next((item for item in sides[side] if item not in items), None)
-        if following is not None:
-            items.append(following)
+        left = [item for item in (*sides[side], *sides[1 - side]) if item not in items]
+        items += left[:1]
     return items
 
 
@@ -162,16 +178,24 @@ def _unbiased(leans: np.ndarray) -> np.ndarray:
     return np.asarray(chances / chances.sum())
 
 
-def _check(rankings: Sequence[Sequence[str]], k: int) -> None:
-    if len(rankings) < 2 or k < 1:
-        raise QueryError("interleaving needs two rankings or more, and a list of one item or more")
-    for ranking in rankings:
-        if len(set(ranking)) < len(ranking):
+def _checked(
+    rankings: Sequence[Any], k: int, rng: np.random.Generator
+) -> tuple[tuple[str, ...], ...]:
+    """The rankings as ids."""
+    check_count("k", k)
+    if not isinstance(rng, np.random.Generator):
+        raise QueryError(f"rng is {short(rng)}: give numpy.random.default_rng(seed)")
+    if not isinstance(rankings, list | tuple) or len(rankings) < 2:
+        raise QueryError(f"rankings are {short(rankings)}: give a list of two or more")
+    sides = tuple(tuple(id_list(ranking)) for ranking in rankings)
+    for side in sides:
+        if len(set(side)) < len(side):
             raise QueryError("a ranking holds an item twice")
+    return sides
 
 
-def _pair(rankings: Sequence[Sequence[str]], k: int) -> tuple[Sequence[str], Sequence[str]]:
-    _check(rankings, k)
-    if len(rankings) != 2:
-        raise QueryError(f"this takes two rankings, not {len(rankings)}: use team_draft for more")
-    return rankings[0], rankings[1]
+def _pair(rankings: Sequence[Any], k: int, rng: np.random.Generator) -> tuple[tuple[str, ...], ...]:
+    sides = _checked(rankings, k, rng)
+    if len(sides) != 2:
+        raise QueryError(f"this takes two rankings, not {len(sides)}: use team_draft for more")
+    return sides

@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 
 from musicu.errors import QueryError
 from musicu.experiments.sequential import boundaries
+from musicu.records import check_count, check_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,23 @@ def plan(
     that a covariate takes away. units_per_day: new units of both arms together.
     Raises QueryError for values that no plan can have.
     """
-    if not mean or not deviation > 0 or not lift:
+    numbers = {"mean": mean, "deviation": deviation, "lift": lift, "power": power, "alpha": alpha}
+    for name, value in {**numbers, "variance_removed": variance_removed}.items():
+        check_number(name, value)
+    check_count("looks", looks)
+    if not mean * lift or not deviation > 0:
         raise QueryError("a plan needs a mean and a lift that are not 0, and a deviation above 0")
-    if not (0 < alpha < power < 1) or not 0 <= variance_removed < 1 or looks < 1:
-        raise QueryError("give 0 < alpha < power < 1, 0 <= variance removed < 1, and looks from 1")
+    if not (0 < alpha < power < 1) or not 0 <= variance_removed < 1:
+        raise QueryError("give 0 < alpha < power < 1 and 0 <= variance_removed < 1")
     difference = abs(mean * lift)
     variance = deviation**2 * (1 - variance_removed)
-    units = math.ceil(2 * variance * (_drift(power, alpha, looks) / difference) ** 2)
+    deviations = _drift(power, alpha, looks) / difference
+    if deviations > 1e15:
+        raise QueryError(f"a difference of {difference:g} is too small: no experiment finds it")
+    units = math.ceil(2 * variance * deviations**2)
     days = None
     if units_per_day is not None:
-        if not units_per_day > 0:
-            raise QueryError(f"units a day are {units_per_day}: give a number above 0")
+        check_number("units_per_day", units_per_day, above=0)
         days = math.ceil(2 * units / units_per_day)
     return SampleSize(mean * lift, lift, units, days, power, alpha, looks)
 

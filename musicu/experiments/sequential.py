@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from musicu.errors import QueryError
+from musicu.records import check_count, check_number, short
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +67,9 @@ class GroupSequential:
     """
 
     def __init__(self, fractions: Sequence[float]) -> None:
-        self.fractions = tuple(float(fraction) for fraction in fractions)
+        if not isinstance(fractions, Sequence) or isinstance(fractions, str):
+            raise QueryError(f"looks at {short(fractions)}: give a list of shares, such as [0.5]")
+        self.fractions = tuple(check_number("a look", fraction) for fraction in fractions)
         rising = all(a < b for a, b in zip(self.fractions, self.fractions[1:], strict=False))
         if not self.fractions or self.fractions[0] <= 0 or self.fractions[-1] > 1 or not rising:
             raise QueryError(
@@ -77,7 +80,7 @@ class GroupSequential:
     @classmethod
     def evenly(cls, done: int, planned: int) -> GroupSequential:
         """The looks 1 to `done` of `planned` ones, equally far apart."""
-        if not 1 <= done <= planned:
+        if check_count("done", done) > check_count("planned", planned):
             raise QueryError(f"look {done} of {planned}: give a look between 1 and {planned}")
         return cls([look / planned for look in range(1, done + 1)])
 
@@ -115,9 +118,7 @@ class AnytimeValid:
     """
 
     def __init__(self, fraction: float = 1.0) -> None:
-        if not fraction > 0:
-            raise QueryError(f"the share of planned units is {fraction}: give a number above 0")
-        self.fraction = float(fraction)
+        self.fraction = check_number("the share of planned units", fraction, above=0)
 
     words = "anytime-valid: any number of looks"
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.records import check_number
 
 Floats = NDArray[np.float64]
 
@@ -41,9 +42,11 @@ class Metric:
     margin: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise QueryError(f"a metric's name is {self.name!r}: give a text")
         if self.better not in ("higher", "lower"):
             raise QueryError(f"metric {self.name}: better is {self.better!r}: higher or lower")
-        if self.margin is not None and not 0 < self.margin < 1:
+        if self.margin is not None and not 0 < check_number("margin", self.margin) < 1:
             raise QueryError(
                 f"metric {self.name}: margin is {self.margin}: give a share between 0 and 1"
             )
@@ -104,6 +107,8 @@ def units_of(
         known = pc.and_(known, pc.is_valid(table[unit]))
     left_out = {"rows without an arm or a unit": table.num_rows - (pc.sum(known).as_py() or 0)}
     table = table.filter(known)
+    if pa.types.is_nested(table[arm].type):
+        raise QueryError(f"column {arm!r} holds {table[arm].type}: an arm is a text or a number")
     names = table[arm].cast(pa.string())
     arms = _arms(pc.unique(names).to_pylist(), control)
     arm_of_row = pc.index_in(names, value_set=pa.array(arms)).to_numpy().astype(np.int64)

@@ -12,6 +12,7 @@ from musicu.errors import SourceError
 from musicu.ingest.columns import ID_NAMES, find_column, plain_types
 from musicu.ingest.table import TableSource, read_table
 from musicu.ingest.table_import import with_release_day
+from musicu.records import short
 
 
 class ArrowStream(Protocol):
@@ -46,7 +47,7 @@ def as_table(data: TableLike, what: str = "the table") -> pa.Table:
         return plain_types(data)
     if not is_table(data):
         raise SourceError(
-            f"{what} is {_shown(data)}: give a table of pyarrow, pandas, Polars or DuckDB, or the "
+            f"{what} is {short(data)}: give a table of pyarrow, pandas, Polars or DuckDB, or the "
             "path of a CSV, TSV or Parquet file"
         )
     try:
@@ -79,10 +80,3 @@ def typed_tracks(data: TableLike) -> pa.Table:
 def _is_pandas(data: object) -> bool:
     kind = type(data)
     return kind.__name__ == "DataFrame" and kind.__module__.split(".")[0] == "pandas"
-
-
-def _shown(data: object) -> str:
-    if isinstance(data, type):
-        return f"the class {data.__name__}"
-    text = repr(data)
-    return f"of the type {type(data).__name__}" if len(text) > 60 else text
