@@ -15,7 +15,15 @@ def blocks(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", "docs/tables.md", "docs/shelves.md", "docs/python.md"]
+    "page",
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/tables.md",
+        "docs/shelves.md",
+        "docs/python.md",
+        "docs/measuring.md",
+    ],
 )
 def test_python_in_the_docs_runs_on_a_real_catalog(
     page: str, demo_music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike
+from musicu.listening.feedback import OUTCOME_KINDS
+from musicu.listening.feedback.feedback_schemas import typed_outcomes
+from musicu.records import check_count, short
 
 Floats = NDArray[np.float64]
 
@@ -72,11 +77,14 @@ class DelayedReward:
         spread = (means - middle).T @ (means - middle) / (len(counts) - 1)
         between = _positive(spread - within * float((1 / counts).mean()))
         days = traces.shape[1]
+        weights = np.ones(days) if weights is None else np.asarray(weights, dtype=np.float64)
+        if weights.shape != (days,) or not np.isfinite(weights).all():
+            raise QueryError(f"weights are {weights.shape}: give a number for each of {days} days")
         return cls(
             middle,
             between + _JITTER * np.eye(days),
             within + _JITTER * np.eye(days),
-            np.ones(days) if weights is None else np.asarray(weights, dtype=np.float64),
+            weights,
         )
 
     def prior(self) -> ItemValue:
@@ -88,7 +96,14 @@ class DelayedReward:
 
         traces: float64 [listeners, days]; each row is known up to a day and NaN from there on.
         """
-        traces = np.asarray(traces, dtype=np.float64).reshape(-1, len(self.mean))
+        traces = np.atleast_2d(np.asarray(traces, dtype=np.float64))
+        if not traces.size:
+            return self.prior()
+        if traces.shape[1] != len(self.mean) or np.isinf(traces).any():
+            raise QueryError(
+                f"traces are {traces.shape}: give [listeners, {len(self.mean)}], the days that the "
+                "filter was fitted on, with NaN for those to come"
+            )
         seen = np.isfinite(traces).sum(axis=1)
         if (np.isfinite(traces) != (np.arange(len(self.mean)) < seen[:, None])).any():
             raise QueryError("a trace has to be known up to a day and NaN from there on")
@@ -108,15 +123,26 @@ class DelayedReward:
 
 
 def progressive_traces(
-    outcomes: pa.Table, now: object, days: int = 60, kinds: Sequence[str] = ("played", "returned")
+    outcomes: TableLike,
+    now: datetime,
+    days: int = 60,
+    kinds: Sequence[str] = ("played", "returned"),
 ) -> tuple[list[str], Floats]:
     """Every listener's trace with every item, and the item of each.
 
     A day of a trace is 1 where there was such an outcome, 0 where not, NaN where it has not come
     yet; day 0 is that of the first outcome with the item and is left out, as it is 1 for all. now:
-    a datetime. Gives track ids, and float64 [traces, days].
+    a datetime, in UTC where it has no time zone. Gives track ids, and float64 [traces, days].
+    Raises QueryError for a missing column or an unknown kind.
     """
-    table = outcomes.filter(pc.is_in(outcomes["kind"], pa.array(list(kinds))))
+    if not isinstance(now, datetime):
+        raise QueryError(f"now is {short(now)}: give a datetime")
+    wrong = [kinds] if isinstance(kinds, str) else [k for k in kinds if k not in OUTCOME_KINDS]
+    if wrong:
+        raise QueryError(f"kinds: give a list of {', '.join(OUTCOME_KINDS)}, not {wrong[0]!r}")
+    check_count("days", days)
+    table = typed_outcomes(outcomes)
+    table = table.filter(pc.is_in(table["kind"], pa.array(list(kinds))))
     today = pa.scalar(now, pa.timestamp("us", "UTC")).cast(pa.int64()).as_py() // _DAY_US
     pairs = table.group_by(["user_id", "track_id"], use_threads=False).aggregate([("at", "min")])
     keys = pairs.select(["user_id", "track_id"]).append_column(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.rewards.reward_terms import RewardTerm
+from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike
+from musicu.listening.feedback.feedback_schemas import typed_outcomes
+from musicu.records import short
+from musicu.rewards.reward_terms import RewardTerm, reward_terms
 from musicu.rewards.skip_kinds import skip_kinds
 
 Floats = NDArray[np.float64]
@@ -19,19 +24,30 @@ _PRIOR = 10.0  # outcomes that a listener's own rate is shrunk by
 
 
 def reward_table(
-    outcomes: pa.Table, terms: Sequence[RewardTerm], durations: Mapping[str, float] | None = None
+    outcomes: TableLike,
+    terms: Sequence[RewardTerm] | None = None,
+    durations: Mapping[str, float] | None = None,
 ) -> pa.Table:
     """The rewards of outcomes: a column a term, and their sum as `reward`.
 
-    outcomes: OUTCOMES. durations: seconds by track id, for what is said in shares of a length.
+    outcomes: OUTCOMES, of any library or a file. terms: musicu's own by default, those of
+    `reward_terms()`. durations: seconds by track id (a dictionary or a pandas Series), for what is
+    said in shares of a length; a track of unknown or no length does not count there.
     Gives exposure_id, user_id, track_id, at (of the first outcome), float64 columns by the names
     of the terms, and reward. A listener's several outcomes with one exposure are one row, and a
-    term counts once in it.
+    term counts once in it. Raises QueryError for a missing column, and for what are no terms.
     """
-    outcomes = outcomes.take(pc.sort_indices(outcomes, [("at", "ascending")]))
-    columns = {term.name: _worth(outcomes, term, durations or {}) for term in terms}
-    whole = outcomes.select(["exposure_id", "user_id", "track_id", "at"])
-    single = pc.if_else(pc.is_valid(outcomes["exposure_id"]), None, outcomes["event_id"])
+    terms = reward_terms() if terms is None else terms
+    if not isinstance(terms, list | tuple) or not all(isinstance(t, RewardTerm) for t in terms):
+        raise QueryError(f"terms are {short(terms)}: give a list of RewardTerm, as reward_terms()")
+    if len({term.name for term in terms}) < len(terms):
+        raise QueryError("two terms have one name: name each once")
+    table = typed_outcomes(outcomes)
+    table = table.take(pc.sort_indices(table, [("at", "ascending")]))
+    lengths = _lengths(durations)
+    columns = {term.name: _worth(table, term, lengths) for term in terms}
+    whole = table.select(["exposure_id", "user_id", "track_id", "at"])
+    single = pc.if_else(pc.is_valid(table["exposure_id"]), None, table["event_id"])
     for name, values in columns.items():
         whole = whole.append_column(name, pa.array(values))
     keys = ["exposure_id", "single", "user_id", "track_id"]
@@ -48,6 +64,19 @@ def reward_table(
     }
     total = sum((rows[term.name].to_numpy() for term in terms), np.zeros(found.num_rows))
     return pa.table({**rows, "reward": total})
+
+
+def _lengths(durations: Mapping[str, float] | None) -> dict[str, float]:
+    """Seconds by track id, without lengths that are missing or not above 0."""
+    if durations is None:
+        return {}
+    if not hasattr(durations, "items") or hasattr(durations, "columns"):
+        raise QueryError(f"durations are {short(durations)}: give seconds by track id")
+    known = {str(name): seconds for name, seconds in durations.items() if seconds is not None}
+    wrong = [seconds for seconds in known.values() if not isinstance(seconds, Real)]
+    if wrong:
+        raise QueryError(f"a duration is {wrong[0]!r}: give seconds")
+    return {name: float(seconds) for name, seconds in known.items() if seconds > 0}
 
 
 def _named(terms: Sequence[RewardTerm]) -> list[tuple[str, RewardTerm]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from musicu.errors import QueryError
 from musicu.listening.feedback import OUTCOME_KINDS
+from musicu.records import check_number
 from musicu.rewards.skip_kinds import SKIP_KINDS
 
 if sys.version_info >= (3, 11):
@@ -17,6 +18,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+#: Columns of a table of rewards that no term may have the name of.
+RESERVED = ("exposure_id", "user_id", "track_id", "at", "single", "reward")
 OWN = Path(__file__).with_name("reward_terms.toml")
 
 
@@ -43,9 +46,34 @@ class RewardTerm:
     within_days: float | None = None
     baseline: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what would count nothing without saying so."""
+        for name, given, allowed in (
+            ("kinds", self.kinds, OUTCOME_KINDS),
+            ("skips", self.skips, SKIP_KINDS),
+        ):
+            if not isinstance(given, tuple | list):
+                raise QueryError(f"reward {self.name!r}: {name} is {given!r}: give a list of them")
+            wrong = [kind for kind in given if kind not in allowed]
+            if wrong:
+                raise QueryError(
+                    f"reward {self.name!r}: {wrong[0]!r} is none of {', '.join(allowed)}"
+                )
+        if self.name in RESERVED:
+            raise QueryError(f"a reward is named {self.name!r}, as another column is: rename it")
+        check_number(f"reward {self.name!r}: value", self.value)
+        share = self.at_least_share
+        if share is not None and not 0 < check_number("at_least_share", share) <= 1:
+            raise QueryError(f"reward {self.name!r}: at_least_share is {share}: at most 1")
+        if self.baseline not in (None, "listener"):
+            raise QueryError(
+                f"reward {self.name!r}: baseline is {self.baseline!r}: 'listener' or left out"
+            )
 
-def reward_terms(path: Path = OWN) -> list[RewardTerm]:
+
+def reward_terms(path: str | Path = OWN) -> list[RewardTerm]:
     """Read the terms of a TOML file. Raises QueryError for what is no term, naming it."""
+    path = Path(path)
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -65,13 +93,8 @@ def _term(name: str, table: Any, path: Path) -> RewardTerm:
         raise QueryError(f"{where} has no setting {unknown[0]!r}: {', '.join(sorted(known))}")
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
     try:
-        term = RewardTerm(name=name, **values)
+        return RewardTerm(name=name, **values)
     except TypeError:
         raise QueryError(f"{where} needs value, kinds and about") from None
-    for given, allowed in ((term.kinds, OUTCOME_KINDS), (term.skips, SKIP_KINDS)):
-        wrong = [kind for kind in given if kind not in allowed]
-        if wrong:
-            raise QueryError(f"{where}: {wrong[0]!r} is none of {', '.join(allowed)}")
-    if term.baseline not in (None, "listener"):
-        raise QueryError(f"{where}: baseline is {term.baseline!r}: 'listener' or left out")
-    return term
+    except QueryError as error:
+        raise QueryError(f"{path}: {error}") from None

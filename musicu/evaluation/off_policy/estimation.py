@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from musicu.bootstrap import interval
@@ -14,7 +16,8 @@ from musicu.evaluation.off_policy.estimators import ESTIMATORS, Terms, WeightedR
 from musicu.evaluation.off_policy.logged_rounds import LoggedRounds, logged_rounds
 from musicu.evaluation.off_policy.reward_model import RewardModel
 from musicu.evaluation.off_policy.slates import SLATE_ESTIMATORS, slate_terms
-from musicu.ingest.arrow_tables import TableLike, as_table
+from musicu.ingest.arrow_tables import TableLike, as_table, is_table
+from musicu.records import check_count, counted, short
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +26,7 @@ SMALLEST_SAMPLE = 100  # effective rounds
 SMALLEST_SHARE = 0.005  # of all rounds
 LARGEST_SHARE = 0.05  # of all weight, in one round
 SMALLEST_SUPPORT = 0.99  # of the policy's choices: actions that the log has at that position
+FEWEST_CLUSTERS = 10  # drawn for the interval
 FEWEST_REWARDS = 10  # effective rounds in which something was earned
 
 
@@ -53,7 +57,7 @@ class OffPolicyEstimate:
 
 def estimate(
     log: TableLike,
-    action_probabilities: ArrayLike,
+    action_probabilities: Any,
     estimator: str = "dr",
     seed: int = 0,
     *,
@@ -68,7 +72,8 @@ def estimate(
     log: columns action, reward, propensity (the probability with which the log's policy chose the
     action at that position), position where a list was shown, and any context; of any library, or a
     file. action_probabilities: float [rounds, actions], or [rounds, actions, positions], of which
-    the round's position counts. estimator: dm, ips, snips, dr, sndr, switch-dr, dros; and
+    the round's position counts; or a table whose columns are named after the actions. Rows are in
+    the order of the log. estimator: dm, ips, snips, dr, sndr, switch-dr, dros; and
     for whole lists, whose column `slate` names, slate-ips, iips, rips, cascade-dr. actions: the
     action of each column, by default the numbers from 0. cluster: the column of what is drawn
     together for the interval, such as user_id. expected: rewards expected of every action, float
@@ -79,10 +84,17 @@ def estimate(
     names = (*ESTIMATORS, *SLATE_ESTIMATORS)
     if estimator not in names:
         raise QueryError(f"there is no estimator {estimator!r}: {', '.join(names)}")
+    if cluster is not None and slate is not None:
+        raise QueryError("slates are drawn whole: give `slate` or `cluster`, not both")
     if (estimator in SLATE_ESTIMATORS) != (slate is not None):
         raise QueryError(f"{estimator}: `slate`, the column of lists, is for a list estimator")
     table = as_table(log, "the log")
-    whole = np.asarray(action_probabilities, dtype=np.float64)
+    if is_table(action_probabilities):
+        probable = as_table(action_probabilities, "the table of action probabilities")
+        actions = _action_names(probable, actions)
+        action_probabilities = np.stack([column.to_numpy() for column in probable.columns], axis=1)
+    whole = _numbers(action_probabilities, "action probabilities")
+    check_count("draws", draws)
     if whole.ndim not in (2, 3) or len(whole) != table.num_rows:
         raise QueryError(
             f"action probabilities are {whole.shape}: give [{table.num_rows}, actions], or "
@@ -111,8 +123,23 @@ def estimate(
         effective_sample_size=_effective(weight),
         largest_weight=float(weight.max()),
         support=support,
-        warnings=tuple(_warnings(weight, reward, support)),
+        warnings=tuple(_warnings(weight, reward, support, int(groups.max()) + 1)),
     )
+
+
+def _action_names(table: pa.Table, actions: Sequence[object] | None) -> Sequence[object]:
+    """The actions of the columns of a table: their names, as numbers where all are numbers."""
+    names = table.column_names
+    if actions is not None and list(map(str, actions)) != names:
+        raise QueryError(f"the columns are {short(names)}, and the actions {short(actions)}")
+    return [int(name) for name in names] if all(map(str.isdecimal, names)) else names
+
+
+def _numbers(given: Any, what: str) -> Floats:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise QueryError(f"{what} are {short(given)}: give an array of numbers") from None
 
 
 def _at_positions(whole: Floats, rounds: LoggedRounds) -> Floats:
@@ -146,9 +173,11 @@ def _weighted(
     weight = rounds.of_log(probabilities) / rounds.propensity
     model = None
     if expected is not None:
-        rewards = np.asarray(expected, dtype=np.float64)
-        if rewards.shape != probabilities.shape:
-            raise QueryError(f"expected rewards are {rewards.shape}: give {probabilities.shape}")
+        rewards = _numbers(expected, "expected rewards")
+        if rewards.shape != probabilities.shape or not np.isfinite(rewards).all():
+            raise QueryError(
+                f"expected rewards are {rewards.shape}: give finite ones {probabilities.shape}"
+            )
     elif estimator in ("ips", "snips"):
         return WeightedRounds(weight, rounds.reward, weight, weight), None
     else:
@@ -190,7 +219,9 @@ def _support(rounds: LoggedRounds, probabilities: Floats) -> float:
     return float((probabilities * seen[rounds.position]).sum() / len(rounds))
 
 
-def _warnings(weight: Floats, reward: Floats, support: float) -> Iterator[str]:
+def _warnings(weight: Floats, reward: Floats, support: float, clusters: int) -> Iterator[str]:
+    if clusters < FEWEST_CLUSTERS:
+        yield f"{counted(clusters, 'cluster')}: the interval is too narrow"
     size = _effective(weight)
     if size < max(SMALLEST_SAMPLE, SMALLEST_SHARE * len(weight)):
         yield f"the effective sample is {size:,.1f} of {len(weight):,} rounds: too few to tell"

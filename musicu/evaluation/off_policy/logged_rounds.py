@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from musicu.errors import QueryError
+from musicu.records import short
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -54,7 +55,8 @@ def logged_rounds(
     actions: the value of each column of action probabilities; by default the numbers 0 to
     width - 1. Raises QueryError for what is missing, empty or out of range, naming the first row.
     """
-    missing = [name for name in _NAMED if name not in log.column_names and name != "position"]
+    needed = [*(name for name in _NAMED if name != "position"), *([cluster] if cluster else [])]
+    missing = [name for name in needed if name not in log.column_names]
     if missing:
         raise QueryError(
             f"the log has no column {missing[0]!r}: it needs action, reward, propensity "
@@ -63,20 +65,22 @@ def logged_rounds(
     if not log.num_rows:
         raise QueryError("the log is empty")
     left = [name for name in log.column_names if name not in (*_NAMED, cluster)]
-    position = _codes(log["position"]) if "position" in log.column_names else None
+    position = _positions(log["position"]) if "position" in log.column_names else None
     return LoggedRounds(
         action=_actions(log["action"], actions, width),
         position=np.zeros(log.num_rows, np.int64) if position is None else position,
         reward=_numbers(log["reward"], "reward", -np.inf, np.inf),
         propensity=_numbers(log["propensity"], "propensity", 0.0, 1.0),
         context=_context(log.select(left)),
-        cluster=np.arange(log.num_rows) if cluster is None else _codes(log[cluster]),
+        cluster=np.arange(log.num_rows) if cluster is None else _clusters(log[cluster], cluster),
         actions=width,
         positions=1 if position is None else int(position.max()) + 1,
     )
 
 
 def _numbers(column: pa.ChunkedArray, name: str, above: float, most: float) -> Floats:
+    if not _is_number(column.type):
+        raise QueryError(f"{name} holds {column.type}: it has to be numbers")
     values = column.cast(pa.float64()).to_numpy()
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > above) & (values <= most)))
     if len(wrong):
@@ -84,6 +88,25 @@ def _numbers(column: pa.ChunkedArray, name: str, above: float, most: float) -> F
         allowed = "a number" if np.isinf(above) else "above 0 and at most 1"
         raise QueryError(f"{name} is {values[row]} in row {row}: it has to be {allowed}")
     return np.asarray(values)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    is_any = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
+    return any(is_kind(kind) for is_kind in is_any)
+
+
+def _positions(column: pa.ChunkedArray) -> Ints:
+    _numbers(column, "position", -np.inf, np.inf)
+    return _codes(column)
+
+
+def _clusters(column: pa.ChunkedArray, name: str) -> Ints:
+    if pa.types.is_nested(column.type) or column.null_count:
+        raise QueryError(
+            f"column {name!r} has {column.null_count:,} rows without a value: leave them out, or "
+            "give each row one"
+        )
+    return _codes(column)
 
 
 def _codes(column: pa.ChunkedArray) -> Ints:
@@ -98,7 +121,16 @@ def _actions(column: pa.ChunkedArray, actions: Sequence[object] | None, width: i
             raise QueryError(
                 f"{len(actions)} actions are named, the probabilities have {width} columns"
             )
-        codes = pc.index_in(column, value_set=pa.array(actions, type=column.type))
+        if len(set(actions)) < len(actions):
+            raise QueryError(f"an action is named twice: {short(list(actions))}")
+        try:
+            named = pa.array(list(actions), type=column.type)
+        except pa.ArrowException:
+            raise QueryError(
+                f"the log's actions are {column.type}, those named {short(list(actions))}: name "
+                "them as the log does"
+            ) from None
+        codes = pc.index_in(column, value_set=named)
         if codes.null_count:
             unknown = column.filter(pc.is_null(codes))[0].as_py()
             raise QueryError(f"the log has the action {unknown!r}, which is not among those named")
@@ -120,11 +152,18 @@ def _context(table: pa.Table) -> csr_matrix:
     for name in table.column_names:
         column = table[name]
         if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-            values = np.nan_to_num(column.cast(pa.float64()).to_numpy())
+            values = column.cast(pa.float64()).to_numpy()
+            if np.isinf(values).any():
+                raise QueryError(f"column {name!r} holds infinite values: leave those rows out")
+            values = np.nan_to_num(values)
             deviation = values.std()
             if deviation > 0:
                 parts.append(csr_matrix(((values - values.mean()) / deviation)[:, None]))
-        elif not pa.types.is_temporal(column.type) and not pa.types.is_nested(column.type):
+        elif (
+            not pa.types.is_temporal(column.type)
+            and not pa.types.is_nested(column.type)
+            and not pa.types.is_binary(column.type)
+        ):
             column = column.cast(pa.string())
             codes = pc.fill_null(pc.dictionary_encode(column).combine_chunks().indices, -1)
             place = codes.to_numpy().astype(np.int64) + 1

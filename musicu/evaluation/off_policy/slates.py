@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from musicu.errors import QueryError
 from musicu.evaluation.off_policy.estimators import Terms
 from musicu.evaluation.off_policy.logged_rounds import LoggedRounds
 from musicu.evaluation.off_policy.reward_model import RewardModel
@@ -37,6 +38,10 @@ def slate_terms(
     grid: Ints = np.full((slates, rounds.positions), -1, np.int64)
     grid[rounds.cluster, rounds.position] = np.arange(len(rounds))
     there = grid >= 0
+    if there.sum() < len(rounds):
+        raise QueryError(
+            "a list has two rows at one position: give a column `position`, and each row its own"
+        )
     own = rounds.of_log(probabilities) / rounds.propensity
     weight = np.where(there, own[grid], 1.0)
     above: Floats = np.cumprod(weight, axis=1, dtype=np.float64)

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta, timezone
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,8 +31,17 @@ import pyarrow.parquet as pq
 
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.catalog.lock import write_lock
-from musicu.errors import CatalogError
-from musicu.listening.feedback.feedback_schemas import EXPOSURES, FEEDBACK_VERSION, OUTCOMES
+from musicu.errors import CatalogError, QueryError, SourceError
+from musicu.listening.feedback.feedback_schemas import (
+    EXPOSURES,
+    FEEDBACK_VERSION,
+    OUTCOMES,
+    checked,
+)
+from musicu.records import short
+
+if TYPE_CHECKING:
+    from musicu.catalog.catalog import Catalog
 
 FOLDER = "feedback"
 JOURNAL_ROWS = 50_000  # until it becomes a segment
@@ -47,12 +56,13 @@ Record = Mapping[str, Any]
 class FeedbackLog:
     """The writer of a catalog's feedback: one at a time, under a lock.
 
-    catalog: the catalog's folder. Use it as a context manager. Raises CatalogError where another
+    catalog: the catalog, or its folder. Use it as a context manager: then `exposures` and
+    `outcomes` are its tables. Raises CatalogError where another
     process writes, or the disk refuses.
     """
 
-    def __init__(self, catalog: Path) -> None:
-        self.folder = Path(catalog) / FOLDER
+    def __init__(self, catalog: Catalog | str | Path) -> None:
+        self.folder = _folder_of(catalog)
         self._lock: AbstractContextManager[None] | None = None
 
     def __enter__(self) -> FeedbackLog:
@@ -75,16 +85,11 @@ class FeedbackLog:
         if self._lock is not None:
             self._lock.__exit__(kind, error, trace)
 
-    @property
-    def tables(self) -> tuple[FeedbackTable, FeedbackTable]:
-        """Exposures and outcomes."""
-        return self.exposures, self.outcomes
-
     def forget(self, user_id: str) -> int:
         """Remove a listener, by pseudonym, from every file; the number of rows that went."""
         return sum(
             table.rewrite(lambda rows: pc.not_equal(rows["user_id"], user_id))
-            for table in self.tables
+            for table in (self.exposures, self.outcomes)
         )
 
     def expire(self, days: float, now: datetime | None = None) -> int:
@@ -119,9 +124,15 @@ class FeedbackTable:
     def append(self, records: Sequence[Record]) -> int:
         """Add the records whose key is new; on the disk when this returns. Gives their number.
 
-        records: as `feedback_schemas.checked` gives them. Raises CatalogError where the disk
-        refuses; then none of them is there.
+        records: dictionaries with the columns of the table. Raises SourceError for a record that
+        does not fit them, and CatalogError where the disk refuses; then none of them is there.
         """
+        if not isinstance(records, list | tuple):
+            raise SourceError(f"records are {short(records)}: give a list of dictionaries")
+        records, faults = checked(records, self.schema)
+        if faults:
+            fault = faults[0]
+            raise SourceError(f"record {fault.place}: {fault.field}: {fault.reason}")
         new = self._new(records)
         if not new:
             return 0
@@ -231,16 +242,23 @@ _Segment = tuple[int, int, Path]
 _TABLES = {"exposures": (EXPOSURES, "exposure_id"), "outcomes": (OUTCOMES, "event_id")}
 
 
-def read(catalog: Path, name: str) -> pa.Table:
+def _folder_of(catalog: Catalog | str | Path) -> Path:
+    path = getattr(catalog, "path", catalog)
+    if not isinstance(path, str | Path):
+        raise QueryError(f"the catalog is {short(catalog)}: give a catalog, or its folder")
+    return Path(path) / FOLDER
+
+
+def read(catalog: Catalog | str | Path, name: str) -> pa.Table:
     """The rows of "exposures" or "outcomes", journal included; empty where there are none.
 
     Takes no lock: where files are replaced meanwhile it reads again. Raises CatalogError for
     files of a newer version.
     """
-    schema, key = {"exposures": (EXPOSURES, "exposure_id"), "outcomes": (OUTCOMES, "event_id")}[
-        name
-    ]
-    folder = Path(catalog) / FOLDER / name
+    if name not in _TABLES:
+        raise QueryError(f"there is no table {name!r} of feedback: {', '.join(_TABLES)}")
+    schema, key = _TABLES[name]
+    folder = _folder_of(catalog) / name
     for _ in range(100):
         try:
             parts = [_read_segment(segment) for segment in _segments(folder)]

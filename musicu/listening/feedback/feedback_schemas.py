@@ -14,6 +14,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from musicu.errors import QueryError
+from musicu.ingest.arrow_tables import TableLike, as_table
+from musicu.ingest.ids import id_texts
 
 FEEDBACK_VERSION = "1"
 _METADATA = {"musicu.feedback": FEEDBACK_VERSION}
@@ -92,6 +97,44 @@ def checked(
         except _FieldError as error:
             faults.append(RecordFault(place, error.field, error.reason))
     return kept, faults
+
+
+def typed_outcomes(outcomes: TableLike) -> pa.Table:
+    """Outcomes of any table library with the columns and types of OUTCOMES.
+
+    `event_id`, `exposure_id` and `milliseconds` may be missing: each row is an event then, of no
+    exposure, of an unknown length. Raises QueryError where another column is missing or is none.
+    """
+    table = as_table(outcomes, "the table of outcomes")
+    missing = [n for n in ("user_id", "track_id", "kind", "at") if n not in table.column_names]
+    if missing:
+        raise QueryError(
+            f"the outcomes have no column {missing[0]!r}, only {', '.join(table.column_names)}"
+        )
+    columns = {name: table[name] for name in table.column_names}
+    columns.setdefault("event_id", pa.array(map(str, range(table.num_rows)), pa.string()))
+    for field in OUTCOMES:
+        columns.setdefault(field.name, pa.nulls(table.num_rows, field.type))
+        try:
+            columns[field.name] = _typed_column(columns[field.name], field)
+        except pa.ArrowException as error:
+            raise QueryError(
+                f"column {field.name!r} holds {columns[field.name].type}: it has to be {field.type}"
+            ) from error
+        if not field.nullable and columns[field.name].null_count:
+            raise QueryError(f"column {field.name!r} has rows without a value: leave them out")
+    unknown = set(pc.unique(columns["kind"]).to_pylist()) - set(OUTCOME_KINDS)
+    if unknown:
+        raise QueryError(f"a kind is {min(unknown)!r}: it is one of {', '.join(OUTCOME_KINDS)}")
+    return pa.table([columns[field.name] for field in OUTCOMES], schema=OUTCOMES)
+
+
+def _typed_column(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    if field.type == _MOMENT and not pa.types.is_timestamp(column.type):
+        raise pa.ArrowInvalid("no moments")
+    if field.name.endswith("_id"):
+        return id_texts(column)
+    return column.cast(field.type, safe=field.type != _MOMENT)
 
 
 class _FieldError(Exception):
