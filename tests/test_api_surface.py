@@ -104,11 +104,14 @@ print(report.catalog.vectors().values.shape, shelf.title)
 def test_mypy_strict_catches_a_wrong_where_in_a_users_script(
     where: str, wrong: int, tmp_path: Path
 ) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT.format(where=where))
+    script = (
+        f"{tmp_path.name}.py"  # of its own: the cache tells files apart by name, size and second
+    )
+    (tmp_path / script).write_text(SCRIPT.format(where=where))
     plain = "[mypy]\nstrict = true\nignore_missing_imports = true\n"
     (tmp_path / "mypy.ini").write_text(f"{plain}[mypy-musicu.*]\nignore_errors = true\n")
     cache = str(tmp_path.parent / "mypy-cache")
-    command = [sys.executable, "-m", "mypy", "--cache-dir", cache, "script.py"]
+    command = [sys.executable, "-m", "mypy", "--cache-dir", cache, script]
     environment: dict[str, Any] = {"MYPYPATH": str(ROOT), "PATH": ""}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
