@@ -273,8 +273,8 @@ def test_tables_with_columns_of_any_name(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.json", "{]", "is not JSON"),
-        ("a.json", '{"x": 1}', "not that of ListenBrainz"),
-        ("a.jsonl", '{"x": 1}\n{]', "lines of JSON, but not of listens"),
+        ("a.json", '{"x": 1}', "neither that of a service that we know"),
+        ("a.jsonl", '{"x": 1}\n{]', "lines of JSON, but neither those of a service"),
         ("a.jsonl", "{]\n{]", "is not JSON"),
         ("a.txt", "hello", "no file of listens that we know"),
         ("a.zip", "hello", "is not a ZIP file"),

@@ -67,7 +67,7 @@ def tone(track: int, seconds: float = 4.0) -> np.ndarray:
 @pytest.fixture
 def heard(tmp_path: Path) -> tuple[EvaluationData, RecordingAccess]:
     embedder = BandEmbedder()
-    vectors, said = [], list[str]()
+    vectors = []
     for track in range(TRACKS):
         soundfile.write(tmp_path / f"{track}.wav", tone(track), RATE, subtype="FLOAT")
         audio = read_audio(tmp_path / f"{track}.wav", 16_000, embedder.windows)
@@ -76,9 +76,7 @@ def heard(tmp_path: Path) -> tuple[EvaluationData, RecordingAccess]:
     data = EvaluationData(
         {"bands": np.array(vectors)}, table, TrackLabels.of(table), seed=0, draws=50
     )
-    return data, RecordingAccess(
-        lambda row: tmp_path / f"{row}.wav", {"bands": embedder}, said.append
-    )
+    return data, RecordingAccess(lambda row: tmp_path / f"{row}.wav", {"bands": embedder})
 
 
 def test_a_model_deaf_to_the_change_keeps_its_neighbours(

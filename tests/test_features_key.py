@@ -68,7 +68,7 @@ def test_drums_alone_have_low_confidence() -> None:
     assert key_of(drums(110), RATE).confidence < 0.5
 
 
-@pytest.mark.parametrize("n", [0, 100, 10 * RATE])
+@pytest.mark.parametrize("n", [100, 10 * RATE])
 def test_silence_has_no_key(n: int) -> None:
     key = key_of(np.zeros(n, np.float32), RATE)
     assert (key.tonic, key.mode, key.camelot, key.tuning_cents) == (None, None, None, None)

@@ -85,8 +85,8 @@ def test_noise_has_low_confidence(seed: int) -> None:
 
 @pytest.mark.parametrize(
     "sound",
-    [np.zeros(0), np.zeros(10 * RATE), np.ones(RATE), clicks(120, 0.2), np.full(10 * RATE, 1e-7)],
-    ids=["empty", "silence", "short", "blip", "all but silent"],
+    [np.zeros(10 * RATE), np.ones(RATE), clicks(120, 0.2), np.full(10 * RATE, 1e-7)],
+    ids=["silence", "short", "blip", "all but silent"],
 )
 def test_what_has_no_tempo_says_so(sound: np.ndarray) -> None:
     tempo = tempo_of(sound.astype(np.float32), RATE)

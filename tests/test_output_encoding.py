@@ -53,6 +53,9 @@ COMMANDS = {
     "evaluate-json": "evaluate candidates {}/catalog --listens {}/listens.csv --split new-tracks "
     "-k 2 --json",
     "models": "models",
+    "experiment": "experiment plan --mean 0.2 --deviation 0.4 --lift 0.05",
+    "next": "next --help",
+    "feedback": "feedback import {}/catalog {}/listens.csv --key {}/key",
     "models-json": "models --json",
     "card": "models musicu-audio-v1",
     "completion": "completion bash",

@@ -24,4 +24,8 @@ def _line(data: bytes, encoding: str) -> str:
     try:
         return data.decode(UTF_8)
     except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode("cp1252" if encoding == "latin-1" else encoding)
+    except UnicodeDecodeError:
         return data.decode(encoding, "replace")
