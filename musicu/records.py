@@ -104,7 +104,14 @@ class Vectors:
 
     def __post_init__(self) -> None:
         """Take ids of any kind, and keep anybody from writing to arrays that others read."""
-        values = np.asarray(self.values, np.float32).view()
+        if np.iscomplexobj(self.values):
+            raise QueryError("the vectors are complex numbers: give real ones")
+        try:
+            values = np.asarray(self.values, np.float32).view()
+        except (TypeError, ValueError):
+            raise QueryError(
+                f"vectors are {short(self.values)}: give an array of numbers"
+            ) from None
         ids = np.array(id_list(self.ids), object)
         if values.ndim != 2 or len(ids) != len(values):
             raise QueryError(
@@ -131,6 +138,8 @@ class Vectors:
         Raises QueryError where one of them has no vector.
         """
         row_of = {name: row for row, name in enumerate(self.ids)}
+        if len(row_of) < len(self.ids):
+            raise QueryError("an id stands twice among the vectors: keep one vector of each track")
         wanted = id_list(track_ids)
         missing = [name for name in wanted if name not in row_of]
         if missing:

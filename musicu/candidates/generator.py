@@ -38,8 +38,8 @@ from musicu.items.joins import MANY, join_positions
 from musicu.listening.listens import check_listens, utc
 from musicu.listening.profile_arrays import ProfileArrays, UserProfile
 from musicu.listening.profiles import TasteProfile, tastes
-from musicu.ranking.ranker import RANKERS, Pool, Ranker
-from musicu.records import check_count, check_same_model
+from musicu.ranking.ranker import RANKERS, Pool, Ranker, scores_of
+from musicu.records import check_count, check_kind, check_same_model
 from musicu.retrieval.ordering import best_first
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class CandidateGenerator:
         named = [source.ranker if ranker is None else ranker for source, _ in shares]
         now = utc(now) if now is not None else datetime.now(timezone.utc)
         rankers = tuple(_ranker(given) for given in named)
-        return cls(items, shares, rankers, k, constraints or Constraints(), now, seed)
+        rules = Constraints() if constraints is None else constraints
+        check_kind("constraints", rules, Constraints, "Constraints(max_per_artist=2), for instance")
+        return cls(items, shares, rankers, k, rules, now, seed)
 
     @property
     def schema(self) -> pa.Schema:
@@ -214,7 +216,7 @@ class CandidateGenerator:
         self, request: Request, lists: Ranked, pool: Pool, source: int, explores: bool
     ) -> tuple[Ranked, Found]:
         """A pool in the order of its ranker, or in one drawn at random where it explores."""
-        scores = self.rankers[source].rank(pool)
+        scores = scores_of(self.rankers[source], pool)
         by_artist = self.sources[source][0].anchor_kind == "artist"
         order = (
             _drawn(request, pool)

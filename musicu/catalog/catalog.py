@@ -106,8 +106,9 @@ class Catalog:
         """The columns track_id and content_hash of `tracks()`, without reading the others."""
         return self.columns(("track_id", "content_hash"))
 
-    def columns(self, names: Sequence[str]) -> pa.Table:
+    def columns(self, names: str | Sequence[str]) -> pa.Table:
         """Those of some columns of `tracks()` that there are, without reading the others."""
+        names = [names] if isinstance(names, str) else names
         if self._live is not None:
             return self._live.select([n for n in names if n in self._live.column_names])
         needed = list(dict.fromkeys(["track_id", "content_hash", "gone", *names]))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from musicu.catalog.schema import IDENTITY, METADATA
 from musicu.errors import SourceError
@@ -69,6 +70,8 @@ def typed_tracks(data: TableLike) -> pa.Table:
     if all(
         types.get(field.name) == field.type for field in (IDENTITY.field("track_id"), *METADATA)
     ):
+        if pc.count_distinct(table["track_id"]).as_py() < table.num_rows:
+            raise SourceError("two rows of the table have one track_id: keep one row of each track")
         return table
     if find_column(table.column_names, ID_NAMES) is None:
         raise SourceError(

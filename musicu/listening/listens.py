@@ -14,7 +14,7 @@ from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.date_columns import DateForm, form_of, read_moments
 from musicu.ingest.ids import id_texts
-from musicu.records import counted, id_list
+from musicu.records import check_kind, counted, id_list
 
 #: A row a listen. weight: 1 for one listen, more for a count of them, below 0 for a skip.
 LISTENS = pa.schema(
@@ -143,6 +143,7 @@ def latest(now: datetime | None = None) -> pa.Scalar:
 
 def utc(moment: datetime) -> datetime:
     """A moment in UTC; raises QueryError where it has no time zone."""
+    check_kind("now", moment, datetime, "a datetime with a time zone")
     if moment.tzinfo is None:
         raise QueryError(f"now is {moment!r}: give it a time zone, as tzinfo=timezone.utc")
     return moment.astimezone(timezone.utc)

@@ -24,7 +24,7 @@ from musicu.ingest.playlist_tables import PLAYLIST
 from musicu.listening.history import History, histories
 from musicu.listening.interest_clusters import APART, clusters_of
 from musicu.listening.listens import LISTENS, listens_table
-from musicu.records import Vectors, check_kind, check_same_model, id_list
+from musicu.records import Vectors, check_count, check_kind, check_same_model, id_list
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -67,8 +67,7 @@ class TasteOptions:
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
         for name in ("max_interests", "max_tracks"):
-            if getattr(self, name) < 1:
-                raise QueryError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+            check_count(name, getattr(self, name))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ are, so it scores what they score, weighted by likeness, on the same scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix, diags
 
 from musicu.errors import QueryError
 from musicu.items.item_table import Floats, Ints
+from musicu.records import Vectors
 from musicu.sequences.session_table import faded
 from musicu.sequences.sparse_rows import grown, weighted_sum
 
@@ -111,11 +112,14 @@ class ContentNeighbours:
 def content_table(content: Any) -> tuple[list[Any], Floats]:
     """Content as ids and float32 [items, dim].
 
-    content: ids and vectors, in either order, or vectors by id. Raises QueryError for other things.
+    content: `Vectors`, ids and vectors in either order, or vectors by id. Raises QueryError for
+    other things.
     """
+    if isinstance(content, Vectors):
+        content = content.ids, content.values
     if isinstance(content, Mapping):
         content = list(content), np.array(list(content.values()), np.float32)
-    if len(content) != 2:
+    if not isinstance(content, Sequence) or isinstance(content, str) or len(content) != 2:
         raise QueryError("content is not (ids, vectors): give both, or a mapping of ids to vectors")
     first, second = content
     ids, vectors = (second, first) if np.ndim(first) == 2 else (first, second)

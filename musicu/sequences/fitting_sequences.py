@@ -24,7 +24,7 @@ from musicu.sequences.next_item_model import (
 )
 from musicu.sequences.sequential_rules import RULE_CHOICES
 from musicu.sequences.session_neighbours import NEIGHBOUR_CHOICES
-from musicu.sequences.session_table import ItemId, SessionTable
+from musicu.sequences.session_table import ItemId, SessionTable, check_sessions
 
 #: Which scorers each kind of model mixes; popularity and the like are behind them all.
 KINDS = {"auto": ("rules", "ease", "neighbours"), "rules": ("rules",), "ease": ("ease",)}
@@ -51,16 +51,22 @@ def fit(
 
     sessions: lists of ids, each from its first item to its last, the sessions from the oldest to
     the newest unless times are given. times: one a session (its end), or a list of moments a
-    session. content: ids and float32 [items, dim], or vectors by id; items without any session
-    may then be next as well. kind: rules, ease, or auto, which mixes these and session
-    neighbours. seed: of what is held out. repeats: whether items of the history may be next.
-    Default: where 1 % or more of the held-out items are repeats.
+    session. content: `Vectors`, ids and float32 [items, dim], or vectors by id; items without
+    any session may then be next as well. kind: rules, ease, or auto, which mixes these and
+    session neighbours. seed: of what is held out. repeats: whether items of the history may be
+    next. Default: where 1 % or more of the held-out items are repeats.
 
     All settings are chosen by held-out sessions. Raises QueryError for what makes no sense.
     """
     if kind not in KINDS:
         raise QueryError(f"the kind is {kind!r}: it must be one of {', '.join(KINDS)}")
+    check_sessions(sessions)
     names, vectors = ([], None) if content is None else content_table(content)
+    if names and {i for session in sessions for i in session}.isdisjoint(names):
+        raise QueryError(
+            f"no item of the sessions has content: its ids are such as {names[0]!r}; write those "
+            "of the sessions alike"
+        )
     items = list(dict.fromkeys([i for session in sessions for i in session] + names))
     row_of = {name: row for row, name in enumerate(items)}
     table = SessionTable.of(sessions, row_of, times)

@@ -17,7 +17,7 @@ from musicu.sequences.item_regression import ItemRegression, RegressionSettings,
 from musicu.sequences.play_counts import PlayCounts, Repeats
 from musicu.sequences.sequential_rules import RuleSettings, SequentialRules, count_pairs
 from musicu.sequences.session_neighbours import NeighbourSettings, SessionNeighbours
-from musicu.sequences.session_table import ItemId, SessionTable
+from musicu.sequences.session_table import ItemId, SessionTable, check_sessions
 from musicu.sequences.sparse_rows import grown
 
 
@@ -110,6 +110,7 @@ class NextItemModel:
         histories: ids, the latest last; ids that are unknown count as if they were not there.
         Where the model has no repeats, what stands in a history gets -1, which is below all else.
         """
+        check_sessions(histories, "histories")
         found = np.zeros((len(histories), len(self.items)), np.float32)
         for place, history in enumerate(histories):
             found[place] = self._scores(self.rows(history))
@@ -180,6 +181,7 @@ class NextItemModel:
 
         Nothing is chosen anew. Items that were unknown are added at the end.
         """
+        check_sessions(sessions)
         names = dict.fromkeys(i for session in sessions for i in session)
         items = self.items + [name for name in names if name not in self.row_of]
         row_of = {name: row for row, name in enumerate(items)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from musicu.errors import QueryError
 from musicu.items.item_table import Ints
+from musicu.records import short
 
 #: An item's id, as callers have it: text or a whole number.
 ItemId = Hashable
@@ -37,6 +38,7 @@ class SessionTable:
         times: for each session its end, or one moment an event; None: sessions are given from the
         oldest to the newest. Raises QueryError where times do not fit.
         """
+        check_sessions(sessions)
         order = ended(sessions, times)
         rows = [[row_of[i] for i in sessions[at] if i in row_of] for at in order.tolist()]
         start = np.concatenate([[0], np.cumsum([len(session) for session in rows])])
@@ -71,6 +73,16 @@ class SessionTable:
         inside = np.arange(len(self.item)) - self.start[:-1][self.session]
         first = np.flatnonzero(inside % longest == 0)
         return SessionTable(self.item, np.append(first, len(self.item)))
+
+
+def check_sessions(sessions: Any, what: str = "sessions") -> None:
+    """Raise QueryError where somebody gives a text, one session, or a table."""
+    some = not isinstance(sessions, str | bytes | type) and not hasattr(sessions, "columns")
+    if not some or not hasattr(sessions, "__len__"):
+        raise QueryError(f"{what} are {short(sessions)}: give lists of ids, one for each")
+    for session in sessions:
+        if isinstance(session, str | bytes) or not isinstance(session, Iterable):
+            raise QueryError(f"one of the {what} is {session!r}: give lists of ids, one for each")
 
 
 def ended(sessions: Sequence[Sequence[ItemId]], times: Any) -> Ints:

@@ -126,6 +126,9 @@ def build_shelf(
     table = _tracks(tracks)
     vectors = vectors or cast("Catalog", tracks).vectors()
     given = _with_columns(candidates, "track_id", "score")
+    listeners = len(given["user_id"].unique()) if "user_id" in given.column_names else 1
+    if listeners > 1:
+        raise QueryError(f"the candidates are of {listeners:,} listeners: keep one's rows")
     check_same_model(vectors, model_of(given), "the table of candidates")
     context = ShelfContext(TableCatalog(table, vectors))
     best = _best(given)

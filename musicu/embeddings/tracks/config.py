@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from musicu.errors import QueryError
+from musicu.records import check_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,7 @@ class TrackConfig:
     def __post_init__(self) -> None:
         counts = ("dim", "networks", "hidden", "factors", "steps", "epochs", "context", "min_count")
         for name in counts:
-            if getattr(self, name) < 1:
-                raise QueryError(f"{name} is {getattr(self, name)}: give 1 or more")
+            check_count(name, getattr(self, name))
         if self.networks > self.dim - self.kernel_dim:
             raise QueryError(f"{self.networks} networks cannot share a dim of {self.dim}")
         if self.batch < 2:

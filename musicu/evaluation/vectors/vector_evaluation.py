@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
@@ -123,6 +124,8 @@ def _aligned(vectors: Vectors | NDArray[np.floating], tracks: pa.Table) -> NDArr
         return array
     if "track_id" not in tracks.column_names:
         raise QueryError("the table has no column 'track_id', by which vectors are found")
+    if pc.count_distinct(tracks["track_id"]).as_py() < tracks.num_rows:
+        raise QueryError("two rows of the table have one track_id: keep one row of each track")
     return vectors.of(tracks["track_id"])
 
 
