@@ -18,7 +18,6 @@ from musicu.errors import QueryError
 from musicu.evaluation import evaluate_vectors
 from musicu.ranking import Pool, PoolScores, Ranker
 from musicu.sequences import fit
-from musicu.shelves import build_shelf
 
 SESSIONS = [["a", "b", "c"], ["b", "c", "d"], ["a", "c", "d"], ["d", "a", "b"]]
 
@@ -57,13 +56,6 @@ def test_labels_have_one_row_of_each_track(catalog: Catalog) -> None:
     twice = pa.concat_tables([catalog.tracks()] * 2)
     with pytest.raises(QueryError, match="one track_id"):
         evaluate_vectors({"a": catalog.vectors()}, twice, protocols=["hubness"])
-
-
-def test_a_shelf_is_of_one_listener(catalog: Catalog) -> None:
-    ids = catalog.vectors().ids
-    table = pd.DataFrame({"user_id": ["a", "b"], "track_id": ids[:2], "score": [1.0, 2.0]})
-    with pytest.raises(QueryError, match="2 listeners"):
-        build_shelf(table, catalog)
 
 
 def test_one_column_is_read_by_its_name(catalog: Catalog) -> None:

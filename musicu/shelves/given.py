@@ -107,8 +107,9 @@ def build_shelf(
     """A shelf of at most `size` of the candidates with scores from elsewhere; touches no files.
 
     candidates: columns track_id and score (any finite scale, the higher the better), in any
-        order; a repeated track counts with its best score. A column `reason`, where there is one,
-        is what they say; a column `source` stands among the reasons.
+        order; a repeated track counts with its best score, several listeners' rows
+        together. A column `reason`, where there is one, is what they say; a column `source` stands
+        among the reasons.
     tracks: a catalog, or its tracks; must hold every candidate.
     vectors: of the whole catalog, since reasons compare with all of it; a candidate without
         a vector is allowed. None: those of the catalog's default model.
@@ -126,9 +127,6 @@ def build_shelf(
     table = _tracks(tracks)
     vectors = vectors or cast("Catalog", tracks).vectors()
     given = _with_columns(candidates, "track_id", "score")
-    listeners = len(given["user_id"].unique()) if "user_id" in given.column_names else 1
-    if listeners > 1:
-        raise QueryError(f"the candidates are of {listeners:,} listeners: keep one's rows")
     check_same_model(vectors, model_of(given), "the table of candidates")
     context = ShelfContext(TableCatalog(table, vectors))
     best = _best(given)
