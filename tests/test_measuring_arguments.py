@@ -315,6 +315,17 @@ def test_a_record_that_does_not_fit_never_reaches_the_log(tmp_path: Path) -> Non
     assert read(tmp_path, "outcomes").to_pylist() == [good]
 
 
+@pytest.mark.parametrize(
+    "wrong", [("forget", None), ("forget", 5), ("expire", -1), ("expire", "3")]
+)
+def test_a_slip_removes_no_feedback(tmp_path: Path, wrong: tuple[str, Any]) -> None:
+    with FeedbackLog(tmp_path) as feedback:
+        feedback.outcomes.append(outcomes(3).to_pylist())
+        with pytest.raises(QueryError):
+            getattr(feedback, wrong[0])(wrong[1])
+    assert read(tmp_path, "outcomes").num_rows == 3
+
+
 def test_reading_feedback_names_the_tables(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="exposures, outcomes"):
         read(tmp_path, "outcome")

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pytest
 
 from musicu import Catalog, Vectors
-from musicu.candidates import Constraints, ForYou, TasteOptions, find_candidates
+from musicu.candidates import Constraints, ForYou, TasteOptions, TasteProfile, find_candidates
 from musicu.embeddings import TrackConfig
 from musicu.errors import QueryError
 from musicu.evaluation import evaluate_vectors
 from musicu.ranking import Pool, PoolScores, Ranker
 from musicu.sequences import fit
+from musicu.shelves import ShelfContext
 
 SESSIONS = [["a", "b", "c"], ["b", "c", "d"], ["a", "c", "d"], ["d", "a", "b"]]
 
@@ -67,6 +68,15 @@ def test_options_of_another_kind_are_named(catalog: Catalog, wrong: Any) -> None
     plays = pd.DataFrame({"user_id": ["a"], "track_id": catalog.vectors().ids[:1]})
     with pytest.raises(QueryError, match=next(iter(wrong))):
         find_candidates(catalog, plays, [ForYou()], k=3, **wrong)
+
+
+def test_a_profile_is_a_profile_of_finite_vectors(catalog: Catalog) -> None:
+    wrong: Any = "ann"
+    with pytest.raises(QueryError, match="profile"):
+        ShelfContext(catalog, profile=wrong)
+    ids = [f"t{n}" for n in range(4)]
+    with pytest.raises(QueryError, match="not finite"):
+        TasteProfile.from_seeds(ids, Vectors(ids, np.full((4, 3), np.nan, np.float32)))
 
 
 def test_counts_are_whole_numbers() -> None:

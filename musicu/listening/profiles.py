@@ -208,6 +208,8 @@ def _taste(
     liked = np.flatnonzero((weights > 0) & (places >= 0))
     liked = liked[np.argsort(-weights[liked], kind="stable")][: options.max_tracks]
     liked.sort()
+    if not np.isfinite(vectors.values[places[liked]]).all():
+        raise QueryError("a vector has numbers that are not finite: leave its track out")
     skipped = np.flatnonzero(weights < 0)
     values, loads = vectors.values[places[liked]], weights[liked]
     clusters = clusters_of(values, loads, options.max_interests, options.apart)

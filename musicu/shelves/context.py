@@ -22,7 +22,7 @@ from musicu.items.credits import Credits
 from musicu.items.item_table import Ints, ItemTable
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import TasteProfile
-from musicu.records import check_catalog, check_same_model
+from musicu.records import check_catalog, check_kind, check_same_model
 from musicu.retrieval import Filter, find_track, matching_rows
 from musicu.retrieval.similar import Searchable
 from musicu.sequences.catalog_models import has_next_model, open_next_model
@@ -77,6 +77,7 @@ class ShelfContext:
 
     def _use(self, profile: TasteProfile | None, today: date | None) -> None:
         if profile is not None:
+            check_kind("the profile", profile, TasteProfile, "a TasteProfile")
             check_same_model(self.catalog.items, profile, "the listener's profile")
         self.today = today or date.today()
         self._profile = profile

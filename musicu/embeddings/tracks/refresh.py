@@ -19,15 +19,15 @@ FOLDER = "models"
 
 
 def add_track_model(
-    catalog: str | Path, encoder: TrackEncoder, *, make_default: bool = True
+    catalog: Catalog | str | Path, encoder: TrackEncoder, *, make_default: bool = True
 ) -> ModelCard:
     """Store an encoder in a catalog, with the vectors of all tracks; replaces one of its name.
 
-    make_default: make a new one the catalog's default model.
+    catalog: open, or its folder. make_default: make a new one the catalog's default model.
 
     Raises CatalogError where vectors from elsewhere have that name.
     """
-    folder = Path(catalog)
+    folder = catalog.path if isinstance(catalog, Catalog) else Path(catalog)
     check_file_name(encoder.name, "the model")
     with Store.writing(folder) as store:
         room = folder / FOLDER / encoder.name

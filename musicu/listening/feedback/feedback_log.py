@@ -22,7 +22,6 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 from hashlib import blake2b
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -38,7 +37,7 @@ from musicu.listening.feedback.feedback_schemas import (
     OUTCOMES,
     checked,
 )
-from musicu.records import short
+from musicu.records import check_kind, check_number, short
 
 if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
@@ -74,19 +73,15 @@ class FeedbackLog:
         self.outcomes = FeedbackTable(self.folder / "outcomes", *_TABLES["outcomes"])
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failed: Any) -> None:
         for table in (self.exposures, self.outcomes):
             table.close()
         if self._lock is not None:
-            self._lock.__exit__(kind, error, trace)
+            self._lock.__exit__(*failed)
 
     def forget(self, user_id: str) -> int:
         """Remove a listener, by pseudonym, from every file; the number of rows that went."""
+        check_kind("user_id", user_id, str, "a listener's pseudonym")
         return sum(
             table.rewrite(lambda rows: pc.not_equal(rows["user_id"], user_id))
             for table in (self.exposures, self.outcomes)
@@ -94,6 +89,8 @@ class FeedbackLog:
 
     def expire(self, days: float, now: datetime | None = None) -> int:
         """Remove what is older than so many days; the number of rows that went."""
+        if check_number("days", days) < 0:
+            raise QueryError(f"days are {days}: give a number from 0, or all would go")
         since = pa.scalar((now or datetime.now(timezone.utc)) - timedelta(days=days), _MOMENT)
         exposures = self.exposures.rewrite(lambda rows: pc.greater_equal(rows["shown_at"], since))
         outcomes = self.outcomes.rewrite(lambda rows: pc.greater_equal(rows["at"], since))
