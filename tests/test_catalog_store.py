@@ -41,6 +41,17 @@ def test_replace_puts_rows_in_the_place_of_all_others(store: Store) -> None:
     assert Store.open(store.folder).read("descriptors/x") == table(2)
 
 
+def test_columns_that_hold_nothing_take_no_memory_of_their_own(store: Store) -> None:
+    nothing = {name: pa.nulls(5, pa.string()) for name in ("title", "label")}
+    rows = pa.table({**nothing, "some": pa.array([None, "a", "", "b", "c"])})
+    store.commit([Change("descriptors/x", rows)])
+    read = store.read("descriptors/x")
+    assert read is not None
+    assert read == rows
+    title, label = (read[name].chunk(0).buffers() for name in nothing)
+    assert [b and b.address for b in title] == [b and b.address for b in label]
+
+
 def test_large_tables_go_into_several_files(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("musicu.catalog.store.ROWS_PER_FILE", 2)
     store.commit([Change("descriptors/x", table(1, 2, 3, 4, 5))])

@@ -18,6 +18,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.export import export
 from musicu.catalog.manifest import ModelEntry, read_manifest
 from musicu.catalog.rows import vectors_table
+from musicu.catalog.schema import TRACKS
 from musicu.catalog.store import Change, Store
 from musicu.errors import SourceError
 from musicu.ingest import table_import, vector_import
@@ -244,3 +245,20 @@ def test_some_columns_are_those_of_all_tracks(catalog: Path) -> None:
     opened = Catalog.open(catalog)
     assert read.equals(opened.tracks().select(["track_id", "genres", "gone", "title"]))
     assert opened.columns(names).equals(read)
+
+
+def test_vectors_in_the_order_of_the_tracks_are_theirs_whatever_the_order_of_hashes(
+    tmp_path: Path,
+) -> None:
+    hashes = [f"h{n}" for n in (3, 1, 2)]
+    values = np.eye(3, dtype=np.float32)
+    known = {"track_id": ["a", "b", "c"], "content_hash": hashes, "gone": [False] * 3}
+    rows = pa.table({f.name: pa.array(known.get(f.name, [None] * 3), f.type) for f in TRACKS})
+    store = Store.create(tmp_path / "c")
+    vectors = vectors_table(hashes, list(values), [True] * 3)
+    changes = [Change("tracks", rows), Change("vectors/m", vectors)]
+    store.commit(changes, {"m": ModelEntry("0" * 16, 3)})
+    opened = Catalog.open(tmp_path / "c")
+    assert opened.vectors().values.tolist() == values.tolist()
+    [batch] = opened.vector_batches()
+    assert batch.values.tolist() == values[batch.rows].tolist()

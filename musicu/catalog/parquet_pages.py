@@ -37,6 +37,8 @@ def copy_vectors(path: Path, metadata: Any, column: str, out: Floats) -> bool:
                 return False
             flat[done : done + values.size] = values
             done += values.size
+        if hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)  # else what was copied counts as memory twice
     return done == flat.size
 
 

@@ -103,7 +103,7 @@ class ItemTable:
     @cached_property
     def _rising(self) -> bool:
         """Whether the ids are sorted, as those of a catalog are: then nothing need be indexed."""
-        return rising(self.id_texts)
+        return rising(self.tracks["track_id"])
 
     @cached_property
     def _row_of(self) -> dict[str, int]:

@@ -6,12 +6,12 @@ import bisect
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from musicu.errors import QueryError
@@ -20,6 +20,9 @@ from musicu.ingest.delimited import csv_options, plain_suffix
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.listening.listens import LISTENS, listens_table
 from musicu.progress import tracked
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 LISTENS_PER_SHARD = 500_000
 LISTENERS_PER_SHARD = 8_192
@@ -70,6 +73,8 @@ def open_listens(path: Path) -> ListenLog:
             f"the listens {path} {what}: give a table with the columns user_id, track_id and "
             "timestamp, or make one with `musicu listens`"
         )
+    import pyarrow.dataset as ds  # 27 MB
+
     try:
         found = ds.dataset(path, format="parquet" if suffix in _PARQUET else _text_form(path))
         columns = found.schema.empty_table()  # before anything is read
@@ -93,6 +98,8 @@ def _dates(found: ds.Dataset) -> DateForm | None:
 
 
 def _text_form(path: Path) -> ds.CsvFileFormat:
+    import pyarrow.dataset as ds
+
     read, parse = csv_options(path)
     types = pc_csv.ConvertOptions(column_types={name: pa.string() for name in _AS_TEXT})
     return ds.CsvFileFormat(parse, read_options=read, convert_options=types)

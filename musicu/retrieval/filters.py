@@ -8,7 +8,6 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
@@ -114,6 +113,8 @@ def _number(column: str, op: str, value: float | None) -> list[Where]:
 
 
 def _expression_rows(table: pa.Table, where: pc.Expression) -> NDArray[np.int64]:
+    import pyarrow.dataset as ds  # 27 MB
+
     numbered = table.append_column(_ROW, pa.array(np.arange(table.num_rows)))
     try:
         met = ds.dataset(numbered).scanner(columns=[_ROW], filter=where).to_table()

@@ -15,7 +15,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
@@ -62,6 +61,8 @@ class Int8Queries:
 
 class _Block:
     def __init__(self, values: Floats) -> None:
+        import onnxruntime as ort  # 20 MB, where few searches never pack
+
         columns = np.empty((values.shape[1], len(values)), np.int8)
         self._scales = np.empty(len(values), np.float32)
         lost = np.empty(len(values), np.float32)

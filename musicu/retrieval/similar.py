@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.identity import same_work
+from musicu.catalog.rows import rising
 from musicu.errors import QueryError
 from musicu.records import Vectors, check_catalog, check_count, id_list
 from musicu.retrieval.filters import Filter, matching_rows
@@ -64,9 +65,9 @@ def similar(
     seeds = [track_id] if isinstance(track_id, str) else id_list(track_id)
     space = _space(catalog, model, index)
     for seed in seeds:
-        if seed not in space.row_of:
+        if space.row(seed) is None:
             raise _unknown(catalog, space.tracks, seed)
-    own = [space.row_of[seed] for seed in seeds]
+    own = [row for seed in seeds if (row := space.row(seed)) is not None]
     queries = space.vectors.values[own]
     allowed, wanted = space.allowed(where), check_count("k", k)
     while True:
@@ -101,7 +102,7 @@ def similar_to_vector(
     space = _space(catalog, model)
     allowed = space.allowed(where)
     if len(exclude):
-        left_out = [space.row_of[name] for name in id_list(exclude) if name in space.row_of]
+        left_out = [row for name in id_list(exclude) if (row := space.row(name)) is not None]
         rows = np.arange(len(space.index)) if allowed is None else allowed
         allowed = np.setdiff1d(rows, left_out, assume_unique=True)
     hits = space.index.search(vector, check_count("k", k), rows=allowed)
@@ -127,15 +128,29 @@ class _Space:
         self.tracks = tracks
         self.index: Index = INDEXES.make(index, vectors.values)
 
+    def row(self, track_id: str) -> int | None:
+        """Where a track's vector stands; None where it has none."""
+        if not self._rising:
+            return self._row_of.get(track_id)
+        ids = self.vectors.ids
+        at = int(np.searchsorted(ids, track_id))
+        return at if at < len(ids) and ids[at] == track_id else None
+
     @cached_property
-    def row_of(self) -> dict[str, int]:
-        """Where each track's vector stands."""
+    def _rising(self) -> bool:
+        """Whether the ids are sorted, as those of a catalog are: then nothing need be indexed."""
+        return rising(self.vectors.ids)
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.vectors.ids)}
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         """Where each vector's track stands in the table; -1 where it is not there."""
         ids = pa.array(self.vectors.ids, pa.string())
+        if self.tracks["track_id"].equals(pa.chunked_array([ids])):
+            return np.arange(len(ids))
         found = pc.index_in(ids, value_set=self.tracks["track_id"].combine_chunks())
         places: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
         return places
@@ -163,8 +178,9 @@ class _Space:
         """Whether each hit is a copy or version of its query."""
         columns = self.tracks.select([n for n in _WORK if n in self.tracks.column_names])
         found = columns.take(pa.array(self._places[hits.row])).to_pylist()
-        own = [None if seed is None else self._places[self.row_of[seed]] for seed in seeds]
-        asked = [None if at is None else columns.take([int(at)]).to_pylist()[0] for at in own]
+        rows = [None if seed is None else self.row(seed) for seed in seeds]
+        own = [None if row is None else int(self._places[row]) for row in rows]
+        asked = [None if at is None else columns.take([at]).to_pylist()[0] for at in own]
         return pa.array(
             [
                 (seed := asked[query]) is not None and same_work(seed, row, float(score))

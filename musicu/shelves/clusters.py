@@ -107,7 +107,10 @@ def _first_centres(values: Floats, count: int, rng: np.random.Generator) -> Floa
 
 def nearest_centre(values: Floats, centres: Floats) -> Labels:
     """The centre nearest to each unit vector, int64 [vectors]."""
-    labels: Labels = np.argmax(values @ centres.T, axis=1).astype(np.int64)
+    labels = np.empty(len(values), np.int64)
+    for start in range(0, len(values), _BLOCK_ROWS):
+        part = slice(start, start + _BLOCK_ROWS)
+        labels[part] = np.argmax(values[part] @ centres.T, axis=1)
     return labels
 
 

@@ -55,15 +55,22 @@ class ShelfCatalog:
         """The regions of the whole catalog: see `regions_of`."""
         return self.regions_of(np.arange(len(self.items)))
 
+    @property
+    def _places(self) -> Ints:
+        """Where the track of each row of the item table stands among all: int64 [rows]."""
+        if self.items.tracks is self.tracks:
+            return np.arange(len(self.items))
+        held = self.tracks["track_id"].combine_chunks()
+        places: Ints = pc.index_in(self.items.id_texts, value_set=held).to_numpy()
+        return places
+
     def regions_of(self, rows: Ints) -> list[tuple[str, Neighbourhood]]:
         """The regions of some rows of the item table with their names, the largest first.
 
         They are found in the order of the catalog's tracks, as on its map, and named as there: by
         the rows nearest to their centres, the names of all of them beside each other.
         """
-        ids = self.items.id_texts.take(pa.array(rows))
-        places = pc.index_in(ids, value_set=self.tracks["track_id"].combine_chunks()).to_numpy()
-        own = rows[np.argsort(places, kind="stable")]
+        own = rows[np.argsort(self._places[rows], kind="stable")]
         same = len(own) == len(self.items) and np.array_equal(own, np.arange(len(own)))
         values = self.items.values if same else self.items.values[own]
         found = neighbourhoods(values, region_count(len(own)), REGION_POOL, NAMED_BY)
