@@ -18,7 +18,7 @@ from tonal_samples import chords, drums
 import musicu
 from musicu import features
 from musicu.errors import AudioError
-from musicu.features.descriptors import NAMES, Descriptors
+from musicu.features.descriptors import NAMES, Descriptors, descriptors_schema
 from musicu.records import Audio
 
 RATE = 44_100
@@ -117,7 +117,7 @@ def test_the_table_of_columns_is_the_schemas() -> None:
     table = features.columns()
     assert table["name"].to_pylist() == list(NAMES)
     assert table.column_names == ["name", "type", "unit", "range", "definition", "source"]
-    schema = features.descriptors_schema()
+    schema = descriptors_schema()
     assert table["type"].to_pylist() == [str(schema.field(name).type) for name in NAMES]
 
 
