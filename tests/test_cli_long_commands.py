@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from musicu.cli.candidates import kept_in
+from musicu.cli.interrupt import NOTHING_KEPT
 from musicu.cli.progress_display import ProgressDisplay, progress_line
 from musicu.ingest.vector_import import import_vectors
 from musicu.pipeline.run import scan
@@ -89,6 +91,26 @@ def test_a_call_that_python_cannot_interrupt_is_ended() -> None:
     _, told = process.communicate(timeout=LATE)
     assert process.returncode == 130
     assert told.startswith(b"stopped: a file is written whole or not at all")
+
+
+def test_what_is_kept_is_looked_up_when_a_command_is_interrupted() -> None:
+    code = (
+        "from musicu.cli import interrupt\n"
+        "kept = []\n"
+        "interrupt.if_interrupted(lambda: f'{len(kept)} files are kept')\n"
+        "kept.append('a'), interrupt.end_interrupted()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert ended.returncode == 130
+    assert ended.stderr.split(b"stopped: ")[-1].strip() == b"1 files are kept"
+
+
+def test_candidates_name_their_folder_only_where_listeners_are_done(tmp_path: Path) -> None:
+    assert kept_in(tmp_path / "out.parquet.work") == NOTHING_KEPT
+    (tmp_path / "state.json").touch()
+    assert kept_in(tmp_path) == NOTHING_KEPT
+    (tmp_path / "candidates-00000.parquet").touch()
+    assert str(tmp_path) in kept_in(tmp_path)
 
 
 @pytest.fixture(scope="session")

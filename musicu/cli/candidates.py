@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
-from musicu.cli.interrupt import if_interrupted
+from musicu.cli.interrupt import NOTHING_KEPT, if_interrupted
 from musicu.cli.listeners import (
     HALF_LIFE,
     INTERESTS,
@@ -170,11 +170,7 @@ def candidates(
 
     one_of(listens, like)
     if listens is not None and out is not None:
-        work = out.with_name(out.name + ".work")
-        if_interrupted(
-            f"listeners done some thousand at a time are kept in {work}: run the same command "
-            "again to go on"
-        )
+        if_interrupted(partial(kept_in, out.with_name(out.name + ".work")))
     opened = Catalog.open(catalog)
     settings = _settings(opened, options)
     with tempfile.TemporaryDirectory() as folder:
@@ -192,6 +188,16 @@ def candidates(
         print_lines(table.to_pylist())
     else:
         _print(opened, table)
+
+
+def kept_in(work: Path) -> str:
+    """What a run that is interrupted leaves behind in its folder."""
+    if not any(work.glob("candidates-*.parquet")):
+        return NOTHING_KEPT
+    return (
+        f"listeners done some thousand at a time are kept in {work}: run the same command again "
+        "to go on"
+    )
 
 
 def _settings(catalog: Catalog, options: dict[str, Any]) -> Any:

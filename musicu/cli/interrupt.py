@@ -13,21 +13,25 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
 EXIT_CODE = 130
 _GRACE_SECONDS = 1.5
-_NOTHING = "a file is written whole or not at all, and the same command begins anew"
+NOTHING_KEPT = "a file is written whole or not at all, and the same command begins anew"
 
-_kept = _NOTHING
+_kept: str | Callable[[], str] = NOTHING_KEPT
 _requested = threading.Event()
 _told = threading.Lock()
 _reader, _writer = socket.socketpair()
 
 
-def if_interrupted(kept: str) -> None:
-    """Say what the running command keeps when it is interrupted, as people are told it."""
+def if_interrupted(kept: str | Callable[[], str]) -> None:
+    """Say what the running command keeps when it is interrupted, as people are told it.
+
+    kept: the words, or what looks at that moment and says them.
+    """
     global _kept
     _kept = kept
 
@@ -36,7 +40,7 @@ def watch_for_interrupt() -> None:
     """Have Ctrl-C end this process, unless it was started to ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         return
-    if_interrupted(_NOTHING)
+    if_interrupted(NOTHING_KEPT)
     signal.signal(signal.SIGINT, _interrupt)
     _writer.setblocking(False)
     signal.set_wakeup_fd(_writer.fileno(), warn_on_full_buffer=False)
@@ -60,7 +64,8 @@ def end_interrupted() -> NoReturn:
     """Say what is kept, and end the process; threads of a batch are not waited for."""
     _told.acquire()  # and never released: one of two threads tells, and ends the process
     start = "\r\x1b[2K" if sys.stderr.isatty() else ""  # over a bar that was being drawn
-    os.write(2, f"{start}stopped: {_kept}\n".encode("utf-8", "backslashreplace"))
+    kept = _kept if isinstance(_kept, str) else _kept()
+    os.write(2, f"{start}stopped: {kept}\n".encode("utf-8", "backslashreplace"))
     os._exit(EXIT_CODE)
 
 

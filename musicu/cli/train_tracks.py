@@ -85,6 +85,7 @@ def tracks(
         audio_model=audio_model,
         progress=print_json if as_json else _tell,
     )
+    if_interrupted(f"{catalog} may hold the new model or not yet: run the same command again")
     with telling_default(catalog):
         card = add_track_model(catalog, encoder, make_default=not keep_default)
     learned = encoder.about["training"]
