@@ -103,6 +103,15 @@ def latest_rows(keys: pa.ChunkedArray) -> NDArray[np.int64]:
     return found
 
 
+def same_texts(texts: NDArray[np.object_], column: pa.ChunkedArray) -> bool:
+    """Whether texts are those of a column in its order; looks at a piece at a time."""
+    starts = np.cumsum([0, *(len(chunk) for chunk in column.chunks)])
+    return len(texts) == starts[-1] and all(
+        pa.array(texts[start : start + len(chunk)], pa.string()).equals(chunk)
+        for start, chunk in zip(starts.tolist(), column.chunks, strict=False)
+    )
+
+
 def rising(keys: Any) -> bool:
     """Whether every key is greater than the one before it, none of them null."""
     whole = keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else pa.array(keys)

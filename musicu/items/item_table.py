@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.catalog import Catalog
-from musicu.catalog.rows import TableRows, rising
+from musicu.catalog.rows import TableRows, rising, same_texts
 from musicu.errors import QueryError
 from musicu.items.credits import Credits, album_numbers
 from musicu.items.recording_numbers import recording_numbers, work_numbers
@@ -48,10 +48,10 @@ class ItemTable:
         """
         self.model, self.fingerprint = vectors.model, vectors.fingerprint
         self.of_sound = vectors.of_sound
-        ids, held = pa.array(vectors.ids, pa.string()), tracks["track_id"].combine_chunks()
         self.ids, self.tracks = vectors.ids, tracks
         self.values: Floats = vectors.values
-        if not ids.equals(held):
+        if not same_texts(vectors.ids, tracks["track_id"]):
+            ids, held = pa.array(vectors.ids, pa.string()), tracks["track_id"].combine_chunks()
             places = pc.index_in(ids, value_set=held)
             known = pc.is_valid(places).to_numpy(zero_copy_only=False)
             if not known.all():

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.identity import same_work
-from musicu.catalog.rows import rising
+from musicu.catalog.rows import rising, same_texts
 from musicu.errors import QueryError
 from musicu.records import Vectors, check_catalog, check_count, id_list
 from musicu.retrieval.filters import Filter, matching_rows
@@ -148,9 +148,9 @@ class _Space:
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         """Where each vector's track stands in the table; -1 where it is not there."""
+        if same_texts(self.vectors.ids, self.tracks["track_id"]):
+            return np.arange(len(self.vectors.ids))
         ids = pa.array(self.vectors.ids, pa.string())
-        if self.tracks["track_id"].equals(pa.chunked_array([ids])):
-            return np.arange(len(ids))
         found = pc.index_in(ids, value_set=self.tracks["track_id"].combine_chunks())
         places: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
         return places

@@ -19,7 +19,7 @@ from musicu.catalog.words import one_line
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
 from musicu.items.credits import Credits
-from musicu.items.item_table import Ints, ItemTable
+from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import TasteProfile
 from musicu.records import check_catalog, check_kind, check_same_model
@@ -73,6 +73,7 @@ class ShelfContext:
         self._opened = catalog
         tracks: pa.Table = catalog.tracks()
         self.catalog = ShelfCatalog(tracks, ItemTable(tracks, catalog.vectors(model)))
+        pa.default_memory_pool().release_unused()
         self._use(profile, today)
 
     def _use(self, profile: TasteProfile | None, today: date | None) -> None:
@@ -81,7 +82,10 @@ class ShelfContext:
             check_same_model(self.catalog.items, profile, "the listener's profile")
         self.today = today or date.today()
         self._profile = profile
-        self._comparison = SeedComparison(self.catalog.items, self.catalog.compared)
+        self._comparison = SeedComparison(self.catalog.items, self._sample)
+
+    def _sample(self) -> Floats:
+        return self.catalog.compared
 
     def for_listener(self, profile: TasteProfile | None, today: date | None = None) -> ShelfContext:
         """The same catalog for another listener, or for nobody: nothing of it is made again."""

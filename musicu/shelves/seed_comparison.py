@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from musicu.items.item_table import Floats, Ints, ItemTable
@@ -17,11 +19,15 @@ class SeedComparison:
     Of a catalog of more than COMPARED tracks, a sample of so many is compared.
     """
 
-    def __init__(self, items: ItemTable, sample: Floats) -> None:
-        """items: all tracks. sample: float32 [compared, dim], as `compared_sample` takes it."""
+    def __init__(self, items: ItemTable, sample: Callable[[], Floats]) -> None:
+        """items: all tracks. sample: gives float32 [compared, dim] of `compared_sample`."""
         self._items = items
-        self._sample = sample
+        self._sampled = sample
         self._cosines: dict[int, tuple[Floats, Floats]] = {}  # by row, also in rising order
+
+    @property
+    def _sample(self) -> Floats:
+        return self._sampled()
 
     def prepare(self, seeds: Ints) -> None:
         """Compare some rows with the sample together, which takes a fraction of one by one."""
