@@ -49,10 +49,10 @@ def watch_for_interrupt() -> None:
 
 
 def ignore_further() -> None:
-    """Leave a process that is about to end to the system: what Ctrl-C would break is done."""
+    """Let a process whose work is done end with its own exit code."""
     signal.set_wakeup_fd(-1)
     if signal.getsignal(signal.SIGINT) is _interrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def interrupted() -> bool:
