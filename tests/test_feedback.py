@@ -22,6 +22,7 @@ from musicu.errors import CatalogError
 from musicu.listening.feedback import EXPOSURES, OUTCOME_KINDS, OUTCOMES, FeedbackLog, feedback_log
 from musicu.listening.feedback.feedback_log import read
 from musicu.listening.feedback.feedback_schemas import checked
+from musicu.listening.pseudonyms import KEY_FILE, listener_ids
 
 NOON = datetime(2026, 5, 21, 12, tzinfo=timezone.utc)
 
@@ -53,7 +54,10 @@ def test_rows_come_back_as_they_were_and_any_engine_reads_them(tmp_path: Path) -
         assert ids(tmp_path) == ["e0", "e1", "e2"]
     table = read(tmp_path, "outcomes")
     assert table.schema.equals(OUTCOMES, check_metadata=True)
-    assert table.to_pylist()[2] == outcomes(2, 1)[0] | {"exposure_id": None}
+    (user,) = {"u1"} - set(table["user_id"].to_pylist())  # a name never lies on the disk
+    known = listener_ids([user], tmp_path / KEY_FILE)
+    stored = {"exposure_id": None, "user_id": next(each for each in known if each != user)}
+    assert table.to_pylist()[2] == outcomes(2, 1)[0] | stored
     found = duckdb.sql(f"select count(*) from '{tmp_path}/feedback/outcomes/*.parquet'").fetchall()
     assert found == [(3,)]
     assert read(tmp_path, "exposures").num_rows == 0

@@ -41,6 +41,7 @@ LAYERS = [
     {"datasets"},
     {"evaluation", "judge"},
     {"experiments"},
+    {"privacy"},
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

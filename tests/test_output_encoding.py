@@ -56,6 +56,7 @@ COMMANDS = {
     "experiment": "experiment plan --mean 0.2 --deviation 0.4 --lift 0.05",
     "next": "next --help",
     "feedback": "feedback import {}/catalog {}/listens.csv --key {}/key",
+    "forget": "forget {}/catalog Ω1 --also {}/forgettable.csv",
     "models-json": "models --json",
     "card": "models musicu-audio-v1",
     "completion": "completion bash",
@@ -103,6 +104,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"Ω{n % 3},{t},2026-05-{1 + n:02d}T10:00:00" for n, t in enumerate(ids)]
     text = "\n".join(["user_id,track_id,timestamp", *rows])
     (folder / "listens.csv").write_text(text, "utf-8")
+    (folder / "forgettable.csv").write_text("user_id,track_id\nΩ1,t1\nΩ2,t2\n", "utf-8")
     (folder / "list.m3u8").write_text(PLAYLIST, "utf-8")
     (folder / "history.json").write_text(
         json.dumps([{"msPlayed": 1, "trackName": "音"}, {"msPlayed": "音", "trackName": "音"}])

@@ -30,7 +30,7 @@ T = TypeVar("T")
 ROWS_PER_FILE = 65_536
 ROWS_PER_GROUP = 16_384  # a writer needs as much again for the levels of lists
 ROWS_AT_ONCE = 2_048  # when a table is streamed
-_ROOMS = ("tracks", "failures", "vectors", "descriptors", "fingerprints", "recordings")
+ROOMS = ("tracks", "failures", "vectors", "descriptors", "fingerprints", "recordings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +329,7 @@ class Store:
     def clean(self) -> None:
         """Remove what no manifest lists: halves of killed runs, and files replaced by others."""
         listed = {name for names in self.manifest.tables.values() for name in names}
-        for room in _ROOMS:
+        for room in ROOMS:
             for path in (self.folder / room).rglob("*"):
                 known = path.relative_to(self.folder).as_posix() in listed
                 if path.is_file() and not known and _ours(path):

@@ -32,6 +32,7 @@ _GROUPS = {
     "learn": {
         "listens": ("listens", "Read listening histories and match them to a catalog."),
         "feedback": ("feedback", "Keep what listeners were shown and what they did with it."),
+        "forget": ("forget", "Remove a listener from a catalog and from what it learned."),
         "taste": ("taste", "Describe listeners' interests in words."),
         "train": ("train", "Train models on your own music."),
         "models": ("inspect", "List models, show a card, or set a catalog's default model."),

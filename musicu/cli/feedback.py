@@ -9,6 +9,7 @@ import click
 
 from musicu.cli.options import CATALOG, EXISTING, FOLDER
 from musicu.cli.output import note, warn
+from musicu.records import counted
 
 
 @click.group()
@@ -41,6 +42,27 @@ def import_(catalog: Path, files: tuple[Path, ...], key: Path | None) -> None:
     done = import_feedback(files, opened.path, opened.tracks()["track_id"].to_pylist(), secret)
     warn(done.notes())
     note(f"added: {done.exposures:,} exposures, {done.outcomes:,} outcomes")
+
+
+@feedback.command()
+@CATALOG
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    required=True,
+    help="Keep the last so many days.",
+)
+def expire(catalog: Path, days: float) -> None:
+    """Remove exposures and outcomes that are older than some days; their files are written again.
+
+    \b
+    Example: musicu feedback expire catalog --days 365
+    """
+    from musicu.catalog.catalog import Catalog
+    from musicu.listening.feedback.feedback_log import FeedbackLog
+
+    with FeedbackLog(Catalog.open(catalog)) as log:
+        note(f"removed: {counted(log.expire(days), 'row')}")
 
 
 @feedback.command()

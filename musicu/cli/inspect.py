@@ -14,7 +14,7 @@ from musicu.catalog.summary import summary
 from musicu.catalog.words import clock
 from musicu.cli.default_model import telling_default
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL, QUIET
-from musicu.cli.output import note, print_json, print_lines, print_table, print_text
+from musicu.cli.output import note, print_json, print_lines, print_table, print_text, warn
 from musicu.errors import MusicuError
 from musicu.records import counted
 
@@ -162,7 +162,10 @@ def models(model: str | None, name: str | None, as_json: bool) -> None:
 
 def _catalog_models(folder: Path, name: str | None, as_json: bool) -> None:
     """The models of a catalog, after its default was changed where that is asked for."""
+    from musicu.privacy.trained_models import notes_of_forgotten
+
     catalog = Catalog.open(folder)
+    warn(notes_of_forgotten(catalog))
     if name:
         with telling_default(folder):
             catalog.set_default_model(name)

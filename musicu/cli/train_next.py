@@ -10,6 +10,7 @@ import click
 from musicu.cli.listeners import heard_by
 from musicu.cli.options import AS_JSON, CATALOG, EXISTING, MODEL, SEED
 from musicu.cli.output import note, print_json
+from musicu.cli.training_record import keep_record
 from musicu.errors import QueryError
 from musicu.records import counted
 
@@ -81,12 +82,13 @@ def next_model(
     if (listens is None) == (playlists is None):
         raise click.UsageError("say what to learn from: either --listens FILE or --playlists FILE")
     opened = Catalog.open(catalog)
-    sessions, times = _sessions(opened, listens, playlists, session_gap)
+    listeners, sessions, times = _sessions(opened, listens, playlists, session_gap)
     name = None if no_content or not opened.models() else model or opened.default_model
     vectors = None if name is None else opened.vectors(name)
     content = None if vectors is None else (vectors.ids, vectors.values)
     fitted = fit(sessions, times=times, content=content, kind=kind, seed=seed, repeats=repeats)
     store_next_model(opened, fitted, name)
+    keep_record(opened, "next", listeners)
     if as_json:
         print_json({"sessions": len(sessions), "tracks": len(fitted.items), **fitted.report})
     else:
@@ -95,20 +97,27 @@ def next_model(
 
 def _sessions(
     catalog: Catalog, listens: Path | None, playlists: Path | None, gap: float
-) -> tuple[list[list[str]], list[float] | None]:
+) -> tuple[list[str], list[list[str]], list[float] | None]:
+    """Whose the sessions are (a playlist counts as a listener), the sessions, and their times."""
+    from musicu.ingest.playlist_tables import playlist_rows
     from musicu.ingest.table import read_table
     from musicu.sequences.listening_sessions import listening_sessions, playlist_sessions
 
+    listeners: list[str] = []
     sessions: list[list[str]] = []
     times: list[float] | None = None
     if listens is not None:
-        sessions, times = listening_sessions(heard_by(listens, catalog, None, None), gap)
+        heard = heard_by(listens, catalog, None, None)
+        listeners = heard["user_id"].unique().to_pylist()
+        sessions, times = listening_sessions(heard, gap)
     if playlists is not None:
         known = set(catalog.tracks()["track_id"].to_pylist())
-        sessions = playlist_sessions(read_table(playlists), known)
+        rows = playlist_rows(read_table(playlists))
+        sessions = playlist_sessions(rows, known)
+        listeners = rows["playlist_id"].drop_null().unique().to_pylist()
     if not sessions:
         raise QueryError(f"{listens or playlists} holds no track of {catalog.path}")
-    return sessions, times
+    return listeners, sessions, times
 
 
 def _tell(catalog: Path, sessions: int, fitted: Any) -> None:

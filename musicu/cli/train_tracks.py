@@ -12,6 +12,7 @@ from musicu.cli.default_model import telling_default
 from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CATALOG, COUNT, EXISTING, QUIET
 from musicu.cli.output import note, print_json, warn
+from musicu.cli.training_record import keep_record
 from musicu.records import counted
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ def tracks(
     recipe["session_gap_minutes"] = recipe.pop("session_gap")
     told = {option: value for option, value in recipe.items() if value is not None}
     opened = Catalog.open(catalog)
+    heard, listed = _listens(listens), _table(playlists)
     encoder = fit_tracks(
         opened,
         pairs=_table(pairs),
-        listens=_listens(listens),
-        playlists=_table(playlists),
+        listens=heard,
+        playlists=listed,
         config=TrackConfig(**told),
         name=name,
         audio_model=audio_model,
@@ -88,6 +90,8 @@ def tracks(
     if_interrupted(f"{catalog} may hold the new model or not yet: run the same command again")
     with telling_default(catalog):
         card = add_track_model(catalog, encoder, make_default=not keep_default)
+    if listeners := _listeners(heard, listed):
+        keep_record(opened, name, listeners)
     learned = encoder.about["training"]
     if unknown := learned["unknown_rows"]:
         note(f"warning: {counted(unknown, 'row')} of tracks that {catalog} does not have: left out")
@@ -118,6 +122,16 @@ def _listens(path: Path | None) -> pa.Table | None:
     return checked.listens.select(
         [n for n in checked.listens.column_names if n in table.schema.names]
     )
+
+
+def _listeners(listens: pa.Table | None, playlists: pa.Table | None) -> list[str]:
+    """Whom the tables are of; a playlist counts as a listener."""
+    from musicu.ingest.playlist_tables import playlist_rows
+
+    found: list[str] = [] if listens is None else listens["user_id"].unique().to_pylist()
+    if playlists is not None:
+        found += playlist_rows(playlists)["playlist_id"].drop_null().unique().to_pylist()
+    return found
 
 
 def _tell(event: dict[str, Any]) -> None:

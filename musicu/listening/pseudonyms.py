@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ VARIABLE = "MUSICU_LISTENER_KEY"
 KEY_FILE = "listener.key"
 
 _LEAST_BYTES = 16
+_PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 
 
 def listener_key(file: Path) -> bytes:
@@ -31,7 +33,7 @@ def listener_key(file: Path) -> bytes:
     The environment's MUSICU_LISTENER_KEY and the file hold it as hex, 16 to 64 bytes. The file is
     readable by its owner alone. Raises SourceError where a key is too short or not hex.
     """
-    known = _known_key(file)
+    known = known_key(file)
     if known is not None:
         return known
     key = secrets.token_bytes(32)
@@ -45,11 +47,18 @@ def listener_key(file: Path) -> bytes:
 def pseudonyms(users: pa.Array, key: bytes) -> pa.Array:
     """The pseudonym of each id, each distinct one hashed once."""
     encoded = users.dictionary_encode()
-    names = [
-        hashlib.blake2b(name.encode(), key=key, digest_size=16).hexdigest()
-        for name in encoded.dictionary.to_pylist()
-    ]
+    names = [_digest(name, key) for name in encoded.dictionary.to_pylist()]
     return pa.array(names, pa.string()).take(encoded.indices)
+
+
+def is_pseudonym(user_id: str) -> bool:
+    """Whether an id has the form of a pseudonym: 32 hex digits in small letters."""
+    return _PSEUDONYM.fullmatch(user_id) is not None
+
+
+def pseudonym_of(user_id: str, key: bytes) -> str:
+    """The pseudonym of a name; what has the form of one is taken as it is."""
+    return user_id if is_pseudonym(user_id) else _digest(user_id, key)
 
 
 def listener_ids(names: Iterable[str], file: Path) -> dict[str, str]:
@@ -59,15 +68,15 @@ def listener_ids(names: Iterable[str], file: Path) -> dict[str, str]:
     made), their pseudonyms. Raises SourceError where a key is too short or not hex.
     """
     ids = {name: name for name in names}
-    key = _known_key(file)
+    key = known_key(file)
     if key is None:
         return ids
     digests = pseudonyms(pa.array(list(ids), pa.string()), key).to_pylist()
     return dict(zip(digests, ids, strict=True)) | ids
 
 
-def _known_key(file: Path) -> bytes | None:
-    """The key, where there is one."""
+def known_key(file: Path) -> bytes | None:
+    """The key as `listener_key` has it; None where there is none, and none is made."""
     given = os.environ.get(VARIABLE)
     if given is not None:
         return _read(given, f"the environment's {VARIABLE}")
@@ -77,6 +86,10 @@ def _known_key(file: Path) -> bytes | None:
         return None
     except OSError as error:
         raise SourceError(f"the key {file} cannot be read: {error.strerror}") from error
+
+
+def _digest(name: str, key: bytes) -> str:
+    return hashlib.blake2b(name.encode(), key=key, digest_size=16).hexdigest()
 
 
 def _read(text: str, where: str) -> bytes:

@@ -3,7 +3,8 @@
 model.json            format, items, settings, report, and what the model was trained with
 model.safetensors     sessions, counts, regression weights and content neighbours, as plain arrays
 
-Sessions are stored without who they are of. Train again after a listener was erased.
+Sessions are stored without who they are of; the marks beside them (`listening.listener_marks`) say
+whether a listener's are among them.
 """
 
 from __future__ import annotations

@@ -81,6 +81,7 @@ def fit_tracks(
     sound = _audio_model(catalog, audio_model)
     audio = catalog.vectors(sound) if sound else None
     fit = _Fit(tracks, audio, groups, collaborative, config)
+    given = {"pairs": pairs, "listens": listens, "playlists": playlists}
     networks = fit.train(progress or _silent)
     return TrackEncoder(
         name=name,
@@ -90,7 +91,7 @@ def fit_tracks(
         projections=fit.projections,
         discography=fit.whole_discography(),
         audio_model=sound,
-        about=fit.about(),
+        about=fit.about([name for name, table in given.items() if table is not None]),
     )
 
 
@@ -221,12 +222,13 @@ class _Fit:
             self._best = recall, copies
         return {"recall@10": recall}
 
-    def about(self) -> dict[str, Any]:
-        """The text and numbers of the model's card."""
+    def about(self, tables: list[str]) -> dict[str, Any]:
+        """The text and numbers of the model's card; tables: what it was trained on."""
         blocks = {n: int(known.sum()) for n, known in self._content.known.items()}
         card: dict[str, Any] = {
             "summary": "a track encoder, trained on one catalog",
             "training": {
+                "tables": tables,
                 "tracks": len(self._ids),
                 "groups": len(self._groups),
                 "tracks_in_groups": len(np.unique(self._groups.members.indices)),

@@ -10,6 +10,8 @@ segment's name says which journals it covers, so that after a crash between writ
 what it covers nothing counts twice. Any engine reads the segments; `read` adds the journal.
 
 Repeated ids are dropped as they come (the last million are known) and again in compaction.
+Listeners are stored by their pseudonyms under the catalog's key: any user_id that does not have
+the form of one (32 hex digits) becomes one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,14 +31,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from musicu.catalog.files import plain_errors, write_atomically
+from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
 from musicu.catalog.lock import write_lock
 from musicu.errors import CatalogError, QueryError, SourceError
+from musicu.listening.feedback.feedback_files import (
+    Segment,
+    all_segments,
+    journal_name,
+    journals,
+    segment_name,
+    segments,
+)
 from musicu.listening.feedback.feedback_schemas import (
     EXPOSURES,
     FEEDBACK_VERSION,
     OUTCOMES,
     checked,
+)
+from musicu.listening.pseudonyms import (
+    KEY_FILE,
+    is_pseudonym,
+    listener_ids,
+    listener_key,
+    pseudonym_of,
 )
 from musicu.records import check_kind, check_number, short
 
@@ -56,12 +74,13 @@ class FeedbackLog:
     """The writer of a catalog's feedback: one at a time, under a lock.
 
     catalog: the catalog, or its folder. Use it as a context manager: then `exposures` and
-    `outcomes` are its tables. Raises CatalogError where another
-    process writes, or the disk refuses.
+    `outcomes` are its tables. Raises CatalogError where another process writes, or the disk
+    refuses.
     """
 
     def __init__(self, catalog: Catalog | str | Path) -> None:
         self.folder = _folder_of(catalog)
+        self._key = self.folder.parent / KEY_FILE
         self._lock: AbstractContextManager[None] | None = None
 
     def __enter__(self) -> FeedbackLog:
@@ -69,8 +88,10 @@ class FeedbackLog:
             self.folder.mkdir(exist_ok=True)
         self._lock = write_lock(self.folder)
         self._lock.__enter__()
-        self.exposures = FeedbackTable(self.folder / "exposures", *_TABLES["exposures"])
-        self.outcomes = FeedbackTable(self.folder / "outcomes", *_TABLES["outcomes"])
+        self.exposures, self.outcomes = (
+            FeedbackTable(self.folder / name, schema, key, self._pseudonym)
+            for name, (schema, key) in _TABLES.items()
+        )
         return self
 
     def __exit__(self, *failed: Any) -> None:
@@ -79,11 +100,13 @@ class FeedbackLog:
         if self._lock is not None:
             self._lock.__exit__(*failed)
 
-    def forget(self, user_id: str) -> int:
-        """Remove a listener, by pseudonym, from every file; the number of rows that went."""
-        check_kind("user_id", user_id, str, "a listener's pseudonym")
+    def forget(self, *user_ids: str) -> int:
+        """Remove listeners, by name or pseudonym, from every file; the rows that went."""
+        for user_id in user_ids:
+            check_kind("user_id", user_id, str, "a listener's name or pseudonym")
+        ids = pa.array(sorted(listener_ids(user_ids, self._key)), pa.string())
         return sum(
-            table.rewrite(lambda rows: pc.not_equal(rows["user_id"], user_id))
+            table.rewrite(lambda rows: pc.invert(pc.is_in(rows["user_id"], value_set=ids)))
             for table in (self.exposures, self.outcomes)
         )
 
@@ -96,27 +119,43 @@ class FeedbackLog:
         outcomes = self.outcomes.rewrite(lambda rows: pc.greater_equal(rows["at"], since))
         return exposures + outcomes
 
+    def _pseudonym(self, user_id: str) -> str:
+        return user_id if is_pseudonym(user_id) else pseudonym_of(user_id, self._secret)
+
+    @cached_property
+    def _secret(self) -> bytes:
+        return listener_key(self._key)
+
 
 _MOMENT = OUTCOMES.field("at").type
 
 
 class FeedbackTable:
-    """One append-only table. schema, key: its columns, and the one that is there once."""
+    """One append-only table.
 
-    def __init__(self, folder: Path, schema: pa.Schema, key: str) -> None:
-        self.folder, self.schema, self.key = folder, schema, key
+    schema, key: its columns, and the one that is there once. pseudonym: what a user_id becomes.
+    """
+
+    def __init__(
+        self, folder: Path, schema: pa.Schema, key: str, pseudonym: Callable[[str], str] = str
+    ) -> None:
+        self.folder, self.schema, self.key, self._pseudonym = folder, schema, key, pseudonym
         with plain_errors(folder):
             folder.mkdir(exist_ok=True)
+            for half in folder.glob(f"*{TEMPORARY_SUFFIX}"):  # of a writer that was killed
+                half.unlink()
         self._known: tuple[set[int], set[int]] = (set(), set())
         self._remove_covered()
         waiting = list(_journal_rows(folder, schema))
-        last = max((last for _, last, _ in _segments(folder)), default=0)
-        self._number = max([last, *_journals(folder)], default=0) + 1
+        last = max((last for _, last, _ in segments(folder)), default=0)
+        self._number = max([last, *journals(folder)], default=0) + 1
         self._rows = 0
         self._journal: BinaryIO | None = None
         self._remember(_recent_keys(folder, key))
         if waiting:
-            self._write_segment(_table(waiting, schema), sorted(_journals(folder)))
+            self._write_segment(_table(waiting, schema), sorted(journals(folder)))
+        for number in journals(folder):  # half a line, of which nobody was told
+            (folder / journal_name(number)).unlink()
 
     def append(self, records: Sequence[Record]) -> int:
         """Add the records whose key is new; on the disk when this returns. Gives their number.
@@ -130,6 +169,8 @@ class FeedbackTable:
         if faults:
             fault = faults[0]
             raise SourceError(f"record {fault.place}: {fault.field}: {fault.reason}")
+        for record in records:
+            record["user_id"] = self._pseudonym(record["user_id"])
         new = self._new(records)
         if not new:
             return 0
@@ -148,14 +189,14 @@ class FeedbackTable:
         number = self._number
         rows = _table(list(_journal_rows(self.folder, self.schema)), self.schema)
         self._write_segment(rows, [number])
-        small = [s for s in _segments(self.folder) if s[2].stat().st_size < SMALL_BYTES]
+        small = [s for s in segments(self.folder) if s[2].stat().st_size < SMALL_BYTES]
         if len(small) >= SMALL_SEGMENTS:
             self.compact()
 
     def compact(self) -> None:
         """Join neighbouring segments into files of a million rows, each key once."""
         self._close_journal()
-        for group in _neighbours(_segments(self.folder)):
+        for group in _neighbours(segments(self.folder)):
             table = _once(pa.concat_tables(map(_read_segment, group)), self.key)
             numbers = [number for first, last, _ in group for number in (first, last)]
             self._write_file(table, min(numbers), max(numbers))
@@ -165,7 +206,7 @@ class FeedbackTable:
         """Write every file again that has rows not to keep; the number of rows that went."""
         self.settle()
         gone = 0
-        for first, last, path in _segments(self.folder):
+        for first, last, path in segments(self.folder):
             table = _read_segment((first, last, path))
             kept = table.filter(keep(table))
             if kept.num_rows < table.num_rows:
@@ -194,7 +235,7 @@ class FeedbackTable:
             self._known[0].add(_code(key))
 
     def _write_line(self, line: bytes) -> None:
-        path = self.folder / _journal_name(self._number)
+        path = self.folder / journal_name(self._number)
         with plain_errors(path):
             if self._journal is None:
                 self._journal = path.open("ab", buffering=0)
@@ -212,28 +253,25 @@ class FeedbackTable:
             self._journal.close()
             self._journal = None
 
-    def _write_segment(self, table: pa.Table, journals: Sequence[int]) -> None:
-        self._write_file(_once(table, self.key), min(journals), max(journals))
+    def _write_segment(self, table: pa.Table, covered: Sequence[int]) -> None:
+        self._write_file(_once(table, self.key), min(covered), max(covered))
         self._remove_covered()
-        self._number, self._rows = max(journals) + 1, 0
+        self._number, self._rows = max(covered) + 1, 0
 
     def _write_file(self, table: pa.Table, first: int, last: int) -> None:
-        path = self.folder / _segment_name(first, last)
+        path = self.folder / segment_name(first, last)
         write_atomically(path, lambda file: pq.write_table(table, file, compression="zstd"))
 
     def _remove_covered(self) -> None:
         """Remove journals and segments that a wider segment covers."""
         with plain_errors(self.folder):
-            wide = _segments(self.folder)
-            for number in _journals(self.folder):
+            wide = segments(self.folder)
+            for number in journals(self.folder):
                 if any(first <= number <= last for first, last, _ in wide):
-                    (self.folder / _journal_name(number)).unlink(missing_ok=True)
-            for first, last, path in _all_segments(self.folder):
+                    (self.folder / journal_name(number)).unlink(missing_ok=True)
+            for first, last, path in all_segments(self.folder):
                 if (first, last, path) not in wide:
                     path.unlink(missing_ok=True)
-
-
-_Segment = tuple[int, int, Path]
 
 
 _TABLES = {"exposures": (EXPOSURES, "exposure_id"), "outcomes": (OUTCOMES, "event_id")}
@@ -258,7 +296,7 @@ def read(catalog: Catalog | str | Path, name: str) -> pa.Table:
     folder = _folder_of(catalog) / name
     for _ in range(100):
         try:
-            parts = [_read_segment(segment) for segment in _segments(folder)]
+            parts = [_read_segment(segment) for segment in segments(folder)]
             parts.append(_table(list(_journal_rows(folder, schema)), schema))
             return _once(pa.concat_tables(parts), key)
         except FileNotFoundError:
@@ -283,11 +321,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def _journal_rows(folder: Path, schema: pa.Schema) -> Iterator[list[Any]]:
     """The rows of all journals that no segment covers, as lists in the order of the schema."""
-    covered = _segments(folder)
-    for number in sorted(_journals(folder)):
+    covered = segments(folder)
+    for number in sorted(journals(folder)):
         if any(first <= number <= last for first, last, _ in covered):
             continue
-        with (folder / _journal_name(number)).open("rb") as lines:
+        with (folder / journal_name(number)).open("rb") as lines:
             for line in lines:
                 digest, _, text = line.rstrip(b"\n").partition(b" ")
                 if not line.endswith(b"\n") or digest != b"%08x" % zlib.crc32(text):
@@ -304,7 +342,7 @@ def _table(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _read_segment(segment: _Segment) -> pa.Table:
+def _read_segment(segment: Segment) -> pa.Table:
     path = segment[2]
     table = pq.read_table(path)
     version = (table.schema.metadata or {}).get(b"musicu.feedback", b"?").decode()
@@ -336,43 +374,11 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         view = view[written:]
 
 
-def _journal_name(number: int) -> str:
-    return f"{number:012}.journal"
-
-
-def _segment_name(first: int, last: int) -> str:
-    return f"{first:012}-{last:012}.parquet"
-
-
-def _journals(folder: Path) -> list[int]:
-    return [int(path.stem) for path in folder.glob("*.journal") if path.stem.isdigit()]
-
-
-def _all_segments(folder: Path) -> list[_Segment]:
-    """Every segment by name: first and last journal that it covers."""
-    found = []
-    for path in folder.glob("*.parquet"):
-        first, _, last = path.stem.partition("-")
-        if first.isdigit() and last.isdigit():
-            found.append((int(first), int(last), path))
-    return sorted(found)
-
-
-def _segments(folder: Path) -> list[_Segment]:
-    """The segments that no wider one covers, in order."""
-    every = _all_segments(folder)
-    return [
-        (first, last, path)
-        for first, last, path in every
-        if not any(a <= first and last <= b and (a, b) != (first, last) for a, b, _ in every)
-    ]
-
-
-def _neighbours(segments: Sequence[_Segment]) -> Iterator[list[_Segment]]:
+def _neighbours(found: Sequence[Segment]) -> Iterator[list[Segment]]:
     """Runs of segments that together have at most a million rows."""
-    group: list[_Segment] = []
+    group: list[Segment] = []
     rows = 0
-    for segment in segments:
+    for segment in found:
         count = pq.read_metadata(segment[2]).num_rows
         if rows + count > SEGMENT_ROWS:
             if len(group) > 1:
@@ -388,7 +394,7 @@ def _recent_keys(folder: Path, key: str) -> Iterator[str]:
     """The keys of the newest segments and the journal, oldest first, a million at most."""
     newest: list[Path] = []
     rows = 0
-    for _, _, path in reversed(_segments(folder)):
+    for _, _, path in reversed(segments(folder)):
         newest.append(path)
         rows += pq.read_metadata(path).num_rows
         if rows >= 2 * KNOWN_IDS:

@@ -1,0 +1,88 @@
+"""Models of a catalog that were trained with listeners, by the marks that they keep."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from musicu.catalog.catalog import Catalog
+from musicu.embeddings.cards import read_card
+from musicu.listening.listener_marks import ListenerMarks, read_marks
+from musicu.records import counted
+
+_FOLDER = "models"
+_NEXT = "next"  # next-item models, which are always trained with sessions
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A model that was trained with a listener, or may have been.
+
+    certain: whether its marks say so; a model without marks was stored by other means than the
+    commands. command: what trains it again, without "musicu"; empty where that is unknown.
+    retrained: whether it was trained again without them.
+    """
+
+    name: str
+    certain: bool
+    command: tuple[str, ...]
+    retrained: bool = False
+
+
+def trained_with(
+    catalog: Catalog, listeners: Collection[str], key: bytes | None
+) -> Iterator[TrainedModel]:
+    """The models that were trained with one of the listeners, or may have been.
+
+    listeners: names or pseudonyms. key: of the pseudonyms; without it nobody can tell, and every
+    model that was trained with listeners may have been trained with these.
+    """
+    for room in _rooms(catalog):
+        marks = read_marks(room)
+        if marks is None:
+            if _learned_from_listeners(room):
+                yield TrainedModel(room.name, False, ())
+        elif key is None:
+            if len(marks.marks):
+                yield TrainedModel(room.name, False, marks.command)
+        elif marks.without(listeners, key).forgotten > marks.forgotten:
+            yield TrainedModel(room.name, True, marks.command)
+
+
+def mark_forgotten(catalog: Catalog, name: str, listeners: Collection[str], key: bytes) -> None:
+    """Take listeners' marks out of a model, which counts them as forgotten from then on."""
+    room = catalog.path / _FOLDER / name
+    marks = read_marks(room)
+    if marks is not None:
+        marks.without(listeners, key).write(room)
+
+
+def notes_of_forgotten(catalog: Catalog) -> Iterator[str]:
+    """A sentence for each model that still holds what it learned from forgotten listeners."""
+    for room in _rooms(catalog):
+        marks = read_marks(room)
+        if marks is not None and marks.forgotten:
+            whom = counted(marks.forgotten, "listener")
+            yield f"model {room.name} was trained with {whom} forgotten since: train it again"
+
+
+def keep_marks(
+    catalog: Catalog, name: str, listeners: Collection[str], key: bytes, command: tuple[str, ...]
+) -> None:
+    """Note whom a model of the catalog was trained with, and by which command."""
+    ListenerMarks.of(listeners, key, command).write(catalog.path / _FOLDER / name)
+
+
+def _rooms(catalog: Catalog) -> list[Path]:
+    found = (catalog.path / _FOLDER).glob("[!.]*")
+    return sorted(path for path in found if path.is_dir())
+
+
+def _learned_from_listeners(room: Path) -> bool:
+    if room.name == _NEXT:
+        return (room / "model.json").is_file()
+    if not (room / "card.json").is_file():
+        return False
+    training = read_card(room).about.get("training", {})
+    return bool({"listens", "playlists"} & set(training.get("tables", ())))
