@@ -88,7 +88,7 @@ def next_model(
     content = None if vectors is None else (vectors.ids, vectors.values)
     fitted = fit(sessions, times=times, content=content, kind=kind, seed=seed, repeats=repeats)
     store_next_model(opened, fitted, name)
-    keep_record(opened, "next", listeners)
+    keep_record(opened, "next", listeners, model=name)
     if as_json:
         print_json({"sessions": len(sessions), "tracks": len(fitted.items), **fitted.report})
     else:

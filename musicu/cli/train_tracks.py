@@ -91,7 +91,7 @@ def tracks(
     with telling_default(catalog):
         card = add_track_model(catalog, encoder, make_default=not keep_default)
     if listeners := _listeners(heard, listed):
-        keep_record(opened, name, listeners)
+        keep_record(opened, name, listeners, audio_model=encoder.audio_model)
     learned = encoder.about["training"]
     if unknown := learned["unknown_rows"]:
         note(f"warning: {counted(unknown, 'row')} of tracks that {catalog} does not have: left out")

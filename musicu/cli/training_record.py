@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,23 @@ if TYPE_CHECKING:
     from musicu.catalog.catalog import Catalog
 
 
-def keep_record(catalog: Catalog, model: str, listeners: Collection[str]) -> None:
-    """Note whom the model was trained with by the command that runs, so that `musicu forget`
-    finds it and can train it again."""
+def keep_record(
+    catalog: Catalog, trained: str, listeners: Collection[str], **resolved: str | None
+) -> None:
+    """Note whom a model was trained with by the command that runs, so that `musicu forget`
+    finds it and can train it again.
+
+    trained: its name. resolved: what options came to whose default may change, such as the catalog's default model.
+    """
     from musicu.listening.pseudonyms import KEY_FILE, listener_key
     from musicu.privacy.trained_models import keep_marks
 
     key = listener_key(catalog.path / KEY_FILE)
-    keep_marks(catalog, model, listeners, key, tuple(_words(click.get_current_context())))
+    words = _words(click.get_current_context(), resolved)
+    keep_marks(catalog, trained, listeners, key, tuple(words))
 
 
-def _words(context: click.Context) -> Iterator[str]:
+def _words(context: click.Context, resolved: Mapping[str, str | None]) -> Iterator[str]:
     """The command line that a context stands for, without the program; paths are absolute."""
     names = []
     step: click.Context | None = context
@@ -31,7 +37,7 @@ def _words(context: click.Context) -> Iterator[str]:
         step = step.parent
     yield from reversed(names)
     for param in context.command.params:
-        value = context.params.get(param.name or "")
+        value = {**context.params, **resolved}.get(param.name or "")
         if value is None or not param.expose_value:
             continue
         each = value if param.multiple or param.nargs != 1 else [value]
