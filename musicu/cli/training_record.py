@@ -18,7 +18,8 @@ def keep_record(
     """Note whom a model was trained with by the command that runs, so that `musicu forget`
     finds it and can train it again.
 
-    trained: its name. resolved: what options came to whose default may change, such as the catalog's default model.
+    trained: its name. resolved: what options came to whose default may change, such as the
+    catalog's default model.
     """
     from musicu.listening.pseudonyms import KEY_FILE, listener_key
     from musicu.privacy.trained_models import keep_marks
