@@ -47,5 +47,9 @@ class RegistryError(MusicuError):
     """A name under which nothing is registered, or a package whose registration does not work."""
 
 
+class PlayerError(MusicuError):
+    """A music server or player that cannot be reached, refuses, or answers what makes no sense."""
+
+
 class PageError(MusicuError):
     """A page that cannot be written where it was to be."""

@@ -33,6 +33,7 @@ LAYERS = [
     {"audit", "playlists"},
     {"items"},
     {"listening"},
+    {"players"},
     {"sequences"},
     {"rewards"},
     {"ranking", "policies"},

@@ -29,7 +29,6 @@ _FAILURES_SHOWN = 10
 
 #: The arguments and options of both commands.
 _COMMON = together(
-    click.argument("source", type=PATH),
     click.option(
         "-o",
         "--out",
@@ -53,6 +52,7 @@ _COMMON = together(
 
 
 @click.command()
+@click.argument("source", type=PATH)
 @_COMMON
 @click.option("-m", "--model", default=DEFAULT_MODEL, help="Name or folder of the model.")
 @click.option(
@@ -78,7 +78,28 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
 
 
 @click.command()
+@click.argument("source", type=PATH, required=False)
 @_COMMON
+@click.option(
+    "--subsonic",
+    metavar="URL",
+    help="Read the songs of this Subsonic or OpenSubsonic server instead of a SOURCE. Name and "
+    "password come from MUSICU_SUBSONIC_USER and MUSICU_SUBSONIC_PASSWORD, or a key from "
+    "MUSICU_SUBSONIC_API_KEY; else they are asked for.",
+)
+@click.option(
+    "--map-root",
+    "maps",
+    multiple=True,
+    metavar="SERVER=LOCAL",
+    help="Where a folder of the --subsonic server lies here, such as /music=/home/me/Music; "
+    "repeat for several.",
+)
+@click.option(
+    "--download/--no-download",
+    default=True,
+    help="Embed songs of the --subsonic server whose files are not at hand from its downloads.",
+)
 @click.option("--vectors", help="The table's column of vectors, each a list of numbers.")
 @click.option("--model-name", help="The model name to store the --vectors under.")
 @click.option(
@@ -90,8 +111,11 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     "--replace", is_flag=True, help="Remove the vectors stored under --model-name before."
 )
 def scan(
-    source: Path,
+    source: Path | None,
     out: Path,
+    subsonic: str | None,
+    maps: tuple[str, ...],
+    download: bool,
     vectors: str | None,
     model_name: str | None,
     model_version: str,
@@ -105,8 +129,22 @@ def scan(
 
     SOURCE is as for `musicu embed`, which can continue from the scanned catalog. A table with
     track_id and without paths gives tracks without audio; all of its columns are kept. With
-    --vectors, vectors from elsewhere are stored as a model.
+    --vectors, vectors from elsewhere are stored as a model. With --subsonic URL, the songs of a
+    music server are joined to the catalog, and its plays and stars become listens.
     """
+    if (source is None) == (subsonic is None):
+        raise click.UsageError("give a SOURCE, or --subsonic URL")
+    if subsonic is not None:
+        from musicu.cli.subsonic import scan_subsonic
+
+        if vectors or model_name or rest["root"] or rest["prune"]:
+            raise click.UsageError(
+                "--vectors, --model-name, --root and --prune are for a SOURCE, not for --subsonic"
+            )
+        return scan_subsonic(subsonic, out, maps, download, **rest)
+    assert source is not None
+    if maps:
+        raise click.UsageError("--map-root is for --subsonic")
     if (vectors is None) != (model_name is None):
         raise click.UsageError("--vectors and --model-name go together")
     if vectors is None and (model_version or replace):
