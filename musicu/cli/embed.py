@@ -85,7 +85,7 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     metavar="URL",
     help="Read the songs of this Subsonic or OpenSubsonic server instead of a SOURCE. Name and "
     "password come from MUSICU_SUBSONIC_USER and MUSICU_SUBSONIC_PASSWORD, or a key from "
-    "MUSICU_SUBSONIC_API_KEY; else they are asked for.",
+    "MUSICU_SUBSONIC_API_KEY; without them, a prompt asks.",
 )
 @click.option(
     "--map-root",

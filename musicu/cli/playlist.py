@@ -9,10 +9,12 @@ import click
 
 from musicu.cli.options import AS_JSON, FILE, FOLDER
 from musicu.cli.output import note, print_lines, print_table, safe
+from musicu.cli.publish import TO_PLAYERS, PlayerTargets, publish
 from musicu.errors import QueryError
 from musicu.records import counted
 
 if TYPE_CHECKING:
+    from musicu.players.server_playlists import MadePlaylist
     from musicu.playlists import Playlist
 
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--link-to", type=FOLDER, help="Link the audio files into this folder, in the playlist's order."
 )
+@click.option("--name", help="The playlist's name on a player. Default: its title.")
+@TO_PLAYERS
 @AS_JSON
 def playlist(
     playlist: Path,
@@ -41,7 +45,9 @@ def playlist(
     absolute: bool,
     copy_to: Path | None,
     link_to: Path | None,
+    name: str | None,
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Convert a PLAYLIST, match it to a catalog, or collect its files.
 
@@ -51,12 +57,16 @@ def playlist(
     Reads and writes M3U, M3U8, XSPF, JSPF and CSV; also reads PLS, WPL, ASX, Traktor's NML,
     iTunes' XML and tables of text. With --catalog, an entry is matched by file, id
     or ISRC, by the end of its path if tags or duration agree, or by artist and title. Entries
-    without a match are left out. A file name alone is not a match.
+    without a match are left out. A file name alone is not a match. --to-subsonic, --to-mpd and
+    --to-jellyfin keep a playlist of that name up to date on a player.
     """
     from musicu.playlists import check_ending, read_playlist, write_playlist
 
     if to:
         check_ending(to)  # before anything is printed
+    targets = PlayerTargets.taken(options)
+    if catalog is None and targets != PlayerTargets():
+        raise click.UsageError("a player needs --catalog, which knows its songs")
     read = read_playlist(playlist)
     found, rows = _matched(read, catalog) if catalog else (read, _told(read))
     _print(rows, as_json)
@@ -64,6 +74,8 @@ def playlist(
         write_playlist(found, to, paths="absolute" if absolute else "relative")
         note(f"playlist: {to}")
     gather(found, copy_to, link_to)
+    if catalog is not None:
+        publish(catalog, targets, lambda: [_made(found, name)])
     missing = len(read.entries) - len(found.entries)
     if missing:
         note(f"{missing} of {len(read.entries)} are not in {catalog}")
@@ -78,6 +90,14 @@ def gather(playlist: Playlist, copy_to: Path | None, link_to: Path | None) -> No
         note(f"{counted(len(place_tracks(playlist, copy_to)), 'file')} in {copy_to}")
     if link_to:
         note(f"{counted(len(place_tracks(playlist, link_to, 'link')), 'link')} in {link_to}")
+
+
+def _made(found: Playlist, name: str | None) -> MadePlaylist:
+    from musicu.players.server_playlists import MadePlaylist
+
+    known = name or found.title or "Playlist"
+    ids = [entry.track_id for entry in found.entries if entry.track_id is not None]
+    return MadePlaylist(f"playlist/{known}", known, ids)
 
 
 def _matched(read: Playlist, catalog: Path) -> tuple[Playlist, list[dict[str, Any]]]:

@@ -27,6 +27,7 @@ from musicu.cli.options import (
 )
 from musicu.cli.output import note, print_document, print_table, print_text
 from musicu.cli.playlist import gather
+from musicu.cli.publish import TO_PLAYERS, PlayerTargets, made_of_shelves, publish
 from musicu.errors import QueryError
 from musicu.progress import tracked
 
@@ -97,6 +98,7 @@ _LIMITS = together(
 )
 @click.option("--copy-to", type=PATH, help="Copy the audio files into this folder.")
 @click.option("--link-to", type=PATH, help="Link the audio files into this folder.")
+@TO_PLAYERS
 @MODEL
 @click.option("--json", "as_json", is_flag=True, help="Print the shelf as JSON.")
 @QUIET
@@ -128,10 +130,13 @@ def shelf(
 
     if to:
         check_ending(to)  # before anything is printed
+    targets = PlayerTargets.taken(options)
     context = _context(catalog, model, listens, user, today)
     recipes = _recipes(context, **options)
-    built = [shelf for recipe in recipes for shelf in recipe.shelves(context)]
+    made = [(recipe.name, recipe.shelves(context)) for recipe in recipes]
+    built = [shelf for _, shelves in made for shelf in shelves]
     _print(built, as_json)
+    publish(catalog, targets, lambda: made_of_shelves(made))
     if html and len(built) == 1:
         for problem in built[0].to_html(html, audio=audio):
             note(problem)
@@ -192,6 +197,7 @@ def shelf(
 )
 @_LIMITS
 @audio_option("relative", "absolute", "copied")
+@TO_PLAYERS
 @MODEL
 @QUIET
 def shelves(
@@ -225,18 +231,22 @@ def shelves(
     from musicu.shelves import load_recipes
     from musicu.shelves.page_rankers import order_page
 
+    targets = PlayerTargets.taken(limits)
     if candidates is not None:
         given = _given(candidates, catalog, user, size)
+        publish(catalog, targets, lambda: made_of_shelves([("candidates", given)]))
         _show(order_page(given, None, page_ranker), out, title, audio, policy, (seed, user))
         return
     context = _context(catalog, model, listens, user, today)
     wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
-    built: list[Shelf] = []
+    made: list[tuple[str, list[Shelf]]] = []
     for recipe in tracked(wanted, "building shelves", len(wanted), "recipes"):
         try:
-            built += [shelf for shelf in recipe.shelves(context) if len(shelf)]
+            made.append((recipe.name, [shelf for shelf in recipe.shelves(context) if len(shelf)]))
         except QueryError as error:
             note(f"{recipe.name}: {error}")
+    built = [shelf for _, shelves in made for shelf in shelves]
+    publish(catalog, targets, lambda: made_of_shelves(made))
     profile = context.profile if context.has_profile else None
     _show(order_page(built, profile, page_ranker), out, title, audio, policy, (seed, user))
 

@@ -49,12 +49,20 @@ SONGS = pa.schema(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class RememberedPlaylist:
+    """A playlist that musicu made. marked: whether the server keeps the comment that says so."""
+
+    playlist_id: str
+    marked: bool = True
+
+
 @dataclass(slots=True)
 class PlayerLinks:
     """One server's folder, read. name: of the folder; url: of the server.
 
-    user_id: the listener's pseudonym. songs: the columns of SONGS. playlists: the server's id of
-    each playlist that musicu made, by the key of what it holds. catalog_sequence: the state of the
+    user_id: the listener's pseudonym. songs: the columns of SONGS. playlists: those that
+    musicu made there, by the key of what each holds. catalog_sequence: the state of the
     catalog that songs were joined to.
     """
 
@@ -63,7 +71,7 @@ class PlayerLinks:
     user_id: str
     songs: pa.Table = field(default_factory=SONGS.empty_table)
     listens: pa.Table = field(default_factory=LISTENS.empty_table)
-    playlists: dict[str, str] = field(default_factory=dict)
+    playlists: dict[str, RememberedPlaylist] = field(default_factory=dict)
     library: LibraryState = field(default_factory=LibraryState)
     catalog_sequence: int = -1
 
@@ -92,7 +100,8 @@ class PlayerLinks:
 
     def save_playlists(self) -> None:
         """Write which playlists are musicu's."""
-        _write_json(self.folder / _PLAYLISTS, self.playlists)
+        told = {k: {"id": p.playlist_id, "marked": p.marked} for k, p in self.playlists.items()}
+        _write_json(self.folder / _PLAYLISTS, told)
 
     def songs_of_tracks(self) -> dict[str, str]:
         """The server's id of each track that it has, by the catalog's; the first of several."""
@@ -130,7 +139,10 @@ def read_links(folder: Path) -> PlayerLinks:
             str(state["user_id"]),
             _read_table(folder / _SONGS, SONGS),
             _read_table(folder / _LISTENS, LISTENS),
-            {str(key): str(value) for key, value in _read_json(folder / _PLAYLISTS).items()},
+            {
+                str(key): RememberedPlaylist(str(told["id"]), bool(told["marked"]))
+                for key, told in _read_json(folder / _PLAYLISTS).items()
+            },
             LibraryState(**state["library"]),
             int(state["catalog_sequence"]),
         )
