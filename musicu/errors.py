@@ -27,6 +27,10 @@ class CatalogError(MusicuError):
     """A catalog folder that is missing, locked, from a newer version, or damaged."""
 
 
+class BusyCatalogError(CatalogError):
+    """A catalog that another process is writing to."""
+
+
 class ModelError(MusicuError):
     """A model that is unknown, damaged, or not the one a catalog was made with."""
 

@@ -43,6 +43,7 @@ LAYERS = [
     {"evaluation", "judge"},
     {"experiments"},
     {"privacy"},
+    {"serving"},
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

@@ -67,6 +67,7 @@ COMMANDS = {
     "train": "train tracks {}/catalog --name w --steps 1 --dim 4",
     "demo": "demo --help",
     "watch": "watch --help",
+    "serve": "serve --help",
 }
 DRIVER = """
 import io, sys

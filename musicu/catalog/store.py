@@ -27,6 +27,7 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 T = TypeVar("T")
 
+PATIENCE = 2.0  # seconds
 ROWS_PER_FILE = 65_536
 ROWS_PER_GROUP = 16_384  # a writer needs as much again for the levels of lists
 ROWS_AT_ONCE = 2_048  # when a table is streamed
@@ -56,14 +57,15 @@ class Store:
 
     @classmethod
     @contextmanager
-    def writing(cls, folder: Path) -> Iterator[Store]:
+    def writing(cls, folder: Path, patience_seconds: float = PATIENCE) -> Iterator[Store]:
         """The store at `folder` for its one writer: as it is now that no one else writes.
 
-        It is cleaned before and after. Raises CatalogError where there is none, or another process
-        writes.
+        It is cleaned before and after. patience_seconds: how long to wait for another writer; a
+        service writes for some milliseconds now and then. Raises CatalogError where there is no
+        store, BusyCatalogError where another process goes on writing.
         """
         cls.open(folder)
-        with write_lock(folder):
+        with write_lock(folder, patience_seconds):
             store = cls.open(folder)
             store.clean()
             yield store

@@ -43,6 +43,7 @@ _GROUPS = {
         "experiment": ("experiment", "Plan, assign and analyse controlled experiments."),
     },
     "share": {
+        "serve": ("serve", "Serve a catalog over HTTP, and learn from what listeners do."),
         "map": ("map", "Draw a catalog as an interactive map with named regions."),
         "playlist": ("playlist", "Convert a playlist, match its tracks, collect its files."),
         "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),

@@ -16,9 +16,7 @@ the form of one (32 hex digits) becomes one.
 
 from __future__ import annotations
 
-import json
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
@@ -41,6 +39,12 @@ from musicu.listening.feedback.feedback_files import (
     journals,
     segment_name,
     segments,
+)
+from musicu.listening.feedback.feedback_journal import (
+    checksummed,
+    journal_rows,
+    line_of,
+    rows_table,
 )
 from musicu.listening.feedback.feedback_schemas import (
     EXPOSURES,
@@ -146,14 +150,14 @@ class FeedbackTable:
                 half.unlink()
         self._known: tuple[set[int], set[int]] = (set(), set())
         self._remove_covered()
-        waiting = list(_journal_rows(folder, schema))
+        waiting = list(journal_rows(folder, schema))
         last = max((last for _, last, _ in segments(folder)), default=0)
         self._number = max([last, *journals(folder)], default=0) + 1
         self._rows = 0
         self._journal: BinaryIO | None = None
-        self._remember(_recent_keys(folder, key))
+        self._remember(map(_code, _recent_keys(folder, key)))
         if waiting:
-            self._write_segment(_table(waiting, schema), sorted(journals(folder)))
+            self._write_segment(rows_table(waiting, schema), sorted(journals(folder)))
         for number in journals(folder):  # half a line, of which nobody was told
             (folder / journal_name(number)).unlink()
 
@@ -171,15 +175,50 @@ class FeedbackTable:
             raise SourceError(f"record {fault.place}: {fault.field}: {fault.reason}")
         for record in records:
             record["user_id"] = self._pseudonym(record["user_id"])
-        new = self._new(records)
-        if not new:
-            return 0
-        self._write_line(_line(new, self.schema))
-        self._remember(record[self.key] for record in new)
-        self._rows += len(new)
+        return len(self.append_batches([records])[0])
+
+    def append_batches(self, batches: Sequence[Sequence[Record]]) -> list[list[Record]]:
+        """Add several batches with one sync: the records of each that were new.
+
+        The records are `checked`, and name listeners by their pseudonyms. Raises CatalogError where
+        the disk refuses; then none of them is there.
+        """
+        codes: set[int] = set()
+        new: list[list[Record]] = []
+        for records in batches:
+            new.append([])
+            for record in records:
+                code = _code(record[self.key])
+                if not (code in codes or code in self._known[0] or code in self._known[1]):
+                    codes.add(code)
+                    new[-1].append(record)
+        if codes:
+            self._write_line(
+                line_of([record for records in new for record in records], self.schema)
+            )
+            self._remember(codes)
+            self._count(len(codes))
+        return new
+
+    def append_encoded(self, rows: Sequence[bytes]) -> None:
+        """Add rows whose keys are new for certain, each as JSON: a list in the order of the schema.
+
+        They outlive this process, and a loss of power once `sync` was called. Raises CatalogError
+        where the disk refuses; then none of them is there.
+        """
+        self._write_line(checksummed(b"[" + b",".join(rows) + b"]"), sync=False)
+        self._count(len(rows))
+
+    def sync(self) -> None:
+        """Have all that was added on the disk. Raises CatalogError where the disk refuses."""
+        if self._journal is not None:
+            with plain_errors(self.folder):
+                os.fsync(self._journal.fileno())
+
+    def _count(self, rows: int) -> None:
+        self._rows += rows
         if self._rows >= JOURNAL_ROWS:
             self.settle()
-        return len(new)
 
     def settle(self) -> None:
         """Make the journal a segment, and join small segments where there are many."""
@@ -187,7 +226,7 @@ class FeedbackTable:
             return
         self._close_journal()
         number = self._number
-        rows = _table(list(_journal_rows(self.folder, self.schema)), self.schema)
+        rows = rows_table(list(journal_rows(self.folder, self.schema)), self.schema)
         self._write_segment(rows, [number])
         small = [s for s in segments(self.folder) if s[2].stat().st_size < SMALL_BYTES]
         if len(small) >= SMALL_SEGMENTS:
@@ -219,22 +258,13 @@ class FeedbackTable:
         self.settle()
         self._close_journal()
 
-    def _new(self, records: Sequence[Record]) -> list[Record]:
-        recent, older = self._known
-        new: dict[int, Record] = {}
-        for record in records:
-            code = _code(record[self.key])
-            if code not in recent and code not in older:
-                new.setdefault(code, record)
-        return list(new.values())
-
-    def _remember(self, keys: Iterable[str]) -> None:
-        for key in keys:
+    def _remember(self, codes: Iterable[int]) -> None:
+        for code in codes:
             if len(self._known[0]) >= KNOWN_IDS:
                 self._known = (set(), self._known[0])
-            self._known[0].add(_code(key))
+            self._known[0].add(code)
 
-    def _write_line(self, line: bytes) -> None:
+    def _write_line(self, line: bytes, *, sync: bool = True) -> None:
         path = self.folder / journal_name(self._number)
         with plain_errors(path):
             if self._journal is None:
@@ -242,7 +272,8 @@ class FeedbackTable:
             before = self._journal.tell()
             try:
                 _write_all(self._journal, line)
-                os.fsync(self._journal.fileno())
+                if sync:
+                    os.fsync(self._journal.fileno())
             except OSError:
                 self._journal.truncate(before)
                 self._journal.seek(before)
@@ -297,49 +328,11 @@ def read(catalog: Catalog | str | Path, name: str) -> pa.Table:
     for _ in range(100):
         try:
             parts = [_read_segment(segment) for segment in segments(folder)]
-            parts.append(_table(list(_journal_rows(folder, schema)), schema))
+            parts.append(rows_table(list(journal_rows(folder, schema)), schema))
             return _once(pa.concat_tables(parts), key)
         except FileNotFoundError:
             continue
     raise CatalogError(f"{folder} changes faster than it can be read: try again")
-
-
-def _line(records: Sequence[Record], schema: pa.Schema) -> bytes:
-    columns = [[_plain(record[name]) for name in schema.names] for record in records]
-    text = json.dumps(columns, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def _plain(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return value
-    return round((value - _EPOCH) / timedelta(microseconds=1))
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-def _journal_rows(folder: Path, schema: pa.Schema) -> Iterator[list[Any]]:
-    """The rows of all journals that no segment covers, as lists in the order of the schema."""
-    covered = segments(folder)
-    for number in sorted(journals(folder)):
-        if any(first <= number <= last for first, last, _ in covered):
-            continue
-        with (folder / journal_name(number)).open("rb") as lines:
-            for line in lines:
-                digest, _, text = line.rstrip(b"\n").partition(b" ")
-                if not line.endswith(b"\n") or digest != b"%08x" % zlib.crc32(text):
-                    break
-                yield from json.loads(text)
-
-
-def _table(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    arrays = [
-        pa.array(column, pa.int64() if field.type == _MOMENT else field.type).cast(field.type)
-        for column, field in zip(columns, schema, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _read_segment(segment: Segment) -> pa.Table:

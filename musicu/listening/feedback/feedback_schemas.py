@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.ids import id_texts
+from musicu.records import short
 
 FEEDBACK_VERSION = "1"
 _METADATA = {"musicu.feedback": FEEDBACK_VERSION}
@@ -165,9 +166,16 @@ def _value(field: pa.Field, value: Any) -> Any:
         return _moment(field.name, value)
     if pa.types.is_string(field.type):
         return _text(field, value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _FieldError(field.name, f"{value!r} is no number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        raise _FieldError(field.name, f"{short(value)} is no number")
     return _number(field, value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _text(field: pa.Field, value: Any) -> str:

@@ -1,0 +1,1 @@
+"""The service: a catalog over HTTP that learns from what listeners do."""

@@ -1,0 +1,239 @@
+"""Pages for listeners: made when something changed, kept until then."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from musicu.listening.history import micros
+from musicu.policies.policy import POLICIES, order_by_policy
+from musicu.serving.generation import Generation, OpenedCatalog
+from musicu.serving.listener_states import ListenerStates, present
+from musicu.serving.page_encoding import (
+    EncodedShelf,
+    PageStamp,
+    encode,
+    page_bytes,
+    page_exposures,
+)
+from musicu.serving.page_shelves import (
+    NEW,
+    PageSettings,
+    PageShelf,
+    catalog_shelves,
+    listener_shelves,
+    with_arrivals,
+)
+
+#: Listeners whose shelves are kept, some 40 kB each.
+_KEPT = 2_000
+#: Listeners whose pages are made at the start, before they are asked for.
+_WARMED = 500
+_TRIES = 3  # to make a page while its listener goes on
+
+
+@dataclass(slots=True, eq=False)
+class ListenerPage:
+    """A listener's shelves as they were made.
+
+    version: of what was known of the listener. newest: the number of a generation, and the shelf
+    of new releases with what had come in by then.
+    """
+
+    version: int
+    base: OpenedCatalog
+    shelves: tuple[PageShelf, ...]
+    encoded: dict[str, EncodedShelf]
+    heard: frozenset[str]
+    newest: tuple[int, EncodedShelf] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedPage:
+    """One page as it is served: its answer, the exposures, and the shelves in their order."""
+
+    page_id: str
+    answer: bytes
+    exposures: list[bytes]
+    shelves: list[EncodedShelf]
+
+
+class PageMaker:
+    """Makes pages. Those of listeners who were active are made again when something changed."""
+
+    def __init__(
+        self,
+        current: Callable[[], Generation],
+        states: ListenerStates,
+        settings: PageSettings,
+        policy: str,
+    ) -> None:
+        self._current, self._states, self._settings = current, states, settings
+        self._policy = POLICIES.make(policy)
+        self._policy_name = policy
+        self._fingerprint = hashlib.blake2b(policy.encode(), digest_size=8).hexdigest()
+        self._pages: OrderedDict[str, ListenerPage] = OrderedDict()
+        self._lock = Lock()
+        self._rng = np.random.default_rng()
+        self._asked = ThreadPoolExecutor(1, "page")
+        self._ahead = ThreadPoolExecutor(1, "page-ahead")
+        self._pending: dict[str, Future[ListenerPage]] = {}
+
+    def stop(self) -> None:
+        """Make no more pages."""
+        for pool in (self._asked, self._ahead):
+            pool.shutdown(cancel_futures=True)
+
+    def prepare(self, base: OpenedCatalog) -> None:
+        """Make what all pages of an opened catalog share."""
+        shelves = tuple(catalog_shelves(base, self._settings))
+        if base.items is not None:
+            base.style_scale  # noqa: B018 - made now, not for the first who skips
+        base.shared_page = ListenerPage(0, base, shelves, self._encoded(shelves), frozenset())
+
+    def warm(self) -> None:
+        """Begin to make the pages of the listeners who were active last."""
+        self.anticipate(self._states.recent(_WARMED), known_only=False)
+
+    def anticipate(self, users: Iterable[str], *, known_only: bool = True) -> None:
+        """Begin to make pages that were asked for before, as something has changed."""
+        for user in users:
+            if not known_only or user in self._pages:
+                self._begin(user, self._ahead)
+
+    def forget(self, user: str) -> None:
+        """Drop a listener's page."""
+        with self._lock:
+            self._pages.pop(user, None)
+
+    async def page(self, user: str, about: dict[str, Any]) -> ServedPage:
+        """The page of a listener, given by pseudonym, as it is now.
+
+        about: what the answer says beside page, generation and policy.
+        """
+        generation = self._current()
+        version = self._states.version(user)
+        kept = self._kept(user, generation)
+        for _ in range(_TRIES):
+            if kept is not None and (kept.version >= version or not kept.version):
+                break
+            kept = await asyncio.wrap_future(self._begin(user, self._asked))
+        assert kept is not None
+        return self._served(kept, generation, user, about)
+
+    def _kept(self, user: str, generation: Generation) -> ListenerPage | None:
+        """The page that was made, unless the listener has done something since.
+
+        Where the catalog was opened anew since, it is made again, and until then it stays: all of
+        it is of one generation.
+        """
+        version = self._states.version(user)
+        if version == 0:
+            return shared_page(generation.base)
+        with self._lock:
+            kept = self._pages.get(user)
+            if kept is None or kept.version != version:
+                return None
+            self._pages.move_to_end(user)
+        if kept.base is not generation.base:
+            self._begin(user, self._ahead)
+        return kept
+
+    def _begin(self, user: str, pool: ThreadPoolExecutor) -> Future[ListenerPage]:
+        """Have a page made; one that nobody waits for yet is made by whoever comes first."""
+        with self._lock:
+            pending = self._pending.get(user)
+            if pending is not None and (pool is self._ahead or not pending.cancel()):
+                return pending  # what only waits ahead of being asked for would wait too long
+            future = pool.submit(self._make, user)
+            self._pending[user] = future
+        return future
+
+    def _make(self, user: str) -> ListenerPage:
+        """Make a listener's shelves, and keep them."""
+        try:
+            made = self._made(user)
+        finally:
+            with self._lock:
+                self._pending.pop(user, None)
+        with self._lock:
+            self._pages[user] = made
+            self._pages.move_to_end(user)
+            while len(self._pages) > _KEPT:
+                self._pages.popitem(last=False)
+        return made
+
+    def _made(self, user: str) -> ListenerPage:
+        """A listener's shelves; those that are kept where they stand as they are to be."""
+        base = self._current().base
+        with self._lock:
+            kept = self._pages.get(user)
+        if kept and kept.base is base and kept.version == self._states.version(user):
+            return kept
+        version, events = self._states.events(user)
+        shared = shared_page(base)
+        shelves = tuple(listener_shelves(base, events, shared.shelves, self._settings))
+        encoded = {
+            shelf.name: shared.encoded[shelf.name]
+            if shelf in shared.shelves
+            else encode(shelf, self._policy_name, self._fingerprint)
+            for shelf in shelves
+        }
+        heard = frozenset(event.track_id for event in events)
+        return ListenerPage(version, base, shelves, encoded, heard)
+
+    def _encoded(self, shelves: Iterable[PageShelf]) -> dict[str, EncodedShelf]:
+        return {s.name: encode(s, self._policy_name, self._fingerprint) for s in shelves}
+
+    def _served(
+        self, page: ListenerPage, generation: Generation, user: str, about: dict[str, Any]
+    ) -> ServedPage:
+        """A page of shelves in an order that the policy draws."""
+        shelves = [page.encoded[shelf.name] for shelf in page.shelves]
+        if generation.arrivals:
+            shelves = [
+                self._with_arrivals(page, generation) if each.shelf.name == NEW else each
+                for each in shelves
+            ]
+        names = [each.shelf.name for each in shelves]
+        with self._lock:  # generators are not safe to share
+            chosen = order_by_policy(self._policy, names, self._rng)
+        ordered = [shelves[choice.action] for choice in chosen]
+        propensities = [choice.propensity for choice in chosen]
+        stamp = PageStamp(secrets.token_hex(8), user, micros(present()))
+        head = {
+            **about,
+            "page_id": stamp.page_id,
+            "generation": generation.number,
+            "policy": self._policy_name,
+        }
+        return ServedPage(
+            stamp.page_id,
+            page_bytes(ordered, propensities, stamp, head),
+            page_exposures(ordered, propensities, stamp),
+            ordered,
+        )
+
+    def _with_arrivals(self, page: ListenerPage, generation: Generation) -> EncodedShelf:
+        """The shelf of new releases with what has come in; encoded once a generation."""
+        if page.newest is None or page.newest[0] != generation.number:
+            kept = page.encoded[NEW].shelf
+            size = self._settings.size
+            shelf = with_arrivals(kept, generation.arrivals, page.heard, size)
+            page.newest = generation.number, encode(shelf, self._policy_name, self._fingerprint)
+        return page.newest[1]
+
+
+def shared_page(base: OpenedCatalog) -> ListenerPage:
+    """The page for anybody, which `PageMaker.prepare` made."""
+    made: ListenerPage = base.shared_page
+    return made

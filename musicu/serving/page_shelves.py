@@ -1,0 +1,201 @@
+"""The shelves of a page: those of the catalog, which all listeners share, and a listener's own.
+
+A listener's own are candidates of the very generator that `musicu candidates` runs and
+`musicu evaluate candidates` measures: a shelf for each interest, new releases, deep cuts. Behind
+them stand regions of the catalog. Styles that were skipped again and again stand on them less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from musicu.candidates import (
+    CandidateGenerator,
+    CandidateSource,
+    Constraints,
+    DeepCatalog,
+    ForYou,
+    NewReleases,
+    TasteProfile,
+    UserProfile,
+)
+from musicu.catalog.identity import Row
+from musicu.catalog.words import one_line
+from musicu.errors import QueryError
+from musicu.items.item_table import ItemTable
+from musicu.serving.generation import OpenedCatalog
+from musicu.serving.listener_states import ListenerEvent, present, taste_of
+from musicu.serving.style_thinning import StyleThinning
+from musicu.shelves import Shelf
+from musicu.shelves.recipes import AroundTheCatalog, NewForYou
+from musicu.shelves.shelf import ShelfItem, ShelfTrack
+
+NEW = "new-releases"
+_FOR_YOU, _DEEP, _REGION = "for-you", "deep-catalog", "region"
+_INTERESTS = 3
+_REGIONS = 8
+_REGIONS_FOR_LISTENERS = 4
+_SPARE = 2  # times as many candidates as are shown, in place of those that are left out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageShelf:
+    """A shelf of a page. name: what it is, in exposures, such as "new-releases"."""
+
+    name: str
+    shelf: Shelf
+
+    @property
+    def track_ids(self) -> list[str]:
+        """The tracks on it."""
+        return self.shelf.track_ids
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """size: tracks on a shelf. new_days: how long a release is new."""
+
+    size: int
+    new_days: int
+
+
+def catalog_shelves(base: OpenedCatalog, settings: PageSettings) -> list[PageShelf]:
+    """The shelves for anybody: new releases first, then the regions of the catalog."""
+    if base.context is None:
+        return [PageShelf(NEW, Shelf("New releases", (), Constraints()))]
+    context = base.context.for_listener(None, _today())
+    rules = Constraints()
+    recipe = NewForYou(size=settings.size, days=settings.new_days, rules=rules)
+    found = [PageShelf(NEW, shelf) for shelf in recipe.shelves(context)]
+    regions = AroundTheCatalog(size=settings.size, count=_REGIONS, rules=rules).shelves(context)
+    named = (PageShelf(f"{_REGION}-{n}", shelf) for n, shelf in enumerate(regions, 1))
+    return [*found, *(each for each in named if len(each.shelf))]
+
+
+def listener_shelves(
+    base: OpenedCatalog,
+    events: list[ListenerEvent],
+    shared: Sequence[PageShelf],
+    settings: PageSettings,
+) -> list[PageShelf]:
+    """The shelves of one listener; those for anybody, where nothing is known of them.
+
+    shared: of `catalog_shelves`.
+    """
+    items = base.items
+    if items is None or not events:
+        return list(shared)
+    taste, skipped = taste_of(events, items, present())
+    thinning = StyleThinning(items, base.style_scale, taste, skipped)
+    own: list[PageShelf] = []
+    if taste.interests:
+        own = list(_own_shelves(items, taste, settings))
+    places = {each.name for each in own}
+    rest = [each for each in shared if each.name not in places]
+    if own:
+        regions = [each for each in rest if each.name.startswith(_REGION)]
+        rest = [each for each in rest if each not in regions]
+        rest += _others(regions, own)[:_REGIONS_FOR_LISTENERS]
+    thinned = (_thinned(each, thinning, settings.size) for each in (*own, *rest))
+    return [each for each in thinned if len(each.shelf) or each.name == NEW]
+
+
+def with_arrivals(
+    shelf: PageShelf, arrivals: Sequence[Row], heard: frozenset[str], size: int
+) -> PageShelf:
+    """The shelf of new releases with what has come in lately before all else."""
+    new = [
+        ShelfItem(row, 0, 1.0, "Just added.", ())
+        for row in arrivals
+        if row["track_id"] not in heard
+    ][:size]
+    ids = {item.track_id for item in new}
+    items = [*new, *(item for item in shelf.shelf if item.track_id not in ids)][:size]
+    return PageShelf(shelf.name, replace(shelf.shelf, items=_placed(items)))
+
+
+def _own_shelves(
+    items: ItemTable, taste: TasteProfile, settings: PageSettings
+) -> Iterator[PageShelf]:
+    size = settings.size * _SPARE
+    found = _candidates(items, taste, ForYou(), size * _INTERESTS)
+    by_interest: dict[int, list[Row]] = {}
+    for row in found:
+        by_interest.setdefault(row["interest"] or 0, []).append(row)
+    middles = [interest.medoid for interest in taste.interests]
+    for number in sorted(by_interest)[:_INTERESTS]:
+        seed = _row(items, middles[number])
+        title = f"Because you listened to {one_line(ShelfTrack(seed).title, 40)}"
+        about = f"by {ShelfTrack(seed).artist}"
+        shelf = _shelf(items, by_interest[number][:size], title, about, seed)
+        yield PageShelf(f"{_FOR_YOU}-{number + 1}", shelf)
+    new = _candidates(items, taste, NewReleases(settings.new_days), size)
+    yield PageShelf(NEW, _shelf(items, new, "New for you", "new releases that suit you"))
+    if not np.isnan(items.popularity).all():
+        deep = _candidates(items, taste, DeepCatalog(50.0, None), size)
+        if deep:
+            about = "from the less played half"
+            yield PageShelf(_DEEP, _shelf(items, deep, "Deep cuts for you", about))
+
+
+def _candidates(
+    items: ItemTable, taste: TasteProfile, source: CandidateSource, k: int
+) -> list[Row]:
+    """What the generator finds for the listener."""
+    generator = CandidateGenerator.of(items, [source], k, Constraints(), present())
+    (table,) = generator.find([UserProfile("", taste)])
+    found: list[Row] = table.to_pylist()
+    return found
+
+
+def _shelf(
+    items: ItemTable, found: Sequence[Row], title: str, about: str, seed: Row | None = None
+) -> Shelf:
+    """Candidates in their order."""
+    places = items.rows_of([row["track_id"] for row in found])
+    rows = items.tracks_at(places).to_pylist() if len(places) else []
+    placed = tuple(
+        ShelfItem(row, place, each["score"], each["reason"], ())
+        for place, (row, each) in enumerate(zip(rows, found, strict=True), 1)
+    )
+    shown = None if seed is None else ShelfTrack(seed)
+    return Shelf(title, placed, Constraints(), shown, about)
+
+
+def _row(items: ItemTable, track_id: str) -> Row:
+    rows = items.tracks_at(items.rows_of([track_id])).to_pylist()
+    if not rows:
+        raise QueryError(f"track {track_id!r} has no vector")
+    found: Row = rows[0]
+    return found
+
+
+def _others(regions: Sequence[PageShelf], own: Sequence[PageShelf]) -> list[PageShelf]:
+    """The regions without what stands above them."""
+    shown = {track_id for each in own for track_id in each.track_ids}
+    found = []
+    for each in regions:
+        left = [item for item in each.shelf if item.track_id not in shown]
+        if left:
+            found.append(PageShelf(each.name, replace(each.shelf, items=_placed(left))))
+    return found
+
+
+def _thinned(each: PageShelf, thinning: StyleThinning, size: int) -> PageShelf:
+    """A shelf with less of the styles that were skipped, and no more than it shows."""
+    kept = thinning.kept(each.track_ids)
+    items = [item for item, stays in zip(each.shelf, kept, strict=True) if stays][:size]
+    return PageShelf(each.name, replace(each.shelf, items=_placed(items)))
+
+
+def _placed(items: Iterable[ShelfItem]) -> tuple[ShelfItem, ...]:
+    """Items numbered from 1."""
+    return tuple(replace(item, position=place) for place, item in enumerate(items, 1))
+
+
+def _today() -> date:
+    return present().date()

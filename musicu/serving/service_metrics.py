@@ -1,0 +1,43 @@
+"""What a service counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class ServiceMetrics:
+    """The counters of one service, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        own = self._registry
+        self.requests = Counter(
+            "musicu_requests", "Requests answered.", ["route", "method", "status"], registry=own
+        )
+        self.seconds = Histogram(
+            "musicu_request_seconds",
+            "Until the answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self.events = Counter("musicu_events", "Events by their fate.", ["became"], registry=own)
+        self.exposures = Counter("musicu_exposures", "Tracks shown on pages.", registry=own)
+        self.uploads = Counter("musicu_uploads", "Uploads by their fate.", ["became"], registry=own)
+        self.upload_seconds = Histogram(
+            "musicu_upload_seconds",
+            "Seconds from the last byte of an upload to its place on a shelf.",
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self.tracks = Gauge("musicu_tracks", "Tracks in the catalog.", registry=own)
+        self.generation = Gauge("musicu_generation", "Its present number.", registry=own)
+        self.listeners = Gauge("musicu_listeners", "Listeners in memory.", registry=own)
+
+    def text(self) -> bytes:
+        """All of them in Prometheus's text format."""
+        return bytes(generate_latest(self._registry))
