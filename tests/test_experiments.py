@@ -193,7 +193,7 @@ def test_units_in_several_arms_and_rows_without_an_arm_are_counted_and_left_out(
             "plays": [1.0, 1, 2, 3, 5, 7, 9],
         }
     )
-    report = analyse(table, metrics=["plays"], unit="user_id")
+    report = analyse(table, metrics=["plays"], unit="user_id", smallest_group=1)
     assert report.left_out == {"rows without an arm or a unit": 1, "units in several arms": 1}
     assert report.arms == {"x": 2, "y": 2}
     assert report.metrics["plays"].difference == pytest.approx(3.5)
@@ -247,7 +247,7 @@ def test_segments_with_few_units_are_not_shown() -> None:
     ],
 )
 def test_what_cannot_be_analysed_says_why(options: dict, words: str) -> None:
-    table = pa.table({"arm": ["a", "b"] * 5, "plays": range(10), "name": ["n"] * 10})
+    table = pa.table({"arm": ["a", "b"] * 10, "plays": range(20), "name": ["n"] * 20})
     with pytest.raises(QueryError, match=words):
         analyse(table, **options)
 

@@ -94,6 +94,7 @@ def assign(
     from musicu.catalog.files import write_atomically
     from musicu.experiments import Assignment
     from musicu.ingest.table import read_table
+    from musicu.listening.small_groups import shown_count
 
     table = read_table(units)
     if unit not in table.column_names:
@@ -103,7 +104,7 @@ def assign(
     result = pa.table({unit: ids, "arm": assigned})
     write_atomically(out, lambda file: pq.write_table(result, file))
     counts = pc.value_counts(assigned).to_pylist()
-    rows = sorted((row["values"] or "in no arm", row["counts"]) for row in counts)
+    rows = sorted((row["values"] or "in no arm", shown_count(row["counts"])) for row in counts)
     print_table(["arm", "units"], rows)
     note(f"arms: {out}")
 

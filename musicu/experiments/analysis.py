@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,14 +15,13 @@ from musicu.experiments.effects import ArmValues, Estimate, compare
 from musicu.experiments.sequential import Design, FixedHorizon
 from musicu.experiments.unit_values import Metric, UnitTable, units_of
 from musicu.ingest.arrow_tables import TableLike, as_table
-from musicu.records import check_number, short
+from musicu.listening.small_groups import SMALLEST_GROUP, is_shown
+from musicu.records import check_count, check_number, short
 
 Mask = NDArray[np.bool_]
 
 #: Below this p-value the arms' sizes are not what was planned, and no difference can be trusted.
 SAMPLE_RATIO_ALARM = 0.01
-#: Arms of fewer units are not shown: they would tell of single listeners.
-SMALLEST_GROUP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +130,7 @@ def analyse(
     segments: str | Sequence[str] = (),
     design: Design | None = None,
     alpha: float = 0.05,
+    smallest_group: int = SMALLEST_GROUP,
 ) -> ExperimentReport:
     """Compare the arms of an experiment.
 
@@ -139,7 +139,8 @@ def analyse(
     summed. arm: the column of arms. metrics: columns, ratios of two ("skips/streams") or `Metric`s.
     control: the arm to compare with; "control" by default, else the first in the alphabet. shares:
     the planned share of each arm, equal by default. segments: columns to report apart. design: how
-    often the experiment is looked at; one look by default.
+    often the experiment is looked at; one look by default. smallest_group: arms and segments of
+    fewer units are not in the report, as they would tell of single listeners.
 
     Raises QueryError for columns that are missing or no numbers, and for fewer than two arms.
     """
@@ -156,17 +157,47 @@ def analyse(
         as_table(table), arm=arm, control=control, unit=unit, metrics=asked,
         segments=[segments] if isinstance(segments, str) else segments,
     )  # fmt: skip
-    test = _Test(units, asked, design, alpha)
+    check_count("smallest_group", smallest_group)
+    small = set(units.arms)
+    units = _of_large_arms(units, smallest_group)
+    small -= set(units.arms)
+    test = _Test(units, asked, design, alpha, smallest_group)
     everyone = np.ones(len(units.arm), dtype=np.bool_)
     sizes = np.bincount(units.arm, minlength=len(units.arms))
     return ExperimentReport(
         arms=dict(zip(units.arms, map(int, sizes), strict=True)),
         alpha=alpha,
         design=test.design.words,
-        sample_ratio_p=_sample_ratio(units.arms, sizes, shares),
-        comparisons=_holm(test.comparisons(everyone)),
+        sample_ratio_p=_sample_ratio(units.arms, sizes, shares, small),
+        comparisons=_holm(test.shown(everyone)),
         segments=list(test.segments()),
         left_out=units.left_out,
+    )
+
+
+def _of_large_arms(units: UnitTable, smallest: int) -> UnitTable:
+    """The units in arms that are large enough to be shown; the others are counted together."""
+    sizes = np.bincount(units.arm, minlength=len(units.arms))
+    large = [code for code, size in enumerate(sizes) if is_shown(int(size), smallest)]
+    if len(large) == len(units.arms):
+        return units
+    if len(large) < 2 or large[0] != 0:
+        raise QueryError(
+            f"the control and another arm need {smallest} units or more each: fewer would tell of "
+            "single listeners; wait for more"
+        )
+    kept = np.flatnonzero(np.isin(units.arm, large))
+    return replace(
+        units,
+        arms=tuple(units.arms[code] for code in large),
+        arm=np.searchsorted(large, units.arm[kept]),
+        rows=units.rows[kept],
+        sums={name: values[kept] for name, values in units.sums.items()},
+        labels={name: values[kept] for name, values in units.labels.items()},
+        left_out={
+            **units.left_out,
+            f"arms of fewer than {smallest} units": len(units.arms) - len(large),
+        },
     )
 
 
@@ -186,6 +217,7 @@ class _Test:
     metrics: Sequence[Metric]
     design: Design
     alpha: float
+    smallest: int
 
     def comparisons(self, among: Mask) -> dict[str, dict[str, MetricResult]]:
         """Every treatment with the control: arm → metric → result."""
@@ -195,17 +227,29 @@ class _Test:
             if code
         }
 
+    def shown(self, among: Mask) -> dict[str, dict[str, MetricResult]]:
+        """The comparisons; raises QueryError where a metric is known of too few units."""
+        found = self.comparisons(among)
+        for result in (each for results in found.values() for each in results.values()):
+            if not is_shown(min(result.units), self.smallest):
+                raise QueryError(
+                    f"metric {result.metric.name}: an arm has fewer than {self.smallest} units "
+                    "with a value, which would tell of single listeners"
+                )
+        return found
+
     def segments(self) -> Iterator[SegmentResult]:
         """Each value of each segment column in which every arm has enough units."""
         for segment, labels in self.units.labels.items():
             for value in sorted({label for label in labels if label is not None}):
                 among = labels == value
                 sizes = np.bincount(self.units.arm[among], minlength=len(self.units.arms))
-                if sizes.min() < SMALLEST_GROUP:
+                if not is_shown(int(sizes.min()), self.smallest):
                     continue
                 for arm, results in self.comparisons(among).items():
                     for result in results.values():
-                        yield SegmentResult(segment, value, arm, result)
+                        if is_shown(min(result.units), self.smallest):
+                            yield SegmentResult(segment, value, arm, result)
 
     def _result(self, metric: Metric, arm: int, among: Mask) -> MetricResult:
         top, bottom = self.units.values(metric)
@@ -278,13 +322,17 @@ def _holm(
 
 
 def _sample_ratio(
-    arms: Sequence[str], sizes: NDArray[np.int64], shares: Mapping[Any, float] | None
+    arms: Sequence[str],
+    sizes: NDArray[np.int64],
+    shares: Mapping[Any, float] | None,
+    small: Collection[str],
 ) -> float:
     """Pearson's chi-squared test that the arms' sizes are those planned."""
     if shares is not None:
         if not isinstance(shares, Mapping):
             raise QueryError(f"shares are {short(shares)}: give a share above 0 for each arm")
         shares = {str(arm): check_number(f"share {arm}", s) for arm, s in shares.items()}
+        shares = {arm: share for arm, share in shares.items() if arm not in small}
     planned = np.array([(shares or {}).get(arm, 0.0 if shares else 1.0) for arm in arms])
     if not (planned > 0).all() or (shares and set(shares) != set(arms)):
         raise QueryError(f"shares: give one above 0 for each arm: {', '.join(arms)}")

@@ -26,6 +26,7 @@ from musicu.evaluation.recommendation.listening_log import Ints
 from musicu.evaluation.recommendation.splits import Split
 from musicu.evaluation.recommendation.training_part import Scorer, Scores
 from musicu.evaluation.similarity_ranking import nearest
+from musicu.listening.small_groups import is_shown
 from musicu.progress import tell
 
 #: Scores nearer to 0 are what rounding leaves of 0, and no ranking.
@@ -152,7 +153,10 @@ class Ruler:
     def _means(
         self, values: dict[tuple[str, str, str, bool | None], Floats], k: int
     ) -> Iterator[Figure]:
-        """The mean over the listeners that have a value, here and in every draw."""
+        """The mean over the listeners that have a value, here and in every draw.
+
+        Of groups of too few listeners none is told.
+        """
         table = np.stack(list(values.values()), axis=1)
         known = np.isfinite(table)
         filled = np.where(known, table, 0.0)
@@ -160,7 +164,7 @@ class Ruler:
         counts = known.sum(axis=0)
         means = _over(filled.sum(axis=0), counts)
         for column, (listeners, tracks, metric, better) in enumerate(values):
-            if counts[column]:
+            if counts[column] and (listeners == "all" or is_shown(int(counts[column]))):
                 yield Figure(
                     listeners=listeners,
                     tracks=tracks,
