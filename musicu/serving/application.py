@@ -20,8 +20,11 @@ from musicu.errors import CatalogError, MusicuError, QueryError
 from musicu.serving import (
     catalog_routes,
     event_routes,
+    listenbrainz_routes,
     listener_routes,
     operation_routes,
+    plugin_routes,
+    subsonic_routes,
     upload_routes,
 )
 from musicu.serving.request_guard import RefusedBodyError, RequestGuard
@@ -34,6 +37,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     listener_routes.router,
     event_routes.router,
     upload_routes.router,
+    subsonic_routes.router,
+    plugin_routes.router,
+    listenbrainz_routes.router,
 )
 
 
