@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +27,7 @@ def blocks(page: str) -> list[str]:
         "docs/shelves.md",
         "docs/python.md",
         "docs/measuring.md",
+        "docs/howto/data-scientist.md",
     ],
 )
 def test_python_in_the_docs_runs_on_a_real_catalog(
@@ -39,6 +44,37 @@ def test_python_in_the_docs_runs_on_a_real_catalog(
     names: dict[str, object] = {}
     for code in blocks(page):  # one after the other, as a reader types them
         exec(compile(code, page, "exec"), names)
+
+
+#: Pages whose commands and code are run as a reader types them, in one folder, in this order.
+TOLD = ["tutorial", *(f"howto/{page.stem}" for page in sorted(ROOT.glob("docs/howto/*.md")))]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with the demo's music in it, where the pages are read and typed."""
+    return tmp_path_factory.mktemp("desk")
+
+
+@pytest.mark.parametrize("page", TOLD)
+def test_what_a_page_tells_to_type_works(
+    page: str, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(desk))
+    monkeypatch.setenv("USERPROFILE", str(desk))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.chdir(desk)
+    names: dict[str, object] = {}
+    text = (ROOT / f"docs/{page}.md").read_text("utf-8")
+    for kind, block in re.findall(r"```(python|console)\n(.*?)```", text, re.DOTALL):
+        if kind == "python":
+            exec(compile(block, page, "exec"), names)
+        else:
+            for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+                done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+                assert done.returncode == 0, f"{line}\n{done.stderr}"
+    if page == "tutorial":
+        shutil.copytree(desk / "musicu-demo/music", desk / "Music")
 
 
 def test_every_engine_reads_the_same_rows(demo_catalog: Path) -> None:
@@ -71,7 +107,7 @@ def test_every_command_that_the_docs_name_exists() -> None:
     from musicu.cli.app import _COMMANDS
 
     pages = [ROOT / name for name in ("README.md", "CHANGELOG.md", "ARCHITECTURE.md")]
-    for page in (*pages, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (*pages, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))):
         named = re.findall(r"(?:`|^\$ )musicu ([a-z]+)[ `]", page.read_text("utf-8"), re.MULTILINE)
         assert set(named) <= set(_COMMANDS)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import os
+import posixpath
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -97,8 +97,8 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 def _title(files: Files, page: Page, target: str) -> str:
     """What a page calls itself, for a link whose words are the name of its file."""
-    path = os.path.normpath(os.path.join(os.path.dirname(page.file.src_uri), target))  # noqa: PTH
-    file = files.get_file_from_path(Path(path).as_posix())
+    path = posixpath.normpath(str(PurePosixPath(page.file.src_uri).parent / target))
+    file = files.get_file_from_path(path)
     found = re.search(r"^# (.+)$", file.content_string, re.MULTILINE) if file else None
     return found[1].strip() if found else target
 
