@@ -124,8 +124,8 @@ def test_plays_and_stars_become_listens_and_grow(catalog: Path) -> None:
     first, second = (datetime(2026, 5, d, 10, tzinfo=timezone.utc) for d in (1, 2))
     star = datetime(2026, 5, 2, tzinfo=timezone.utc)
     assert told == [
-        (ids[0], 3, "subsonic", first),
-        (ids[0], 2, "subsonic", second),
+        (ids[0], 3, "server", first),
+        (ids[0], 2, "server", second),
         (ids[2], 1, "loved", star),
     ]
 
@@ -318,6 +318,22 @@ def test_a_damaged_or_newer_folder_is_named(tmp_path: Path) -> None:
     (folder / "server.json").write_text("{")
     with pytest.raises(CatalogError, match="damaged"):
         links_of(tmp_path, "http://host", "u")
+
+
+def test_a_forgotten_listener_leaves_no_player(catalog: Path) -> None:
+    from musicu.privacy import forget
+
+    server = served(catalog)
+    server.play("s0", 3, "2026-05-01T10:00:00Z")
+    with server.running() as url:
+        scan_server(SubsonicClient(url, MIA), catalog, QUIET)
+    folder = links(catalog).folder
+    stranger = forget(Catalog.open(catalog), ["somebody else"])
+    assert stranger.rows == 0
+    assert folder.is_dir()
+    done = forget(Catalog.open(catalog), [USER])
+    assert (done.rows, done.leftovers) == (8, [])
+    assert not folder.exists()
 
 
 def scan(*words: str, **env: str) -> Result:

@@ -88,17 +88,23 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     "MUSICU_SUBSONIC_API_KEY; without them, a prompt asks.",
 )
 @click.option(
+    "--jellyfin",
+    metavar="URL",
+    help="Read the songs of this Jellyfin server instead of a SOURCE, with the key in "
+    "MUSICU_JELLYFIN_API_KEY; http://NAME@host names the user if there are several.",
+)
+@click.option(
     "--map-root",
     "maps",
     multiple=True,
     metavar="SERVER=LOCAL",
-    help="Where a folder of the --subsonic server lies here, such as /music=/home/me/Music; "
+    help="Where a folder of the server lies here, such as /music=/home/me/Music; "
     "repeat for several.",
 )
 @click.option(
     "--download/--no-download",
     default=True,
-    help="Embed songs of the --subsonic server whose files are not at hand from its downloads.",
+    help="Embed songs of the server whose files are not at hand from its downloads.",
 )
 @click.option("--vectors", help="The table's column of vectors, each a list of numbers.")
 @click.option("--model-name", help="The model name to store the --vectors under.")
@@ -114,6 +120,7 @@ def scan(
     source: Path | None,
     out: Path,
     subsonic: str | None,
+    jellyfin: str | None,
     maps: tuple[str, ...],
     download: bool,
     vectors: str | None,
@@ -129,22 +136,22 @@ def scan(
 
     SOURCE is as for `musicu embed`, which can continue from the scanned catalog. A table with
     track_id and without paths gives tracks without audio; all of its columns are kept. With
-    --vectors, vectors from elsewhere are stored as a model. With --subsonic URL, the songs of a
-    music server are joined to the catalog, and its plays and stars become listens.
+    --vectors, vectors from elsewhere are stored as a model. With --subsonic or --jellyfin, the
+    songs of a music server are joined to the catalog, and its plays and stars become listens.
     """
-    if (source is None) == (subsonic is None):
-        raise click.UsageError("give a SOURCE, or --subsonic URL")
-    if subsonic is not None:
-        from musicu.cli.subsonic import scan_subsonic
+    if sum(given is not None for given in (source, subsonic, jellyfin)) != 1:
+        raise click.UsageError("give a SOURCE, --subsonic URL or --jellyfin URL")
+    if source is None:
+        from musicu.cli.subsonic import client_of, jellyfin_of, scan_music_server
 
         if vectors or model_name or rest["root"] or rest["prune"]:
             raise click.UsageError(
-                "--vectors, --model-name, --root and --prune are for a SOURCE, not for --subsonic"
+                "--vectors, --model-name, --root and --prune are for a SOURCE, not for a server"
             )
-        return scan_subsonic(subsonic, out, maps, download, **rest)
-    assert source is not None
+        server = jellyfin_of(jellyfin) if jellyfin is not None else client_of(subsonic or "")
+        return scan_music_server(server, out, maps, download, **rest)
     if maps:
-        raise click.UsageError("--map-root is for --subsonic")
+        raise click.UsageError("--map-root is for --subsonic and --jellyfin")
     if (vectors is None) != (model_name is None):
         raise click.UsageError("--vectors and --model-name go together")
     if vectors is None and (model_version or replace):

@@ -1,4 +1,4 @@
-"""What commands that talk to a Subsonic server share: who asks, and `musicu scan --subsonic`."""
+"""What commands that talk to a music server share: who asks, and `musicu scan` of one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from musicu.cli.output import note, print_json, warn
 from musicu.errors import PlayerError
 
 if TYPE_CHECKING:
-    from musicu.players import SubsonicClient
+    from musicu.players import JellyfinServer, SubsonicClient
 
+_JELLYFIN = "MUSICU_JELLYFIN_API_KEY"
 _USER, _PASSWORD, _KEY = (f"MUSICU_SUBSONIC_{name}" for name in ("USER", "PASSWORD", "API_KEY"))
 
 
@@ -42,8 +43,24 @@ def client_of(url: str) -> SubsonicClient:
     return SubsonicClient(url, Credentials(user, password))
 
 
-def scan_subsonic(
-    url: str, out: Path, maps: tuple[str, ...], download: bool, as_json: bool, **rest: Any
+def jellyfin_of(url: str) -> JellyfinServer:
+    """A Jellyfin server at an address, with the key of the environment; a user stands in front."""
+    from musicu.players import JellyfinServer
+
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.password:
+        raise click.UsageError("a Jellyfin server takes an API key and no password")
+    key = os.environ.get(_JELLYFIN) or _asked("API key", _JELLYFIN)
+    return JellyfinServer(url, key, unquote(parts.username or ""))
+
+
+def scan_music_server(
+    server: SubsonicClient | JellyfinServer,
+    out: Path,
+    maps: tuple[str, ...],
+    download: bool,
+    as_json: bool,
+    **rest: Any,
 ) -> int:
     """Read a server, report it, and choose the exit code."""
     from musicu.pipeline.run import EmbedOptions
@@ -51,7 +68,6 @@ def scan_subsonic(
     from musicu.players.subsonic_scan import report_sentence, report_warnings
 
     roots = [RootMap.parse(text) for text in maps]
-    client = client_of(url)
     names = {field.name for field in dataclasses.fields(EmbedOptions)}
     own = ServerScanOptions(
         roots=roots,
@@ -60,7 +76,7 @@ def scan_subsonic(
         retry_failed=rest["retry_failed"],
         embed=EmbedOptions(**{k: v for k, v in rest.items() if k in names and k != "force"}),
     )
-    report = scan_server(client, out, own)
+    report = scan_server(server, out, own)
     if as_json:
         print_json({"event": "report", **_plain(report)})
     else:
@@ -74,7 +90,7 @@ def scan_subsonic(
 def _asked(what: str, variable: str) -> str:
     if not sys.stdin.isatty():
         raise PlayerError(f"no {what.lower()} for the server: set {variable}")
-    found: str = click.prompt(what, hide_input=what == "Password", err=True)
+    found: str = click.prompt(what, hide_input=what != "User", err=True)
     return found
 
 

@@ -29,7 +29,7 @@ from musicu.errors import PlayerError
 from musicu.ingest.source_file import derived_id
 from musicu.ingest.table_import import import_rows
 from musicu.pipeline.run import EmbedOptions, run
-from musicu.players.subsonic_client import SubsonicClient
+from musicu.players.server_songs import MusicServer
 from musicu.progress import tell
 
 SONGS_AT_ONCE = 64
@@ -63,7 +63,7 @@ def sound_model(catalog: Catalog) -> str:
 
 
 def embed_songs(
-    client: SubsonicClient,
+    server: MusicServer,
     songs: Sequence[WantedSong],
     catalog: Path,
     model: str,
@@ -75,7 +75,7 @@ def embed_songs(
         tell("fetching and embedding songs", start, len(songs), "songs", len(done.failed))
         part = songs[start : start + SONGS_AT_ONCE]
         with tempfile.TemporaryDirectory(prefix="musicu-songs-") as folder:
-            _embed_part(client, part, Path(folder), catalog, (model, options), done)
+            _embed_part(server, part, Path(folder), catalog, (model, options), done)
     return done
 
 
@@ -85,17 +85,17 @@ def song_track_id(url: str, song_id: str) -> str:
 
 
 def _embed_part(
-    client: SubsonicClient,
+    server: MusicServer,
     songs: Sequence[WantedSong],
     folder: Path,
     catalog: Path,
     how: tuple[str, EmbedOptions],
     done: Embedded,
 ) -> None:
-    files = _fetched(client, songs, folder, done)
+    files = _fetched(server, songs, folder, done)
     if not files:
         return
-    ids = {s.song_id: s.track_id or song_track_id(client.url, s.song_id) for s in songs}
+    ids = {s.song_id: s.track_id or song_track_id(server.url, s.song_id) for s in songs}
     names = {ids[song_id]: song_id for song_id in files}
     given = pa.table(
         {"track_id": list(names), "path": [str(files[song]) for song in names.values()]}
@@ -109,7 +109,7 @@ def _embed_part(
 
 
 def _fetched(
-    client: SubsonicClient, songs: Sequence[WantedSong], folder: Path, done: Embedded
+    server: MusicServer, songs: Sequence[WantedSong], folder: Path, done: Embedded
 ) -> dict[str, Path]:
     """The files that the server sent, by song; why it did not send others is noted."""
 
@@ -117,7 +117,7 @@ def _fetched(
         number, song = numbered
         file = folder / f"{number:04d}.{_plain(song.suffix)}"
         try:
-            client.download(song.song_id, file)
+            server.download(song.song_id, file)
         except PlayerError as error:
             return str(error)
         return file

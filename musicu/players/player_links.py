@@ -14,6 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from musicu.catalog.files import write_atomically
+from musicu.catalog.files import plain_errors, write_atomically
 from musicu.errors import CatalogError
 from musicu.listening.listens import LISTENS
 from musicu.players.server_songs import LibraryState
@@ -121,6 +123,21 @@ def every_player(catalog: Path) -> list[PlayerLinks]:
     """All servers that a catalog knows, by their folders' names."""
     states = sorted((catalog / FOLDER).glob(f"*/{_STATE}"))
     return [read_links(path.parent) for path in states]
+
+
+def forget_players(catalog: Path, ids: Collection[str]) -> dict[Path, int]:
+    """Remove what is remembered of servers for some listeners, given by pseudonym.
+
+    Returns each folder that went, with its rows of songs and listens. What was joined for others
+    stays; a listener's own songs are read again by the next scan.
+    """
+    gone = {}
+    for links in every_player(catalog):
+        if links.user_id in ids:
+            gone[links.folder] = links.songs.num_rows + links.listens.num_rows
+            with plain_errors(links.folder):
+                shutil.rmtree(links.folder)
+    return gone
 
 
 def read_links(folder: Path) -> PlayerLinks:

@@ -18,7 +18,7 @@ from musicu.listening.listens import LISTENS
 from musicu.players.server_songs import SongPlays
 
 LOVED = "loved"
-CONTEXT = "subsonic"
+CONTEXT = "server"
 
 
 def listens_after(

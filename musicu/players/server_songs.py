@@ -12,7 +12,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from musicu.players.subsonic_client import (
     Record,
@@ -68,6 +69,68 @@ class LibraryState:
     def is_known(self) -> bool:
         """Whether the server says anything at all."""
         return self.modified not in ("", "0")
+
+
+class MusicServer(Protocol):
+    """What a scan asks of a server; each raises PlayerError where it refuses or is not there."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        ...
+
+    def user_name(self) -> str:
+        """Whose plays are read."""
+        ...
+
+    def library_state(self) -> LibraryState:
+        """By what its songs are told to be unchanged."""
+        ...
+
+    def all_songs(self) -> list[ServerSong]:
+        """Every song, each once."""
+        ...
+
+    def changed_plays(self, known: Mapping[str, SongPlays]) -> dict[str, SongPlays]:
+        """What plays and stars have become where they are others than those known, by song."""
+        ...
+
+    def download(self, song_id: str, to: Path) -> None:
+        """Write a song's file, as it is on the server."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SubsonicServer:
+    """A Subsonic server as a scan asks it."""
+
+    client: SubsonicClient
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.client.url
+
+    def user_name(self) -> str:
+        """Whose plays are read; the first that is asked, so that wrong names are told."""
+        self.client.call("ping")
+        return self.client.user_name()
+
+    def library_state(self) -> LibraryState:
+        """By what its songs are told to be unchanged."""
+        return library_state(self.client)
+
+    def all_songs(self) -> list[ServerSong]:
+        """Every song, each once."""
+        return all_songs(self.client)
+
+    def changed_plays(self, known: Mapping[str, SongPlays]) -> dict[str, SongPlays]:
+        """What plays and stars have become where they are others than those known."""
+        return changed_plays(self.client, known)
+
+    def download(self, song_id: str, to: Path) -> None:
+        """Write a song's file, as it is on the server."""
+        self.client.download(song_id, to)
 
 
 def library_state(client: SubsonicClient) -> LibraryState:

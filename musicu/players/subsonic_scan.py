@@ -1,4 +1,4 @@
-"""A Subsonic server's songs, joined to a catalog; what its listener played and starred, as listens.
+"""A music server's songs, joined to a catalog; what its listener played and starred, as listens.
 
 Nothing on the server is changed. All that was read is written at the end, in one step for each
 file: a run that fails or is stopped leaves what was there before.
@@ -26,13 +26,7 @@ from musicu.pipeline.run import EmbedOptions
 from musicu.players.downloading import WantedSong, embed_songs, sound_model
 from musicu.players.player_links import SONGS, PlayerLinks, links_of
 from musicu.players.server_listens import listens_after
-from musicu.players.server_songs import (
-    ServerSong,
-    SongPlays,
-    all_songs,
-    changed_plays,
-    library_state,
-)
+from musicu.players.server_songs import MusicServer, ServerSong, SongPlays, SubsonicServer
 from musicu.players.song_joining import RootMap, join_songs, local_file
 from musicu.players.subsonic_client import SubsonicClient
 from musicu.records import counted
@@ -90,7 +84,9 @@ class ServerScanReport:
 
 
 def scan_server(
-    client: SubsonicClient, catalog: str | Path, options: ServerScanOptions | None = None
+    client: SubsonicClient | MusicServer,
+    catalog: str | Path,
+    options: ServerScanOptions | None = None,
 ) -> ServerScanReport:
     """Join a server's songs to the catalog folder, which is made where there is none.
 
@@ -98,11 +94,12 @@ def scan_server(
     """
     began, options = time.monotonic(), options or ServerScanOptions()
     folder = Path(catalog)
-    client.call("ping")
+    server = SubsonicServer(client) if isinstance(client, SubsonicClient) else client
+    name = server.user_name()
     store = Store.create(folder)
     key = listener_key(store.folder / KEY_FILE)
-    user_id = pseudonyms(pa.array([client.user_name()]), key)[0].as_py()
-    scan = _ServerScan(client, folder, links_of(folder, client.url, user_id), options)
+    user_id = pseudonyms(pa.array([name]), key)[0].as_py()
+    scan = _ServerScan(server, folder, links_of(folder, server.url, user_id), options)
     scan.read()
     scan.join()
     if options.download:
@@ -116,9 +113,9 @@ class _ServerScan:
     """One run: the rows of SONGS by id, as they were and as they become."""
 
     def __init__(
-        self, client: SubsonicClient, catalog: Path, links: PlayerLinks, options: ServerScanOptions
+        self, server: MusicServer, catalog: Path, links: PlayerLinks, options: ServerScanOptions
     ) -> None:
-        self._client, self._catalog, self._links = client, catalog, links
+        self._server, self._catalog, self._links = server, catalog, links
         self._options = options
         self._rows: dict[str, _Row] = {r["song_id"]: r for r in links.songs.to_pylist()}
         self._counted = _plays_of_tracks(self._rows.values())
@@ -127,22 +124,22 @@ class _ServerScan:
 
     def read(self) -> None:
         """Ask the server for what has changed."""
-        state = library_state(self._client)
+        state = self._server.library_state()
         same = state.is_known and state == self._links.library and not self._options.force
         live = {i: _plays(row) for i, row in self._rows.items() if row["missed"] is None}
         if same and live:
-            changed = changed_plays(self._client, live)
+            changed = self._server.changed_plays(live)
             for song_id, plays in changed.items():
                 self._rows[song_id].update(_played(plays))
             self.report.read = len(changed)
         else:
-            self._take(all_songs(self._client), bool(live))
+            self._take(self._server.all_songs(), bool(live))
         self._links.library = state
 
     def _take(self, songs: Sequence[ServerSong], before: bool) -> None:
         if not songs and before:
             raise PlayerError(
-                f"{self._client.url} says that it has no songs, and it had {len(self._rows):,}: "
+                f"{self._server.url} says that it has no songs, and it had {len(self._rows):,}: "
                 "nothing was changed; run again when its music is back"
             )
         for song in songs:
@@ -196,7 +193,7 @@ class _ServerScan:
         wanted = [song for song in self._without_sound(catalog, model) if not self._is_here(song)]
         if not wanted:
             return
-        done = embed_songs(self._client, wanted, self._catalog, model, self._options.embed)
+        done = embed_songs(self._server, wanted, self._catalog, model, self._options.embed)
         for song_id, track_id in done.tracks.items():
             self._rows[song_id].update({"track_id": track_id, "by": "download", "failed": None})
         for song_id, reason in done.failed.items():

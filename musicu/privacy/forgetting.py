@@ -21,6 +21,7 @@ from musicu.errors import QueryError, SourceError
 from musicu.listening.feedback.feedback_log import FOLDER as FEEDBACK
 from musicu.listening.feedback.feedback_log import FeedbackLog
 from musicu.listening.pseudonyms import KEY_FILE, known_key, listener_ids
+from musicu.players.player_links import forget_players
 from musicu.privacy.listener_tables import (
     PARQUET,
     count_rows,
@@ -39,8 +40,8 @@ class Forgotten:
     """What became of some listeners' traces.
 
     ids: the names, and their pseudonyms. feedback_rows: removed from exposures and outcomes.
-    tables: table → rows removed from it. models: that were trained with them. leftovers: files
-    that still hold an id, in a form which cannot be written again.
+    tables: table, or folder of a player → rows removed from it. models: that were trained with
+    them. leftovers: files that still hold an id, in a form which cannot be written again.
     """
 
     ids: dict[str, str]
@@ -84,6 +85,7 @@ def forget(
         with FeedbackLog(catalog) as log:
             done.feedback_rows = log.forget(*done.ids)
     with write_lock(catalog.path):
+        done.tables |= forget_players(catalog.path, done.ids)
         given += [(path, listener_columns(path, columns)) for path in _tables_inside(catalog)]
         for path, named in given:
             if gone := remove_rows(path, done.ids, named) if named else 0:
