@@ -47,8 +47,13 @@ def listener_key(file: Path) -> bytes:
 def pseudonyms(users: pa.Array, key: bytes) -> pa.Array:
     """The pseudonym of each id, each distinct one hashed once."""
     encoded = users.dictionary_encode()
-    names = [_digest(name, key) for name in encoded.dictionary.to_pylist()]
+    names = [pseudonym(name, key) for name in encoded.dictionary.to_pylist()]
     return pa.array(names, pa.string()).take(encoded.indices)
+
+
+def pseudonym(name: str, key: bytes) -> str:
+    """The pseudonym of a name, whatever form it has."""
+    return hashlib.blake2b(name.encode(), key=key, digest_size=16).hexdigest()
 
 
 def is_pseudonym(user_id: str) -> bool:
@@ -58,7 +63,7 @@ def is_pseudonym(user_id: str) -> bool:
 
 def pseudonym_of(user_id: str, key: bytes) -> str:
     """The pseudonym of a name; what has the form of one is taken as it is."""
-    return user_id if is_pseudonym(user_id) else _digest(user_id, key)
+    return user_id if is_pseudonym(user_id) else pseudonym(user_id, key)
 
 
 def listener_ids(names: Iterable[str], file: Path) -> dict[str, str]:
@@ -86,10 +91,6 @@ def known_key(file: Path) -> bytes | None:
         return None
     except OSError as error:
         raise SourceError(f"the key {file} cannot be read: {error.strerror}") from error
-
-
-def _digest(name: str, key: bytes) -> str:
-    return hashlib.blake2b(name.encode(), key=key, digest_size=16).hexdigest()
 
 
 def _read(text: str, where: str) -> bytes:

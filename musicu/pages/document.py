@@ -35,7 +35,8 @@ class PageKind:
     bear its name.
 
     noun: the kind in messages. styles, scripts: what comes before its own. images, media: where
-    they may come from, in the words of a content security policy.
+    they may come from, connections: where its script may ask, in the words of a content security
+    policy.
     """
 
     noun: str
@@ -43,6 +44,7 @@ class PageKind:
     scripts: tuple[str, ...] = ()
     images: str = "'none'"
     media: str = "'none'"
+    connections: str = "'none'"
 
 
 _BESIDE = "'self' file:"
@@ -62,6 +64,7 @@ KINDS = {
     "vector-report": PageKind("an evaluation of vectors", ("base", "charts")),
     "recommendation-report": PageKind("an evaluation of candidates", ("base", "charts")),
     "experiment": PageKind("a report of an experiment", ("base", "charts")),
+    "live": PageKind("a live page", ("base", "charts"), ("base",), connections="'self'"),
 }
 
 
@@ -79,7 +82,8 @@ def render(kind: str, hue: int | None = None, **values: Any) -> str:
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; "
         f"script-src {_quoted_digest(script)}; img-src {made_of.images}; "
-        f"media-src {made_of.media}; base-uri 'none'; form-action 'none'"
+        f"media-src {made_of.media}; connect-src {made_of.connections}; base-uri 'none'; "
+        "form-action 'none'"
     )
     template = _environment().get_template(f"{kind}.html.jinja")
     ours = {"policy": policy, "style": style, "script": script}  # no tag in them

@@ -31,6 +31,7 @@ from musicu.privacy.listener_tables import (
 )
 from musicu.privacy.trained_models import TrainedModel, mark_forgotten, trained_with
 
+_UPLOADS = "uploads"  # music that a service took in
 _SURE_LETTERS = 6  # a shorter name stands in other words by chance
 _BLOCK = 1 << 20
 
@@ -64,13 +65,15 @@ def forget(
     columns: Sequence[str] = (),
     key_file: Path | None = None,
     retrain: Callable[[TrainedModel], bool] | None = None,
+    log: FeedbackLog | None = None,
 ) -> Forgotten:
     """Remove listeners from a catalog and from tables that were derived from their listening.
 
     listeners: names, or pseudonyms. also: tables (Parquet, CSV, TSV) and folders of tables outside
     the catalog. columns: that name listeners, beside the usual `user_id` and so on. key_file: of
     the pseudonyms, where it is not the catalog's. retrain: trains a model again, without the
-    listeners, and says whether it could; a model that was not is marked.
+    listeners, and says whether it could; a model that was not is marked. log: of the catalog, where
+    this process has it open.
 
     Raises CatalogError while another process writes to the catalog or its feedback, QueryError for
     a table that has no column of listeners.
@@ -81,9 +84,11 @@ def forget(
     file = key_file or catalog.path / KEY_FILE
     done = Forgotten(listener_ids(wanted, file))
     given = [(path, _columns(path, columns)) for each in also for path in _tables(each)]
-    if (catalog.path / FEEDBACK).is_dir():
-        with FeedbackLog(catalog) as log:
-            done.feedback_rows = log.forget(*done.ids)
+    if log is not None:
+        done.feedback_rows = log.forget(*done.ids)
+    elif (catalog.path / FEEDBACK).is_dir():
+        with FeedbackLog(catalog) as opened:
+            done.feedback_rows = opened.forget(*done.ids)
     with write_lock(catalog.path):
         done.tables |= forget_players(catalog.path, done.ids)
         given += [(path, listener_columns(path, columns)) for path in _tables_inside(catalog)]
@@ -126,7 +131,7 @@ def _columns(path: Path, extra: Sequence[str]) -> list[str]:
 
 def _tables_inside(catalog: Catalog) -> Iterator[Path]:
     """Tables in the catalog's folder that are not the catalog's own."""
-    for path in _files(catalog, (*ROOMS, FEEDBACK, "models")):
+    for path in _files(catalog, (*ROOMS, _UPLOADS, FEEDBACK, "models")):
         if is_table(path):
             yield path
 
@@ -141,7 +146,7 @@ def _files(catalog: Catalog, without: Sequence[str]) -> Iterator[Path]:
 def _leftovers(catalog: Catalog, ids: Collection[str], tables: Sequence[Path]) -> Iterator[Path]:
     """Files that hold an id somewhere; what is about tracks alone is not looked at."""
     sure = sorted(each for each in ids if len(each) >= _SURE_LETTERS)
-    for path in dict.fromkeys([*_files(catalog, ROOMS), *tables]):
+    for path in dict.fromkeys([*_files(catalog, (*ROOMS, _UPLOADS)), *tables]):
         if sure and (_bytes_hold(path, sure) or _cells_hold(path, sure)):
             yield path
 

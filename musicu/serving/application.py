@@ -6,6 +6,7 @@ its service by `Depends(service_of)`, or `Depends(writing_service)` where it wri
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -22,12 +23,14 @@ from musicu.serving import (
     event_routes,
     listenbrainz_routes,
     listener_routes,
+    live_routes,
     operation_routes,
     plugin_routes,
     subsonic_routes,
     upload_routes,
 )
 from musicu.serving.request_guard import RefusedBodyError, RequestGuard
+from musicu.serving.retention import expire_daily
 from musicu.serving.service import ReadOnlyError, Service
 from musicu.serving.uploads import RefusedUploadError
 
@@ -40,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     subsonic_routes.router,
     plugin_routes.router,
     listenbrainz_routes.router,
+    live_routes.router,
 )
 
 
@@ -50,7 +54,9 @@ def create_application(service: Service, routers: Sequence[APIRouter] = ROUTERS)
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if not service.is_ready:
             service.start()
+        expiring = asyncio.create_task(expire_daily(service))
         yield
+        expiring.cancel()
         service.stop()
 
     app = FastAPI(

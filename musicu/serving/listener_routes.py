@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from musicu.serving.candidate_answers import candidates_for, next_for
-from musicu.serving.request_checks import checked_count, checked_user, service_of
+from musicu.serving.request_checks import checked_count, checked_user, service_of, writing_service
 from musicu.serving.service import Service
 
 router = APIRouter(tags=["listeners"])
+_LOG = logging.getLogger("musicu.serving")
 
 _PAGE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -72,6 +74,30 @@ async def candidates(
     generation, pseudonym = service.generation, service.pseudonym(name)
     found = await service.compute(lambda: candidates_for(service, generation, pseudonym, count))
     return {"user_id": name, "generation": generation.number, "items": found}
+
+
+@router.delete(
+    "/listeners/{user:path}",
+    summary="Forget a listener",
+    response_model=None,
+    openapi_extra={"security": [{"token": []}]},
+)
+async def forget(
+    user: str, service: Annotated[Service, Depends(writing_service)]
+) -> dict[str, Any]:
+    """Remove a listener from the catalog, as `musicu forget` does; models are marked.
+
+    `leftovers` counts files that still hold the id, which the log names.
+    """
+    done = await service.forget(checked_user(user))
+    for path in done.leftovers:
+        _LOG.warning("%s still holds the id of a forgotten listener", path)
+    return {
+        "feedback_rows": done.feedback_rows,
+        "table_rows": sum(done.tables.values()),
+        "models": [model.name for model in done.models],
+        "leftovers": len(done.leftovers),
+    }
 
 
 @router.get("/next", summary="What comes next", response_model=None)

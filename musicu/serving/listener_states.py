@@ -105,6 +105,11 @@ class ListenerStates:
         while self._held > ALL_EVENTS and len(self._states) > 1:
             self._held -= len(self._states.popitem(last=False)[1].events)
 
+    def take_over(self, other: ListenerStates) -> None:
+        """Know what another one knows, and nothing else."""
+        with self._lock:
+            self._states, self._held = other._states, other._held
+
     def forget(self, user: str) -> None:
         """Drop what is known of a listener."""
         with self._lock:

@@ -97,6 +97,8 @@ class RequestGuard:
         metrics = self._service.metrics
         metrics.requests.labels(route, _method(scope), str(answer.status)).inc()
         metrics.seconds.labels(route).observe(seconds)
+        if not route.startswith("/live"):
+            self._service.last_hour.note_request(route, answer.status, seconds)
         about = {
             "request": answer.number,
             "route": route,

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from musicu.catalog.catalog import Catalog
 from musicu.catalog.manifest import read_manifest
 from musicu.listening.feedback import OUTCOMES
 from musicu.listening.feedback.feedback_log import read
 from musicu.listening.feedback.feedback_schemas import RecordFault, checked
-from musicu.listening.pseudonyms import KEY_FILE, known_key, listener_key, pseudonym_of
+from musicu.listening.pseudonyms import KEY_FILE, known_key, listener_key, pseudonym
+from musicu.privacy import Forgotten, forget
 from musicu.serving.access import Access
 from musicu.serving.feedback_writer import FeedbackWriter
 from musicu.serving.generation import Generation
 from musicu.serving.generation_keeper import GenerationKeeper
+from musicu.serving.last_hour import LastHour
 from musicu.serving.listener_pages import PageMaker, ServedPage
 from musicu.serving.listener_states import ListenerStates
+from musicu.serving.outcome_watch import OutcomeWatch
 from musicu.serving.page_shelves import PageSettings
 from musicu.serving.service_config import ServiceConfig
 from musicu.serving.service_metrics import ServiceMetrics
@@ -53,8 +57,8 @@ class ReadOnlyError(Exception):
 class Service:
     """What the routes share; in `app.state.service`.
 
-    config, path (of the catalog), access, metrics; `generation`: the catalog as it is now.
-    `start` before use and `stop` after it, both once.
+    config, path (of the catalog), access, metrics, last_hour; `generation`: the catalog as it is
+    now. `start` before use and `stop` after it, both once.
     """
 
     def __init__(self, catalog: Path, config: ServiceConfig) -> None:
@@ -63,8 +67,10 @@ class Service:
         self.access = Access(config.token)
         self.metrics = ServiceMetrics()
         self.states = ListenerStates()
+        self.last_hour = LastHour()
         self.is_ready = False
         self._feedback = None if config.read_only else FeedbackWriter(catalog)
+        self._watch = OutcomeWatch(catalog, self.states) if config.read_only else None
         self._uploads: Uploads | None = None
         self._key = b""
         self._workers = ThreadPoolExecutor(2, "answer")
@@ -77,7 +83,10 @@ class Service:
         if self._feedback is not None:
             self._feedback.start()
         self._key = self._listener_key()
-        self.states.load(read(self.path, "outcomes"))
+        if self._watch is None:
+            self.states.load(read(self.path, "outcomes"))
+        else:
+            self._watch.start()
         settings = PageSettings(self.config.page_size, self.config.new_days)
         self.pages = PageMaker(
             lambda: self.keeper.current, self.states, settings, self.config.policy
@@ -96,6 +105,8 @@ class Service:
         self.is_ready = False
         if self._uploads is not None:
             self._uploads.stop()
+        if self._watch is not None:
+            self._watch.stop()
         self.keeper.stop()
         self.pages.stop()
         self._workers.shutdown()
@@ -146,7 +157,28 @@ class Service:
 
     def pseudonym(self, user_id: str) -> str:
         """What stands for a listener on the disk and in memory."""
-        return pseudonym_of(user_id, self._key)
+        return pseudonym(user_id, self._key)
+
+    async def forget(self, user_id: str) -> Forgotten:
+        """Forget a listener, by the id that clients know, on the disk and in memory.
+
+        Raises CatalogError where another process writes to the catalog: then do it again.
+        """
+        catalog, own = Catalog.open(self.path), self.pseudonym(user_id)
+        known = await self.feedback.between_writes(
+            lambda log: forget(catalog, [user_id, own], log=log)
+        )
+        assert isinstance(known, Forgotten)
+        self.states.forget(own)
+        self.pages.forget(own)
+        self.last_hour.forget(own)
+        return known
+
+    async def expire(self) -> int:
+        """Remove feedback that is older than the settings keep it; the rows that went."""
+        days = self.config.retention_days
+        gone = await self.feedback.between_writes(lambda log: log.expire(days))
+        return int(gone)
 
     async def take_events(self, events: Sequence[object], user: str | None = None) -> EventsTaken:
         """Take events in: on the disk, each once by its id, when this returns.
@@ -167,6 +199,7 @@ class Service:
             if len(kept) < wrong:
                 faults.append(RecordFault(0, "user_id", "this page is another listener's"))
         added = await writer.outcomes(kept) if kept else []
+        self.last_hour.note_outcomes(added)
         users = self.states.record(added)
         self.pages.anticipate(users)
         known = len(kept) - len(added)

@@ -36,8 +36,9 @@ class ServiceConfig:
     many may wait for them. body_bytes: of any other request. batch_events: in one request.
     requests_per_second: of one address without the token. page_size: tracks on a shelf.
     policy: by which the order of a page's shelves is explored, of `POLICIES`. new_days: how long a
-    release is new. cors_origins: web pages of elsewhere that may call. hosts: names under which
-    the service may be called, any where it listens beyond this computer and none are given.
+    release is new. retention_days: how long exposures and outcomes are kept; 0: always.
+    cors_origins: web pages of elsewhere that may call. hosts: names under which the service may be
+    called, any where it listens beyond this computer and none are given.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +58,7 @@ class ServiceConfig:
     page_size: int = 12
     policy: str = "epsilon-greedy"
     new_days: int = 90
+    retention_days: int = 0
     cors_origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
@@ -103,8 +105,9 @@ class ServiceConfig:
 
 
 _KINDS = {field.name: str(field.type) for field in fields(ServiceConfig)}
+_FROM_ZERO = ("port", "retention_days")
 _PYTHON: dict[str, Any] = {"int": int, "float": (int, float), "bool": bool}
-_COUNTS = [name for name, kind in _KINDS.items() if kind == "int" and name != "port"]
+_COUNTS = [name for name, kind in _KINDS.items() if kind == "int" and name not in _FROM_ZERO]
 
 
 def _of_file(file: Path) -> dict[str, Any]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from musicu.listening.small_groups import is_shown
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+#: What counts what listeners did.
+_OF_LISTENERS = ("musicu_events", "musicu_exposures", "musicu_listeners")
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
@@ -38,6 +42,13 @@ class ServiceMetrics:
         self.generation = Gauge("musicu_generation", "Its present number.", registry=own)
         self.listeners = Gauge("musicu_listeners", "Listeners in memory.", registry=own)
 
-    def text(self) -> bytes:
-        """All of them in Prometheus's text format."""
-        return bytes(generate_latest(self._registry))
+    def text(self, listeners: int) -> bytes:
+        """All of them in Prometheus's text format; listeners: who have done something.
+
+        What tells of few listeners is left out.
+        """
+        if is_shown(listeners):
+            return bytes(generate_latest(self._registry))
+        families = [f for f in self._registry.collect() if f.name not in _OF_LISTENERS]
+        shown = [sample.name for family in families for sample in family.samples]
+        return bytes(generate_latest(self._registry.restricted_registry(shown)))

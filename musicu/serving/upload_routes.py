@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -73,6 +74,7 @@ async def upload(
     When this answers, the track is in the catalog, found by `/similar`, and on the shelf of new
     releases. A row has no sound, so it is shown and not found by it.
     """
+    began = time.perf_counter()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     uploads = service.uploads
     if kind == "multipart/form-data":
@@ -82,6 +84,9 @@ async def upload(
     else:
         raise HTTPException(415, "give multipart/form-data with the field `file`, or JSON")
     service.metrics.uploads.labels("known" if taken.known else "added").inc()
+    row = service.generation.row(taken.track_id) or {}
+    title = str(row.get("title") or taken.track_id)
+    service.last_hour.note_upload(title, time.perf_counter() - began)
     answer = {
         "track_id": taken.track_id,
         "known": taken.known,
