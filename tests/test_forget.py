@@ -23,6 +23,7 @@ from musicu.errors import CatalogError, QueryError, SourceError
 from musicu.listening.feedback import FeedbackLog, feedback_log, read
 from musicu.listening.listener_marks import ListenerMarks, read_marks
 from musicu.listening.pseudonyms import KEY_FILE, listener_key, pseudonym_of
+from musicu.players.player_links import every_player, links_of
 from musicu.privacy import forget, forgetting
 from musicu.privacy.listener_tables import remove_rows
 from musicu.privacy.trained_models import trained_with
@@ -209,6 +210,21 @@ def test_tables_inside_and_given_lose_the_listener_and_keep_the_others(
     assert holding(tmp_path, GONE, pseudonym_of(GONE, KEY)) == []
     again = run("forget", catalog, GONE, "--also", outside, "--json")
     assert json.loads(again.stdout)["tables"] == {}
+
+
+def test_what_was_read_from_a_players_server_goes(template: Path, tmp_path: Path) -> None:
+    catalog = copied(template, tmp_path / "catalog")
+    for user in (GONE, OTHERS[0]):
+        links = links_of(catalog, "https://music.example", pseudonym_of(user, KEY))
+        rows = listens([links.user_id]).append_column("context", pa.nulls(30, pa.string()))
+        links.listens = rows.cast(links.listens.schema)
+        links.save()
+    done = forget(Catalog.open(catalog), [GONE])
+    assert done.rows == 30
+    assert holding(catalog, GONE, pseudonym_of(GONE, KEY)) == []
+    (left,) = every_player(catalog)
+    assert left.user_id == pseudonym_of(OTHERS[0], KEY)
+    assert left.listens.num_rows == 30
 
 
 def test_a_gzipped_table_in_another_encoding_keeps_its_other_lines(tmp_path: Path) -> None:

@@ -155,6 +155,36 @@ def test_an_id_that_looks_like_a_pseudonym_becomes_one(catalog: Path) -> None:
     assert name not in read(catalog, "outcomes")["user_id"].to_pylist()
 
 
+def test_the_id_of_a_players_report_gives_nobody_away(catalog: Path) -> None:
+    """Without the key nobody can try names, as all else that it is a digest of is in its row."""
+    from musicu.serving.play_reports import event_of
+
+    listen = {
+        "listened_at": 1_790_000_000,
+        "track_metadata": {"artist_name": "Artist 0 0", "track_name": "Title 0 0"},
+    }
+    body = {"listen_type": "single", "payload": [listen]}
+    with client_of(catalog) as client:
+        for _ in range(2):
+            answer = client.post("/1/submit-listens", json=body, headers=WRITES)
+            assert answer.status_code == 200, answer.text
+    (row,) = read(catalog, "outcomes").to_pylist()
+    guess = event_of("me", row["track_id"], row["kind"], row["at"].timestamp())["event_id"]
+    assert guess.rpartition("-")[0] == row["event_id"].rpartition("-")[0]
+    assert guess != row["event_id"]
+
+
+def test_a_players_key_is_no_wrong_token(catalog: Path) -> None:
+    with client_of(catalog) as client:
+        key = client.get("/player-keys/ann", headers=WRITES).json()["key"]
+        for headers, refused in (
+            ({"Authorization": f"Token {key}"}, 0),
+            ({"Authorization": "x"}, 1),
+        ):
+            answers = [client.get("/readyz", headers=headers).status_code for _ in range(200)]
+            assert (429 in answers) == refused
+
+
 def test_what_is_too_old_goes_when_the_service_starts(catalog: Path) -> None:
     with client_of(catalog) as client:
         played(client, 2, datetime.now(timezone.utc) - timedelta(days=40))

@@ -136,6 +136,7 @@ def forget_players(catalog: Path, ids: Collection[str]) -> dict[Path, int]:
         if links.user_id in ids:
             gone[links.folder] = links.songs.num_rows + links.listens.num_rows
             with plain_errors(links.folder):
+                (links.folder / _STATE).unlink()  # first: without it nobody looks for the rest
                 shutil.rmtree(links.folder)
     return gone
 

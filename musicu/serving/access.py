@@ -8,6 +8,8 @@ import secrets
 import time
 from collections import OrderedDict
 
+from musicu.serving.player_keys import key_user
+
 #: How long a page may tell what its listener does, in seconds.
 TICKET_SECONDS = 24 * 3600
 _ADDRESSES = 10_000  # whose requests are counted
@@ -30,6 +32,10 @@ class Access:
         shown = _bearer(authorization)
         same = hmac.compare_digest(_digest(shown), _digest(self._token))
         return same and bool(self._token)
+
+    def is_player(self, authorization: str) -> bool:
+        """Whether a header has a listener's key for players."""
+        return key_user(_bearer(authorization), self._token) is not None
 
     def ticket(self, user: str) -> str:
         """A ticket for a listener, given by pseudonym."""

@@ -57,8 +57,7 @@ async def submit_listens(desk: Desk, request: Request) -> JSONResponse:
     if len(listens) > _MOST or (kind != "import" and len(listens) > 1):
         raise HTTPException(400, f"a payload has {_MOST:,} listens at most, of an import")
     events = await desk.service.compute(lambda: _events(desk, user, str(kind), listens))
-    if events:
-        await desk.service.take_events(events)
+    await desk.take(events)
     return JSONResponse({"status": "ok"})
 
 

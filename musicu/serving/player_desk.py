@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, cast
@@ -49,6 +49,20 @@ class PlayerDesk:
         self.wrong_passwords: RateLimit = wrong_token_limit()
         self._lock = Lock()
         self._matcher: tuple[OpenedCatalog, TrackMatcher] | None = None
+
+    async def take(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Take in what players report.
+
+        The ids of `play_reports` are digests of who played what and when; under the key of the
+        pseudonyms nobody can try names until one fits.
+        """
+        keyed = []
+        for event in events:
+            kind, mark, digest = event["event_id"].rpartition("-")
+            own = f"{kind}{mark}{self.service.pseudonym(digest)}"
+            keyed.append({**event, "event_id": own})
+        if keyed:
+            await self.service.take_events(keyed)
 
     def matcher(self) -> TrackMatcher:
         """The names of the catalog, indexed once for each that is opened."""

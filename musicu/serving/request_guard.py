@@ -76,7 +76,7 @@ class RequestGuard:
         address = (scope.get("client") or ("", 0))[0]
         authorization = headers.get(b"authorization", "")
         if authorization and not access.is_writer(authorization):
-            known = access.ticket_user(authorization) is not None
+            known = access.ticket_user(authorization) or access.is_player(authorization)
             if not known and not self._wrong_tokens.admits(address):
                 return 429, "too many wrong tokens: wait a second"
         if not access.is_writer(authorization) and not self._limit.admits(address):

@@ -216,8 +216,7 @@ async def _keep(desk: PlayerDesk, user: str, form: Form, kind: str) -> Body:
 async def _take(desk: PlayerDesk, events: list[Body]) -> Body:
     if desk.service.config.read_only:
         raise SubsonicRefusedError(FORBIDDEN, "this service is read-only")
-    if events:
-        await desk.service.take_events(events)
+    await desk.take(events)
     return {}
 
 
