@@ -326,6 +326,10 @@ def test_a_model_without_marks_may_have_learned_from_anybody(
     (catalog / "models" / "mine-tracks" / "listeners.parquet").unlink()
     found = list(trained_with(Catalog.open(catalog), [GONE], KEY))
     assert [(m.name, m.certain, m.command) for m in found] == [("mine-tracks", False, ())]
+    (catalog / "models" / "of-another-kind").mkdir()
+    (catalog / "models" / "of-another-kind" / "weights.json").write_text("[1]")
+    found = list(trained_with(Catalog.open(catalog), [GONE], KEY))
+    assert [m.name for m in found] == ["mine-tracks", "of-another-kind"]
 
 
 def test_marks_come_back_as_they_were(tmp_path: Path) -> None:

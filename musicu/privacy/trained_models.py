@@ -12,7 +12,6 @@ from musicu.listening.listener_marks import ListenerMarks, read_marks
 from musicu.records import counted
 
 _FOLDER = "models"
-_NEXT = "next"  # next-item models, which are always trained with sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,8 @@ def _rooms(catalog: Catalog) -> list[Path]:
 
 
 def _learned_from_listeners(room: Path) -> bool:
-    if room.name == _NEXT:
-        return (room / "model.json").is_file()
+    """Whether a model without marks may have; of a track encoder its card says what it learned."""
     if not (room / "card.json").is_file():
-        return False
+        return any(room.iterdir())
     training = read_card(room).about.get("training", {})
     return bool({"listens", "playlists"} & set(training.get("tables", ())))
