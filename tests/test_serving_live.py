@@ -107,6 +107,7 @@ def played(client: Any, users: int, now: datetime | None = None) -> None:
 
 def test_a_service_tells_of_ten_listeners_and_of_no_fewer(catalog: Path) -> None:
     with client_of(catalog) as client:
+        client.service.last_hour.reward_seconds = 0
         played(client, 9)
         told = client.get("/live/numbers").json()
         assert (told["events"], told["outcomes"], told["rewards"]) == (0, [], [])
@@ -219,7 +220,7 @@ def test_the_live_page_follows_what_happens(catalog: Path, browser: Any, tmp_pat
         browser.wait_for("document.getElementById('events').textContent === '39'")
         rows = browser.run("document.getElementById('outcomes').textContent")
         assert rows == "played39"
-        assert "stream39" in browser.run("document.getElementById('rewards').textContent")
+        browser.wait_for("document.getElementById('rewards').textContent.includes('stream39')")
         assert "/events" in browser.run("document.getElementById('routes').textContent")
         assert float(browser.run("document.getElementById('p99').textContent")) > 0
         assert browser.run("document.getElementById('line-p99').getAttribute('d').length") > 0
@@ -257,6 +258,7 @@ class running:  # noqa: N801 - used as a function
         from musicu.serving.service_config import ServiceConfig
 
         service = Service(catalog, ServiceConfig(token="secret", policy="given"))
+        service.last_hour.reward_seconds = 0
         made = uvicorn.Config(create_application(service), port=0, log_config=None)
         self._server = uvicorn.Server(made)
         self._thread = threading.Thread(target=self._server.run)

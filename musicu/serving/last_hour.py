@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from musicu.listening.feedback import OUTCOMES
 from musicu.listening.small_groups import SMALLEST_GROUP, is_shown, shown_count
+from musicu.rewards.reward_summary import reward_summary
 
 MINUTES = 60
 #: Outcomes that rewards are computed of, the latest ones.
-MOST_OUTCOMES = 20_000
+MOST_OUTCOMES = 5_000
+REWARD_SECONDS = 10.0  # until they are computed again
 MOST_UPLOADS = 8  # that are listed
 _LEAST_SECONDS, _A_DECADE, _BUCKETS = 1e-4, 20, 120
 
 Counts = NDArray[np.int64]
+Rewards = list[dict[str, Any]]
 
 
 @dataclass(slots=True)
@@ -55,6 +60,8 @@ class LastHour:
         self._minutes: deque[_Minute] = deque(maxlen=MINUTES)
         self._outcomes: deque[Mapping[str, Any]] = deque(maxlen=MOST_OUTCOMES)
         self._uploads: deque[NotedUpload] = deque(maxlen=MOST_UPLOADS)
+        self.reward_seconds = REWARD_SECONDS
+        self._rewards: tuple[float, Rewards] = (-REWARD_SECONDS, [])
 
     def note_request(self, route: str, status: int, seconds: float) -> None:
         """A request that was answered."""
@@ -94,6 +101,21 @@ class LastHour:
         """The outcomes that came in the last hour, the latest of them where they are many."""
         since = self._clock() - 60 * MINUTES
         return [each for each in self._outcomes if each["at"].timestamp() >= since]
+
+    async def rewards(
+        self, compute: Callable[[Callable[[], Rewards]], Awaitable[Rewards]]
+    ) -> Rewards:
+        """`reward_summary` of the latest outcomes, computed anew every ten seconds at most.
+
+        compute: has a function called beside the requests.
+        """
+        made, known = self._rewards
+        if self._clock() - made >= self.reward_seconds:
+            self._rewards = (self._clock(), known)  # who asks meanwhile takes what is there
+            outcomes = self.recent_outcomes()
+            known = await compute(lambda: _summaries(outcomes))
+            self._rewards = (self._clock(), known)
+        return known
 
     def numbers(self) -> dict[str, Any]:
         """What is shown, as it goes into JSON; milliseconds are p50 and p99.
@@ -157,6 +179,13 @@ class LastHour:
         """Whether there are enough; how many more is not remembered."""
         count = len(_people(minutes, ""))
         return f"{SMALLEST_GROUP} or more" if is_shown(count) else shown_count(count)
+
+
+def _summaries(outcomes: Sequence[Mapping[str, Any]]) -> Rewards:
+    if not outcomes:
+        return []
+    table = pa.Table.from_pylist(list(outcomes), schema=OUTCOMES)
+    return [asdict(summary) for summary in reward_summary(table)]
 
 
 def _people(minutes: list[_Minute], kind: str) -> set[str]:

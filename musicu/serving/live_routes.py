@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
-import pyarrow as pa
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
-from musicu.listening.feedback import OUTCOMES
 from musicu.pages.document import render
-from musicu.rewards.reward_summary import reward_summary
 from musicu.serving.request_checks import service_of
 from musicu.serving.service import Service
 
@@ -30,19 +26,11 @@ async def live() -> HTMLResponse:
 @router.get("/live/numbers", summary="What happens, as numbers", response_model=None)
 async def live_numbers(service: Annotated[Service, Depends(service_of)]) -> dict[str, Any]:
     """What the page shows, without events and rewards of fewer than ten listeners."""
-    outcomes = service.last_hour.recent_outcomes()
     generation = service.generation
     return {
         "tracks": len(generation),
         "generation": generation.number,
         "read_only": service.config.read_only,
         **service.last_hour.numbers(),
-        "rewards": await service.compute(lambda: _rewards(outcomes)),
+        "rewards": await service.last_hour.rewards(service.compute),
     }
-
-
-def _rewards(outcomes: list[Any]) -> list[dict[str, Any]]:
-    if not outcomes:
-        return []
-    table = pa.Table.from_pylist([dict(each) for each in outcomes], schema=OUTCOMES)
-    return [asdict(summary) for summary in reward_summary(table)]
