@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import pkgutil
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +15,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "docs/site"))
 
-import command_pages  # noqa: E402 - beside the site's pages
+import api_page  # noqa: E402 - beside the site's pages
+import command_pages  # noqa: E402
 import plots  # noqa: E402
 
 RESULTS = sorted((ROOT / "benchmarks/results").glob("*.json"))
@@ -84,3 +88,22 @@ def test_every_measurement_is_on_the_page_of_benchmarks() -> None:
     page = (ROOT / "docs/benchmarks.md").read_text("utf-8")
     assert RESULTS
     assert [path.stem for path in RESULTS if f"{{{{ plot {path.stem} }}}}" not in page] == []
+
+
+def exporting() -> list[str]:
+    import musicu
+
+    found = [m.name for m in pkgutil.walk_packages(musicu.__path__, "musicu.") if m.ispkg]
+    return [n for n in ["musicu", *found] if hasattr(importlib.import_module(n), "__all__")]
+
+
+def test_what_packages_export_is_what_the_page_of_names_shows() -> None:
+    assert sorted(api_page.PACKAGES) == sorted(exporting())
+    page = api_page.page()
+    for package in api_page.PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            found = getattr(module, name)
+            assert inspect.ismodule(found) or f"{package}.{name}" in page
+            called = inspect.isclass(found) or inspect.isfunction(found)
+            assert not called or inspect.getdoc(found), f"{package}.{name} says nothing of itself"

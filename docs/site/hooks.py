@@ -6,7 +6,6 @@ MkDocs calls `on_files` and `on_page_markdown`.
 from __future__ import annotations
 
 import importlib
-import inspect
 import json
 import posixpath
 import re
@@ -22,7 +21,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
-import command_pages  # noqa: E402 - beside this file
+import api_page  # noqa: E402 - beside this file
+import command_pages  # noqa: E402
 import plots  # noqa: E402
 
 MODELS = ROOT / "musicu/embeddings/models"
@@ -36,32 +36,12 @@ FILES = {
     "benchmarks/README.md": "measurements.md",
     "recipes/README.md": "recipes.md",
 }
-#: Packages whose public names are on the page of names.
-PACKAGES = (
-    "musicu",
-    "musicu.audit",
-    "musicu.candidates",
-    "musicu.datasets",
-    "musicu.embeddings",
-    "musicu.evaluation",
-    "musicu.evaluation.off_policy",
-    "musicu.experiments",
-    "musicu.features",
-    "musicu.judge",
-    "musicu.listening.feedback",
-    "musicu.playlists",
-    "musicu.ranking",
-    "musicu.retrieval",
-    "musicu.rewards",
-    "musicu.sequences",
-    "musicu.shelves",
-)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that no file in `docs` holds."""
     made = {page: (ROOT / source).read_text("utf-8") for source, page in FILES.items()}
-    made |= {"commands.md": command_pages.page(), "api.md": names(), "models.md": models()}
+    made |= {"commands.md": command_pages.page(), "api.md": api_page.page(), "models.md": models()}
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
     return files
@@ -120,35 +100,6 @@ def _schema(found: re.Match[str]) -> str:
 
 def _may_be_null(field: Any) -> str:
     return "may be" if field.nullable else "never"
-
-
-def names() -> str:
-    """The page of public names, from the packages."""
-    lines = ["# Public names", "", _API_HEAD, ""]
-    for package in PACKAGES:
-        module = importlib.import_module(package)
-        lines += [f"## {package}", "", inspect.cleandoc(module.__doc__ or ""), ""]
-        for name in module.__all__:
-            lines += _name(package, name, getattr(module, name))
-    return "\n".join(lines)
-
-
-_API_HEAD = (
-    "These names are public: they keep their meaning within a version, as "
-    "[deprecation.md](deprecation.md) says. Everything else is private."
-)
-
-
-def _name(package: str, name: str, found: Any) -> Iterator[str]:
-    if inspect.ismodule(found):
-        return
-    home = getattr(found, "__module__", None)
-    if inspect.isclass(found) or inspect.isfunction(found):
-        yield from (f"::: {home}.{found.__qualname__}", "    options:")
-        yield from (f"      heading: {package}.{name}", "")
-    else:
-        yield from (f"### {package}.{name} {{ #{package}.{name} }}", "")
-        yield from (f"A constant: {type(found).__name__}.", "")
 
 
 def models() -> str:
