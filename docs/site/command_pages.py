@@ -19,7 +19,7 @@ def page() -> str:
             for name in names:
                 command = app.get_command(context, name)
                 assert command is not None
-                lines += _command(command, click.Context(command, context, name), 3)
+                lines += _command(command, _within(command, context, name), 3)
     return "\n".join(lines)
 
 
@@ -29,7 +29,7 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
     yield from ("```text", f"{path} {' '.join(command.collect_usage_pieces(context))}", "```", "")
     options = [
         record for parameter in command.get_params(context)
-        if isinstance(parameter, click.Option) and parameter.name != "help"
+        if isinstance(parameter, click.Option) and "--help" not in parameter.opts
         if (record := parameter.get_help_record(context))
     ]  # fmt: skip
     if options:
@@ -40,7 +40,11 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
         for name in command.list_commands(context):
             found = command.get_command(context, name)
             if found is not None:
-                yield from _command(found, click.Context(found, context, name), level + 1)
+                yield from _command(found, _within(found, context, name), level + 1)
+
+
+def _within(command: click.Command, parent: click.Context, name: str) -> click.Context:
+    return click.Context(command, parent, name, show_default=True)
 
 
 def _prose(text: str) -> str:
@@ -50,7 +54,8 @@ def _prose(text: str) -> str:
 
 def _paragraph(text: str) -> str:
     if text.startswith("\b"):  # lines that click keeps as they are
-        return "```text\n" + text.removeprefix("\b").strip("\n") + "\n```"
+        kept = text.removeprefix("\b").strip("\n").removeprefix("Example: ")
+        return f"```text\n{kept}\n```"
     if text.startswith("Example: "):
         return "```text\n" + " ".join(text.removeprefix("Example: ").split()) + "\n```"
     return text.replace("*", r"\*").replace("<", "&lt;")

@@ -29,7 +29,8 @@ if (location.protocol === "file:") {
       this.ready = new Promise(resolve => frame.addEventListener("load", resolve))
     }
     postMessage(message) {
-      this.ready.then(() => this.frame.contentWindow.postMessage(message, "*"))
+      const event = new MessageEvent("message", { data: message })
+      this.ready.then(() => this.frame.contentWindow.dispatchEvent(event)) // its own postMessage leads here
     }
     terminate() {
       removeEventListener("message", this.take)
