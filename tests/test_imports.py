@@ -32,6 +32,7 @@ LAYERS = [
     {"retrieval"},
     {"audit", "playlists"},
     {"items"},
+    {"joining"},
     {"listening"},
     {"players"},
     {"sequences"},

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.files import plain_errors
+from musicu.catalog.joined_tables import ROOM, beside_joined
 from musicu.catalog.manifest import CONTENT_KEY, ModelEntry
 from musicu.catalog.rows import latest, latest_rows, track_file
 from musicu.catalog.schema import (
@@ -34,6 +35,7 @@ _SETS = "descriptors/"
 Rows = NDArray[np.int64]
 
 _BATCH_ROWS = 8_192
+_NEVER_JOINED = ("track_id", "content_hash", "title", "artists", "album", "path", "root")
 
 
 class VectorBatch(NamedTuple):
@@ -78,7 +80,8 @@ class Catalog:
         The columns are those of `musicu.catalog.schema.TRACKS`, then the source table's own, then
         `recording_id` and `work_id` where the catalog was audited, then the descriptors of every
         set that there are (no long columns, as the beats): null for tracks that have none. Where
-        two have one name, the first of them stands, and `descriptors` has the other.
+        two have one name, the first of them stands, and `descriptors` has the other. Last come the
+        columns that `musicu join` found elsewhere, each with its source's name before its own.
         """
         if self._tracks is None:
             table = self._store.read("tracks")
@@ -86,13 +89,38 @@ class Catalog:
             tracks = _beside(tracks, self._store.read(f"recordings/{RECORDING_SET}"))
             for name in self.descriptor_sets():
                 tracks = _beside(tracks, self._described(name, long=False))
-            self._tracks = tracks
+            self._tracks = beside_joined(tracks, {s: self.joined(s) for s in self.sources()})
             here = pc.invert(self._tracks["gone"])
             # a filter copies, even where nothing is gone: 280 MB of a million tracks
             whole = pc.all(here, skip_nulls=False).as_py()
             self._live = self._tracks if whole else self._tracks.filter(here)
             pa.default_memory_pool().release_unused()  # a third of what reading took
         return self._tracks if gone else self._live
+
+    def sources(self) -> list[str]:
+        """The sources whose data `musicu join` has put beside the tracks, by name."""
+        tables = self._store.manifest.tables.items()
+        return sorted(name.removeprefix(f"{ROOM}/") for name, files in tables
+                      if files and name.startswith(f"{ROOM}/"))
+
+    def joined(self, source: str) -> pa.Table:
+        """What a source says of the tracks that were matched to it, a row each.
+
+        The columns are track_id, matched_by, record_id (the source's own) and what it knows; beside
+        each value stand the file that it comes from and that file's date, `<column>_source` and
+        `<column>_as_of`. Raises QueryError where nothing was joined under the name.
+        """
+        found = self._store.read(f"{ROOM}/{source}")
+        if found is None:
+            held = ", ".join(self.sources()) or "nothing"
+            raise QueryError(f"{self.path} has nothing joined from {source!r}, only from {held}")
+        return found
+
+    def unjoined_tracks(self) -> pa.Table:
+        """`tracks()` as the files and tables of the catalog itself say, without what was joined."""
+        table = self._store.read("tracks")
+        tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
+        return tracks.filter(pc.invert(tracks["gone"]))
 
     def descriptor_sets(self) -> list[str]:
         """The descriptor sets of which there are rows: the default set first, others by name."""
@@ -111,6 +139,8 @@ class Catalog:
         names = [names] if isinstance(names, str) else names
         if self._live is not None:
             return self._live.select([n for n in names if n in self._live.column_names])
+        if self.sources() and set(names) - set(_NEVER_JOINED):
+            return self.tracks().select([n for n in names if n in self.tracks().column_names])
         needed = list(dict.fromkeys(["track_id", "content_hash", "gone", *names]))
         table = self._store.read("tracks", needed)
         tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")

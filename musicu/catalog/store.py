@@ -31,7 +31,7 @@ PATIENCE = 2.0  # seconds
 ROWS_PER_FILE = 65_536
 ROWS_PER_GROUP = 16_384  # a writer needs as much again for the levels of lists
 ROWS_AT_ONCE = 2_048  # when a table is streamed
-ROOMS = ("tracks", "failures", "vectors", "descriptors", "fingerprints", "recordings")
+ROOMS = ("tracks", "failures", "vectors", "descriptors", "fingerprints", "recordings", "joined")
 
 
 @dataclass(frozen=True, slots=True)

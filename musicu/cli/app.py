@@ -16,6 +16,7 @@ _GROUPS = {
         "embed": ("embed", "Turn a folder, list or table of music into a catalog of vectors."),
         "scan": ("embed", "Read tags or tables into a catalog, without decoding audio."),
         "describe": ("describe", "Measure tempo, key, loudness and more."),
+        "join": ("join", "Match dumps and tables of others to a catalog."),
         "audit": ("audit", "Check for duplicates, damaged files and wrong tags."),
         "info": ("inspect", "Summarise a catalog."),
         "failures": ("inspect", "List the tracks that failed, and why."),

@@ -1,0 +1,1 @@
+"""The join formats that come with musicu, one file each."""

@@ -1,0 +1,113 @@
+"""Discogs: the monthly dumps of releases (XML), with the masters' years where they are given.
+
+A record is a track of a release: "249504-B2". A file of masters given before the releases says when
+their music came out first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import pyarrow as pa
+
+from musicu.errors import SourceError
+from musicu.joining.given_file import GivenFile
+from musicu.joining.join_records import records_of
+from musicu.joining.row_readers import xml_elements
+
+_ROWS = 32_768
+_NUMBERED = re.compile(r"\s\(\d+\)$")  # "Nirvana (2)": another of the name
+_LENGTH = re.compile(r"(?:(\d+):)?(\d+):(\d\d)")
+
+
+def read_discogs(file: GivenFile) -> Iterator[pa.Table]:
+    """Records of a dump of releases."""
+    name = file.path.name.lower()
+    if any(word in name for word in ("artists", "labels", "masters")):
+        kind = next(word for word in ("artists", "labels", "masters") if word in name)
+        raise SourceError(f"{file.path} holds {kind}, which have no tracks: give discogs_…_releases.xml.gz")
+    rows: list[dict[str, Any]] = []
+    for part in file.parts():
+        for release in xml_elements(file, part, "release"):
+            rows += _tracks(release, file, part.name)
+            if len(rows) >= _ROWS:
+                yield records_of(rows)
+                rows = []
+    if rows:
+        yield records_of(rows)
+
+
+def _tracks(release: Element, file: GivenFile, part: str) -> list[dict[str, Any]]:
+    release_id = (release.get("id") or "").strip()
+    tracklist = release.find("tracklist")
+    if not release_id.isdigit() or tracklist is None:
+        file.notes.damage("a release without id or tracks", f"{part}: release {release_id or '?'}")
+        return []
+    label = release.find("labels/label")
+    formats = " ".join(text for d in release.iterfind("formats/format/descriptions/description") if (text := d.text))
+    artist = _credit(release)
+    shared = {
+        "album": _text(release, "title"),
+        "compilation": "Compilation" in formats or (artist or "").startswith("Various"),
+        "date": _text(release, "released"),
+        "genres": [g.text for kind in ("genres/genre", "styles/style") for g in release.iterfind(kind) if g.text] or None,
+        "label": _NUMBERED.sub("", label.get("name") or "") or None if label is not None else None,
+        "country": _text(release, "country"),
+    }  # fmt: skip
+    tracks = [track for track in tracklist.iter("track") if _text(track, "title")]
+    codes = _isrcs(release, tracks)
+    found = []
+    for place, track in enumerate(tracks, 1):
+        position = _text(track, "position")
+        if track.find("sub_tracks") is not None and not position:
+            continue  # the heading of what follows
+        found.append(
+            {
+                "record_id": f"{release_id}-{position or place}",
+                "title": _text(track, "title"),
+                "artist": _credit(track) or artist,
+                "duration_seconds": _seconds(_text(track, "duration")),
+                "isrcs": codes.get(place),
+                **shared,
+            }
+        )
+    return found
+
+
+def _text(element: Element, path: str) -> str | None:
+    found = element.find(path)
+    return None if found is None or not found.text else " ".join(found.text.split())
+
+
+def _credit(element: Element) -> str | None:
+    """Whom a release or track names, joined as it says."""
+    parts = []
+    for artist in element.iterfind("artists/artist"):
+        name = _text(artist, "anv") or _NUMBERED.sub("", _text(artist, "name") or "")
+        join = _text(artist, "join") or ""
+        parts.append(name + (f"{join} " if join == "," else f" {join} " if join else ""))
+    return "".join(parts).strip() or None
+
+
+def _seconds(text: str | None) -> float | None:
+    found = _LENGTH.fullmatch(text or "")
+    return None if found is None else float(3600 * int(found[1] or 0) + 60 * int(found[2]) + int(found[3]))
+
+
+def _isrcs(release: Element, tracks: list[Element]) -> dict[int, list[str]]:
+    """ISRCs by the place of the track that their description names, or of the only one."""
+    found: dict[int, list[str]] = {}
+    for said in release.iterfind("identifiers/identifier"):
+        if said.get("type") != "ISRC" or not said.get("value"):
+            continue
+        about = f" {said.get('description') or ''} ".lower()
+        for place, track in enumerate(tracks, 1):
+            position, title = _text(track, "position"), _text(track, "title") or ""
+            named = bool(position and re.search(rf"(?<!\w){re.escape(position.lower())}(?!\w)", about))
+            if len(tracks) == 1 or named or (len(title) > 3 and title.lower() in about):
+                found.setdefault(place, []).append(str(said.get("value")))
+                break
+    return found
