@@ -3,10 +3,10 @@
     python benchmarks/joins.py names ../shared/data      # precision and recall by names, held out
     python benchmarks/joins.py speed --rows 1000000      # rows a second, memory, damaged rows
 
-`names`: tracks of 1,000 releases of a Discogs dump, parted by artist: on one half the thresholds of
-`record_matching` were chosen (`--half fit`), the other is measured (the default). Half of the tracks
-of a half are missing from the dump that is joined, so that a near name is no match. A match is right
-where its record has the title and artist of the track before the damage.
+`names`: tracks of 1,000 releases of a Discogs dump, parted by artist: on one half the thresholds
+of `record_matching` were chosen (`--half fit`), the other is measured (the default). Half of the
+tracks of a half are missing from the dump that is joined, so that a near name is no match. A match
+is right where its record has the title and artist of the track before the damage.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from musicu.joining.join_run import JoinInput, join
 from musicu.joining.record_matching import RecordMatcher
 from musicu.joining.track_keys import TrackKeys
 
+_SHOWN = 8
+
 
 def releases(data: Path) -> list[dict]:
     notes = JoinNotes()
@@ -51,7 +53,9 @@ def names(data: Path, half: str, seed: int, lengths: bool) -> None:
     truth, told, kinds = [], [], []
     for row in rows:
         said, done = damaged_names(
-            TrackNames(row["title"], row["artist"], row["duration_seconds"]), rng, rng.choice((1, 1, 2, 2, 3))
+            TrackNames(row["title"], row["artist"], row["duration_seconds"]),
+            rng,
+            rng.choice((1, 1, 2, 2, 3)),
         )
         truth.append((row["title"].casefold(), row["artist"].casefold()))
         told.append(said)
@@ -63,7 +67,9 @@ def names(data: Path, half: str, seed: int, lengths: bool) -> None:
             "title": [said.title for said in told],
             "artists": [[said.artist] for said in told],
             "album": pa.nulls(len(told), pa.string()),
-            "duration_seconds": pa.array([said.seconds if lengths else None for said in told], pa.float64()),
+            "duration_seconds": pa.array(
+                [said.seconds if lengths else None for said in told], pa.float64()
+            ),
         }
     )
     notes = JoinNotes()
@@ -77,8 +83,11 @@ def names(data: Path, half: str, seed: int, lengths: bool) -> None:
     right = wrong = 0
     missed: Counter[str] = Counter()
     hit = set()
-    shown = []
-    for track, title, artist in zip(*(found[n].to_pylist() for n in ("_track", "title", "artist")), strict=True):
+    shown: list[tuple] = []
+    lost: list[tuple] = []
+    for track, title, artist in zip(
+        *(found[n].to_pylist() for n in ("_track", "title", "artist")), strict=True
+    ):
         hit.add(track)
         if (title.casefold(), artist.casefold()) == truth[track]:
             right += 1
@@ -88,17 +97,33 @@ def names(data: Path, half: str, seed: int, lengths: bool) -> None:
     for track, pair in enumerate(truth):
         if pair in present and track not in hit:
             missed.update(kinds[track])
+            lost.append((truth[track], told[track], kinds[track]))
     possible = sum(pair in present for pair in truth)
-    print(f"{half}, {'with' if lengths else 'without'} lengths: {len(told):,} tracks, {possible:,} of them in the dump")
-    print(f"precision {right / max(1, right + wrong):.4f}, recall {right / possible:.4f} ({wrong} wrong)")
+    print(
+        f"{half}, {'with' if lengths else 'without'} lengths: {len(told):,} tracks, "
+        f"{possible:,} of them in the dump"
+    )
+    print(
+        f"precision {right / max(1, right + wrong):.4f}, recall {right / possible:.4f}, "
+        f"{wrong} wrong"
+    )
     print("missed, by kind of damage:", dict(missed.most_common()))
-    for line in shown[:12]:
+    for line in lost[:_SHOWN]:
+        print("  missed:", line)
+    for line in shown[:_SHOWN]:
         print("  wrong:", line)
 
 
 def speed(rows: int, tracks: int, damaged: int) -> None:
     rng = np.random.default_rng(0)
-    words = np.array([f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in ("n", "r", "lo", "mi", "sta", "")])
+    words = np.array(
+        [
+            f"{a}{b}{c}"
+            for a in "bdfgklmnprst"
+            for b in "aeiou"
+            for c in ("n", "r", "lo", "mi", "sta", "")
+        ]
+    )
     with tempfile.TemporaryDirectory() as folder:
         dump, listed = Path(folder, "canonical_musicbrainz_data.csv"), Path(folder, "tracks.csv")
         draw = words[rng.integers(0, len(words), (rows, 7))]
@@ -106,14 +131,16 @@ def speed(rows: int, tracks: int, damaged: int) -> None:
         bad = set(rng.choice(rows, damaged, replace=False).tolist()) if damaged else set()
         chosen = set(rng.choice(rows, tracks, replace=False).tolist())
         with dump.open("w") as out, listed.open("w") as mine:
-            out.write("id,artist_credit_id,artist_mbids,artist_credit_name,release_mbid,release_name,"
+            out.write("id,artist_credit_id,artist_mbids,artist_credit_name,release_mbid,"
+                      "release_name,"
                       "recording_mbid,recording_name,combined_lookup,score\n")  # fmt: skip
             mine.write("id,title,artist\n")
             for n, (word, pair) in enumerate(zip(draw.tolist(), uuids.tolist(), strict=True)):
                 title, artist = " ".join(word[:3]).title(), " ".join(word[3:5]).title()
                 mbid = f"{pair[0]:016x}{pair[1]:016x}"
                 mbid = f"{mbid[:8]}-{mbid[8:12]}-{mbid[12:16]}-{mbid[16:20]}-{mbid[20:]}"
-                line = f"{n},{n // 10},{mbid},{artist},{mbid},{word[5]} {word[6]},{mbid},{title},{artist}{title},{n}\n"
+                line = f"{n},{n // 10},{mbid},{artist},{mbid},{word[5]} {word[6]},"
+                line += f"{mbid},{title},{artist}{title},{n}\n"
                 out.write(_broken(line, n) if n in bad else line)
                 if n in chosen:
                     mine.write(f"t{n},{title.replace('a', 'aa', 1)},The {artist}\n")
@@ -126,8 +153,13 @@ def speed(rows: int, tracks: int, damaged: int) -> None:
         report = join(catalog, [JoinInput("musicbrainz", "musicbrainz", [dump])])[0]
         clock, processor = time.perf_counter() - clock, time.process_time() - processor
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(report.summary(), f"{sum(report.notes.damaged.values()):,} damaged", dict(report.notes.damaged))
-    print(f"{rows / processor:,.0f} rows a second of processor time, {rows / clock:,.0f} of the clock; "
+    print(
+        report.summary(),
+        f"{sum(report.notes.damaged.values()):,} damaged",
+        dict(report.notes.damaged),
+    )
+    print(f"{rows / processor:,.0f} rows a second of processor time, "
+          f"{rows / clock:,.0f} of the clock; "
           f"memory {before / 1024:.0f} → {after / 1024:.0f} MB")  # fmt: skip
 
 
@@ -137,14 +169,16 @@ def _broken(line: str, number: int) -> str:
     if how == 0:
         return line[: len(line) // 2] + "\n"
     if how == 1:
-        return line.replace(",", ',"', 4)
+        return line.replace(",", ',"', 3)
     if how == 2:
         return line.rstrip("\n") + ",more,and more\n"
     return "\x00\x01 nothing that can be read\n"
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     by_names = commands.add_parser("names")
     by_names.add_argument("data", type=Path)

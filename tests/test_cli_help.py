@@ -16,6 +16,7 @@ from musicu.cli.evaluate_candidates import candidates as evaluate_candidates
 
 #: The files that examples name, made before their command lines are parsed.
 FILES = ["listens.parquet", "playlists.csv", "users.csv", "results.csv", "party.m3u8", "song.flac"]
+FILES += ["charts.csv"]
 #: Phrases that need a second reading, and the private words that standard terms have replaced.
 OLD_PHRASES = [
     "unless told",

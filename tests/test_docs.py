@@ -27,6 +27,7 @@ def blocks(page: str) -> list[str]:
         "docs/shelves.md",
         "docs/python.md",
         "docs/measuring.md",
+        "docs/joins.md",
     ],
 )
 def test_python_in_the_docs_runs_on_a_real_catalog(

@@ -48,6 +48,8 @@ COMMANDS = {
     "playlist-json": "playlist {}/list.m3u8 --catalog {}/catalog --json",
     "audit": "audit {}/catalog",
     "audit-json": "audit {}/catalog --json",
+    "join": "join {}/catalog --table {}/tracks.csv --columns title=title,artist=artist",
+    "join-json": "join {}/catalog --table {}/tracks.csv --columns title=title,artist=artist --json",
     "export": "export {}/catalog -o {}/音.csv",
     "evaluate": "evaluate candidates {}/catalog --listens {}/listens.csv --split new-tracks -k 2",
     "evaluate-json": "evaluate candidates {}/catalog --listens {}/listens.csv --split new-tracks "

@@ -100,8 +100,11 @@ class Catalog:
     def sources(self) -> list[str]:
         """The sources whose data `musicu join` has put beside the tracks, by name."""
         tables = self._store.manifest.tables.items()
-        return sorted(name.removeprefix(f"{ROOM}/") for name, files in tables
-                      if files and name.startswith(f"{ROOM}/"))
+        return sorted(
+            name.removeprefix(f"{ROOM}/")
+            for name, files in tables
+            if files and name.startswith(f"{ROOM}/")
+        )
 
     def joined(self, source: str) -> pa.Table:
         """What a source says of the tracks that were matched to it, a row each.

@@ -30,7 +30,11 @@ _DATES = ("original_date", "date")
 def source_columns(table: pa.Table) -> list[str]:
     """The columns of a source's table that hold values, and by what tracks were matched."""
     names = [name for name in table.column_names if name != "track_id"]
-    return [n for n in names if not any(n.endswith(end) and n.removesuffix(end) in names for end in _ABOUT_VALUES)]
+    return [
+        n
+        for n in names
+        if not any(n.endswith(end) and n.removesuffix(end) in names for end in _ABOUT_VALUES)
+    ]
 
 
 def beside_joined(tracks: pa.Table, joined: Mapping[str, pa.Table]) -> pa.Table:

@@ -23,14 +23,22 @@ _FORMATS = {
 
 def _of_formats(command: click.Command) -> click.Command:
     for name, text in reversed(_FORMATS.items()):
-        command = click.option(f"--{name}", multiple=True, type=EXISTING, metavar="FILE", help=text)(command)
+        command = click.option(
+            f"--{name}", multiple=True, type=EXISTING, metavar="FILE", help=text
+        )(command)
     return command
 
 
 @click.command()
 @CATALOG
 @_of_formats
-@click.option("--table", multiple=True, type=EXISTING, metavar="FILE", help="Any other table: CSV, TSV, JSON lines or Parquet.")
+@click.option(
+    "--table",
+    multiple=True,
+    type=EXISTING,
+    metavar="FILE",
+    help="Any other table: CSV, TSV, JSON lines or Parquet.",
+)
 @click.option(
     "--columns",
     metavar="NAME=COLUMN,...",
@@ -38,11 +46,30 @@ def _of_formats(command: click.Command) -> click.Command:
     help="What the columns of --table mean: id, mbid, isrc, title, artist, album, duration, date, "
     "popularity, genres, label, or a name of your own. Default: columns with common names.",
 )
-@click.option("--name", default="table", help="The source's name for --table; its columns begin with it.")
-@click.option("--date", "day", metavar="DATE", help="Date of the --table files. Default: the date in their names, else when they were written.")
-@click.option("--other", multiple=True, nargs=2, type=(str, EXISTING), metavar="FORMAT FILE", help="A file of a format that an installed package adds.")
+@click.option(
+    "--name", default="table", help="The source's name for --table; its columns begin with it."
+)
+@click.option(
+    "--date",
+    "day",
+    metavar="DATE",
+    help="Date of the --table files. Default: that in their names, else of the files themselves.",
+)
+@click.option(
+    "--other",
+    multiple=True,
+    nargs=2,
+    type=(str, EXISTING),
+    metavar="FORMAT FILE",
+    help="A file of a format that an installed package adds.",
+)
 @click.option("--ids-only", is_flag=True, help="Match by ids and ISRCs only, not by names.")
-@click.option("--damaged", type=PATH, metavar="FILE", help="Write every row that could not be used to this CSV file.")
+@click.option(
+    "--damaged",
+    type=PATH,
+    metavar="FILE",
+    help="Write every row that could not be used to this CSV file.",
+)
 @AS_JSON
 @QUIET
 def join(
@@ -71,7 +98,9 @@ def join(
 
     inputs = [JoinInput(source, source, files) for source, files in formats.items() if files]
     for source in dict.fromkeys(format_name for format_name, _ in other):
-        inputs.append(JoinInput(source.replace("-", "_"), source, [f for n, f in other if n == source]))
+        inputs.append(
+            JoinInput(source.replace("-", "_"), source, [f for n, f in other if n == source])
+        )
     if table:
         inputs.append(JoinInput(name, "table", table, _mapping(columns), _day(day)))
     elif columns or day:
@@ -80,7 +109,11 @@ def join(
         warn(report.notes.warnings())
         if as_json:
             told = {"source": report.source, "rows": report.rows, "tracks": report.tracks}
-            told |= {"matched": report.matched, "values": report.values, "distrusted_isrcs": report.distrusted}
+            told |= {
+                "matched": report.matched,
+                "values": report.values,
+                "distrusted_isrcs": report.distrusted,
+            }
             click.echo(json.dumps({**told, "damaged": dict(report.notes.damaged)}))
         else:
             click.echo(report.summary())

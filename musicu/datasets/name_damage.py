@@ -16,13 +16,16 @@ from dataclasses import dataclass, replace
 from anyascii import anyascii
 
 _NEIGHBOURS = {
-    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo",
-    "j": "hk", "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "wa", "r": "et",
-    "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
+    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj",
+    "i": "uo", "j": "hk", "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o",
+    "q": "wa", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc",
+    "y": "tu", "z": "x",
 }  # fmt: skip
 _REMARKS = (
-    " (Remastered)", " - 2011 Remaster", " (2009 Remastered Version)", " [Explicit]", " (Album Version)",
-    " (Original Mix)", " - Remastered 2015", " (Bonus Track)", " [Digital Remaster]", " (Official Video)",
+    " (Remastered)", " - 2011 Remaster", " (2009 Remastered Version)", " [Explicit]",
+    " (Album Version)",
+    " (Original Mix)", " - Remastered 2015", " (Bonus Track)", " [Digital Remaster]",
+    " (Official Video)",
 )  # fmt: skip
 _GUESTS = ("DJ Ada", "Bo Larsen", "MC Nine", "Lena K", "The Choir")
 _ID3V1 = 30
@@ -37,7 +40,9 @@ class TrackNames:
     seconds: float | None = None
 
 
-def damaged_names(names: TrackNames, rng: random.Random, count: int = 1) -> tuple[TrackNames, tuple[str, ...]]:
+def damaged_names(
+    names: TrackNames, rng: random.Random, count: int = 1
+) -> tuple[TrackNames, tuple[str, ...]]:
     """The names with `count` kinds of damage, and which kinds; fewer where few change anything."""
     kinds = list(KINDS)
     rng.shuffle(kinds)
@@ -101,7 +106,11 @@ def _remark(names: TrackNames, rng: random.Random) -> TrackNames:
 
 
 def _joint(names: TrackNames, rng: random.Random) -> TrackNames:
-    for mark, others in ((" & ", (" and ", ", ", " + ")), (" and ", (" & ",)), (", ", (" & ", "; "))):
+    for mark, others in (
+        (" & ", (" and ", ", ", " + ")),
+        (" and ", (" & ",)),
+        (", ", (" & ", "; ")),
+    ):
         if mark in names.artist:
             return replace(names, artist=names.artist.replace(mark, rng.choice(others)))
     if " & " in names.title:
@@ -111,13 +120,22 @@ def _joint(names: TrackNames, rng: random.Random) -> TrackNames:
 
 def _latin(names: TrackNames, rng: random.Random) -> TrackNames:
     """Accents lost, umlauts written out, other scripts in Latin letters."""
-    written = {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"} if rng.random() < 0.4 else {}
-    texts = [anyascii("".join(written.get(c, c) for c in text)) for text in (names.title, names.artist)]
+    written = (
+        {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
+        if rng.random() < 0.4
+        else {}
+    )
+    texts = [
+        anyascii("".join(written.get(c, c) for c in text)) for text in (names.title, names.artist)
+    ]
     return replace(names, title=texts[0], artist=texts[1])
 
 
 def _signs(names: TrackNames, rng: random.Random) -> TrackNames:
-    plain = [re.sub(r"[^\w\s()\[\]&,-]", rng.choice(("", " ")) , text) for text in (names.title, names.artist)]
+    plain = [
+        re.sub(r"[^\w\s()\[\]&,-]", rng.choice(("", " ")), text)
+        for text in (names.title, names.artist)
+    ]
     return replace(names, title=plain[0], artist=plain[1])
 
 
@@ -131,7 +149,9 @@ def _cut(names: TrackNames, rng: random.Random) -> TrackNames:
 
 
 def _numbered(names: TrackNames, rng: random.Random) -> TrackNames:
-    return replace(names, title=f"{rng.randrange(1, 20):02d}{rng.choice((' - ', '. ', ' '))}{names.title}")
+    return replace(
+        names, title=f"{rng.randrange(1, 20):02d}{rng.choice((' - ', '. ', ' '))}{names.title}"
+    )
 
 
 def _length(names: TrackNames, rng: random.Random) -> TrackNames:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,9 +38,16 @@ class BestMatches:
         if not len(found.record):
             return
         self._count_listens(records, found)
-        kept = [name for name in records.column_names if name not in ONLY_TO_MATCH or name == "priority"]
+        kept = [
+            name for name in records.column_names if name not in ONLY_TO_MATCH or name == "priority"
+        ]
         rows = records.select(kept).take(pa.array(found.record))
-        for name, values in (("_track", found.track), ("_way", found.way), ("_score", found.score), ("_names", found.names)):
+        for name, values in (
+            ("_track", found.track),
+            ("_way", found.way),
+            ("_score", found.score),
+            ("_names", found.names),
+        ):
             rows = rows.append_column(name, pa.array(values))
         self._pool.append(rows)
         self._waiting += rows.num_rows
@@ -80,7 +86,9 @@ class BestMatches:
         if not self._pool:
             return
         pool = pa.concat_tables(self._pool, promote_options="permissive").combine_chunks()
-        track, way, score, names = (pool[n].to_numpy() for n in ("_track", "_way", "_score", "_names"))
+        track, way, score, names = (
+            pool[n].to_numpy() for n in ("_track", "_way", "_score", "_names")
+        )
         priority = pc.fill_null(pool["priority"], np.inf).to_numpy()
         dates, ids = (_places(pool[name]) for name in ("date", "record_id"))
         order = np.lexsort((ids, dates, priority, -np.round(score, 4), way, track))
@@ -113,5 +121,3 @@ def _best_of_record(found: Found) -> Ints:
     record, way, score = found.record[order], found.way[order], found.score[order]
     first = np.maximum.accumulate(np.where(_firsts(record), np.arange(len(order)), 0))
     return order[(way == way[first]) & (score >= score[first] - 1e-6)]
-
-

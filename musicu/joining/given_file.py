@@ -21,9 +21,16 @@ from musicu.joining.join_notes import JoinNotes
 from musicu.tags.dates import FIRST_YEAR, LAST_YEAR
 
 #: What reading a damaged archive raises.
-ARCHIVE_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, tarfile.TarError, pa.ArrowException)
+ARCHIVE_ERRORS = (
+    EOFError,
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+    tarfile.TarError,
+    pa.ArrowException,
+)
 
-_BLOCK = 1 << 22
+_BLOCK, _PIECE = 1 << 22, 1 << 18
 _LONGEST_LINE = 1 << 25
 _MAGIC = {
     b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd",
@@ -101,12 +108,14 @@ class GivenFile:
         A line of more than 32 MB is damage.
         """
         rest, line = b"", 1
-        for block in self._blocks(part):
+        for block in self.blocks(part):
             end = block.rfind(b"\n") + 1
             if not end:
                 rest += block
                 if len(rest) > _LONGEST_LINE:
-                    self.notes.damage("a line of more than 32 MB", f"{part.name}:{line}", rest[:200])
+                    self.notes.damage(
+                        "a line of more than 32 MB", f"{part.name}:{line}", rest[:200]
+                    )
                     rest = b""  # what follows of it is no row either
                 continue
             data = rest + block[:end]
@@ -116,17 +125,28 @@ class GivenFile:
         if rest:
             yield LineBlock(rest, line)
 
-    def _blocks(self, part: GivenPart) -> Iterator[bytes]:
-        """The bytes of a part; its rows before a damaged place of the archive stand."""
+    def blocks(self, part: GivenPart) -> Iterator[bytes]:
+        """The bytes of a part, some megabytes at a time.
+
+        What comes before a damaged place of the archive stands.
+        """
+        read = getattr(part.stream, "read1", part.stream.read)  # `read` drops what came so far
+        held: list[bytes] = []
+        size = 0
         while True:
             try:
-                block = part.stream.read(_BLOCK)
+                piece = read(_PIECE)
             except ARCHIVE_ERRORS as error:
-                self.notes.damage(f"the archive is damaged or ends early ({error})", part.name)
+                reason = f"the archive is damaged or ends early ({error})"
+                self.notes.damage(reason, part.name)
+                piece = b""
+            held.append(piece)
+            size += len(piece)
+            if size and (size >= _BLOCK or not piece):
+                yield b"".join(held)
+                held, size = [], 0
+            if not piece:
                 return
-            if not block:
-                return
-            yield block
 
 
 def _decompressed(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""What went wrong in a file that is joined: every damaged row is counted and named, none stops it."""
+"""What went wrong in files that are joined: damaged rows are counted and named, none stops."""
 
 from __future__ import annotations
 

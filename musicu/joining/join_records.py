@@ -74,7 +74,9 @@ def records_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def table_of(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     """Columns of RECORDS, given as lists of cells of the right kind."""
-    return pa.table({name: pa.array(cells, RECORDS.field(name).type) for name, cells in columns.items()})
+    return pa.table(
+        {name: pa.array(cells, RECORDS.field(name).type) for name, cells in columns.items()}
+    )
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
@@ -88,7 +90,9 @@ def _column(table: pa.Table, name: str, kind: pa.DataType, notes: JoinNotes) -> 
     if name not in table.column_names:
         return pa.nulls(table.num_rows, kind)
     found = _whole(table[name])
-    if pa.types.is_list(kind) and (pa.types.is_string(found.type) or pa.types.is_large_string(found.type)):
+    if pa.types.is_list(kind) and (
+        pa.types.is_string(found.type) or pa.types.is_large_string(found.type)
+    ):
         return pc.split_pattern_regex(found.cast(pa.string()), r"\s*[;|,]\s*")
     try:
         cast = found.cast(kind)
@@ -161,11 +165,15 @@ def _dates(texts: pa.Array, notes: JoinNotes, name: str) -> pa.Array:
     return dates
 
 
-def _within(numbers: pa.Array, top: float, notes: JoinNotes, name: str = "duration_seconds") -> pa.Array:
+def _within(
+    numbers: pa.Array, top: float, notes: JoinNotes, name: str = "duration_seconds"
+) -> pa.Array:
     """Numbers from 0 to `top`; others null. A length of 0 is not known."""
     if numbers.null_count == len(numbers):
         return numbers
-    good = pc.and_(pc.is_finite(numbers), pc.and_(pc.greater_equal(numbers, 0.0), pc.less_equal(numbers, top)))
+    good = pc.and_(
+        pc.is_finite(numbers), pc.and_(pc.greater_equal(numbers, 0.0), pc.less_equal(numbers, top))
+    )
     notes_cells(notes, f"{name} is out of range", pc.sum(pc.invert(good)).as_py())
     kept = pc.if_else(good, numbers, None)
     return pc.if_else(pc.greater(kept, 0.0), kept, None) if name == "duration_seconds" else kept
@@ -179,15 +187,21 @@ def notes_cells(notes: JoinNotes, what: str, count: int | None) -> None:
 
 def _without_nameless(table: pa.Table, notes: JoinNotes, where: str) -> pa.Table:
     """The rows by which a recording could be found at all."""
-    long = _any(pc.greater(pc.utf8_length(table[name]), LONGEST_NAME) for name in ("title", "artist"))
+    long = _any(
+        pc.greater(pc.utf8_length(table[name]), LONGEST_NAME) for name in ("title", "artist")
+    )
     named = _any(
-        pc.is_valid(table[name]) for name in ("record_id", "recording_mbid", "track_id", "path", "isrcs", "title")
+        pc.is_valid(table[name])
+        for name in ("record_id", "recording_mbid", "track_id", "path", "isrcs", "title")
     )
     good = pc.and_(named, pc.invert(long))
     if pc.all(good).as_py():
         notes.read += table.num_rows
         return table
-    for reason, wrong in (("a name of more than 1,000 characters", long), ("a row without id, ISRC and title", pc.invert(named))):
+    for reason, wrong in (
+        ("a name of more than 1,000 characters", long),
+        ("a row without id, ISRC and title", pc.invert(named)),
+    ):
         for row in table.filter(wrong).select(["title", "artist", "album"]).to_pylist():
             notes.damage(reason, where, " / ".join(str(v) for v in row.values() if v))
     kept = table.filter(good)

@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -109,17 +108,22 @@ def _check(inputs: Sequence[JoinInput]) -> None:
 
 
 def _source(
-    catalog: Catalog, one: JoinInput, inputs: Sequence[JoinInput], by_names: bool, out: TextIO | None
+    catalog: Catalog,
+    one: JoinInput,
+    inputs: Sequence[JoinInput],
+    by_names: bool,
+    out: TextIO | None,
 ) -> tuple[SourceReport, pa.Table]:
     read: JoinFormat = JOIN_FORMATS.load(one.format)
     notes = JoinNotes(out=out)
     tell("reading the names of the catalog")
     keys = TrackKeys(catalog.unjoined_tracks(), one.source)
     files = [_given(path, one, notes) for path in one.files]
-    redirects = followed(redirect_files(_redirecting(inputs)), keys.mbids)
+    redirecting = redirect_files(_redirecting(inputs))
+    redirects = followed(redirecting, keys.mbids)
     matcher = RecordMatcher(keys, redirects, by_names=by_names)
     found = [_file(file, read, matcher, keys.count) for file in files]
-    if not notes.read and not redirect_files(files):
+    if not notes.read and not redirecting:
         raise SourceError(_nothing(one, notes))
     rows = joined_rows(one.source, keys.ids, found)
     ways = pc.value_counts(rows["matched_by"]).to_pylist()
@@ -156,7 +160,9 @@ def _file(file: GivenFile, read: JoinFormat, matcher: RecordMatcher, count: int)
     name = f"joining {file.path.name}"
     for records in tracked(_records(file, read), name, unit="rows", size=len):
         best.add(records, matcher.match(records))
-    return FileMatches(file.path.name, file.day, best.result(), best.listens if best.counted else None)
+    return FileMatches(
+        file.path.name, file.day, best.result(), best.listens if best.counted else None
+    )
 
 
 def _records(file: GivenFile, read: JoinFormat) -> Iterator[pa.Table]:

@@ -46,7 +46,9 @@ def joined_rows(source: str, ids: pa.Array, files: Sequence[FileMatches]) -> pa.
         "matched_by": pa.array(MATCHED_BY, pa.string()).take(pa.array(way[kept])),
     }
     metadata: dict[str, dict[str, str]] = {}
-    names = dict.fromkeys(n for file in filled for n in file.rows.column_names if n[0] != "_" and n != "priority")
+    names = dict.fromkeys(
+        n for file in filled for n in file.rows.column_names if n[0] != "_" and n != "priority"
+    )
     for name in names:
         values, owner = _merged(name, filled, places, ways, kept)
         if values is None:
@@ -57,7 +59,9 @@ def joined_rows(source: str, ids: pa.Array, files: Sequence[FileMatches]) -> pa.
         owners = pa.array(owner, mask=owner < 0)
         made[f"{name}_source"] = pa.array([file.name for file in filled], pa.string()).take(owners)
         made[f"{name}_as_of"] = pa.array([file.day for file in filled], pa.date32()).take(owners)
-    fields = [pa.field(name, column.type, metadata=metadata.get(name)) for name, column in made.items()]
+    fields = [
+        pa.field(name, column.type, metadata=metadata.get(name)) for name, column in made.items()
+    ]
     return pa.Table.from_arrays(list(made.values()), schema=pa.schema(fields))
 
 
@@ -70,14 +74,16 @@ def _counted(count: int, files: Sequence[FileMatches]) -> list[FileMatches]:
     way = np.min([_ways(file.rows, count) for file in counted], axis=0)
     heard = np.flatnonzero((listens > 0) & (way < len(MATCHED_BY)))
     rows = pa.table({"popularity": listens[heard], "_track": heard, "_way": way[heard]})
-    names = counted[0].name if len(counted) == 1 else f"{counted[0].name} and {len(counted) - 1} more"
+    names = (
+        counted[0].name if len(counted) == 1 else f"{counted[0].name} and {len(counted) - 1} more"
+    )
     return [FileMatches(names, max(file.day for file in counted), rows)]
 
 
 def _merged(
     name: str, files: Sequence[FileMatches], places: list[Ints], ways: list[Ints], kept: Ints
 ) -> tuple[pa.Array | None, Ints]:
-    """A column's values and the file that each comes from, -1 for none; None where none is known."""
+    """A column's values (None where none is known) and the file of each, -1 for none."""
     columns, starts, start = [], [], 0
     taken = np.full(len(kept), -1, np.int64)
     owner = np.full(len(kept), -1, np.int64)
@@ -97,7 +103,9 @@ def _merged(
             taken[free], owner[free] = starts[number] + at[free], number
     if not (taken >= 0).any():
         return None, owner
-    whole = pa.concat_tables([pa.table({"v": c}) for c in columns], promote_options="permissive")["v"]
+    whole = pa.concat_tables([pa.table({"v": c}) for c in columns], promote_options="permissive")[
+        "v"
+    ]
     return whole.combine_chunks().take(pa.array(taken, mask=taken < 0)), owner
 
 

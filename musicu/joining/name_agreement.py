@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
@@ -23,6 +24,9 @@ from musicu.joining.name_forms import NameForms
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+_BARE_MOST = 0.9  # of titles that are alike but for a subtitle
+_HIDDEN = 0.9  # of all words of titles of which only one seems to name a version
+_CUT_FROM, _CUT_ALIKE = 18, 0.9  # letters of a name that may have been cut, and what that counts
 _PART_FLOOR = 0.75  # below, the parts of joined credits are compared as well
 _NUMBER = re.compile(r"\d+")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
@@ -42,10 +46,18 @@ class Agreement:
 
 def agreement(ours: NameForms, theirs: NameForms) -> Agreement:
     """Compare names pair by pair."""
-    title = np.maximum(alike(ours.title, theirs.title), alike(ours.bare, theirs.bare))
+    title = _titles(ours, theirs)
     artist = _artists(ours.artist, theirs.artist)
-    version = _versions(ours, theirs, title)
-    return Agreement(title, artist, version)
+    title, same = _versions(ours, theirs, title)
+    return Agreement(title, artist, same)
+
+
+def _titles(ours: NameForms, theirs: NameForms) -> Floats:
+    """The alikeness of titles, also without a subtitle in brackets where one of them has none."""
+    whole = alike(ours.title, theirs.title)
+    plain, plain_too = (np.asarray(pc.equal(forms.title, forms.bare)) for forms in (ours, theirs))
+    bare = np.minimum(alike(ours.bare, theirs.bare), np.float32(_BARE_MOST))
+    return np.where(plain != plain_too, np.fmax(whole, bare), whole)
 
 
 def alike(a: pa.Array, b: pa.Array) -> Floats:
@@ -66,25 +78,45 @@ def _artists(a: pa.Array, b: pa.Array) -> Floats:
     if len(low):
         left, right = (texts.take(pa.array(low)).to_pylist() for texts in (a, b))
         sorted_words = process.cpdist(left, right, scorer=fuzz.token_sort_ratio, dtype=np.float32)
-        found[low] = np.maximum(found[low], sorted_words / 100)
+        cut = [_CUT_ALIKE if _is_cut(x, y) else 0.0 for x, y in zip(left, right, strict=True)]
+        found[low] = np.maximum(found[low], np.maximum(sorted_words / 100, np.float32(cut)))
     return found
 
 
-def _versions(ours: NameForms, theirs: NameForms, title: Floats) -> Mask:
-    """Whether both name no version or one that is spelled alike, and the same numbers."""
+def _is_cut(a: str, b: str) -> bool:
+    """Whether one of two names is the beginning of the other, as programs cut it."""
+    short, long = sorted((a, b), key=len)
+    return _CUT_FROM <= len(short) < len(long) and OSA.distance(short, long[: len(short)]) <= 1
+
+
+def _versions(ours: NameForms, theirs: NameForms, title: Floats) -> tuple[Floats, Mask]:
+    """How alike titles are, and whether they name no version or one that is spelled alike, and the
+    same numbers. Where one of them seems to name none, a slip may hide it: all words must agree.
+    """
+    title = title.copy()
     left, right = ours.version.to_pylist(), theirs.version.to_pylist()
     said, said_too = _known(left), _known(right)
     same = ~(said ^ said_too)
-    both = np.flatnonzero(said & said_too)
-    for at in both.tolist():
+    for at in np.flatnonzero(said & said_too).tolist():
         same[at] = _same_version(left[at], right[at])
+    hidden = np.flatnonzero(said ^ said_too)
+    if len(hidden):
+        words = [_all_words(forms, pa.array(hidden)) for forms in (ours, theirs)]
+        whole = alike(*words)
+        title[hidden] = np.where(whole >= _HIDDEN, whole, title[hidden])
+        same[hidden] = whole >= _HIDDEN
     close = np.flatnonzero((title > 0.5) & (title < 1) & same)
-    picked = pa.array(close)
-    pairs = zip(ours.title.take(picked).to_pylist(), theirs.title.take(picked).to_pylist(), strict=True)
-    bare = zip(ours.bare.take(picked).to_pylist(), theirs.bare.take(picked).to_pylist(), strict=True)
-    for at, whole, short in zip(close.tolist(), pairs, bare, strict=True):
-        same[at] = _numbers(whole[0]) == _numbers(whole[1]) or (short[0] == short[1] and short != whole)
-    return same
+    rows = pa.array(close)
+    said_numbers = zip(
+        *(forms.title.take(rows).to_pylist() for forms in (ours, theirs)), strict=True
+    )
+    for at, (one, other) in zip(close.tolist(), said_numbers, strict=True):
+        same[at] = _numbers(one) == _numbers(other)
+    return title, same
+
+
+def _all_words(forms: NameForms, rows: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(forms.title.take(rows), forms.version.take(rows), " ")
 
 
 @lru_cache(1 << 15)

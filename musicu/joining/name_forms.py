@@ -21,21 +21,29 @@ from musicu.catalog.folding import loose_texts
 
 #: What says nothing of which recording it is.
 _NOISE = re.compile(
-    r"\b(?:remaster(?:ed)?|explicit|clean|album version|lp version|original (?:mix|version|recording)|"
-    r"bonus(?: track)?|mono|stereo|deluxe|anniversary|digital|official|video|audio|lyrics?|hd|hq)\b",
+    r"\b(?:remaster(?:ed)?|explicit|clean|album version|lp version|"
+    r"original (?:mix|version|recording)|bonus(?: track)?|mono|stereo|deluxe|"
+    r"anniversary|digital|official|video|audio|lyrics?|hd|hq"
+    r")\b",
     re.IGNORECASE,
 )
 _VERSION = re.compile(
-    r"\b(?:live|concert|unplugged|sessions?|remix(?:ed)?|rmx|mix(?:ed)?|rework(?:ed)?|bootleg|mash-?up|dub|edit|"
-    r"radio|single version|extended|short|full|long|version|cut|re-?record(?:ed|ing)|demo|rehearsal|outtake|"
-    r"take \d+|alternat(?:e|ive)|early|rough|acoustic|stripped|orchestral|instrumental|karaoke|a ?cappella|"
-    r"backing|cover|tribute|slowed|sped|nightcore|8-?bit|reprise|interlude|intro|outro|part|pt|vol(?:ume)?|"
+    r"\b(?:live|concert|unplugged|sessions?|remix(?:ed)?|rmx|mix(?:ed)?|rework(?:ed)?|bootleg|"
+    r"mash-?up|dub|edit|"
+    r"radio|single version|extended|short|full|long|version|cut|re-?record(?:ed|ing)|demo|"
+    r"rehearsal|outtake|"
+    r"take \d+|alternat(?:e|ive)|early|rough|acoustic|stripped|orchestral|instrumental|karaoke|"
+    r"a ?cappella|"
+    r"backing|cover|tribute|slowed|sped|nightcore|8-?bit|reprise|interlude|intro|outro|part|pt|"
+    r"vol(?:ume)?|"
     r"movement|vip|dj|club|vocal)\b",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)(?:[)\]}]|$)")
 _DASH = re.compile(r"\s[-–—~]\s(.*)$")
-_GUESTS = re.compile(r"[\s(\[{]+(?:featuring|feat|ft|f/)(?:\.|\s).*?(?=\s+[(\[{]|\s[-–—]\s|$)", re.IGNORECASE)
+_GUESTS = re.compile(
+    r"[\s(\[{]+(?:featuring|feat|ft|f/)(?:\.|\s).*?(?=\s+[(\[{]|\s[-–—]\s|$)", re.IGNORECASE
+)
 _SPECIAL = r"(?i)[(\[{]|\s[-–—~]\s|\s(?:featuring|feat|ft|f/)[.\s]"
 _CREDIT_GUESTS = r"(?i)[\s(\[]+(?:featuring|feat|ft)\b.*$"
 _JOINTS = r"\b(?:the|and|und|et)\b"
@@ -89,15 +97,24 @@ def _title_forms(titles: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
     titles = pc.fill_null(titles, "")
     special = pc.match_substring_regex(titles, _SPECIAL)
     if not pc.any(special).as_py():
-        whole = _ascii(loose_texts(titles))
+        whole = _title_words(titles)
         return whole, whole, pa.array([""] * len(titles), pa.string())
     rows = np.flatnonzero(special)
     parts = [split_title(title) for title in titles.take(pa.array(rows)).to_pylist()]
     wholes, bares, versions = (pa.array(texts, pa.string()) for texts in zip(*parts, strict=True))
-    forms = _ascii(loose_texts(pc.replace_with_mask(titles, special, wholes)))
-    bare = pc.replace_with_mask(forms, special, _ascii(loose_texts(bares)))
+    forms = _title_words(pc.replace_with_mask(titles, special, wholes))
+    bare = pc.replace_with_mask(forms, special, _title_words(bares))
     empty = pa.array([""] * len(titles), pa.string())
     return forms, bare, pc.replace_with_mask(empty, special, _ascii(loose_texts(versions)))
+
+
+def _title_words(titles: pa.Array) -> pa.Array:
+    """Words of titles, without "and", for which others write "&"."""
+    words = _ascii(loose_texts(titles))
+    joined = pc.match_substring_regex(words, r" (?:and|und|et) ")
+    if not pc.any(joined).as_py():
+        return words
+    return pc.if_else(joined, pc.replace_substring_regex(words, r" (?:and|und|et) ", " "), words)
 
 
 @lru_cache(1 << 15)

@@ -27,7 +27,7 @@ _ID, _REDIRECTED, _ISRC, _NAME = range(4)
 # Chosen on damaged names of releases that no test uses: see benchmarks/joins.py.
 _TITLE, _ARTIST = 0.78, 0.75  # the least that must agree by names alone
 _BOTH = 1.66  # title and artist together
-_SHORT = 5  # letters, up to which a title must be the same
+_SHORT = 4  # letters, up to which a title must be the same
 _AGREES, _CONTRADICTS = 0.75, 0.5
 _SAME_SECONDS, _OTHER_SECONDS = 3.0, 10.0
 
@@ -69,7 +69,9 @@ class RecordMatcher:
         about = _PairNames(self._keys, records, record, track)
         kept = self._believed(about, way)
         self.distrusted += int(np.sum((way == _ISRC) & ~kept))
-        sure = Found(record[kept], track[kept], np.abs(way[kept]), about.score[kept], about.names[kept])
+        sure = Found(
+            record[kept], track[kept], np.abs(way[kept]), about.score[kept], about.names[kept]
+        )
         if not self._by_names:
             return _surest(sure)
         return _surest(_joined(sure, self._by_name(records)))
@@ -134,7 +136,9 @@ class RecordMatcher:
         artist = _by_parts(agree, records, place, theirs)
         title = agree.title
         short = np.asarray(pc.less_equal(pc.utf8_length(ours.title), _SHORT))
-        fits = (title >= _TITLE) & (artist >= _ARTIST) & (title + artist >= _BOTH) & agree.same_version
+        fits = (
+            (title >= _TITLE) & (artist >= _ARTIST) & (title + artist >= _BOTH) & agree.same_version
+        )
         fits &= ~short | (title == 1)
         close = np.where(np.isnan(apart), 0.0, np.maximum(0.0, 1 - apart / _OTHER_SECONDS))
         albums = records["album"].combine_chunks().take(pa.array(place[fits]))
@@ -188,14 +192,20 @@ class _PairNames:
         ours = name_forms(titles, credits)
         theirs = name_forms(keys.titles_at(track), keys.credits_at(track))
         agree = agreement(ours, theirs)
-        self.agreement = Agreement(agree.title, _lifted(agree.artist, credits, keys, track), agree.same_version)
+        self.agreement = Agreement(
+            agree.title, _lifted(agree.artist, credits, keys, track), agree.same_version
+        )
         self.apart = np.abs(_seconds(records)[record] - keys.seconds[track])
-        told = pc.fill_null(records["compilation"].combine_chunks(), False).to_numpy(zero_copy_only=False)
+        told = pc.fill_null(records["compilation"].combine_chunks(), False).to_numpy(
+            zero_copy_only=False
+        )
         self.compilation: Mask = told[record] | keys.compilation[track]
         self.names = text_hashes(ours.title) * np.uint64(3) + text_hashes(ours.artist)
         known = [np.nan_to_num(part, nan=0.5) for part in (agree.title, agree.artist)]
         albums = records["album"].combine_chunks().take(rows)
-        close = np.where(np.isnan(self.apart), 0.0, np.maximum(0.0, 1 - self.apart / _OTHER_SECONDS))
+        close = np.where(
+            np.isnan(self.apart), 0.0, np.maximum(0.0, 1 - self.apart / _OTHER_SECONDS)
+        )
         same_album = _same_albums(albums, keys.albums.take(pa.array(track)))
         self.score = known[0] + known[1] + 0.1 * close + 0.1 * same_album
 
@@ -206,7 +216,9 @@ _NONE = np.zeros(0, np.int64)
 def _equal(asked: pa.Array, known: pa.Array, rows: HashRows) -> tuple[Ints, Ints]:
     """(place, row) of all texts that are equal."""
     place, row = rows.find(text_hashes(asked))
-    same = np.asarray(pc.fill_null(pc.equal(asked.take(pa.array(place)), known.take(pa.array(row))), False))
+    same = np.asarray(
+        pc.fill_null(pc.equal(asked.take(pa.array(place)), known.take(pa.array(row))), False)
+    )
     return place[same], row[same]
 
 
@@ -229,7 +241,9 @@ def _by_parts(agree: Agreement, records: pa.Table, place: Ints, theirs: NameForm
     if len(asked):
         credits = records["artist"].combine_chunks().take(pa.array(place[asked])).to_pylist()
         names = theirs.artist.take(pa.array(asked)).to_pylist()
-        artist[asked] = _best_parts(list(map(credit_parts, credits)), [(name,) for name in names], artist[asked])
+        artist[asked] = _best_parts(
+            list(map(credit_parts, credits)), [(name,) for name in names], artist[asked]
+        )
     return artist
 
 
@@ -248,7 +262,9 @@ def _parts_or_all(credit: str | None) -> tuple[str, ...]:
     return credit_parts(credit) or ((credit,) if credit else ())
 
 
-def _best_parts(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]], found: Floats) -> Floats:
+def _best_parts(
+    ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]], found: Floats
+) -> Floats:
     """The best alikeness of any two parts, where that is more than what was found."""
     best = found.copy()
     at, left, right = [], [], []
@@ -266,7 +282,9 @@ def _best_parts(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]], foun
 
 
 def _joined(a: Found, b: Found) -> Found:
-    return Found(*(np.concatenate([getattr(a, name), getattr(b, name)]) for name in Found.__slots__))
+    return Found(
+        *(np.concatenate([getattr(a, name), getattr(b, name)]) for name in Found.__slots__)
+    )
 
 
 def _surest(found: Found) -> Found:

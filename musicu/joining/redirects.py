@@ -26,7 +26,11 @@ def is_redirects(names: Collection[str]) -> bool:
 
 def redirect_files(files: Sequence[GivenFile]) -> list[GivenFile]:
     """Those of some files that hold redirects."""
-    return [file for file in files if "redirect" in file.path.name.lower() or is_redirects(header_of(file))]
+    return [
+        file
+        for file in files
+        if "redirect" in file.path.name.lower() or is_redirects(header_of(file))
+    ]
 
 
 def followed(files: Sequence[GivenFile], ids: pa.Array) -> dict[str, str]:
@@ -43,7 +47,9 @@ def followed(files: Sequence[GivenFile], ids: pa.Array) -> dict[str, str]:
             _take(file, wanted, known)
         if len(known) == before:
             break
-        wanted = pa.concat_arrays([wanted, pa.array(list({*known, *known.values()}), pa.string())]).unique()
+        wanted = pa.concat_arrays(
+            [wanted, pa.array(list({*known, *known.values()}), pa.string())]
+        ).unique()
     return {old: end for old in known if (end := _end(old, known)) != old}
 
 

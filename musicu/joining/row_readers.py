@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -24,10 +25,11 @@ from musicu.joining.given_file import GivenFile, GivenPart, LineBlock
 _NEWLINE, _QUOTE = 10, 34
 _LINES_IN_A_ROW = 50  # that a quoted value may run over
 _ROWS = 32_768
-_BLOCK = 1 << 20
 
 
-def csv_rows(file: GivenFile, part: GivenPart, names: list[str] | None = None) -> Iterator[pa.Table]:
+def csv_rows(
+    file: GivenFile, part: GivenPart, names: list[str] | None = None
+) -> Iterator[pa.Table]:
     """The rows of a CSV or TSV part, all columns as text; names: of its columns, where no line is.
 
     Raises SourceError where the first line is no header.
@@ -41,7 +43,9 @@ def csv_rows(file: GivenFile, part: GivenPart, names: list[str] | None = None) -
             delimiter = delimiter or max(",;\t|", key=header.count)
             names = next(csv.reader([header], delimiter=delimiter), [])
             if len(set(names)) < len(names) or not any(names):
-                raise SourceError(f"{file.path} has no header with a name for each column: {header[:80]!r}")
+                raise SourceError(
+                    f"{file.path} has no header with a name for each column: {header[:80]!r}"
+                )
             block = LineBlock(data, block.first_line + 1)
         mark = delimiter or ","
         data = _closed_quotes(data, len(names), mark, block.first_line, part, file)
@@ -50,11 +54,16 @@ def csv_rows(file: GivenFile, part: GivenPart, names: list[str] | None = None) -
 
 
 def header_of(file: GivenFile) -> list[str]:
-    """The names in the first line of the first part; none where it is no text."""
+    """The names in the first line of the first part; none where it is empty."""
+    return next(iter(first_rows(file, 1)), [])
+
+
+def first_rows(file: GivenFile, count: int) -> list[list[str]]:
+    """The fields of the first lines of the first part."""
     for part in file.parts():
         for block in file.lines(part):
-            head = block.data.split(b"\n", 1)[0].decode("utf-8-sig", "replace").strip("\r")
-            return next(csv.reader([head], delimiter=max(",;\t|", key=head.count)), [])
+            head = block.data[: 1 << 16].decode("utf-8-sig", "replace").splitlines()[:count]
+            return list(csv.reader(head, delimiter=max(",;\t|", key=head[0].count)))
     return []
 
 
@@ -116,7 +125,11 @@ def _parsed(
     def skip(row: Any) -> str:
         number = "" if row.number is None else f":{first + row.number - 1}"
         reason = f"{row.actual_columns} fields where {row.expected_columns} are expected"
-        file.notes.damage("a row with too few or too many fields", f"{part.name}{number}", f"({reason}) {row.text or ''}")
+        file.notes.damage(
+            "a row with too few or too many fields",
+            f"{part.name}{number}",
+            f"({reason}) {row.text or ''}",
+        )
         return "skip"
 
     parse = pc_csv.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=skip)
@@ -168,41 +181,33 @@ def xml_elements(file: GivenFile, part: GivenPart, tag: str) -> Iterator[Element
     """
     start = re.compile(rb"<%s(?=[\s>])" % tag.encode())
     end = b"</%s>" % tag.encode()
-    number, rest = 0, b""
+    number, rest, blocks = 0, b"", file.blocks(part)
     while True:
-        block = next_block(file, part)
+        block = next(blocks, b"")
         rest += block
         starts = [found.start() for found in start.finditer(rest)]
         last = len(rest) if not block else (starts[-1] if starts else max(0, len(rest) - 64))
         if len(rest) - last > 1 << 26:
-            file.notes.damage(f"a {tag} of more than 64 MB", f"{part.name}: {tag} {number}", rest[:200])
+            file.notes.damage(
+                f"a {tag} of more than 64 MB", f"{part.name}: {tag} {number}", rest[:200]
+            )
             rest = b""
             continue
         edges = [s for s in starts if s < last] + [last]
-        for first, stop in zip(edges, edges[1:], strict=False):
+        for first, stop in pairwise(edges):
             number += 1
             text = rest[first:stop]
             close = text.rfind(end)
             element = _element(text[: close + len(end)] if close >= 0 else text)
             if isinstance(element, str):
-                file.notes.damage(f"no well-formed XML ({element})", f"{part.name}: {tag} {number}", text[:400])
+                file.notes.damage(
+                    f"no well-formed XML ({element})", f"{part.name}: {tag} {number}", text[:400]
+                )
             else:
                 yield element
         rest = rest[last:]
         if not block:
             return
-
-
-def next_block(file: GivenFile, part: GivenPart) -> bytes:
-    """The next bytes of a part; none at its end, and where the archive is damaged."""
-    from musicu.joining.given_file import ARCHIVE_ERRORS
-
-    try:
-        found: bytes = part.stream.read(_BLOCK)
-    except ARCHIVE_ERRORS as error:
-        file.notes.damage(f"the archive is damaged or ends early ({error})", part.name)
-        return b""
-    return found
 
 
 def _element(text: bytes) -> ElementTree.Element | str:

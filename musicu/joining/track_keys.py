@@ -32,13 +32,19 @@ class TrackKeys:
 
     def __init__(self, tracks: pa.Table, source: str) -> None:
         self.count = tracks.num_rows
-        self._texts = {name: _text(tracks, name) for name in ("title", "album", "album_artist", "isrc", "path")}
+        self._texts = {
+            name: _text(tracks, name) for name in ("title", "album", "album_artist", "isrc", "path")
+        }
         self.artists = _lists(tracks, "artists")
         self.ids = _text(tracks, "track_id")
         self.mbids = pc.utf8_lower(_text(tracks, "musicbrainz_recording_id"))
         self.isrcs = pc.replace_substring_regex(pc.utf8_upper(_text(tracks, "isrc")), r"[\s-]", "")
-        named = next((n for n in (f"{source}_id", f"{source}_track_id") if n in tracks.column_names), None)
-        self.source_ids = pa.nulls(self.count, pa.string()) if named is None else _text(tracks, named)
+        named = next(
+            (n for n in (f"{source}_id", f"{source}_track_id") if n in tracks.column_names), None
+        )
+        self.source_ids = (
+            pa.nulls(self.count, pa.string()) if named is None else _text(tracks, named)
+        )
         self.places = pc.replace_substring_regex(self._texts["path"], _PLACE, r"\1")
         self.seconds = _floats(tracks, "duration_seconds")
         self.compilation = self._compilations(tracks)
@@ -46,9 +52,13 @@ class TrackKeys:
         self._make_variants()
 
     def _compilations(self, tracks: pa.Table) -> NDArray[np.bool_]:
-        various = pc.match_substring_regex(pc.fill_null(self._texts["album_artist"], ""), r"(?i)^(?:various|va$|v\.a\.)")
+        various = pc.match_substring_regex(
+            pc.fill_null(self._texts["album_artist"], ""), r"(?i)^(?:various|va$|v\.a\.)"
+        )
         said = tracks["compilation"] if "compilation" in tracks.column_names else None
-        marked = False if said is None else pc.fill_null(said.combine_chunks().cast(pa.bool_()), False)
+        marked = (
+            False if said is None else pc.fill_null(said.combine_chunks().cast(pa.bool_()), False)
+        )
         found: NDArray[np.bool_] = np.asarray(pc.or_(various, marked))
         return found
 
@@ -69,7 +79,8 @@ class TrackKeys:
     def _make_variants(self) -> None:
         owners, titles, credits = [], [], []
         told = zip(
-            self._texts["title"].to_pylist(), self.artists.to_pylist(), self._texts["album_artist"].to_pylist(),
+            self._texts["title"].to_pylist(), self.artists.to_pylist(),
+            self._texts["album_artist"].to_pylist(),
             strict=True,
         )  # fmt: skip
         for row, (title, artists, album_artist) in enumerate(told):
@@ -78,14 +89,18 @@ class TrackKeys:
                 titles.append(name)
                 credits.append(credit)
         self.owners: Ints = np.array(owners, np.int64)
-        self.forms: NameForms = name_forms(pa.array(titles, pa.string()), pa.array(credits, pa.string()))
+        self.forms: NameForms = name_forms(
+            pa.array(titles, pa.string()), pa.array(credits, pa.string())
+        )
         hashes = name_keys(self.forms)
         numbers = np.arange(len(owners))
         self._by_name = [HashRows(keys, numbers, _MOST_ALIKE) for keys in hashes]
 
     def find_names(self, forms: NameForms) -> Pairs:
         """(place among the forms, variant) of all that may be alike, each pair once."""
-        found = [rows.find(keys) for rows, keys in zip(self._by_name, name_keys(forms), strict=True)]
+        found = [
+            rows.find(keys) for rows, keys in zip(self._by_name, name_keys(forms), strict=True)
+        ]
         places = np.concatenate([pair[0] for pair in found])
         variants = np.concatenate([pair[1] for pair in found])
         both = np.unique(places * max(1, len(self.owners)) + variants)
@@ -95,19 +110,33 @@ class TrackKeys:
 def name_keys(forms: NameForms) -> list[Hashes]:
     """Numbers that names share which differ by a slip of the pen here and there; 0 for none.
 
-    Title and artist together: each whole, and their first and last four letters, all four ways. One
-    slip in either leaves one of these as it was.
+    Title and artist together: both whole; their first and last four letters, all four ways; and one
+    whole with the first or last letters of the other, for short names. One slip in either leaves
+    some of these as they were.
     """
     title, artist = packed(without_article(forms.title)), packed(forms.artist)
     known = np.asarray(pc.and_(pc.not_equal(title, ""), pc.not_equal(artist, "")))
     whole = mixed(text_hashes(title) * np.uint64(3) + text_hashes(artist))
     keys = [whole]
-    for a in text_ends(title):
-        keys += [mixed((a << np.uint64(32)) | b) for b in text_ends(artist)]
+    ends, ends_too = text_ends(title), text_ends(artist)
+    for a in ends:
+        keys += [mixed((a << np.uint64(32)) | b) for b in ends_too]
+    wholes = text_hashes(title), text_hashes(artist)
+    for number, (known_whole, (head, tail)) in enumerate(
+        zip(wholes, (ends_too, ends), strict=True), 5
+    ):
+        bits = np.uint64(0xFF if number == 5 else 0xFFFF)  # of an artist one letter, of a title two
+        last = tail >> np.uint64(24 if number == 5 else 16)
+        keys += [
+            mixed(known_whole * np.uint64(number) + part)
+            for part in (head & bits, last + np.uint64(1 << 20))
+        ]
     return [np.where(known, key, np.uint64(0)) for key in keys]
 
 
-def _variants(title: str | None, artists: Iterable[str], album_artist: str | None) -> Iterable[tuple[str, str]]:
+def _variants(
+    title: str | None, artists: Iterable[str], album_artist: str | None
+) -> Iterable[tuple[str, str]]:
     """Title and credit as they may be meant."""
     if not title:
         return []

@@ -69,6 +69,10 @@ _NOT_MUSIC = frozenset(
 )
 
 
+#: What `musicu join` says of how it found a track.
+_OF_JOINS = ("_record_id", "_matched_by", "_recording_mbid", "_isrcs", "_source")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """Blocks [tracks, width] by modality, and for which tracks each is known: bool [tracks]."""
@@ -286,7 +290,7 @@ def numbers_of(tracks: pa.Table) -> dict[str, NDArray[np.float64]]:
 def _kind(field: pa.Field) -> str | None:
     """The modality of a column; None where it does not describe the music."""
     kind = field.type
-    if field.name in _NOT_MUSIC:
+    if field.name in _NOT_MUSIC or field.name.endswith(_OF_JOINS):
         return None
     if field.name in _NAMES:
         return "artists"

@@ -1,8 +1,4 @@
-"""Discogs: the monthly dumps of releases (XML), with the masters' years where they are given.
-
-A record is a track of a release: "249504-B2". A file of masters given before the releases says when
-their music came out first.
-"""
+"""Discogs: the monthly dumps of releases (XML). A record is a track of a release: "249504-B2"."""
 
 from __future__ import annotations
 
@@ -28,7 +24,9 @@ def read_discogs(file: GivenFile) -> Iterator[pa.Table]:
     name = file.path.name.lower()
     if any(word in name for word in ("artists", "labels", "masters")):
         kind = next(word for word in ("artists", "labels", "masters") if word in name)
-        raise SourceError(f"{file.path} holds {kind}, which have no tracks: give discogs_…_releases.xml.gz")
+        raise SourceError(
+            f"{file.path} holds {kind}, which have no tracks: give discogs_…_releases.xml.gz"
+        )
     rows: list[dict[str, Any]] = []
     for part in file.parts():
         for release in xml_elements(file, part, "release"):
@@ -47,13 +45,17 @@ def _tracks(release: Element, file: GivenFile, part: str) -> list[dict[str, Any]
         file.notes.damage("a release without id or tracks", f"{part}: release {release_id or '?'}")
         return []
     label = release.find("labels/label")
-    formats = " ".join(text for d in release.iterfind("formats/format/descriptions/description") if (text := d.text))
+    formats = " ".join(
+        text
+        for d in release.iterfind("formats/format/descriptions/description")
+        if (text := d.text)
+    )
     artist = _credit(release)
     shared = {
         "album": _text(release, "title"),
         "compilation": "Compilation" in formats or (artist or "").startswith("Various"),
         "date": _text(release, "released"),
-        "genres": [g.text for kind in ("genres/genre", "styles/style") for g in release.iterfind(kind) if g.text] or None,
+        "genres": _genres(release),
         "label": _NUMBERED.sub("", label.get("name") or "") or None if label is not None else None,
         "country": _text(release, "country"),
     }  # fmt: skip
@@ -77,6 +79,11 @@ def _tracks(release: Element, file: GivenFile, part: str) -> list[dict[str, Any]
     return found
 
 
+def _genres(release: Element) -> list[str] | None:
+    found = [g for kind in ("genres/genre", "styles/style") for g in release.iterfind(kind)]
+    return [genre.text for genre in found if genre.text] or None
+
+
 def _text(element: Element, path: str) -> str | None:
     found = element.find(path)
     return None if found is None or not found.text else " ".join(found.text.split())
@@ -94,7 +101,11 @@ def _credit(element: Element) -> str | None:
 
 def _seconds(text: str | None) -> float | None:
     found = _LENGTH.fullmatch(text or "")
-    return None if found is None else float(3600 * int(found[1] or 0) + 60 * int(found[2]) + int(found[3]))
+    return (
+        None
+        if found is None
+        else float(3600 * int(found[1] or 0) + 60 * int(found[2]) + int(found[3]))
+    )
 
 
 def _isrcs(release: Element, tracks: list[Element]) -> dict[int, list[str]]:
@@ -106,7 +117,9 @@ def _isrcs(release: Element, tracks: list[Element]) -> dict[int, list[str]]:
         about = f" {said.get('description') or ''} ".lower()
         for place, track in enumerate(tracks, 1):
             position, title = _text(track, "position"), _text(track, "title") or ""
-            named = bool(position and re.search(rf"(?<!\w){re.escape(position.lower())}(?!\w)", about))
+            named = bool(
+                position and re.search(rf"(?<!\w){re.escape(position.lower())}(?!\w)", about)
+            )
             if len(tracks) == 1 or named or (len(title) > 3 and title.lower() in about):
                 found.setdefault(place, []).append(str(said.get("value")))
                 break

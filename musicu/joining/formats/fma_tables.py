@@ -12,42 +12,44 @@ import pyarrow.compute as pc
 
 from musicu.errors import SourceError
 from musicu.joining.given_file import GivenFile
-from musicu.joining.row_readers import csv_rows
+from musicu.joining.row_readers import csv_rows, first_rows
 
 _COLUMNS = {
     "title": ("track_title", "track.title", "title"),
     "artist": ("artist_name", "artist.name"),
     "album": ("album_title", "album.title"),
     "duration_seconds": ("track_duration", "track.duration", "duration"),
-    "date": ("album_date_released", "album.date_released", "track_date_recorded", "track.date_recorded",
-             "date_recorded"),
+    "date": ("album_date_released", "album.date_released", "track_date_recorded",
+             "track.date_recorded", "date_recorded"),
     "popularity": ("track_listens", "track.listens", "listens"),
     "genres": ("genre_top", "track.genre_top"),
     "language": ("track_language_code", "track.language_code", "language_code"),
     "isrcs": ("track_isrc",),
 }  # fmt: skip
-_ALONE = "date_created"  # when it was put on the archive: no release
 
 
 def read_fma(file: GivenFile) -> Iterator[pa.Table]:
     """Records of a table of tracks; its listens are the popularity."""
     for part in file.parts():
-        names: list[str] | None = None
-        for table in csv_rows(file, part):
-            if names is None:
-                table, names = _one_header(table)
-            yield _records(table.rename_columns(names), file)
+        names = _grouped_names(first_rows(file, 3))
+        skipped = 0 if names is None else 3
+        for table in csv_rows(file, part, names):
+            yield _records(table.slice(skipped), file)
+            skipped = 0
 
 
-def _one_header(table: pa.Table) -> tuple[pa.Table, list[str]]:
-    """`tracks.csv` has three lines of header: group, name, and the name of the first column."""
-    names = list(table.column_names)
-    return table, names
+def _grouped_names(lines: list[list[str]]) -> list[str] | None:
+    """The columns of `tracks.csv`, whose header has three lines: group, name, that of the ids."""
+    if len(lines) < 3 or lines[2][:1] != ["track_id"]:
+        return None
+    return ["track_id", *(f"{a}.{b}" for a, b in zip(lines[0][1:], lines[1][1:], strict=True))]
 
 
 def _records(table: pa.Table, file: GivenFile) -> pa.Table:
     if "track_id" not in table.column_names:
-        raise SourceError(f"{file.path} has no column track_id: give raw_tracks.csv or a part of it")
+        raise SourceError(
+            f"{file.path} has no column track_id: give raw_tracks.csv or a part of it"
+        )
     number = pc.replace_substring_regex(table["track_id"], r"^0+", "")
     digits = pc.utf8_lpad(number, 6, "0")
     made = {
@@ -67,7 +69,10 @@ def _seconds(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Lengths such as "168", "02:48" and "1:02:48" in seconds."""
     parts = pc.extract_regex(texts, r"^(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d\d)$")
     fields = [
-        pc.cast(pc.if_else(pc.equal(pc.struct_field(parts, n), ""), "0", pc.struct_field(parts, n)), pa.float64())
+        pc.cast(
+            pc.if_else(pc.equal(pc.struct_field(parts, n), ""), "0", pc.struct_field(parts, n)),
+            pa.float64(),
+        )
         for n in ("h", "m", "s")
     ]
     clock = pc.add(pc.add(pc.multiply(fields[0], 3600.0), pc.multiply(fields[1], 60.0)), fields[2])

@@ -28,7 +28,9 @@ def read_jamendo(file: GivenFile) -> Iterator[pa.Table]:
     """Records of a table of tracks; tags "genre---rock" become genres, others `tags`."""
     for part in file.parts():
         for table in csv_rows(file, part):
-            yield _records(table.rename_columns([name.lower() for name in table.column_names]), file)
+            yield _records(
+                table.rename_columns([name.lower() for name in table.column_names]), file
+            )
 
 
 def _records(table: pa.Table, file: GivenFile) -> pa.Table:

@@ -34,7 +34,12 @@ def read_listenbrainz(file: GivenFile) -> Iterator[pa.Table]:
         yield from _parquet(file)
         return
     for part in file.parts():
-        if part.name.split(".")[0].upper() in ("COPYING", "SCHEMA_SEQUENCE", "START_TIMESTAMP", "END_TIMESTAMP"):
+        if part.name.split(".")[0].upper() in (
+            "COPYING",
+            "SCHEMA_SEQUENCE",
+            "START_TIMESTAMP",
+            "END_TIMESTAMP",
+        ):
             continue
         if ".csv" in part.name.lower():
             for table in csv_rows(file, part):
@@ -81,7 +86,11 @@ def _records(document: dict[str, Any]) -> list[dict[str, Any]]:
         return [_listen(document["track_metadata"])]
     if "data" in document or "payload" in document or "recordings" in document:
         listed = document.get("data") or document.get("payload") or document
-        listed = listed if isinstance(listed, list) else listed.get("recordings") or listed.get("data") or ()
+        listed = (
+            listed
+            if isinstance(listed, list)
+            else listed.get("recordings") or listed.get("data") or ()
+        )
         return [record for row in listed if (record := _statistic(row)) is not None]
     record = _statistic(document)
     if record is None:
@@ -101,7 +110,7 @@ def _listen(said: dict[str, Any]) -> dict[str, Any]:
         "title": said["track_name"],
         "artist": said["artist_name"],
         "album": said.get("release_name"),
-        "duration_seconds": float(milliseconds) / 1000 if milliseconds else float(seconds) if seconds else None,
+        "duration_seconds": float(milliseconds or 1000 * float(seconds or 0)) / 1000 or None,
         "listens": 1.0,
     }  # fmt: skip
 

@@ -37,7 +37,13 @@ def read_musicbrainz(file: GivenFile) -> Iterator[pa.Table]:
             continue
         if ".csv" in name:
             yield from _canonical(file, part)
-        elif name.split(".")[0] in ("copying", "readme", "schema_sequence", "replication_sequence", "json_dumps_schema_number"):
+        elif name.split(".")[0] in (
+            "copying",
+            "readme",
+            "schema_sequence",
+            "replication_sequence",
+            "json_dumps_schema_number",
+        ):
             continue
         else:
             yield from _documents(file, part)
@@ -47,7 +53,9 @@ def _canonical(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
     for table in csv_rows(file, part):
         if is_redirects(table.column_names):
             continue
-        missing = [name for name in ("recording_mbid", "recording_name") if name not in table.column_names]
+        missing = [
+            name for name in ("recording_mbid", "recording_name") if name not in table.column_names
+        ]
         if missing:
             if part.name != file.path.name:
                 return  # other members of the archive, such as canonical_release_redirect
@@ -55,7 +63,9 @@ def _canonical(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
                 f"{file.path} has no column {missing[0]!r}: give canonical_musicbrainz_data.csv, "
                 "canonical_recording_redirect.csv or a JSON dump"
             )
-        chosen = {ours: theirs for ours, theirs in _CANONICAL.items() if theirs in table.column_names}
+        chosen = {
+            ours: theirs for ours, theirs in _CANONICAL.items() if theirs in table.column_names
+        }
         yield pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
 
 
@@ -69,7 +79,9 @@ def _documents(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
                 else:
                     found.append(_recording(document))
             except _ODD as error:
-                reason = f"a document that is neither a recording nor a release ({type(error).__name__})"
+                reason = (
+                    f"a document that is neither a recording nor a release ({type(error).__name__})"
+                )
                 file.notes.damage(reason, f"{part.name}:{number}", str(document)[:400])
         if found:
             yield records_of(found)
@@ -96,7 +108,9 @@ def _recording(document: dict[str, Any]) -> dict[str, Any]:
 
 def _tracks(release: dict[str, Any]) -> Iterator[dict[str, Any]]:
     group = release.get("release-group") or {}
-    labels = [_maybe((info.get("label") or {}).get("name")) for info in release.get("label-info") or ()]
+    labels = [
+        _maybe((info.get("label") or {}).get("name")) for info in release.get("label-info") or ()
+    ]
     shared = {
         "album": _text(release["title"]),
         "compilation": "Compilation" in (group.get("secondary-types") or ())
@@ -110,7 +124,11 @@ def _tracks(release: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for medium in release["media"]:
         for track in medium.get("tracks") or ():
             recording = track["recording"]
-            credit = track.get("artist-credit") or recording.get("artist-credit") or release.get("artist-credit")
+            credit = (
+                track.get("artist-credit")
+                or recording.get("artist-credit")
+                or release.get("artist-credit")
+            )
             yield {
                 **_recording(recording),
                 "title": _text(track.get("title") or recording["title"]),
@@ -121,7 +139,10 @@ def _tracks(release: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _credit(credit: list[dict[str, Any]] | None) -> str | None:
-    parts = [_text(one.get("name") or one["artist"]["name"]) + (one.get("joinphrase") or "") for one in credit or ()]
+    parts = [
+        _text(one.get("name") or one["artist"]["name"]) + (one.get("joinphrase") or "")
+        for one in credit or ()
+    ]
     return "".join(parts) or None
 
 

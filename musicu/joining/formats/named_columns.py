@@ -41,7 +41,9 @@ def _tables(file: GivenFile) -> Iterator[pa.Table]:
                 for batch in opened.iter_batches(_ROWS):
                     yield pa.Table.from_batches([batch])
         except (OSError, pa.ArrowException) as error:
-            raise SourceError(f"{file.path} is no Parquet file that can be read ({error})") from error
+            raise SourceError(
+                f"{file.path} is no Parquet file that can be read ({error})"
+            ) from error
         return
     for part in file.parts():
         if any(word in part.name.lower() for word in (".json", ".ndjson")):
@@ -54,7 +56,9 @@ def _tables(file: GivenFile) -> Iterator[pa.Table]:
 def _flat(rows: list[dict[str, Any]]) -> pa.Table:
     """Objects as a table: numbers and texts as texts, lists of texts joined by ";"."""
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: pa.array([_cell(row.get(name)) for row in rows], pa.string()) for name in names})
+    return pa.table(
+        {name: pa.array([_cell(row.get(name)) for row in rows], pa.string()) for name in names}
+    )
 
 
 def _cell(value: Any) -> str | None:
@@ -87,7 +91,11 @@ def _guessed(names: list[str]) -> dict[str, str]:
     """Columns that are recognised by their names."""
     found: dict[str, str] = {}
     for ours in RECORDS.names:
-        long = {"artist": "artists", "recording_mbid": "musicbrainz_recording_id", "isrcs": "isrc"}.get(ours, ours)
+        long = {
+            "artist": "artists",
+            "recording_mbid": "musicbrainz_recording_id",
+            "isrcs": "isrc",
+        }.get(ours, ours)
         words = [plain(ours), plain(long), *SYNONYMS.get(long, "").split()]
         name = next((name for word in words for name in names if plain(name) == word), None)
         if name is not None and name not in found.values():
