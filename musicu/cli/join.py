@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from musicu.cli.options import AS_JSON, CATALOG, EXISTING, PATH, QUIET
+from musicu.cli.options import AS_JSON, CATALOG, EXISTING, PATH, QUIET, Command
 from musicu.cli.output import note, warn
 
 _FORMATS = {
@@ -21,7 +21,7 @@ _FORMATS = {
 }
 
 
-def _of_formats(command: click.Command) -> click.Command:
+def _of_formats(command: Command) -> Command:
     for name, text in reversed(_FORMATS.items()):
         command = click.option(
             f"--{name}", multiple=True, type=EXISTING, metavar="FILE", help=text

@@ -120,4 +120,5 @@ def _best_of_record(found: Found) -> Ints:
     order = np.lexsort((-found.score, found.way, found.record))
     record, way, score = found.record[order], found.way[order], found.score[order]
     first = np.maximum.accumulate(np.where(_firsts(record), np.arange(len(order)), 0))
-    return order[(way == way[first]) & (score >= score[first] - 1e-6)]
+    best: Ints = order[(way == way[first]) & (score >= score[first] - 1e-6)]
+    return best

@@ -68,9 +68,10 @@ def joined_rows(source: str, ids: pa.Array, files: Sequence[FileMatches]) -> pa.
 def _counted(count: int, files: Sequence[FileMatches]) -> list[FileMatches]:
     """The listens of all files together, as the popularity that a file of its own would tell."""
     counted = [file for file in files if file.listens is not None]
-    if not counted:
+    heard_in = [file.listens for file in files if file.listens is not None]
+    if not heard_in:
         return []
-    listens = np.sum([file.listens for file in counted], axis=0)
+    listens = np.sum(heard_in, axis=0)
     way = np.min([_ways(file.rows, count) for file in counted], axis=0)
     heard = np.flatnonzero((listens > 0) & (way < len(MATCHED_BY)))
     rows = pa.table({"popularity": listens[heard], "_track": heard, "_way": way[heard]})

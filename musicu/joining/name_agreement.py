@@ -79,7 +79,9 @@ def _artists(a: pa.Array, b: pa.Array) -> Floats:
         left, right = (texts.take(pa.array(low)).to_pylist() for texts in (a, b))
         sorted_words = process.cpdist(left, right, scorer=fuzz.token_sort_ratio, dtype=np.float32)
         cut = [_CUT_ALIKE if _is_cut(x, y) else 0.0 for x, y in zip(left, right, strict=True)]
-        found[low] = np.maximum(found[low], np.maximum(sorted_words / 100, np.float32(cut)))
+        found[low] = np.maximum(
+            found[low], np.maximum(sorted_words / 100, np.array(cut, np.float32))
+        )
     return found
 
 

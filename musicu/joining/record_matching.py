@@ -236,7 +236,7 @@ def _same_albums(a: pa.Array, b: pa.Array) -> Floats:
 
 def _by_parts(agree: Agreement, records: pa.Table, place: Ints, theirs: NameForms) -> Floats:
     """How alike the artists are, where titles agree also by the parts of the record's credit."""
-    artist = agree.artist.copy()
+    artist: Floats = agree.artist.copy()
     asked = np.flatnonzero((agree.title >= _TITLE) & ~(artist >= _ARTIST) & agree.same_version)
     if len(asked):
         credits = records["artist"].combine_chunks().take(pa.array(place[asked])).to_pylist()
@@ -249,7 +249,7 @@ def _by_parts(agree: Agreement, records: pa.Table, place: Ints, theirs: NameForm
 
 def _lifted(artist: Floats, credits: pa.Array, keys: TrackKeys, track: Ints) -> Floats:
     """How alike the artists are, also by the parts of both credits."""
-    made = artist.copy()
+    made: Floats = artist.copy()
     asked = np.flatnonzero(artist < _AGREES)
     if len(asked):
         said = map(_parts_or_all, credits.take(pa.array(asked)).to_pylist())
@@ -266,7 +266,7 @@ def _best_parts(
     ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]], found: Floats
 ) -> Floats:
     """The best alikeness of any two parts, where that is more than what was found."""
-    best = found.copy()
+    best: Floats = found.copy()
     at, left, right = [], [], []
     for place, (parts, others) in enumerate(zip(ours, theirs, strict=True)):
         for part in parts:

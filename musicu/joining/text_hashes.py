@@ -41,12 +41,13 @@ def text_ends(texts: pa.Array) -> tuple[Hashes, Hashes]:
     for first in (starts[:-1], np.maximum(starts[1:] - _END, starts[:-1])):
         cells = np.where(kept, padded[first[:, None] + np.arange(_END)], 0).astype(np.uint8)
         ends.append(np.ascontiguousarray(cells).view(np.uint32).ravel().astype(np.uint64))
-    return ends[0], ends[1]
+    head, tail = ends
+    return head, tail
 
 
 def mixed(numbers: Hashes) -> Hashes:
     """Numbers whose bits all depend on all bits of the given ones; 0 stays 0."""
-    found = numbers.copy()
+    found: Hashes = numbers.copy()
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         found ^= found >> np.uint64(shift)
         found *= np.uint64(factor)
