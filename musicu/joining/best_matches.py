@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.joining.join_records import ONLY_TO_MATCH
-from musicu.joining.record_matching import MATCHED_BY, Found
+from musicu.joining.record_matching import MATCHED_BY, FoundPairs
 
 Ints = NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class BestMatches:
         self.listens = np.zeros(count)
         self.counted = False
 
-    def add(self, records: pa.Table, found: Found) -> None:
+    def add(self, records: pa.Table, found: FoundPairs) -> None:
         """Take in what a table of records means."""
         if not len(found.record):
             return
@@ -72,7 +72,7 @@ class BestMatches:
         unsure = (way == _NAME) & rival & near & same_way
         return pool.filter(pa.array(first & ~unsure))
 
-    def _count_listens(self, records: pa.Table, found: Found) -> None:
+    def _count_listens(self, records: pa.Table, found: FoundPairs) -> None:
         listens = records["listens"]
         if listens.null_count == len(listens):
             return
@@ -115,7 +115,7 @@ def _places(column: pa.ChunkedArray) -> Ints:
     return places
 
 
-def _best_of_record(found: Found) -> Ints:
+def _best_of_record(found: FoundPairs) -> Ints:
     """The pairs of each record that fit best, all of them where copies fit equally well."""
     order = np.lexsort((-found.score, found.way, found.record))
     record, way, score = found.record[order], found.way[order], found.score[order]

@@ -33,7 +33,7 @@ _SAME_SECONDS, _OTHER_SECONDS = 3.0, 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FoundPairs:
     """Records that mean tracks: of each pair the record's row, the track's, a place in MATCHED_BY,
     how well they agree (higher is better), and a number of the record's names. Arrays [pairs].
     """
@@ -60,7 +60,7 @@ class RecordMatcher:
         self._by_names = by_names
         self.distrusted = 0
 
-    def match(self, records: pa.Table) -> Found:
+    def match(self, records: pa.Table) -> FoundPairs:
         """All pairs of records and tracks that are one recording, each once, by the surest way."""
         pairs = [*self._by_ids(records), self._by_isrc(records)]
         record = np.concatenate([pair[0] for pair in pairs])
@@ -69,7 +69,7 @@ class RecordMatcher:
         about = _PairNames(self._keys, records, record, track)
         kept = self._believed(about, way)
         self.distrusted += int(np.sum((way == _ISRC) & ~kept))
-        sure = Found(
+        sure = FoundPairs(
             record[kept], track[kept], np.abs(way[kept]), about.score[kept], about.names[kept]
         )
         if not self._by_names:
@@ -124,7 +124,7 @@ class RecordMatcher:
         found: Mask = np.where(way == _ISRC, isrc, np.where(way == -_ISRC, placed, True))
         return found
 
-    def _by_name(self, records: pa.Table) -> Found:
+    def _by_name(self, records: pa.Table) -> FoundPairs:
         forms = name_forms(records["title"].combine_chunks(), records["artist"].combine_chunks())
         place, variant = self._keys.find_names(forms)
         track = self._keys.owners[variant]
@@ -146,7 +146,9 @@ class RecordMatcher:
         exact = 0.05 * ((title == 1) & (artist == 1))[fits]  # beyond what a rival may come near
         score = (title + artist)[fits] + exact + 0.1 * close[fits] + 0.1 * same_album
         names = text_hashes(ours.title) * np.uint64(3) + text_hashes(ours.artist)
-        return Found(place[fits], track[fits], np.full(int(fits.sum()), _NAME), score, names[fits])
+        return FoundPairs(
+            place[fits], track[fits], np.full(int(fits.sum()), _NAME), score, names[fits]
+        )
 
     def _redirected(self, ids: pa.Array) -> pa.Array:
         """Where ids lead to; null for those that lead nowhere."""
@@ -281,16 +283,16 @@ def _best_parts(
     return best
 
 
-def _joined(a: Found, b: Found) -> Found:
-    return Found(
-        *(np.concatenate([getattr(a, name), getattr(b, name)]) for name in Found.__slots__)
+def _joined(a: FoundPairs, b: FoundPairs) -> FoundPairs:
+    return FoundPairs(
+        *(np.concatenate([getattr(a, name), getattr(b, name)]) for name in FoundPairs.__slots__)
     )
 
 
-def _surest(found: Found) -> Found:
+def _surest(found: FoundPairs) -> FoundPairs:
     """Each pair once, by its surest way and best agreement."""
     order = np.lexsort((-found.score, found.way, found.track, found.record))
     record, track = found.record[order], found.track[order]
     first = np.append(True, (np.diff(record) != 0) | (np.diff(track) != 0))[: len(order)]
     kept = order[first]
-    return Found(*(getattr(found, name)[kept] for name in Found.__slots__))
+    return FoundPairs(*(getattr(found, name)[kept] for name in FoundPairs.__slots__))
