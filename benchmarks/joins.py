@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from musicu.datasets.name_damage import TrackNames, damaged_names
 from musicu.joining.best_matches import BestMatches
-from musicu.joining.formats.discogs_dumps import read_discogs
+from musicu.joining.dumps.discogs_dumps import read_discogs
 from musicu.joining.given_file import GivenFile
 from musicu.joining.join_notes import JoinNotes
 from musicu.joining.join_records import as_records, records_of

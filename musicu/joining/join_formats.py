@@ -19,7 +19,7 @@ from musicu.registry import Registry
 
 JoinFormat = Callable[[GivenFile], Iterator[pa.Table]]
 
-_HERE = "musicu.joining.formats"
+_HERE = "musicu.joining.dumps"
 JOIN_FORMATS: Registry[JoinFormat] = Registry(
     "join format",
     "musicu.join_formats",
