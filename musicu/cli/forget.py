@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from musicu.privacy.trained_models import TrainedModel
 
 
+#: Options of training commands that name tables of listeners.
+_TABLES = ("--listens", "--playlists", "--exposures", "--outcomes")
+
+
 @click.command()
 @CATALOG
 @click.argument("users", nargs=-1, required=True, metavar="USER...")
@@ -101,7 +105,7 @@ def _retrainer(
         tables = [
             Path(word.partition("=")[2])
             for word in model.command
-            if word.startswith(("--listens=", "--playlists="))
+            if word.partition("=")[0] in _TABLES
         ]
         for table in tables:
             if not table.is_file():
