@@ -405,8 +405,11 @@ def test_a_half_written_line_of_a_journal_goes_too(template: Path, tmp_path: Pat
 
 def test_while_somebody_writes_nothing_is_forgotten_by_half(template: Path, tmp_path: Path) -> None:
     catalog = copied(template, tmp_path / "catalog")
-    with FeedbackLog(catalog), pytest.raises(CatalogError, match="another process is writing"):
-        forget(Catalog.open(catalog), [GONE])
+    with FeedbackLog(catalog):
+        with pytest.raises(CatalogError, match="another process is writing"):
+            forget(Catalog.open(catalog), [GONE])
+        told = run("forget", catalog, GONE)
+    assert "DELETE /listeners/NAME" in str(told.exception)
 
 
 def test_nobody_is_forgotten_by_a_name_that_only_looks_alike(

@@ -11,7 +11,7 @@ import click
 
 from musicu.cli.options import AS_JSON, CATALOG, EXISTING
 from musicu.cli.output import note, print_json, print_table, warn
-from musicu.errors import MusicuError
+from musicu.errors import BusyCatalogError, CatalogError, MusicuError
 from musicu.records import counted
 
 if TYPE_CHECKING:
@@ -69,14 +69,17 @@ def forget(
     from musicu.privacy import forget as forget_listeners
 
     opened = Catalog.open(catalog)
-    done = forget_listeners(
-        opened,
-        users,
-        also,
-        columns=columns,
-        key_file=key,
-        retrain=_retrainer(users, opened, key) if refit else None,
-    )
+    try:
+        done = forget_listeners(
+            opened,
+            users,
+            also,
+            columns=columns,
+            key_file=key,
+            retrain=_retrainer(users, opened, key) if refit else None,
+        )
+    except BusyCatalogError as error:
+        raise CatalogError(f"{error}. A service forgets by DELETE /listeners/NAME") from error
     if as_json:
         print_json(_document(done))
     else:
