@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,33 @@ def test_the_command_sends_a_playlist(
     assert done.exit_code == 0, done.output
     assert "made: Party" in done.output
     assert there(server) == {"Party": ("[musicu playlist/Party]", ["s0"])}
+
+
+def test_the_mixes_of_a_listener_go_to_the_server(tmp_path: Path) -> None:
+    from serving_samples import style_catalog, style_of
+
+    folder = style_catalog(tmp_path / "catalog").path
+    server = SubsonicStandIn()
+    for row in Catalog.open(folder).tracks().to_pylist():
+        server.add(f"nd-{row['track_id']}", title=row["title"], artist=row["artists"][0])
+    plays = [f"ann,s{s}-{n:02},2026-05-{n + 1:02}T10:00:00Z,1" for s in (1, 4) for n in range(8)]
+    listens = tmp_path / "listens.csv"
+    listens.write_text("\n".join(["user_id,track_id,timestamp,weight", *plays]) + "\n")
+    env = {"MUSICU_SUBSONIC_USER": USER, "MUSICU_SUBSONIC_PASSWORD": PASSWORD}
+    words = ["--listens", str(listens), "--today", "2026-05-20", "-o", str(tmp_path / "page")]
+    with server.running() as url:
+        scanned(url, folder)
+        command = ["shelves", str(folder), *words, "--to-subsonic", url]
+        first = CliRunner().invoke(app, command, env=env)
+        second = CliRunner().invoke(app, command, env=env)
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output + second.output
+    made = there(server)
+    mixes = [name for name in made if name.startswith("Daily mix ")]
+    assert mixes[:2] == ["Daily mix 1", "Daily mix 2"]
+    styles = [Counter(style_of(song[3:]) for song in made[mix][1]) for mix in mixes[:2]]
+    assert {each.most_common(1)[0][0] for each in styles} == {1, 4}
+    assert made["Daily mix 1"][0].endswith("[musicu daily-mixes/1]")
+    assert "unchanged: Daily mix 1" in second.output
 
 
 def test_shelves_keep_their_names_from_day_to_day() -> None:

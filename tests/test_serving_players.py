@@ -137,6 +137,17 @@ def test_xml_is_the_usual_form(client: Any) -> None:
     assert entry.get("isDir") == "false"
 
 
+def test_xml_holds_any_text() -> None:
+    from musicu.serving.subsonic_answers import subsonic_answer
+
+    title = "a\"<b>&'c\n\x01 \ud800 é 音"
+    body = bytes(subsonic_answer({}, {"song": [{"title": title, "n": 1, "is": True}]}).body)
+    song = ElementTree.fromstring(body).find(f"{XML}song")
+    assert song is not None
+    assert song.get("title") == title.replace("\x01", "\ufffd").replace("\ud800", "\ufffd")
+    assert (song.get("n"), song.get("is")) == ("1", "true")
+
+
 def test_jsonp_takes_names_alone(client: Any) -> None:
     form = {**who(), "f": "jsonp"}
     good = client.get("/rest/ping", params={**form, "callback": "a.b"})
@@ -256,6 +267,14 @@ def test_a_plugins_path(client: Any) -> None:
     assert found["total_distance"] > 0
     same = "start_song_id=nd-s0-00&end_song_id=nd-s0-00"
     assert client.get(f"/api/find_path?{same}").status_code == 400
+
+
+def test_plugins_may_ask_often_with_a_key_and_for_more_than_there_is(client: Any) -> None:
+    headers = {"Authorization": f"Bearer {player_key('ann', TOKEN)}"}
+    call = "/api/similar_tracks?item_id=nd-s3-01&n=100000"
+    answers = [client.get(call, headers=headers) for _ in range(25)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(answers[0].json()) == 5 * 24 - 1
 
 
 def listen(title: str, artist: str, at: float | None, **more: Any) -> dict[str, Any]:

@@ -215,14 +215,16 @@ def _answer(data: bytes, url: str, name: str) -> Record:
     try:
         found = json.loads(data)["subsonic-response"]
         status = found["status"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as fault:
         raise PlayerError(
             f"{url} does not answer {name} as a Subsonic server does: check the address, which is "
             "that of the server itself, without a page's path"
-        ) from error
+        ) from fault
     if status != "ok":
-        told = found.get("error") or {}
-        code = int(told.get("code") or 0)
+        error = found.get("error")
+        told: Record = error if isinstance(error, dict) else {}
+        number = told.get("code")
+        code = number if isinstance(number, int) else 0
         message = str(told.get("message") or f"error {code}")
         raise ServerAnswerError(_in_words(code, message, url), code)
     return dict(found)

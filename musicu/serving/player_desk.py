@@ -36,7 +36,7 @@ class LikeTrack:
     @property
     def similarity(self) -> float:
         """From 0 to 1, the same sound."""
-        return round(min(1.0, max(0.0, self.cosine)), 4)
+        return similarity_of(self.cosine)
 
 
 class PlayerDesk:
@@ -77,6 +77,20 @@ class PlayerDesk:
 
         Raises QueryError where the track has no vector.
         """
+        return _with_rows(self.service.generation, self.near_ids(player, track_id, count))
+
+    def near_children(
+        self, player: PlayerSongs, track_id: str, count: int
+    ) -> list[tuple[dict[str, Any], float]]:
+        """The same as child records, with their similarity; raises as `near` does."""
+        if not player.songs:
+            found = self.near(player, track_id, count)
+            return [(player.child(each.row), each.similarity) for each in found]
+        pairs = self.near_ids(player, track_id, count)
+        return [(player.known_child(track), similarity_of(cosine)) for track, cosine in pairs]
+
+    def near_ids(self, player: PlayerSongs, track_id: str, count: int) -> list[tuple[str, float]]:
+        """The same as ids and cosines; raises as `near` does."""
         generation = self.service.generation
         vector = generation.vector(track_id)
         if vector is None:
@@ -86,7 +100,7 @@ class PlayerDesk:
             found = _nearest(generation, track_id, vector, min(wanted, most))
             own = [pair for pair in found if not player.songs or pair[0] in player.songs][:count]
             if len(own) == count or wanted >= most:
-                return _with_rows(generation, own)
+                return own
             wanted *= _WIDER
 
     def path(self, player: PlayerSongs, ends: tuple[str, str], count: int) -> list[LikeTrack]:
@@ -117,6 +131,11 @@ class PlayerDesk:
         """A track's length."""
         row = self.service.generation.row(track_id)
         return None if row is None else row.get("duration_seconds")
+
+
+def similarity_of(cosine: float) -> float:
+    """A cosine as a similarity from 0 to 1, the same sound."""
+    return round(min(1.0, max(0.0, cosine)), 4)
 
 
 def desk_of(request: Request) -> PlayerDesk:

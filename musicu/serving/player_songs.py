@@ -63,11 +63,13 @@ class PlayerSongs:
 
     def child(self, row: Row) -> dict[str, Any]:
         """A track's child record, as this player tells it, or made of its row."""
-        song = self.songs.get(row["track_id"])
-        if song is not None:
-            found: dict[str, Any] = json.loads(self.children[song])
-            return found
-        return child_of_row(row)
+        known = row["track_id"] in self.songs
+        return self.known_child(row["track_id"]) if known else child_of_row(row)
+
+    def known_child(self, track_id: str) -> dict[str, Any]:
+        """The child record of a track that this player has."""
+        found: dict[str, Any] = json.loads(self.children[self.songs[track_id]])
+        return found
 
     def id_of(self, track_id: str) -> str:
         """The player's id of a track, else the catalog's."""

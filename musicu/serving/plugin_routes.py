@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query
+from pydantic import AfterValidator
 
 from musicu.catalog.folding import fold
 from musicu.catalog.identity import Row
@@ -29,7 +30,8 @@ router = APIRouter(prefix="/api", tags=["players"])
 _SONGS = 5  # that stand for an artist
 _SEEDS = 20  # of an artist
 Desk = Annotated[PlayerDesk, Depends(desk_of)]
-Count = Annotated[int, Query(ge=1, le=500)]
+#: How many are answered: more than the most are that many, as plugins ask for what they like.
+Count = Annotated[int, Query(), AfterValidator(lambda count: min(max(1, count), 500))]
 
 
 @router.get("/similar_tracks", summary="Songs like one, for plugins", response_model=None)

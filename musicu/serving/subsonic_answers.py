@@ -17,6 +17,8 @@ _NAMESPACE = "http://subsonic.org/restapi"
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,99}")
 #: Characters that XML 1.0 cannot hold.
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+#: What an attribute cannot hold as it is.
+_SPECIAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
 
 #: What can go wrong, by the API's numbers.
 WRONG, MISSING, WRONG_PASSWORD, NO_SUCH_WAY, TWO_WAYS, WRONG_KEY, FORBIDDEN, NOT_FOUND = (
@@ -73,10 +75,16 @@ def _element(name: str, value: Any) -> str:
         elif isinstance(member, Mapping):
             inner.append(_element(key, member))
         elif member is not None:
-            attributes.append(f" {key}={quoteattr(_text(member))}")
+            attributes.append(f" {key}={_quoted(member)}")
     content = "".join(inner)
     head = f"<{name}{''.join(attributes)}"
     return f"{head}>{content}</{name}>" if content else f"{head}/>"
+
+
+def _quoted(value: Any) -> str:
+    """A value as an attribute's, quick where nothing has to be escaped."""
+    text = value if isinstance(value, str) else _text(value)
+    return quoteattr(_text(text)) if _SPECIAL.search(text) else f'"{text}"'
 
 
 def _text(value: Any) -> str:

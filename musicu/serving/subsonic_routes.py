@@ -126,8 +126,8 @@ async def _extensions(desk: PlayerDesk, user: str, form: Form) -> Body:
 async def _sonic_similar(desk: PlayerDesk, user: str, form: Form) -> Body:
     player, track = _known(desk, _one(form, "id"))
     count = _count(form, 10)
-    near = await desk.service.compute(lambda: desk.near(player, track, count))
-    return {"sonicMatch": [_match(player, each) for each in near]}
+    near = await desk.service.compute(lambda: desk.near_children(player, track, count))
+    return {"sonicMatch": [{"entry": child, "similarity": like} for child, like in near]}
 
 
 async def _sonic_path(desk: PlayerDesk, user: str, form: Form) -> Body:
@@ -222,7 +222,7 @@ async def _take(desk: PlayerDesk, events: list[Body]) -> Body:
 
 def _known(desk: PlayerDesk, item: str) -> tuple[PlayerSongs, str]:
     player, track = desk.songs.of_song(item)
-    if desk.service.generation.row(track) is None:
+    if not player.tracks and desk.service.generation.row(track) is None:
         raise SubsonicRefusedError(NOT_FOUND, "there is no such song here")
     return player, track
 
