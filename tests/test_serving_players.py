@@ -239,6 +239,11 @@ def test_a_plugins_calls_are_answered_in_their_shape(client: Any) -> None:
     assert [each["distance"] for each in plain] == sorted(each["distance"] for each in plain)
     assert {each["item_id"] for each in plain} == {each["item_id"] for each in found}
     assert client.get("/api/similar_tracks?item_id=nobody").status_code == 404
+    assert client.get("/api/similar_tracks?title=x").status_code == 400
+    named = "title=Title 3 1&artist=Artist 3 1&n=20"
+    for asked in (named, f"item_id=nobody&{named}"):
+        assert client.get(f"/api/similar_tracks?{asked}").json() == plain
+    assert client.get("/api/health").json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize(

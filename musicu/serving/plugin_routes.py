@@ -15,6 +15,7 @@ from pydantic import AfterValidator
 
 from musicu.catalog.folding import fold
 from musicu.catalog.identity import Row
+from musicu.retrieval.mention import Mention
 from musicu.serving.player_desk import (
     LikeTrack,
     PlayerDesk,
@@ -34,20 +35,29 @@ Desk = Annotated[PlayerDesk, Depends(desk_of)]
 Count = Annotated[int, Query(), AfterValidator(lambda count: min(max(1, count), 500))]
 
 
+@router.get("/health", summary="Whether the service answers, for plugins")
+async def health() -> dict[str, str]:
+    """200 as long as it does."""
+    return {"status": "ok"}
+
+
 @router.get("/similar_tracks", summary="Songs like one, for plugins", response_model=None)
 async def similar_tracks(
     desk: Desk,
-    item_id: str,
+    item_id: str = "",
+    title: str = "",
+    artist: str = "",
     n: Count = 50,
     eliminate_duplicates: bool = True,
     radius_similarity: bool = False,
 ) -> list[dict[str, Any]]:
     """The n nearest, the best first. distance: 1 - cosine.
 
-    eliminate_duplicates: each title of an artist once. radius_similarity: in an order to be heard
-    through, each near the one before.
+    title, artist: name the song where its id is not given, or not known. eliminate_duplicates:
+    each title of an artist once. radius_similarity: in an order to be heard through, each near the
+    one before.
     """
-    player, track = _song(desk, item_id)
+    player, track = _song_named(desk, item_id, title, artist)
     generation = desk.service.generation
 
     def work() -> list[LikeTrack]:
@@ -154,6 +164,20 @@ def _artist_tracks(desk: PlayerDesk, artist: str) -> tuple[PlayerSongs, Sequence
     wanted, known = fold(artist), desk.service.generation.base.tracks
     pairs = zip(known["track_id"].to_pylist(), known["artists"].to_pylist(), strict=True)
     return player, [track for track, names in pairs if wanted in map(fold, names or ())]
+
+
+def _song_named(desk: PlayerDesk, item_id: str, title: str, artist: str) -> tuple[PlayerSongs, str]:
+    """A song by its id, else by its title and artist."""
+    if not item_id and not (title and artist):
+        raise HTTPException(400, "give item_id, or title and artist")
+    player, track = desk.songs.of_song(item_id)
+    if title and artist and desk.service.generation.vector(track) is None:
+        match = desk.matcher().find(Mention(title=title, artists=(artist,)))
+        if match.row >= 0:
+            found = str(desk.matcher().ids[match.row].as_py())
+            having = (each for each in desk.songs.players if found in each.songs)
+            return next(having, player), found
+    return _song(desk, item_id)
 
 
 def _song(desk: PlayerDesk, item_id: str) -> tuple[PlayerSongs, str]:
