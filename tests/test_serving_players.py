@@ -210,10 +210,12 @@ def test_a_client_library_understands_the_answers(catalog: Path) -> None:
     service = Service(catalog, ServiceConfig(token=TOKEN, read_only=True))
     config = uvicorn.Config(create_application(service), port=0, log_level="error")
     server = uvicorn.Server(config)
-    thread = Thread(target=server.run)
+    thread = Thread(target=server.run, daemon=True)
     thread.start()
     try:
+        began = time.monotonic()
         while not server.started:
+            assert time.monotonic() - began < 120, "the service does not start"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         caller = sonic.Connection("http://127.0.0.1", "ann", player_key("ann", TOKEN), port=port)
