@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 from subsonic_stand_in import KEY, PASSWORD, USER, SubsonicStandIn
@@ -18,7 +19,7 @@ from subsonic_stand_in import KEY, PASSWORD, USER, SubsonicStandIn
 from musicu.catalog.catalog import Catalog
 from musicu.cli.app import app
 from musicu.errors import CatalogError, PlayerError, QueryError
-from musicu.pipeline.run import EmbedOptions
+from musicu.pipeline.run import EmbedOptions, run
 from musicu.players import (
     Credentials,
     RootMap,
@@ -87,6 +88,27 @@ def test_songs_are_joined_by_name_where_nothing_else_is_told(catalog: Path) -> N
         report = scan_server(SubsonicClient(url, MIA), catalog, QUIET)
     assert report.joined == len(server.songs)
     assert set(report.by) == {"name"}
+
+
+def test_songs_are_joined_by_musicbrainz_id_and_isrc_before_names(tmp_path: Path) -> None:
+    recordings = [f"{n:08x}-1111-4111-8111-111111111111" for n in range(3)]
+    table = {
+        "track_id": ["a", "b", "c"],
+        "title": ["One", "Two", "Three"],
+        "artist": ["Ann", "Ann", "Ann"],
+        "musicbrainz_recording_id": recordings,
+        "isrc": ["USRC17607839", "USRC17607840", "USRC17607841"],
+    }
+    run(pa.table(table), tmp_path / "catalog", model=None)
+    server = SubsonicStandIn()
+    server.add("s1", title="Other", artist="Else", musicBrainzId=recordings[1])
+    server.add("s2", title="One", artist="Ann", musicBrainzId=recordings[2])
+    server.add("s3", title="Other", artist="Else", isrc=["USRC17607839"])
+    with server.running() as url:
+        report = scan_server(SubsonicClient(url, MIA), tmp_path / "catalog", QUIET)
+    found = {r["song_id"]: r["track_id"] for r in links(tmp_path / "catalog").songs.to_pylist()}
+    assert found == {"s1": "b", "s2": "c", "s3": "a"}
+    assert report.by == {"musicbrainz": 2, "isrc": 1}
 
 
 def test_a_server_that_lies_about_paths_is_not_believed(catalog: Path) -> None:

@@ -433,6 +433,40 @@ def test_a_service_without_a_token_answers_and_takes_nothing(catalog: Path) -> N
         assert open_client.get("/1/validate-token?token=").json()["valid"] is False
 
 
+def joined(url: str, folder: Path) -> None:
+    client = SubsonicClient(url, Credentials(USER, PASSWORD))
+    scan_server(client, folder, ServerScanOptions(download=False))
+
+
+def test_each_server_is_answered_in_its_own_ids_also_when_it_is_scanned_later(
+    tmp_path: Path,
+) -> None:
+    folder = style_catalog(tmp_path / "catalog").path
+    rows = Catalog.open(folder).tracks().to_pylist()
+    servers = {"one": SubsonicStandIn(), "two": SubsonicStandIn()}
+    for name, server in servers.items():
+        for row in rows[: 72 if name == "two" else None]:
+            artist = row["artists"][0]
+            server.add(f"{name}-{row['track_id']}", title=row["title"], artist=artist)
+
+    def ids(opened: Any, song: str) -> list[str]:
+        told = ask(opened, "getSonicSimilarTracks", id=song, count=5)
+        return [each["entry"]["id"] for each in told.get("sonicMatch", [])]
+
+    with servers["one"].running() as first, servers["two"].running() as second:
+        joined(first, folder)
+        with client_of(folder, read_only=True) as opened:
+            assert [song[:6] for song in ids(opened, "one-s1-00")] == ["one-s1"] * 5
+            assert ids(opened, "two-s1-00") == []
+            joined(second, folder)
+            began = time.monotonic()
+            while not ids(opened, "two-s1-00"):
+                assert time.monotonic() - began < 60, "the scan is never seen"
+                time.sleep(0.05)
+            assert [song[:6] for song in ids(opened, "two-s1-00")] == ["two-s1"] * 5
+            assert [song[:6] for song in ids(opened, "one-s4-00")] == ["one-s4"] * 5
+
+
 def test_the_catalogs_own_ids_serve_where_no_server_was_scanned(tmp_path: Path) -> None:
     folder = style_catalog(tmp_path / "catalog").path
     with client_of(folder, read_only=True) as alone:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from musicu.catalog.folding import fold
@@ -82,16 +82,20 @@ class PlayerCatalog:
     def __init__(self, catalog: Path) -> None:
         self._catalog, self._lock = catalog, Lock()
         self._players: tuple[PlayerSongs, ...] = ()
-        self._looked, self._stamp = -_LOOK_SECONDS, -1.0
+        self._looked, self._stamp, self._reading = time.monotonic(), 0.0, False
+        self._read_again(self._written())
 
     @property
     def players(self) -> tuple[PlayerSongs, ...]:
-        """The players as they were scanned last."""
+        """The players as they were scanned last; after a scan, as before until they are read."""
         with self._lock:
             now = time.monotonic()
-            if now - self._looked >= _LOOK_SECONDS:
+            if now - self._looked >= _LOOK_SECONDS and not self._reading:
                 self._looked = now
-                self._read_again()
+                stamp = self._written()
+                if stamp != self._stamp:
+                    self._reading = True
+                    Thread(target=self._read_again, args=[stamp], daemon=True).start()
             return self._players
 
     def of_song(self, item_id: str) -> tuple[PlayerSongs, str]:
@@ -121,15 +125,22 @@ class PlayerCatalog:
                 return each, found
         return player, [track]
 
-    def _read_again(self) -> None:
-        states = (self._catalog / FOLDER).glob("*/server.json")
+    def _written(self) -> float:
+        """When the players were written; other after each scan."""
         try:
-            stamp = sum(path.stat().st_mtime for path in states)
-            if stamp != self._stamp:
-                self._players = tuple(map(PlayerSongs.of, every_player(self._catalog)))
-                self._stamp = stamp
-        except (OSError, CatalogError):  # a scan is writing it: what was read stays until later
+            states = (self._catalog / FOLDER).glob("*/server.json")
+            return sum(path.stat().st_mtime for path in states)
+        except OSError:  # a scan is writing
+            return self._stamp
+
+    def _read_again(self, stamp: float) -> None:
+        try:
+            self._players = tuple(map(PlayerSongs.of, every_player(self._catalog)))
+            self._stamp = stamp
+        except (OSError, CatalogError):  # a scan is writing: what was read stays until later
             return
+        finally:
+            self._reading = False
 
 
 def child_of_row(row: Row) -> dict[str, Any]:
