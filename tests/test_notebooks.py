@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -14,6 +15,15 @@ LARGEST = 300_000  # bytes; outputs are kept small
 
 def test_there_are_three() -> None:
     assert [path.name[0] for path in NOTEBOOKS] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_starts_from_a_question_and_ends_with_what_to_try(path: Path) -> None:
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    first, last = ("".join(cell["source"]).splitlines()[0] for cell in (cells[0], cells[-1]))
+    assert first.startswith("# ")
+    assert first.endswith("?")
+    assert last == "## What to try next"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
