@@ -15,7 +15,7 @@ from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CONFIRM_PRUNE, FOLDER, PATH, PRUNE, together
 from musicu.cli.output import note, safe, warn
 from musicu.cli.working import print_report, sentence_of, told, work_options
-from musicu.embeddings.cards import DEFAULT_MODEL
+from musicu.embeddings.cards import DEFAULT_MODEL, SHIPPED, find_model
 from musicu.embeddings.tracks.refresh import refresh_track_vectors
 from musicu.errors import SourceError
 from musicu.ingest.table import read_table
@@ -74,6 +74,9 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     "-" for paths on standard input, one per line or separated by NUL. Only new and changed files
     are read. Files that fail are recorded; `musicu failures` lists them.
     """
+    card = find_model(model)
+    if not card.folder.is_relative_to(SHIPPED):
+        note(f"{card.name}: licence {card.about.get('licence', 'not stated')}")
     return _go(source, out, model, **rest)
 
 

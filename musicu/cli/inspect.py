@@ -13,7 +13,7 @@ from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.summary import summary
 from musicu.catalog.words import clock
 from musicu.cli.default_model import telling_default
-from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL, QUIET
+from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL, PATH, QUIET
 from musicu.cli.output import note, print_json, print_lines, print_table, print_text, warn
 from musicu.errors import MusicuError
 from musicu.records import counted
@@ -133,21 +133,43 @@ def _export_semantic_ids(catalog: Catalog, out: Path, model: str | None) -> None
 
 
 @click.command()
-@click.argument("model", metavar="[MODEL|CATALOG]", required=False)
+@click.argument("words", metavar="[export] [MODEL|CATALOG]", nargs=-1)
 @click.option("--default", "name", help="Make this model the default model of CATALOG.")
+@click.option(
+    "--fetch", is_flag=True, help="Download MODEL, such as hf:owner/name, from Hugging Face."
+)
+@click.option(
+    "--hf",
+    "folder",
+    type=PATH,
+    metavar="FOLDER",
+    help="With `export`: write the model, and the vectors of CATALOG, as a Hugging Face folder.",
+)
 @AS_JSON
-def models(model: str | None, name: str | None, as_json: bool) -> None:
+def models(
+    words: tuple[str, ...], name: str | None, fetch: bool, folder: Path | None, as_json: bool
+) -> None:
     """List the installed models, show the card of MODEL, or list the models of CATALOG.
 
     \b
     Example: musicu models catalog --default musicu-audio-v2
 
-    MODEL is a name or a folder. Commands use the default model of a catalog if --model is not
+    MODEL is a name, a folder, an .onnx file with a card.json beside it, or hf:owner/name or
+    hf:/path for a model of Hugging Face. `musicu models export CATALOG --hf FOLDER` writes a folder
+    that works without musicu. Commands use the default model of a catalog if --model is not
     given. It is the first model that the catalog got, until --default or `musicu train tracks`
     sets another.
     """
     from musicu.embeddings.cards import card_text, find_model
 
+    if words[:1] == ("export",) or folder is not None:
+        _export_model(words, folder)
+        return
+    if len(words) > 1:
+        raise click.UsageError(f"one MODEL or CATALOG, not {len(words)}")
+    model = words[0] if words else None
+    if fetch:
+        _fetch(model)
     if model and (Path(model) / MANIFEST).is_file():
         _catalog_models(Path(model), name, as_json)
     elif name:
@@ -158,6 +180,33 @@ def models(model: str | None, name: str | None, as_json: bool) -> None:
         print_json(find_model(model).document())
     else:
         print_text(card_text(find_model(model)))
+
+
+def _fetch(model: str | None) -> None:
+    from musicu.embeddings.hf_cards import PREFIX, hub_fetch
+
+    if model is None or not model.startswith(PREFIX):
+        raise click.UsageError("--fetch needs a model of Hugging Face, such as hf:owner/name")
+    note(f"{model}: {hub_fetch(model)}")
+
+
+def _export_model(words: tuple[str, ...], folder: Path | None) -> None:
+    from musicu.embeddings.cards import find_model
+    from musicu.embeddings.hf_export import export_folder
+
+    if len(words) != 2 or words[0] != "export" or folder is None:
+        raise click.UsageError("write: musicu models export MODEL|CATALOG --hf FOLDER")
+    catalog = Catalog.open(words[1]) if (Path(words[1]) / MANIFEST).is_file() else None
+    card = find_model(words[1] if catalog is None else _model_place(catalog))
+    count = export_folder(card, folder, catalog)
+    note(f"{folder}: {card.name}, {counted(count, 'vector')}")
+
+
+def _model_place(catalog: Catalog) -> str | Path:
+    """Where the default model of a catalog lies: a track encoder in the catalog itself."""
+    name = catalog.model_entry()[0]
+    own = catalog.path / "models" / name
+    return own if own.is_dir() else name
 
 
 def _catalog_models(folder: Path, name: str | None, as_json: bool) -> None:

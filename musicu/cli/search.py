@@ -18,7 +18,12 @@ from musicu.retrieval import find_track, label
 @click.command()
 @filters
 @CATALOG
-@click.argument("tracks", nargs=-1, required=True, metavar="TRACK...")
+@click.argument("tracks", nargs=-1, metavar="TRACK...")
+@click.option(
+    "--text",
+    metavar="WORDS",
+    help="Find what these words describe instead of a TRACK, under a --model with a text tower.",
+)
 @click.option("-k", type=COUNT, default=20, help="Number of tracks to list for each TRACK.")
 @click.option(
     "--no-versions",
@@ -36,6 +41,7 @@ from musicu.retrieval import find_track, label
 def similar(
     catalog: Path,
     tracks: tuple[str, ...],
+    text: str | None,
     k: int,
     no_versions: bool,
     index: str,
@@ -49,9 +55,19 @@ def similar(
     Example: musicu similar catalog "Artist - Title" -k 10 --genre jazz
 
     A TRACK is an id, a path, or words such as "Artist - Title". Copies and versions of the TRACK
-    itself are marked "same work".
+    itself are marked "same work". With --text "slow piano, rain", tracks are found by description,
+    where the catalog has vectors of a model with a text tower, such as CLAP (--model hf:/path).
     """
     opened = Catalog.open(catalog)
+    if bool(tracks) == (text is not None):
+        raise click.UsageError("give a TRACK, or --text WORDS")
+    if text is not None:
+        found = _described_by(opened, text, k, where, model)
+        if as_json:
+            print_lines(found.to_pylist())
+        else:
+            _print_hits(found)
+        return
     everything = opened.tracks()
     seeds = [find_track(everything, words) for words in tracks]
     found = opened.similar(
@@ -63,6 +79,22 @@ def similar(
     for seed in seeds:
         note(f"nearest to {label(opened.track(seed))}:")
         _print_hits(found.filter(pc.equal(found["query_id"], seed)))
+
+
+def _described_by(catalog: Catalog, text: str, k: int, where: Any, model: str | None) -> pa.Table:
+    """The tracks nearest to what words describe."""
+    from musicu.embeddings.embedder import Embedder
+    from musicu.errors import ModelError
+    from musicu.retrieval.similar import similar_to_vector
+
+    embedder = Embedder.load(model or catalog.model_entry()[0])
+    entry = catalog.model_entry(embedder.name)[1]
+    if entry.fingerprint != embedder.fingerprint:
+        raise ModelError(
+            f"{catalog.path} has vectors of another {embedder.name} than this model: embed with it"
+        )
+    vector = embedder.embed_texts([text])[0]
+    return similar_to_vector(catalog, vector, k=k, where=where, model=embedder.name)
 
 
 def _print_hits(found: pa.Table) -> None:

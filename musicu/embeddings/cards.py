@@ -6,11 +6,12 @@ import hashlib
 import json
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from musicu.catalog.file_names import is_file_name
+from musicu.embeddings.hf_cards import PREFIX, hub_folder, made_document
 from musicu.errors import ModelError
 from musicu.records import Windows, check_kind
 from musicu.registry import Registry
@@ -19,6 +20,7 @@ SHIPPED = Path(__file__).parent / "models"
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "musicu-audio-v2"
 _WIDTH = 100  # of a card's lines
+_BLOCK = 1 << 20  # bytes that are read at once
 _BESIDE = {
     "credits.csv": "every recording that it was made from, with artist, licence and source",
     "recipe.toml": "how to make it again, and what was tried",
@@ -59,6 +61,8 @@ class ModelCard:
     files: names of the files in the folder that decide the vectors.
     about: free text for people: `summary`, `training`, `scores`, `weaknesses`, `licence`, ….
     batch: decides nothing about the vectors, and so is not part of the fingerprint.
+    settings: what the kind asks for beside the files, such as a layer; part of the fingerprint.
+    self_test: the vector of `waveforms.self_test_audio` under the model as it should be.
     """
 
     name: str
@@ -71,6 +75,8 @@ class ModelCard:
     folder: Path
     fingerprint: str
     batch: BatchSpec = BatchSpec()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    self_test: tuple[float, ...] | None = None
 
     def document(self) -> dict[str, Any]:
         """The card as plain values that go into JSON."""
@@ -78,6 +84,8 @@ class ModelCard:
         windows = {"seconds": self.windows.seconds, "count": self.windows.count}
         batch = {"size": self.batch.size, "device": self.batch.device}
         about = {"fingerprint": self.fingerprint, "about": self.about}
+        if self.settings:
+            about["settings"] = dict(self.settings)
         return {**core, "windows": windows, "batch": batch, **about}
 
 
@@ -129,7 +137,9 @@ def read_card(folder: Path) -> ModelCard:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{folder} is not a model folder: it has no card.json") from None
+        card = made_document(folder)
+        if card is None:
+            raise ModelError(f"{folder} is not a model folder: it has no card.json") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT_VERSION:
@@ -144,6 +154,9 @@ def read_card(folder: Path) -> ModelCard:
         )
     try:
         core = {k: card[k] for k in ("name", "kind", "dim", "sample_rate", "windows", "files")}
+        if card.get("settings"):
+            core["settings"] = dict(card["settings"])
+        self_test = card.get("self_test")
         return ModelCard(
             name=str(card["name"]),
             kind=str(card["kind"]),
@@ -155,6 +168,8 @@ def read_card(folder: Path) -> ModelCard:
             folder=folder,
             fingerprint=_fingerprint(core, folder, card["files"]),
             batch=_batch(**card.get("batch", {})),
+            settings=dict(card.get("settings") or {}),
+            self_test=None if self_test is None else tuple(map(float, self_test)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a model card: {error!r}") from error
@@ -180,17 +195,29 @@ def _fingerprint(core: dict[str, Any], folder: Path, files: list[str]) -> str:
     digest = hashlib.sha256(json.dumps(core, sort_keys=True).encode())
     for name in files:
         try:
-            digest.update((folder / name).read_bytes())
+            with (folder / name).open("rb") as file:
+                while block := file.read(_BLOCK):
+                    digest.update(block)
         except OSError as error:
             raise ModelError(f"{folder / name}, which the model needs: {error.strerror}") from error
     return digest.hexdigest()[:16]
 
 
+def _card_beside(path: Path) -> ModelCard:
+    """The card in the folder of an ONNX file; ModelError where it is not of this file."""
+    card = read_card(path.parent)
+    if path.name not in card.files:
+        raise ModelError(f"{path.parent / 'card.json'} names no file {path.name!r}")
+    return card
+
+
 def find_model(name_or_path: str | Path) -> ModelCard:
     """The card of a model by its name, or of a model folder by its path.
 
-    Names are those of the models that come with musicu and that other packages add. Raises
-    ModelError where there is neither, and RegistryError where a package's model is not to be had.
+    Names are those of the models that come with musicu and that other packages add, or
+    "hf:owner/name" of a model of Hugging Face that is on this computer, "hf:/path", or the path of
+    an ONNX file that a card lies beside. Raises ModelError where there is none, and RegistryError
+    where a package's model is not to be had.
     """
     check_kind("the model", name_or_path, (str, Path), "its name, or the path of its folder")
     if isinstance(name_or_path, str) and name_or_path in MODELS.names():
@@ -198,8 +225,12 @@ def find_model(name_or_path: str | Path) -> ModelCard:
         if card.name != name_or_path:
             raise ModelError(f"{card.folder} is registered as {name_or_path!r}, not {card.name!r}")
         return card
+    if str(name_or_path).startswith(PREFIX):
+        return read_card(hub_folder(str(name_or_path)))
     if Path(name_or_path).is_dir():
         return read_card(Path(name_or_path))
+    if Path(name_or_path).suffix == ".onnx":
+        return _card_beside(Path(name_or_path))
     raise ModelError(
         f"there is no model {str(name_or_path)!r}: known are {', '.join(MODELS.names())}; or give "
         "a folder"

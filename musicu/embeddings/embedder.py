@@ -68,6 +68,14 @@ class Embedder(ABC):
     def embed_batch(self, audios: Sequence[Audio]) -> NDArray[np.float32]:
         """Vectors of several recordings, float32 [recordings, dim], each of unit length."""
 
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of texts in the space of the sound, float32 [texts, dim], each of unit length.
+
+        Raises ModelError where the model has no text tower; one with a joint space, such as CLAP,
+        has.
+        """
+        raise ModelError(f"{self.name} has no text tower: use a model such as CLAP")
+
     def embed_file(self, path: str | Path) -> NDArray[np.float32]:
         """The vector of a file, float32 [dim], of unit length: the one that a catalog has of it.
 
@@ -158,6 +166,8 @@ EMBEDDERS: Registry[type[Embedder]] = Registry(
     "musicu.embedders",
     {
         "audio": "musicu.embeddings.onnx_embedder:AudioEmbedder",
+        "hf": "musicu.embeddings.hf_embedder:HuggingFaceEmbedder",
+        "onnx": "musicu.embeddings.onnx_waveform:WaveformEmbedder",
         "stats": "musicu.embeddings.stats:StatsEmbedder",
     },
 )

@@ -1,0 +1,323 @@
+"""Other people's encoders: transformers models, ONNX graphs with a card, and models given away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from contract_embedder import EmbedderContract
+from music import tune
+
+from musicu.cli.app import app
+from musicu.embeddings.cards import find_model, read_card, write_card
+from musicu.embeddings.embedder import Embedder
+from musicu.embeddings.hf_cards import is_non_commercial
+from musicu.embeddings.waveforms import self_test_audio
+from musicu.errors import ModelError
+from musicu.records import Audio
+
+torch = pytest.importorskip("torch", reason="needs torch")
+transformers = pytest.importorskip("transformers", reason="needs transformers")
+
+_SMALL = {
+    "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 32,
+    "conv_dim": (8, 8), "conv_kernel": (10, 8), "conv_stride": (20, 16),
+    "num_feat_extract_layers": 2, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2,
+}  # fmt: skip
+
+
+def speech_model(folder: Path, kind: str = "Wav2Vec2") -> Path:
+    """A tiny random model of waveforms, as transformers saves it."""
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{kind}Config")(**_SMALL)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+    transformers.Wav2Vec2FeatureExtractor(sampling_rate=16_000).save_pretrained(folder)
+    (folder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n# Tiny\n")
+    return folder
+
+
+def clap_model(folder: Path) -> Path:
+    """A tiny random CLAP with a tokenizer of a few words."""
+    torch.manual_seed(0)
+    config = transformers.ClapConfig(
+        text_config={"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+                     "intermediate_size": 32, "vocab_size": 40, "projection_dim": 16,
+                     "projection_hidden_size": 16, "max_position_embeddings": 40},
+        audio_config={"hidden_size": 64, "patch_embeds_hidden_size": 8, "depths": [1, 1, 1, 1],
+                      "num_attention_heads": [2, 2, 2, 2], "projection_dim": 16,
+                      "num_mel_bins": 64, "spec_size": 256},
+        projection_dim=16,
+    )  # fmt: skip
+    transformers.ClapModel(config).save_pretrained(folder)
+    transformers.ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "slow", "piano", "rain", "drums", ","]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    transformers.BertTokenizer(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(
+        folder
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return speech_model(tmp_path_factory.mktemp("hf") / "tiny-speech")
+
+
+@pytest.fixture(scope="module")
+def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clap_model(tmp_path_factory.mktemp("hf") / "tiny-clap")
+
+
+def carded(folder: Path, to: Path, **changes: Any) -> Path:
+    """A copy of a model with a card of ours in it."""
+    shutil.copytree(folder, to, dirs_exist_ok=True)
+    card = read_card(folder)
+    told = {
+        n: card.document()[n] for n in ("name", "kind", "dim", "sample_rate", "windows", "about")
+    }
+    told |= {"files": list(card.files), "settings": dict(card.settings)}
+    write_card(to, {**told, **changes})
+    return to
+
+
+class TestSpeechContract(EmbedderContract):
+    @pytest.fixture(scope="class")
+    def model(self, speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+        return Embedder.load(carded(speech, tmp_path_factory.mktemp("card") / "speech"))
+
+
+@pytest.mark.parametrize("kind", ["Wav2Vec2", "Hubert", "WavLM"])
+@pytest.mark.parametrize("layer", [0, 2, -1])
+def test_vectors_are_those_of_transformers_bit_for_bit(
+    kind: str, layer: int, tmp_path: Path
+) -> None:
+    folder = carded(speech_model(tmp_path / "a", kind), tmp_path / "b", settings={"layer": layer})
+    samples = tune(1, 3.0, 16_000)
+    found = Embedder.load(f"hf:{folder}").embed(Audio.of(samples, 16_000))
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
+    inputs = extractor([samples], sampling_rate=16_000, return_tensors="pt")
+    with torch.inference_mode():
+        frames = model(**inputs, output_hidden_states=True).hidden_states[layer][0].numpy()
+    whole = frames.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
+    once = (whole / np.linalg.norm(whole)).astype(np.float32).astype(np.float64)
+    np.testing.assert_array_equal(found, (once / np.linalg.norm(once)).astype(np.float32))
+
+
+def test_clap_gives_sound_and_text_in_one_space(clap: Path) -> None:
+    embedder = Embedder.load(f"hf:{clap}")
+    samples = tune(1, 4.0, 48_000)
+    found = embedder.embed(Audio.of(samples, 48_000))
+    model = transformers.ClapModel.from_pretrained(clap).eval()
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(clap)
+    inputs = extractor([samples], sampling_rate=48_000, return_tensors="pt")
+    tokens = transformers.AutoTokenizer.from_pretrained(clap)(
+        ["slow piano, rain"], return_tensors="pt"
+    )
+    with torch.inference_mode():
+        sound, text = model.get_audio_features(**inputs), model.get_text_features(**tokens)
+    for mine, theirs in ((found, sound), (embedder.embed_texts(["slow piano, rain"])[0], text)):
+        row = getattr(theirs, "pooler_output", theirs)[0].numpy()
+        np.testing.assert_allclose(mine, row / np.linalg.norm(row), atol=1e-6)
+
+
+def test_a_model_without_a_text_tower_says_so(speech: Path) -> None:
+    with pytest.raises(ModelError, match="no text tower"):
+        Embedder.load(f"hf:{speech}").embed_texts(["rain"])
+    with pytest.raises(ModelError, match="no text tower"):
+        Embedder.load("musicu-stats-v1").embed_texts(["rain"])
+
+
+def test_a_card_is_made_of_the_configuration_and_names_its_licence(speech: Path) -> None:
+    card = find_model(f"hf:{speech}")
+    assert (card.name, card.kind, card.dim, card.sample_rate) == ("tiny-speech", "hf", 16, 16_000)
+    assert card.settings == {"layer": 2, "pooling": "mean", "dtype": "float32"}
+    assert card.about["licence"] == "cc-by-nc-4.0 (non-commercial)"
+    assert not is_non_commercial("apache-2.0")
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"layer": 9}, "no layer 9"),
+        ({"pooling": "median"}, "pools by 'median'"),
+        ({"dtype": "float8"}, "dtype 'float8'"),
+    ],
+)
+def test_settings_that_a_model_has_not_are_refused(
+    speech: Path, tmp_path: Path, settings: dict[str, Any], text: str
+) -> None:
+    folder = carded(speech, tmp_path / "m", settings=settings)
+    with pytest.raises(ModelError, match=text):
+        Embedder.load(folder).embed(Audio.of(tune(1, 1.0, 16_000), 16_000))
+
+
+def test_settings_are_part_of_the_fingerprint(speech: Path, tmp_path: Path) -> None:
+    prints = {
+        find_model(carded(speech, tmp_path / str(n), settings={"layer": n})).fingerprint
+        for n in (1, 2)
+    }
+    assert len(prints) == 2
+
+
+def test_half_precision_is_near_to_the_whole(speech: Path, tmp_path: Path) -> None:
+    audio = Audio.of(tune(1, 2.0, 16_000), 16_000)
+    whole, half = (
+        Embedder.load(carded(speech, tmp_path / name, settings={"layer": 2, "dtype": name})).embed(
+            audio
+        )
+        for name in ("float32", "bfloat16")
+    )
+    assert 0.99 < float(whole @ half) < 1.0
+
+
+def test_a_self_test_refuses_a_wrongly_converted_model(speech: Path, tmp_path: Path) -> None:
+    card = find_model(f"hf:{speech}")
+    vector = Embedder.load(speech).embed(self_test_audio(card)).tolist()
+    good = carded(speech, tmp_path / "good", self_test=vector)
+    Embedder.load(good)
+    torch.manual_seed(1)
+    transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(**_SMALL)).save_pretrained(good)
+    with pytest.raises(ModelError, match="fails its self-test"):
+        Embedder.load(good)
+
+
+def test_a_model_that_is_not_here_is_not_fetched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    import socket
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(ModelError, match="--fetch"):
+        find_model("hf:nobody/no-such-model-of-ours")
+
+
+def test_embedding_names_the_licence_and_texts_find_tracks(
+    clap: Path, demo_music: Path, tmp_path: Path
+) -> None:
+    (clap / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    words = [
+        "embed",
+        str(demo_music),
+        "-o",
+        str(tmp_path / "c"),
+        "--model",
+        f"hf:{clap}",
+        "--executor",
+        "local",
+    ]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "cc-by-nc-4.0 (non-commercial)" in done.stderr
+    asked = [
+        "similar",
+        str(tmp_path / "c"),
+        "--text",
+        "slow piano, rain",
+        "--model",
+        f"hf:{clap}",
+        "--json",
+    ]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 0, found.output
+    rows = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [row["rank"] for row in rows][:3] == [1, 2, 3]
+    assert rows[0]["score"] >= rows[-1]["score"]
+
+
+def waveform_model(folder: Path) -> Path:
+    """An ONNX graph that gives the mean energy of four parts of a frame, frame by frame."""
+    onnx = pytest.importorskip("onnx", reason="needs onnx")
+    helper, kind, array = onnx.helper, onnx.TensorProto.FLOAT, onnx.numpy_helper.from_array
+    weights = np.random.default_rng(0).standard_normal((4, 1, 160)).astype(np.float32)
+    nodes = [
+        helper.make_node("Unsqueeze", ["wave", "axis"], ["one"]),
+        helper.make_node("Conv", ["one", "w"], ["bands"], strides=[80]),
+        helper.make_node("Abs", ["bands"], ["loud"]),
+        helper.make_node("Transpose", ["loud"], ["frames"], perm=[0, 2, 1]),
+    ]
+    graph = helper.make_graph(
+        nodes, "tiny",
+        [helper.make_tensor_value_info("wave", kind, ["n", "samples"])],
+        [helper.make_tensor_value_info("frames", kind, ["n", "frames", 4])],
+        [array(weights, "w"), array(np.array([1]), "axis")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, folder / "tiny.onnx")
+    write_card(
+        folder,
+        {
+            "name": "tiny-v1", "kind": "onnx", "dim": 4, "sample_rate": 16_000,
+            "windows": {"seconds": 2.0, "count": 2}, "files": ["tiny.onnx"],
+            "settings": {"pooling": "mean", "scale": "normal"}, "about": {"summary": "tiny"},
+        },
+    )  # fmt: skip
+    return folder
+
+
+class TestWaveformContract(EmbedderContract):
+    @pytest.fixture(scope="class")
+    def model(self, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+        folder = waveform_model(tmp_path_factory.mktemp("onnx") / "tiny")
+        return Embedder.load(folder / "tiny.onnx")
+
+
+def test_an_onnx_file_without_a_card_says_what_is_missing(tmp_path: Path) -> None:
+    folder = waveform_model(tmp_path / "m")
+    (folder / "other.onnx").write_bytes((folder / "tiny.onnx").read_bytes())
+    with pytest.raises(ModelError, match=r"names no file 'other\.onnx'"):
+        find_model(folder / "other.onnx")
+    (folder / "card.json").unlink()
+    with pytest.raises(ModelError, match=r"card\.json"):
+        find_model(folder / "tiny.onnx")
+
+
+def test_a_catalog_is_given_away_with_its_model_and_used_without_musicu(
+    demo_catalog: Path, demo_music: Path, tmp_path: Path
+) -> None:
+    from musicu import Catalog
+
+    shutil.copytree(demo_catalog, tmp_path / "c")
+    words = [
+        "embed",
+        str(demo_music),
+        "-o",
+        str(tmp_path / "c"),
+        "-m",
+        "musicu-audio-v1",
+        "-j",
+        "1",
+    ]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    Catalog.open(tmp_path / "c").set_default_model("musicu-audio-v1")
+    out = tmp_path / "given"
+    done = CliRunner().invoke(app, ["models", "export", str(tmp_path / "c"), "--hf", str(out)])
+    assert done.exit_code == 0, done.output
+    head = (out / "README.md").read_text("utf-8").split("---")[1]
+    assert "license: apache-2.0" in head
+    assert "library_name: onnx" in head
+    assert len((out / "use.py").read_text("utf-8").splitlines()) == 10
+    title = json.loads((out / "tracks.jsonl").read_text("utf-8").splitlines()[0])["title"]
+    blocked = "import sys; sys.modules['musicu'] = None; sys.argv = ['use.py', sys.argv[1]]"
+    code = f"{blocked}; exec(open('use.py').read())"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, title], cwd=out, capture_output=True, text=True, check=True
+    )
+    lines = ran.stdout.splitlines()
+    assert "model.onnx as exported: True" in lines
+    ours = Catalog.open(tmp_path / "c").similar(
+        json.loads((out / "tracks.jsonl").read_text("utf-8").splitlines()[0])["track_id"], k=1
+    )
+    assert lines[0].startswith(f"{ours['score'][0].as_py():.3f} {ours['title'][0].as_py()}")
+    again = CliRunner().invoke(app, ["models", "export", "musicu-stats-v1", "--hf", str(out)])
+    assert again.exit_code == 1
