@@ -28,6 +28,7 @@ def blocks(page: str) -> list[str]:
         "docs/python.md",
         "docs/measuring.md",
         "docs/joins.md",
+        "docs/encoders.md",
     ],
 )
 def test_python_in_the_docs_runs_on_a_real_catalog(
