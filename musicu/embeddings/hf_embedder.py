@@ -59,7 +59,8 @@ class HuggingFaceEmbedder(Embedder):
         except Exception as error:  # transformers and remote code raise anything
             raise ModelError(f"{card.folder} cannot be loaded by transformers: {error}") from error
         self._model = model.eval().to(self._device)
-        self._transformers, self._local, self._tokenizer = transformers, local, None
+        self._transformers, self._local = transformers, local
+        self._tokenizer: Any = None
         check_self_test(card, lambda audio: self.embed_batch([audio])[0])
 
     @classmethod

@@ -49,7 +49,8 @@ def unit(vector: NDArray[Any]) -> Floats:
     whole = vector.astype(np.float64)
     length = float(np.linalg.norm(whole))
     if not length > 1e-12:
-        return np.eye(1, len(vector), dtype=np.float32)[0]
+        axis: Floats = np.eye(1, len(vector), dtype=np.float32)[0]
+        return axis
     made: Floats = (whole / length).astype(np.float32)
     return made
 
