@@ -19,7 +19,7 @@ from musicu.cli.app import app
 from musicu.embeddings.cards import find_model, read_card, write_card
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.hf_cards import is_non_commercial
-from musicu.embeddings.waveforms import self_test_audio
+from musicu.embeddings.waveforms import self_test_audio, window_samples
 from musicu.errors import ModelError
 from musicu.records import Audio
 
@@ -87,10 +87,15 @@ def carded(folder: Path, to: Path, **changes: Any) -> Path:
     return to
 
 
+@pytest.fixture(scope="module")
+def speech_embedder(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    return Embedder.load(carded(speech, tmp_path_factory.mktemp("card") / "speech"))
+
+
 class TestSpeechContract(EmbedderContract):
-    @pytest.fixture(scope="class")
-    def model(self, speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-        return Embedder.load(carded(speech, tmp_path_factory.mktemp("card") / "speech"))
+    @pytest.fixture
+    def model(self, speech_embedder: Embedder) -> Embedder:
+        return speech_embedder
 
 
 @pytest.mark.parametrize("kind", ["Wav2Vec2", "Hubert", "WavLM"])
@@ -260,18 +265,34 @@ def waveform_model(folder: Path) -> Path:
         folder,
         {
             "name": "tiny-v1", "kind": "onnx", "dim": 4, "sample_rate": 16_000,
-            "windows": {"seconds": 2.0, "count": 2}, "files": ["tiny.onnx"],
+            "windows": {"seconds": 2.0, "count": 8}, "files": ["tiny.onnx"],
             "settings": {"pooling": "mean", "scale": "normal"}, "about": {"summary": "tiny"},
         },
     )  # fmt: skip
     return folder
 
 
+@pytest.fixture(scope="module")
+def waveforms(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    folder = waveform_model(tmp_path_factory.mktemp("onnx") / "tiny")
+    return Embedder.load(folder / "tiny.onnx")
+
+
+def test_what_is_longer_than_a_window_comes_in_pieces_that_end_where_it_ends() -> None:
+    audio = Audio.of(np.arange(25, dtype=np.float32), 10)
+    pieces = [piece[[0, -1]].tolist() for piece in window_samples(audio, 1.0)]
+    assert pieces == [[0, 9], [10, 19], [15, 24]]
+    assert [len(piece) for piece in window_samples(Audio.of(audio.samples[:20], 10), 1.0)] == [
+        10,
+        10,
+    ]
+    assert [len(piece) for piece in window_samples(Audio.of(audio.samples[:7], 10), 1.0)] == [7]
+
+
 class TestWaveformContract(EmbedderContract):
-    @pytest.fixture(scope="class")
-    def model(self, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-        folder = waveform_model(tmp_path_factory.mktemp("onnx") / "tiny")
-        return Embedder.load(folder / "tiny.onnx")
+    @pytest.fixture
+    def model(self, waveforms: Embedder) -> Embedder:
+        return waveforms
 
 
 def test_an_onnx_file_without_a_card_says_what_is_missing(tmp_path: Path) -> None:

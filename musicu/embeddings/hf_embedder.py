@@ -75,7 +75,7 @@ class HuggingFaceEmbedder(Embedder):
     def embed_batch(self, audios: Sequence[Audio]) -> Floats:
         """Vectors of several recordings, float32 [recordings, dim], each of unit length."""
         self.check(audios)
-        windows = [list(window_samples(audio)) for audio in audios]
+        windows = [list(window_samples(audio, self.windows.seconds)) for audio in audios]
         vectors = iter(self._vectors([window for one in windows for window in one]))
         made = [mean_of_windows([next(vectors) for _ in one]) for one in windows]
         return np.array(made, np.float32).reshape(len(made), self.dim)

@@ -50,7 +50,10 @@ class WaveformEmbedder(Embedder):
     def embed_batch(self, audios: Sequence[Audio]) -> Floats:
         """Vectors of several recordings, float32 [recordings, dim], each of unit length."""
         self.check(audios)
-        made = [mean_of_windows([self._one(w) for w in window_samples(audio)]) for audio in audios]
+        made = [
+            mean_of_windows([self._one(w) for w in window_samples(audio, self.windows.seconds)])
+            for audio in audios
+        ]
         return np.array(made, np.float32).reshape(len(made), self.dim)
 
     def _one(self, window: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,19 @@ _SHORTEST_SECONDS = 0.1
 _AGREE = 0.999  # the cosine of the self-test with the stored vector
 
 
-def window_samples(audio: Audio) -> Iterator[Floats]:
-    """The samples of each window of a recording, float32 [n], those of a short one made 0.1 s."""
-    least = int(_SHORTEST_SECONDS * audio.sample_rate)
-    for start, stop in zip(audio.edges[:-1], audio.edges[1:], strict=True):
-        samples = audio.samples[start:stop]
-        yield np.pad(samples, (0, max(0, least - len(samples))))
+def window_samples(audio: Audio, seconds: float) -> Iterator[Floats]:
+    """The samples of each window of a recording, float32 [n], of at most so many seconds.
+
+    What is longer, as a whole recording, comes in pieces of that length, of which the last one ends
+    where it ends. What is shorter than 0.1 s is filled up with silence.
+    """
+    least, most = (int(length * audio.sample_rate) for length in (_SHORTEST_SECONDS, seconds))
+    for first, stop in pairwise(audio.edges):
+        starts = range(first, max(stop - most, first) + 1, most)
+        last = stop - most
+        for start in [*starts, *([last] if last > starts[-1] else [])]:
+            samples = audio.samples[start : min(start + most, stop)]
+            yield np.pad(samples, (0, max(0, least - len(samples))))
 
 
 def pooling_of(card: ModelCard) -> Callable[[Floats], Floats]:
