@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from musicu.catalog.files import plain_errors
 from musicu.catalog.joined_tables import ROOM, beside_joined
 from musicu.catalog.manifest import CONTENT_KEY, ModelEntry
-from musicu.catalog.rows import latest, latest_rows, track_file
+from musicu.catalog.rows import latest, latest_rows, track_file, with_earlier
 from musicu.catalog.schema import (
     DESCRIPTOR_SET,
+    EARLIER_TABLES,
     FAILURES,
     RECORDING_SET,
     TRACKS,
@@ -86,7 +87,7 @@ class Catalog:
         if self._tracks is None:
             table = self._store.read("tracks")
             tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
-            tracks = _beside(tracks, self._store.read(f"recordings/{RECORDING_SET}"))
+            tracks = _beside(tracks, self._known(f"recordings/{RECORDING_SET}"))
             for name in self.descriptor_sets():
                 tracks = _beside(tracks, self._described(name, long=False))
             self._tracks = beside_joined(tracks, {s: self.joined(s) for s in self.sources()})
@@ -151,9 +152,7 @@ class Catalog:
             tracks = tracks.filter(pc.invert(tracks["gone"]))
         for name in (f"recordings/{RECORDING_SET}", *(_SETS + s for s in self.descriptor_sets())):
             if set(names) - set(tracks.column_names):
-                described = self._store.read(name, ["content_hash", *names])
-                known = None if described is None else latest(described, "content_hash")
-                tracks = _beside(tracks, known)
+                tracks = _beside(tracks, self._known(name, ["content_hash", *names]))
         tracks = tracks.select([n for n in names if n in tracks.column_names])
         pa.default_memory_pool().release_unused()
         return tracks
@@ -181,8 +180,13 @@ class Catalog:
         """A set's descriptors of recordings, a row for each content hash."""
         files = self._store.manifest.tables.get(_SETS + name)
         without = () if long or not files else long_columns(self._store.schema(files[0]))
-        table = self._store.read(_SETS + name, without=without)
-        return None if table is None else latest(table, "content_hash")
+        return self._known(_SETS + name, without=without)
+
+    def _known(self, name: str, *given: Any, **options: Any) -> pa.Table | None:
+        """A table by content hash, with rows of the set before it where it has none."""
+        table, earlier = self._store.read(name, *given, **options), EARLIER_TABLES.get(name)
+        found = None if table is None else latest(table, "content_hash")
+        return with_earlier(found, self._known(earlier, *given, **options)) if earlier else found
 
     def failures(self) -> pa.Table:
         """What could not be read or embedded, and why: the columns of `schema.FAILURES`."""

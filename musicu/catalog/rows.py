@@ -118,3 +118,17 @@ def rising(keys: Any) -> bool:
     if whole.null_count:
         return False
     return bool(pc.all(pc.less(whole[:-1], whole[1:])).as_py())
+
+
+def with_earlier(rows: pa.Table | None, earlier: pa.Table | None) -> pa.Table | None:
+    """The rows of a set, and below them those of the set before it that are of no recording here.
+
+    Columns that the earlier set lacks are null in them.
+    """
+    if rows is None or earlier is None:
+        return earlier if rows is None else rows
+    here = pc.is_in(earlier["content_hash"], value_set=rows["content_hash"])
+    others = earlier.filter(pc.invert(here))
+    if not others.num_rows:
+        return rows
+    return pa.concat_tables([rows, others], promote_options="default")

@@ -7,7 +7,10 @@ from collections.abc import Collection
 import pyarrow as pa
 
 #: The descriptors that `musicu describe` adds; their columns are in `musicu.features.descriptors`.
-DESCRIPTOR_SET = "musicu-descriptors-v1"
+DESCRIPTOR_SET = "musicu-descriptors-v2"
+
+#: Rows of the earlier table stand in where a recording has none in the later.
+EARLIER_TABLES = {"descriptors/musicu-descriptors-v2": "descriptors/musicu-descriptors-v1"}
 
 #: Recordings and works as `musicu audit` found them; columns: `musicu.audit.recording_groups`.
 RECORDING_SET = "musicu-recordings-v1"

@@ -40,7 +40,7 @@ _EMBED_BYTES = 40_000_000  # a page holds sound up to this size itself
     "descriptor_set",
     metavar="NAME",
     default=DESCRIPTOR_SET,
-    help="The descriptor set: musicu-descriptors-v1, or one of an installed package.",
+    help="The descriptor set: musicu-descriptors-v2, -v1, or one of an installed package.",
 )
 @click.option(
     "--force", is_flag=True, help="Compute descriptors again that the catalog already has."

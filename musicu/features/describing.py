@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,22 +24,28 @@ from musicu.features.stereo import MONO, UNKNOWN, StereoMeter
 from musicu.features.tempo import Tempo, tempo_of_onsets
 from musicu.features.truepeak import PeakMeter, decibels
 
+if TYPE_CHECKING:
+    from musicu.embeddings.voice_meter import VoiceMeter
+
 _MONO_PIECE = 10 * SAMPLE_RATE  # samples that the spectral meters take at a time
 
 Values = dict[str, Any]
 
 
-def describe(recording: Recording, sample_rate: int | None = None) -> Descriptors:
+def describe(
+    recording: Recording, sample_rate: int | None = None, *, voice: bool = True
+) -> Descriptors:
     """The descriptors of a recording: a file, a whole `Audio`, or samples [n] or [n, channels].
 
-    sample_rate: of samples, in Hz. Files are read in their own channels and rate; an `Audio` is
-    mono and described as a mono recording.
+    sample_rate: of samples, in Hz. voice: whether to tell if somebody sings. Files are read in
+    their own channels and rate; an `Audio` is mono and described as a mono recording.
 
     Raises AudioError where a file cannot be read or holds less than 0.2 s of sound, or the
     sample rate is under 8 kHz, and for an `Audio` of several windows or samples without a rate.
     """
     with open_recording(recording, sample_rate) as heard:
-        return extract_descriptors(heard, DescriptorExtractor(heard.sample_rate, heard.channels))
+        extractor = DescriptorExtractor(heard.sample_rate, heard.channels, voice=voice)
+        return extract_descriptors(heard, extractor)
 
 
 def extract_descriptors(heard: RecordingStream, extractor: DescriptorExtractor) -> Descriptors:
@@ -52,7 +58,8 @@ def extract_descriptors(heard: RecordingStream, extractor: DescriptorExtractor) 
 class DescriptorExtractor:
     """All meters over one recording; its memory grows by about 10 kB a second of music."""
 
-    def __init__(self, sample_rate: int, channels: int) -> None:
+    def __init__(self, sample_rate: int, channels: int, *, voice: bool = True) -> None:
+        """voice: whether to listen for singing; the first set did not."""
         self._rate, self._channels = sample_rate, channels
         self._frames = 0
         self._power = 0.0  # sum of squares over all channels
@@ -64,6 +71,7 @@ class DescriptorExtractor:
         self._spectrum = SpectrumMeter()
         self._onsets = OnsetStream()
         self._pitches = PitchStream()
+        self._voice = _voice_meter() if voice else None
         #: What is known once `finish` was called: K-weighted powers of 10 ms, float64 [steps],
         #: and fine pitch classes, float32 [frames, 2, 120].
         self.powers: NDArray[np.float64] = np.empty(0)
@@ -93,6 +101,8 @@ class DescriptorExtractor:
 
     def update_mono(self, mono: NDArray[np.float32]) -> None:
         """Take in the next samples of the mono mix at 22,050 Hz, float32 [n]."""
+        if self._voice is not None:
+            self._voice.update(mono)
         self._spectrum.update(mono)
         self._onsets.update(mono)
         self._pitches.update(mono)
@@ -159,7 +169,15 @@ class DescriptorExtractor:
             "onset_rate": onsets,
             "energy": activity.energy(onsets, spectrum.brightness_hz, plr_db),
             "danceability": activity.danceability(strength),
+            "vocal_probability": self._voice.finish() if self._voice is not None else None,
         }
+
+
+def _voice_meter() -> VoiceMeter:
+    # the one way up from here: its network is part of a model
+    from musicu.embeddings.voice_meter import VoiceMeter
+
+    return VoiceMeter()
 
 
 def _rhythm(tempo: Tempo) -> Values:

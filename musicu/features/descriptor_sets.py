@@ -60,6 +60,7 @@ DESCRIPTOR_SETS: Registry[type[DescriptorSet]] = Registry(
     "musicu.descriptor_sets",
     {
         DESCRIPTOR_SET: "musicu.features.musicu_descriptors:MusicuDescriptors",
+        "musicu-descriptors-v1": "musicu.features.musicu_descriptors:MusicuDescriptorsV1",
         "musicu-fingerprint-v2": "musicu.features.fingerprinting:MusicuFingerprint",
         "musicu-statistics-v1": "musicu.features.statistics_set:MusicuStatistics",
     },

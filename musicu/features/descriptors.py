@@ -1,7 +1,7 @@
-"""The set `musicu-descriptors-v1`: what is said of a recording.
+"""The set `musicu-descriptors-v2`: what is said of a recording.
 
 What each number means stands in `descriptors.csv`. Names never change their meaning: a new meaning
-is a new set.
+is a new set. `musicu-descriptors-v1` has all of it but the voice.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Descriptors:
     onset_rate: float | None = None
     energy: float | None = None
     danceability: float | None = None
+    vocal_probability: float | None = None
 
     def document(self) -> dict[str, Any]:
         """The values by name, as they go into JSON."""
@@ -64,6 +65,7 @@ class Descriptors:
 
 
 NAMES = tuple(f.name for f in fields(Descriptors))
+NAMES_V1 = tuple(name for name in NAMES if name != "vocal_probability")
 
 
 @lru_cache(maxsize=1)
@@ -79,15 +81,17 @@ def _arrow_type(words: str) -> pa.DataType:
     return pa.list_(pa.type_for_alias(name)) if several else pa.type_for_alias(name)
 
 
-def descriptors_schema() -> pa.Schema:
-    """The table of the set: `content_hash`, then a column a descriptor.
+def descriptors_schema(names: tuple[str, ...] = NAMES) -> pa.Schema:
+    """The table of a set: `content_hash`, then a column a descriptor.
 
-    Each field's metadata holds its definition, unit, range and source.
+    names: `NAMES`, or those of the first set, `NAMES_V1`. Each field's metadata holds its
+    definition, unit, range and source.
     """
     about = ("definition", "unit", "range", "source")
     columns = [
         pa.field(row["name"], _arrow_type(row["type"]), metadata={key: row[key] for key in about})
         for row in _definitions()
+        if row["name"] in names
     ]
     return pa.schema([pa.field("content_hash", pa.string(), nullable=False), *columns])
 

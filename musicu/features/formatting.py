@@ -53,6 +53,7 @@ def format_descriptors(found: Descriptors) -> Iterator[tuple[str, list[str]]]:
             ("danceability {:.2f}", found.danceability),
         ),
     )
+    yield "voice", _known(("sung with probability {:.0%}", found.vocal_probability))
     yield (
         "ends",
         _known(

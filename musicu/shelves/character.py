@@ -1,7 +1,9 @@
 """What a track is like beside the rest of its catalog, in words that were measured.
 
 A word is said of the fifth of the described tracks that has least, or most, of a descriptor:
-"slow" is slow for this catalog. No word says more than its descriptor, so nothing is a piano.
+"slow" is slow for this catalog. Whether a track is sung is a word of its own, said where that is
+likely, unless it holds of most tracks. No word says more than its descriptor, so nothing is a
+piano.
 """
 
 from __future__ import annotations
@@ -25,7 +27,12 @@ SCALES: Mapping[str, tuple[str, str, str | None]] = {
     "onset_rate": ("sparse", "busy", None),
     "danceability": ("free-flowing", "danceable", None),
     "loudness_range_lu": ("even", "dynamic", None),
+    "vocal_probability": ("instrumental", "sung", None),
 }
+#: Words that a track's own value decides: up to the first limit, from the second.
+LIMITS: Mapping[str, tuple[float, float]] = {"vocal_probability": (0.2, 0.8)}
+#: A share of the catalog of which a word by limits says nothing any more.
+COMMON = 0.5
 #: From which confidence an estimated tempo or key is taken at its word.
 MIN_CONFIDENCE = 0.5
 #: The share of the catalog at either end that a word is said of.
@@ -85,8 +92,10 @@ class Character:
         found = []
         for scale in self.scales:
             values = [v for row in rows if (v := known(row, scale.column)) is not None]
-            if len(values) * 2 > len(rows):
-                found.append(((float(np.median(values)) - scale.middle) / scale.spread, scale))
+            middle = float(np.median(values)) if len(values) * 2 > len(rows) else None
+            decided = scale.column in LIMITS
+            if middle is not None and not (decided and scale.low < middle < scale.high):
+                found.append(((middle - scale.middle) / scale.spread, scale))
         return sorted(found, key=lambda pair: (-abs(pair[0]), pair[1].column))
 
 
@@ -98,11 +107,23 @@ def scale_of(tracks: pa.Table, column: str) -> Scale | None:
     low, first, middle, third, high = np.quantile(
         values, [END_SHARE, 0.25, 0.5, 0.75, 1 - END_SHARE]
     )
+    if column in LIMITS:
+        low, high = _limits(values, *LIMITS[column])
     if not low < high:
         return None
     spread = max((third - first) / 1.349, 1e-9)  # the standard deviation, were it normal
+    if column in LIMITS:  # of two heaps the quartiles may lie in one
+        spread = max(spread, 0.1)
     little, much, _ = SCALES[column]
     return Scale(column, little, much, *map(float, (low, high, middle, spread)))
+
+
+def _limits(values: NDArray[np.float64], low: float, high: float) -> tuple[float, float]:
+    """The limits, infinite where their word holds of most values."""
+    return (
+        -np.inf if np.mean(values <= low) > COMMON else low,
+        np.inf if np.mean(values >= high) > COMMON else high,
+    )
 
 
 def known_column(tracks: pa.Table, column: str) -> NDArray[np.float64]:

@@ -1,4 +1,5 @@
-"""The student as `songs.onnx`: from a recording's inputs to its blocks of numbers."""
+"""The student as `songs.onnx`: from a recording's inputs to its blocks of numbers, and to the
+probability that somebody sings."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from musicu.embeddings.songs import N_BANDS, SONG_FRAMES
 from musicu.embeddings.training.onnx_export import as_onnx
+from musicu.embeddings.voice_meter import VOCAL
 from recipes.audio_v2.student import StudentConfig, StudentNetwork
 
 Floats = NDArray[np.float32]
@@ -37,26 +39,64 @@ class SongsBlock:
         return scaled
 
 
-class _Recording(torch.nn.Module):
-    """All inputs of one recording to its blocks side by side."""
+@dataclass(frozen=True, slots=True)
+class VoiceScale:
+    """From the log of the summed odds of singing to its probability: a logistic function."""
 
-    def __init__(self, network: StudentNetwork, blocks: Mapping[str, SongsBlock]) -> None:
+    slope: float
+    shift: float
+
+
+#: AudioSet's classes from "Singing" to "Humming", the choir and rapping among them.
+SINGING = slice(27, 38)
+
+
+class SingingScore(torch.nn.Module):
+    """The last common layer [inputs, inner] to one number a recording, in units of log odds."""
+
+    def __init__(self, network: StudentNetwork, scale: Mapping[str, torch.Tensor]) -> None:
+        super().__init__()
+        head = network.heads["logits"]
+        spread = scale["logits.spread"][SINGING]
+        self.register_buffer("weight", head.weight.detach()[SINGING] * spread[:, None])
+        self.register_buffer(
+            "bias", head.bias.detach()[SINGING] * spread + scale["logits.mean"][SINGING]
+        )
+
+    def forward(self, inner: torch.Tensor) -> torch.Tensor:
+        """The mean over the inputs."""
+        return torch.logsumexp(inner @ self.weight.T + self.bias, dim=1).mean()
+
+
+class _Recording(torch.nn.Module):
+    """All inputs of one recording to its blocks side by side, and to its voice."""
+
+    def __init__(
+        self,
+        network: StudentNetwork,
+        blocks: Mapping[str, SongsBlock],
+        score: SingingScore,
+        voice: VoiceScale,
+    ) -> None:
         super().__init__()
         self.network, self.names = network, tuple(blocks)
+        self.score, self.voice = score, voice
         self.weights = {name: block.weight for name, block in blocks.items()}
         for name, block in blocks.items():
             self.register_buffer(f"{name}_centre", torch.from_numpy(block.centre))
             self.register_buffer(f"{name}_matrix", torch.from_numpy(block.matrix))
 
-    def forward(self, logs: torch.Tensor) -> torch.Tensor:
-        """float [chunks, frames, bands] to float [numbers]."""
-        inner = self.network.features(logs).mean(dim=0)
+    def forward(self, logs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """float [chunks, frames, bands] to float [numbers], and a probability."""
+        features = self.network.features(logs)
+        inner = features.mean(dim=0)
         parts = []
         for name in self.names:
             mean = self.network.heads[name](inner)  # heads are linear: the mean may come first
             part = (mean - getattr(self, f"{name}_centre")) @ getattr(self, f"{name}_matrix")
             parts.append(self.weights[name] * part / part.norm().clamp_min(1e-9))
-        return torch.cat(parts)
+        odds = self.voice.slope * self.score(features) + self.voice.shift
+        return torch.cat(parts), torch.sigmoid(odds)
 
 
 def load_student(path: Path) -> StudentNetwork:
@@ -74,6 +114,12 @@ def load_student(path: Path) -> StudentNetwork:
     return network
 
 
+def load_scale(path: Path) -> dict[str, torch.Tensor]:
+    """Mean and spread of the targets of a run, or of the weights that ship."""
+    found = load_file(path)
+    return {k.removeprefix("scale."): v for k, v in found.items() if k.startswith("scale.")}
+
+
 def pack_student(checkpoint: Path, path: Path) -> None:
     """What learning can start from again, without the optimiser: averaged weights as float16, and
     the scale of the targets."""
@@ -83,10 +129,16 @@ def pack_student(checkpoint: Path, path: Path) -> None:
     save_file({k: v.contiguous() for k, v in (weights | scale).items()}, path)
 
 
-def songs_graph(network: StudentNetwork, blocks: Mapping[str, SongsBlock]) -> bytes:
-    """The network and the blocks as an ONNX file, from `logs` to `vector`."""
+def songs_graph(
+    network: StudentNetwork,
+    blocks: Mapping[str, SongsBlock],
+    score: SingingScore,
+    voice: VoiceScale,
+) -> bytes:
+    """The network and the blocks as an ONNX file, from `logs` to `vector` and `vocal`."""
     example = torch.zeros(3, SONG_FRAMES, N_BANDS)
-    graph = as_onnx(_Recording(network, blocks).eval(), example)
+    module = _Recording(network, blocks, score, voice).eval()
+    graph = as_onnx(module, example, ["vector", VOCAL])
     content: bytes = graph.SerializeToString(deterministic=True)
     return content
 

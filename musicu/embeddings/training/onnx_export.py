@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import onnx
@@ -46,8 +47,10 @@ def build_graph(network: AudioNetwork, whitening: Whitening, frames: int, hop: i
     return model
 
 
-def as_onnx(module: torch.nn.Module, example: torch.Tensor) -> Any:
-    """A module from `logs` float32 [chunks, ...], any number of them, to `vector`, as a checked
+def as_onnx(
+    module: torch.nn.Module, example: torch.Tensor, outputs: Sequence[str] = ("vector",)
+) -> Any:
+    """A module from `logs` float32 [chunks, ...], any number of them, to `outputs`, as a checked
     `onnx.ModelProto` that names nothing of this machine."""
     # it warns of packages of pictures that are not there
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -55,7 +58,7 @@ def as_onnx(module: torch.nn.Module, example: torch.Tensor) -> Any:
         module,
         (example,),
         input_names=["logs"],
-        output_names=["vector"],
+        output_names=list(outputs),
         dynamic_shapes={"logs": {0: torch.export.Dim("chunks")}},
         opset_version=_OPSET,
         dynamo=True,
