@@ -20,6 +20,10 @@ LOCAL = FillOptions(executor="local")
 
 
 class TestDescriptors(DescriptorSetContract):
+    name = "musicu-descriptors-v2"
+
+
+class TestFirstDescriptors(DescriptorSetContract):
     name = "musicu-descriptors-v1"
 
 
@@ -33,8 +37,8 @@ class TestStatistics(DescriptorSetContract):
 
 
 def test_every_set_that_comes_with_musicu_is_tested_here() -> None:
-    tested = {TestDescriptors.name, TestFingerprint.name, TestStatistics.name}
-    assert set(DESCRIPTOR_SETS.builtins) == tested
+    classes = (TestDescriptors, TestFirstDescriptors, TestFingerprint, TestStatistics)
+    assert set(DESCRIPTOR_SETS.builtins) == {each.name for each in classes}
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_a_catalog_holds_several_sets(out: Path) -> None:
     describe_catalog(out, "musicu-statistics-v1", options=LOCAL)
     describe_catalog(out, options=LOCAL)
     catalog = Catalog.open(out)
-    assert catalog.descriptor_sets() == ["musicu-descriptors-v1", "musicu-statistics-v1"]
+    assert catalog.descriptor_sets() == ["musicu-descriptors-v2", "musicu-statistics-v1"]
     assert "tempo_bpm" in catalog.descriptors().column_names
     described = Catalog.open(catalog.path).columns(["track_id", "tempo_bpm", "key"])
     assert described.equals(catalog.tracks().select(["track_id", "tempo_bpm", "key"]))
@@ -59,11 +63,34 @@ def test_a_catalog_holds_several_sets(out: Path) -> None:
 
 
 def test_long_columns_do_not_stand_beside_the_tracks(out: Path) -> None:
-    for name in ("musicu-statistics-v1", "musicu-descriptors-v1"):
+    for name in ("musicu-statistics-v1", "musicu-descriptors-v2"):
         describe_catalog(out, name, options=LOCAL)
     names = set(Catalog.open(out).tracks().column_names)
     assert "tempo_bpm" in names
     assert not names & {"colour", "pitch", "beats_seconds"}
+
+
+def test_rows_of_the_first_set_stand_in_until_there_are_some_of_the_second(
+    out: Path, tmp_path: Path
+) -> None:
+    describe_catalog(out, "musicu-descriptors-v1", options=LOCAL)
+    before = Catalog.open(out)
+    assert before.descriptor_sets() == ["musicu-descriptors-v1"]
+    assert before.descriptors().equals(before.descriptors("musicu-descriptors-v1"))
+    write(tmp_path / "music/more.flac", 7, seconds=4.0)
+    scan(tmp_path / "music", out, jobs=1)
+    describe_catalog(out, options=LOCAL)
+    tracks = Catalog.open(out).tracks()
+    assert tracks["brightness_hz"].null_count == 0
+    assert tracks["vocal_probability"].null_count == 0
+    write(tmp_path / "music/last.flac", 8, seconds=4.0)
+    scan(tmp_path / "music", out, jobs=1)
+    describe_catalog(out, "musicu-descriptors-v1", options=LOCAL)
+    catalog = Catalog.open(out)
+    assert catalog.tracks()["brightness_hz"].null_count == 0
+    assert catalog.tracks()["vocal_probability"].null_count == 1
+    assert catalog.columns("vocal_probability")["vocal_probability"].null_count == 1
+    assert catalog.descriptors().num_rows == 4
 
 
 def test_a_set_that_a_catalog_lacks_is_an_error_that_names_what_it_has(out: Path) -> None:

@@ -283,7 +283,7 @@ def test_every_column_says_what_it_is() -> None:
         assert set(about) == {b"definition", b"unit", b"range", b"source"}
         assert about[b"definition"].endswith(b".")
         assert about[b"range"]
-    assert SET_NAME == "musicu-descriptors-v1"
+    assert SET_NAME == "musicu-descriptors-v2"
 
 
 def test_the_reference_page_is_the_schemas() -> None:

@@ -48,8 +48,13 @@ LAYERS = [
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
-#: Doors up the house, opened when they are used: the catalog's face leads to its search.
-DOORS = {("catalog/catalog.py", "retrieval"), ("catalog/catalog.py", "ingest")}
+#: Doors up the house, opened when they are used: the catalog's face leads to its search, and a
+#: descriptor comes from a model's network.
+DOORS = {
+    ("catalog/catalog.py", "retrieval"),
+    ("catalog/catalog.py", "ingest"),
+    ("features/describing.py", "embeddings"),
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 #: What stands above all rooms.
 ENTRANCE = {"__init__", "__main__"}

@@ -15,7 +15,7 @@ import csv
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,10 @@ from musicu.embeddings.songs import (
 )
 from musicu.features.powers import spectrograms
 from recipes.audio_v2.songs_export import (
+    SingingScore,
     SongsBlock,
+    VoiceScale,
+    load_scale,
     load_student,
     pack_student,
     songs_graph,
@@ -47,7 +50,11 @@ BASE, NAME = "musicu-audio-v1", "musicu-audio-v2"
 #: What the vector of musicu-audio-v1 weighs, and the blocks of the student's heads beside it.
 WEIGHTS = {"hidden": 0.7, "tagger": 0.5, "tagger_inner": 0.3}
 DIM = 256
-_SHARDS = 4  # of views that the maps know
+#: Fitted to recordings without a voice and to the development half of `benchmarks/audio_songs.py`
+#: by `benchmarks/vocal_probability.py`.
+VOICE = VoiceScale(1.0, 0.0)
+_SHARDS = 2  # of views that the maps know
+_EVERY = 3  # of a recording's inputs, those that the maps know
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +65,11 @@ class MeasuredMusic:
     vectors: NDArray[np.float32]
     inputs: NDArray[np.float16]
     counts: NDArray[np.int64]
+
+    def thinned(self, every: int) -> MeasuredMusic:
+        """The same with one in `every` inputs of each recording, the first among them."""
+        kept = np.concatenate([np.arange(count) % every == 0 for count in self.counts])
+        return replace(self, inputs=self.inputs[kept], counts=-(-self.counts // every))
 
 
 def measure_music(music: Path, work: Path) -> MeasuredMusic:
@@ -109,13 +121,16 @@ def fit_map(vectors: Rows, songs: Rows, views: Rows) -> SongsMap:
     moments[: len(own), : len(own)] *= 2  # of views nothing is known there
     assert len(moments) == len(own) + numbers
     _, axes = np.linalg.eigh(moments)
-    matrix = axes[:, ::-1][:, :DIM]
+    # turned at random, which changes no cosine: every column varies alike, so that a probe that
+    # standardises columns weighs directions as the cosine does
+    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((DIM, DIM)))
+    matrix = axes[:, ::-1][:, :DIM] @ turn
     return SongsMap(centre.astype(np.float32), matrix.astype(np.float32))
 
 
 def combine(music: Path, views: Path, student: Path, work: Path, out: Path, about: Path) -> None:
     """Write the model folder; the card last, so that a folder with a card is whole."""
-    network, measured = load_student(student), measure_music(music, work)
+    network, measured = load_student(student), measure_music(music, work).thinned(_EVERY)
     heard = student_means(network, measured.inputs, measured.counts)
     logs = np.concatenate([load_file(shard_path(views, k))["logs"] for k in range(_SHARDS)])
     seen = student_means(network, logs, np.ones(len(logs), np.int64))
@@ -129,7 +144,9 @@ def combine(music: Path, views: Path, student: Path, work: Path, out: Path, abou
     base = find_model(BASE)
     for name in (*base.files, "weights.safetensors", "credits.csv"):
         shutil.copyfile(base.folder / name, out / name)
-    (out / SONGS_NETWORK).write_bytes(songs_graph(network, blocks))
+    (out / SONGS_NETWORK).write_bytes(
+        songs_graph(network, blocks, SingingScore(network, load_scale(student)), VOICE)
+    )
     (out / SONGS_MAP).write_bytes(songs_map_file(last))
     pack_student(student, out / "student.safetensors")
     recipe = (base.folder / "recipe.toml").read_text(encoding="utf-8")
