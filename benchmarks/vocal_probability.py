@@ -30,7 +30,7 @@ from musicu.features.powers import spectrograms
 
 Rows = NDArray[np.float64]
 BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
-DRAWS = 500
+DRAWS = 200
 FEWEST = 10  # recordings of a bin
 
 

@@ -15,7 +15,7 @@ import csv
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +52,8 @@ WEIGHTS = {"hidden": 0.7, "tagger": 0.5, "tagger_inner": 0.3}
 DIM = 256
 #: Fitted to recordings without a voice and to the development half of `benchmarks/audio_songs.py`
 #: by `benchmarks/vocal_probability.py`.
-VOICE = VoiceScale(1.0, 0.0)
-_SHARDS = 2  # of views that the maps know
-_EVERY = 3  # of a recording's inputs, those that the maps know
+VOICE = VoiceScale(2.38, 11.67)
+_SHARDS = 4  # of views that the maps know
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +64,6 @@ class MeasuredMusic:
     vectors: NDArray[np.float32]
     inputs: NDArray[np.float16]
     counts: NDArray[np.int64]
-
-    def thinned(self, every: int) -> MeasuredMusic:
-        """The same with one in `every` inputs of each recording, the first among them."""
-        kept = np.concatenate([np.arange(count) % every == 0 for count in self.counts])
-        return replace(self, inputs=self.inputs[kept], counts=-(-self.counts // every))
 
 
 def measure_music(music: Path, work: Path) -> MeasuredMusic:
@@ -130,7 +124,7 @@ def fit_map(vectors: Rows, songs: Rows, views: Rows) -> SongsMap:
 
 def combine(music: Path, views: Path, student: Path, work: Path, out: Path, about: Path) -> None:
     """Write the model folder; the card last, so that a folder with a card is whole."""
-    network, measured = load_student(student), measure_music(music, work).thinned(_EVERY)
+    network, measured = load_student(student), measure_music(music, work)
     heard = student_means(network, measured.inputs, measured.counts)
     logs = np.concatenate([load_file(shard_path(views, k))["logs"] for k in range(_SHARDS)])
     seen = student_means(network, logs, np.ones(len(logs), np.int64))

@@ -6,9 +6,8 @@ OUT receives `student.safetensors`: weights, running averages and the optimiser'
 a run goes on, with more steps too as long as its learning rate has not begun to fall. `--start`
 names weights to begin with, such as those that ship. Batches depend on the seed and the step
 alone; where views are still being made, a run waits for those that its step asks for. `--device
-cuda` trains on a GPU, `--compile` compiles the network, `--bfloat16` multiplies in bfloat16, which
-is several times faster where the processor has instructions for it and ten times slower where it
-has none. `--frozen 3` leaves the first layers of a student that goes on as they are.
+cuda` trains on a GPU, `--compile` compiles the network. Products are in bfloat16, as for the
+shipped weights; on processors without instructions for it `--float32` is ten times as fast.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file
 
-from musicu.embeddings.frontend import CENTRE, SPREAD
 from recipes.audio_v2.student import TARGETS, StudentConfig, StudentNetwork, distillation_loss
 from recipes.audio_v2.views import shard_path
 
@@ -47,8 +45,6 @@ class DistillConfig:
     stop: steps to do of these, where it is not all. fall: share of the steps, at the end, in which
     the learning rate falls to nothing. first,
     growth: shards that the first block of 64 steps draws from, and how many more each later one.
-    frozen: layers, from the first, that do not learn. noisy: share of the inputs under a floor of
-    white noise, as rounding makes it, of which the teachers know nothing.
     """
 
     steps: int = 5800
@@ -66,9 +62,7 @@ class DistillConfig:
     start: str = ""
     device: str = "cpu"
     compile: bool = False
-    bfloat16: bool = False
-    frozen: int = 0
-    noisy: float = 0.4
+    float32: bool = False
 
 
 class Distiller:
@@ -81,15 +75,10 @@ class Distiller:
         self.network = StudentNetwork(StudentConfig()).to(config.device, memory_format=form)
         self.average = StudentNetwork(StudentConfig()).to(config.device)
         self.average.load_state_dict(self.network.state_dict())
-        self.network.train()
-        self.network.freeze(config.frozen)
         self.run = torch.compile(self.network) if config.compile else self.network
         self.optimiser = torch.optim.AdamW(
-            self._learning(), lr=config.rate, weight_decay=config.weight_decay, fused=True
+            self.network.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True
         )
-
-    def _learning(self) -> list[torch.nn.Parameter]:
-        return [weight for weight in self.network.parameters() if weight.requires_grad]
 
     def learn(self, batch: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """One step; the losses."""
@@ -97,9 +86,8 @@ class Distiller:
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * schedule(self.step, config)
         device = torch.device(config.device).type
-        logs = under_noise(batch["logs"], config.noisy, config.seed + self.step)
-        with torch.autocast(device, torch.bfloat16, enabled=config.bfloat16):
-            predicted = self.run(logs)
+        with torch.autocast(device, torch.bfloat16, enabled=not config.float32):
+            predicted = self.run(batch["logs"])
         plain = {name: value.float() for name, value in predicted.items()}
         targets = {
             n: (batch[n] - self.scale[f"{n}.mean"]) / self.scale[f"{n}.spread"] for n in TARGETS
@@ -151,7 +139,7 @@ class Distiller:
             module.load_state_dict(_part(tensors, f"{name}."))
         state = self.optimiser.state_dict()
         state["state"] = {}
-        parameters = self._learning()
+        parameters = list(self.network.parameters())
         for key, value in _part(tensors, "optimiser.").items():
             number, _, field = key.partition(".")
             if value.ndim > 0:  # in the layout of its parameter, which the fused step relies on
@@ -172,18 +160,6 @@ def schedule(step: int, config: DistillConfig) -> float:
     start = min(1.0, (step + 1) / config.warmup)
     left = (config.steps - step) / max(1.0, config.fall * config.steps)
     return min(start, max(0.0, left), 1.0)
-
-
-def under_noise(logs: torch.Tensor, share: float, seed: int) -> torch.Tensor:
-    """Inputs [batch, frames, bands], a share of them over a floor of white noise.
-
-    The floor lies 45 to 75 dB below the mean power of a band; white noise has the same in each.
-    """
-    rng = torch.Generator().manual_seed(seed)
-    floor = 10 ** (-4.5 - 3 * torch.rand(len(logs), generator=rng))
-    floor *= torch.rand(len(logs), generator=rng) < share
-    power = 10 ** (logs * SPREAD + CENTRE) + floor.to(logs.device)[:, None, None]
-    return (power.log10() - CENTRE) / SPREAD
 
 
 def read_shard(views: Path, shard: int, wait: float = 5.0) -> dict[str, NDArray[np.float16]]:
@@ -239,6 +215,7 @@ def distil(views: Path, out: Path, config: DistillConfig) -> Distiller:
         distiller.load(out / CHECKPOINT)
     elif config.start:
         distiller.begin_with(Path(config.start))
+    distiller.network.train()
     told: list[dict[str, float]] = []
     began, end = time.monotonic(), config.stop or config.steps
     for batch in batches(views, config, distiller.step):

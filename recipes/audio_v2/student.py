@@ -53,12 +53,6 @@ class StudentNetwork(nn.Module):
             {name: nn.Linear(config.inner, numbers) for name, numbers in TARGETS.items()}
         )
 
-    def freeze(self, count: int) -> None:
-        """Let the first `count` layers stay as they are, their running statistics too."""
-        for layer in self.layers[:count]:
-            layer.eval()
-            layer.requires_grad_(False)
-
     def features(self, logs: torch.Tensor) -> torch.Tensor:
         """The last common layer, float [batch, inner]."""
         x = logs.transpose(1, 2).unsqueeze(1).contiguous(memory_format=torch.channels_last)

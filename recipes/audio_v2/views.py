@@ -3,23 +3,21 @@
     python -m recipes.audio_v2.views POOL TEACHERS VIEWS --shards 96
 
 A view is four seconds of one to four clips over each other, at other speeds, sometimes distorted,
-in a room, under noise, through moving formants, an equaliser, a band limit and a codec. Teachers
-and student hear the very same view (Beyer et al., "Knowledge distillation: a good teacher is
-patient and consistent", CVPR 2022). VIEWS receives shards of 512; those that are there are kept. A
-shard depends on its number and the seed alone, so several processes may share the work (`--every`).
+in a room, under noise, through moving formants, an equaliser and a band limit. Teachers and
+student hear the very same view (Beyer et al., "Knowledge distillation: a good teacher is patient
+and consistent", CVPR 2022). VIEWS receives shards of 512; those that are there are kept. A shard
+depends on its number and the seed alone, so several processes may share the work (`--every`).
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from numpy.typing import NDArray
@@ -38,7 +36,6 @@ Samples = NDArray[np.float32]
 VIEWS = 512  # of a shard
 LENGTH = round(4.14 * RATE)
 LEVEL = 0.1  # root mean square of what the teachers hear: -20 dB
-N_BANDS, N_VOICES = 200, 147  # clips that views know
 _TOGETHER = 4  # views that the teachers hear at once: more leave the processor's cache
 
 
@@ -53,9 +50,10 @@ class SoundPool:
 
 def open_pool(folder: Path, shard: int) -> SoundPool:
     """What a shard draws from: later shards know more voices, so that work may begin early."""
-    voices = min(64 + 2 * shard, N_VOICES)
-    music, bands, sung = (clips(folder, kind) for kind in ("music", "bands", "voices"))
-    return SoundPool(music, bands[:N_BANDS], sung[:voices])
+    voices = min(64 + 2 * shard, 147)
+    kinds = (clips(folder, kind) for kind in ("music", "bands", "voices"))
+    music, bands, sung = kinds
+    return SoundPool(music, bands[:200], sung[:voices])
 
 
 def draw_view(pool: SoundPool, rng: np.random.Generator) -> Samples:
@@ -64,7 +62,7 @@ def draw_view(pool: SoundPool, rng: np.random.Generator) -> Samples:
     if rng.random() < 0.5:
         over = pool.music if rng.random() < 0.6 else pool.bands
         sound = _over(sound, _clip(over, rng), rng.uniform(-15, 15))
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         sound = _over(sound, _clip(pool.voices, rng), rng.uniform(-9, 9))
     if rng.random() < 0.12:
         drive = 10 ** rng.uniform(0.0, 1.3)
@@ -76,8 +74,6 @@ def draw_view(pool: SoundPool, rng: np.random.Generator) -> Samples:
     sound = _unit(_equalised(sound, rng))
     if rng.random() < 0.2:
         sound = _over(sound, _noise(rng), rng.uniform(-45, -12))
-    if rng.random() < 0.08:
-        sound = _unit(_coded(sound, rng))
     view: Samples = sound * np.float32(LEVEL)
     return view
 
@@ -135,17 +131,6 @@ def _equalised(sound: Samples, rng: np.random.Generator) -> Samples:
     shaped = spectrum * np.interp(np.linspace(0, RATE / 2, len(spectrum)), hz, gain)
     filtered: Samples = np.fft.irfft(shaped, len(sound)).astype(np.float32)
     return filtered
-
-
-def _coded(sound: Samples, rng: np.random.Generator) -> Samples:
-    """Through MP3 or Opus at low rates, by libsndfile."""
-    form, coding, rate = ("OGG", "OPUS", 24_000) if rng.random() < 0.3 else ("MP3", None, RATE)
-    given = soxr.resample(sound, RATE, rate) * np.float32(LEVEL)
-    written, level = io.BytesIO(), float(rng.uniform(0.4, 1.0))
-    soundfile.write(written, given, rate, coding, format=form, compression_level=level)
-    read, _ = soundfile.read(io.BytesIO(written.getvalue()), dtype="float32")
-    heard = soxr.resample(read, rate, RATE)[:LENGTH]
-    return np.pad(heard, (0, LENGTH - len(heard))).astype(np.float32)
 
 
 def _formants(sound: Samples, rng: np.random.Generator) -> Samples:
