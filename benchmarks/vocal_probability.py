@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ def main() -> None:
     print(f"sung recordings of MUSIC among its others {area(music[has_voice], others):.3f}")
     for name, found in (("songs", songs), ("instrumental", others)):
         print(f"{name}: {np.mean(found >= 0.8):.3f} from .8, {np.mean(found <= 0.2):.3f} up to .2")
-    for low, high in zip(BINS[:-1], BINS[1:], strict=True):
+    for low, high in pairwise(BINS):
         inside = [(side >= low) & (side < high) for side in (songs, others)]
         share, count = [side.mean() for side in inside], sum(side.sum() for side in inside)
         if count >= FEWEST:
