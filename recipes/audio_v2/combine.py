@@ -115,10 +115,7 @@ def fit_map(vectors: Rows, songs: Rows, views: Rows) -> SongsMap:
     moments[: len(own), : len(own)] *= 2  # of views nothing is known there
     assert len(moments) == len(own) + numbers
     _, axes = np.linalg.eigh(moments)
-    # turned at random, which changes no cosine: every column varies alike, so that a probe that
-    # standardises columns weighs directions as the cosine does
-    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((DIM, DIM)))
-    matrix = axes[:, ::-1][:, :DIM] @ turn
+    matrix = axes[:, ::-1][:, :DIM]
     return SongsMap(centre.astype(np.float32), matrix.astype(np.float32))
 
 
