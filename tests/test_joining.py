@@ -460,3 +460,52 @@ def test_damage_is_of_as_many_kinds_as_is_asked_for() -> None:
             TrackNames("Some Longer Title", "The Owls", 100.0), random.Random(seed), 3
         )
         assert len(set(kinds)) == 3
+
+
+def test_ids_of_a_table_are_those_of_the_catalog_or_of_musicbrainz(
+    catalog: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "any.csv"
+    table.write_text(f"key,plays\n{A.upper()},5\nt2,6\nt9,7\n")
+    columns = {"id": "key", "popularity": "plays"}
+    report = join(catalog, [JoinInput("mine", "table", [table], columns)])[0]
+    assert report.matched["id"] == 2
+    found = rows_of(catalog, "mine")
+    assert {name: row["popularity"] for name, row in found.items()} == {"t1": 5.0, "t2": 6.0}
+
+
+def test_numbers_that_two_sources_share_are_no_identity(tmp_path: Path) -> None:
+    (tmp_path / "tracks.csv").write_text("id,title,artist\n2,Food,Ann\n3,Rain,Bo\n")
+    scan(tmp_path / "tracks.csv", tmp_path / "catalog")
+    dump = tmp_path / "raw_tracks.csv"
+    dump.write_text("track_id,track_title,artist_name,track_duration,track_listens\n"
+                    "2,Food,Ann,02:48,1293\n3,Something Else,Cy,03:57,514\n")  # fmt: skip
+    report = joined(tmp_path / "catalog", "fma", dump)
+    assert report.matched["id"] == 1
+    row = rows_of(tmp_path / "catalog", "fma")["2"]
+    assert (row["popularity"], row["duration_seconds"]) == (1293.0, 168.0)
+
+
+def test_the_tables_of_fma_with_three_lines_of_header_are_read(tmp_path: Path) -> None:
+    (tmp_path / "tracks.csv").write_text("id,title,artist,path\nx,Food,Ann,music/000/000002.mp3\n")
+    scan(tmp_path / "tracks.csv", tmp_path / "catalog")
+    dump = tmp_path / "fma.csv"
+    dump.write_text(",album,artist,track,track\n,title,name,title,listens\ntrack_id,,,,\n"
+                    "2,Album,Somebody,Food,9\n")  # fmt: skip
+    report = joined(tmp_path / "catalog", "fma", dump)
+    assert (report.rows, report.matched["id"], report.notes.damaged.total()) == (1, 1, 0)
+
+
+def test_jamendo_is_found_by_its_places_where_lengths_agree(tmp_path: Path) -> None:
+    lines = ["id,duration_seconds,path", "a,124.6,14/214.low.mp3", "b,10.0,15/215.mp3"]
+    (tmp_path / "tracks.csv").write_text("\n".join(lines))
+    scan(tmp_path / "tracks.csv", tmp_path / "catalog")
+    dump = tmp_path / "tags.tsv"
+    dump.write_text("track_id\tartist_id\talbum_id\tpath\tduration_s\ttags\n"
+                    "track_0000214\ta\tb\t14/214.mp3\t124.6\tgenre---rock,mood/theme---calm\n"
+                    "track_0000215\ta\tb\t15/215.mp3\t151.4\tgenre---metal\n")  # fmt: skip
+    joined(tmp_path / "catalog", "jamendo", dump)
+    found = rows_of(tmp_path / "catalog", "jamendo")
+    assert {name: (row["record_id"], row["genres"]) for name, row in found.items()} == {
+        "a": ("214", ["rock"])
+    }

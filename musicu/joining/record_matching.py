@@ -23,6 +23,7 @@ Mask = NDArray[np.bool_]
 #: By what a record was found to mean a track, the surest first.
 MATCHED_BY = ("id", "redirected id", "isrc", "name")
 _ID, _REDIRECTED, _ISRC, _NAME = range(4)
+_NUMBER = 4  # an id that may be another's, such as "17"; where it is believed it counts as an id
 
 # Chosen on damaged names of releases that no test uses: see benchmarks/joins.py.
 _TITLE, _ARTIST = 0.78, 0.75  # the least that must agree by names alone
@@ -69,9 +70,8 @@ class RecordMatcher:
         about = _PairNames(self._keys, records, record, track)
         kept = self._believed(about, way)
         self.distrusted += int(np.sum((way == _ISRC) & ~kept))
-        sure = FoundPairs(
-            record[kept], track[kept], np.abs(way[kept]), about.score[kept], about.names[kept]
-        )
+        known = np.where(way == _NUMBER, _ID, way)[kept]
+        sure = FoundPairs(record[kept], track[kept], known, about.score[kept], about.names[kept])
         if not self._by_names:
             return _surest(sure)
         return _surest(_joined(sure, self._by_name(records)))
@@ -91,9 +91,10 @@ class RecordMatcher:
                 (*_equal(asked, keys.mbids, self._mbid_rows), _REDIRECTED),
                 (*_equal(asked, known, self._redirected_rows), _REDIRECTED),
             ]
-        if places.null_count < len(places):  # a place or a bare number alone is not believed
-            found.append((*_equal(places, keys.places, self._place_rows), -_ISRC))
-            found.append((*_equal(ids, keys.ids, self._id_rows), -_ISRC))
+        found.append((*_equal(places, keys.places, self._place_rows), _NUMBER))
+        found.append((*_equal(ids, keys.ids, self._id_rows), _NUMBER))
+        if mbids.null_count == len(mbids):  # of a table whose ids may be those of MusicBrainz
+            found.append((*_equal(pc.utf8_lower(ids), keys.mbids, self._mbid_rows), _ID))
         return found
 
     def _by_isrc(self, records: pa.Table) -> tuple[Ints, Ints, int]:
@@ -121,7 +122,7 @@ class RecordMatcher:
         contradicted |= other_length & ~(same_title & agree.same_version)
         isrc = np.where(about.compilation, positive, ~contradicted)
         placed = positive | (unknown & np.isnan(apart))
-        found: Mask = np.where(way == _ISRC, isrc, np.where(way == -_ISRC, placed, True))
+        found: Mask = np.where(way == _ISRC, isrc, np.where(way == _NUMBER, placed, True))
         return found
 
     def _by_name(self, records: pa.Table) -> FoundPairs:
