@@ -121,7 +121,9 @@ class RecordMatcher:
         contradicted = (agree.title < _CONTRADICTS) & ~(agree.artist >= _AGREES) & ~same_length
         contradicted |= other_length & ~(same_title & agree.same_version)
         isrc = np.where(about.compilation, positive, ~contradicted)
-        placed = positive | (unknown & np.isnan(apart))
+        placed = (same_title & agree.same_version & ~other_length) | (
+            unknown & ~(apart > _SAME_SECONDS)
+        )
         found: Mask = np.where(way == _ISRC, isrc, np.where(way == _NUMBER, placed, True))
         return found
 
