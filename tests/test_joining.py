@@ -6,21 +6,25 @@ import gzip
 import io
 import json
 import random
+import re
 import shutil
 import tarfile
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile as sf
 from click.testing import CliRunner
+from packages import install
 
 from musicu import Catalog
 from musicu.cli.app import app
 from musicu.datasets.name_damage import KINDS, TrackNames, damaged_names
-from musicu.errors import QueryError, SourceError
+from musicu.errors import QueryError, RegistryError, SourceError
 from musicu.joining.join_run import JoinInput, SourceReport, join
 from musicu.pipeline.run import scan
 
@@ -486,8 +490,14 @@ def test_numbers_that_two_sources_share_are_no_identity(tmp_path: Path) -> None:
     assert (row["popularity"], row["duration_seconds"]) == (1293.0, 168.0)
 
 
+def sound(path: Path, seconds: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sf.write(path, np.zeros(int(8_000 * seconds), np.float32), 8_000)
+
+
 def test_the_tables_of_fma_with_three_lines_of_header_are_read(tmp_path: Path) -> None:
-    (tmp_path / "tracks.csv").write_text("id,title,artist,path\nx,Food,Ann,music/000/000002.mp3\n")
+    sound(tmp_path / "music/000/000002.wav", 0.2)
+    (tmp_path / "tracks.csv").write_text("id,title,artist,path\nx,Food,Ann,music/000/000002.wav\n")
     scan(tmp_path / "tracks.csv", tmp_path / "catalog")
     dump = tmp_path / "fma.csv"
     dump.write_text(",album,artist,track,track\n,title,name,title,listens\ntrack_id,,,,\n"
@@ -497,15 +507,37 @@ def test_the_tables_of_fma_with_three_lines_of_header_are_read(tmp_path: Path) -
 
 
 def test_jamendo_is_found_by_its_places_where_lengths_agree(tmp_path: Path) -> None:
-    lines = ["id,duration_seconds,path", "a,124.6,14/214.low.mp3", "b,10.0,15/215.mp3"]
-    (tmp_path / "tracks.csv").write_text("\n".join(lines))
-    scan(tmp_path / "tracks.csv", tmp_path / "catalog")
+    sound(tmp_path / "music/14/214.low.wav", 1.0)
+    sound(tmp_path / "music/15/215.wav", 0.5)
+    scan(tmp_path / "music", tmp_path / "catalog")
     dump = tmp_path / "tags.tsv"
     dump.write_text("track_id\tartist_id\talbum_id\tpath\tduration_s\ttags\n"
-                    "track_0000214\ta\tb\t14/214.mp3\t124.6\tgenre---rock,mood/theme---calm\n"
+                    "track_0000214\ta\tb\t14/214.mp3\t1.2\tgenre---rock,mood/theme---calm\n"
                     "track_0000215\ta\tb\t15/215.mp3\t151.4\tgenre---metal\n")  # fmt: skip
     joined(tmp_path / "catalog", "jamendo", dump)
-    found = rows_of(tmp_path / "catalog", "jamendo")
-    assert {name: (row["record_id"], row["genres"]) for name, row in found.items()} == {
-        "a": ("214", ["rock"])
+    found = list(rows_of(tmp_path / "catalog", "jamendo").values())
+    assert [(row["record_id"], row["genres"]) for row in found] == [("214", ["rock"])]
+def charts_code() -> str:
+    """The format that the page on joins shows."""
+    page = (Path(__file__).parent.parent / "docs/joins.md").read_text("utf-8")
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)[-1]
+
+
+def test_a_format_of_another_package_is_used_by_its_name(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = charts_code() + "\n\ndef broken(file):\n    raise KeyError('x')\n"
+    points = {
+        "musicu.join_formats": {"my-charts": "charts_x:read_charts", "bad": "charts_x:broken"}
     }
+    install(tmp_path / "site", "charts_x", code, points)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    (tmp_path / "charts.txt").write_text("120|Night Train|The Owls\nno row\n7|Morning|Ann Lee\n")
+    words = ["join", str(catalog), "--other", "my-charts", str(tmp_path / "charts.txt")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "1 damaged rows left out: not three fields" in done.stderr
+    assert rows_of(catalog, "my_charts")["t1"]["popularity"] == 120.0
+    words[3:4] = ["bad"]
+    failed = CliRunner().invoke(app, words)
+    assert isinstance(failed.exception, RegistryError) or "KeyError" in failed.output

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.joined_tables import ROOM
 from musicu.catalog.store import Change, Store
-from musicu.errors import QueryError, SourceError
+from musicu.errors import MusicuError, QueryError, RegistryError, SourceError
 from musicu.joining.best_matches import BestMatches
 from musicu.joining.given_file import GivenFile
 from musicu.joining.join_formats import JOIN_FORMATS, JoinFormat
@@ -166,10 +166,25 @@ def _file(file: GivenFile, read: JoinFormat, matcher: RecordMatcher, count: int)
 
 
 def _records(file: GivenFile, read: JoinFormat) -> Iterator[pa.Table]:
-    for table in read(file):
+    for table in _told(file, read):
         records = as_records(table, file.notes, file.path.name)
         if records.num_rows:
             yield records
+
+
+def _told(file: GivenFile, read: JoinFormat) -> Iterator[pa.Table]:
+    """What a format yields; another package's code may raise anything."""
+    try:
+        yield from read(file)
+    except MusicuError:
+        raise
+    except Exception as error:
+        if read.__module__.startswith("musicu."):
+            raise
+        raise RegistryError(
+            f"the join format {read.__module__}.{read.__name__} failed on {file.path}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _nothing(one: JoinInput, notes: JoinNotes) -> str:
