@@ -517,6 +517,8 @@ def test_jamendo_is_found_by_its_places_where_lengths_agree(tmp_path: Path) -> N
     joined(tmp_path / "catalog", "jamendo", dump)
     found = list(rows_of(tmp_path / "catalog", "jamendo").values())
     assert [(row["record_id"], row["genres"]) for row in found] == [("214", ["rock"])]
+
+
 def charts_code() -> str:
     """The format that the page on joins shows."""
     page = (Path(__file__).parent.parent / "docs/joins.md").read_text("utf-8")
