@@ -55,6 +55,14 @@ KINDS = {
     "gallery": PageKind(
         "a page of shelves", ("base", "player"), ("base", "player"), f"{_BESIDE} data:", _BESIDE
     ),
+    "live-gallery": PageKind(
+        "a page of a service",
+        ("base", "player", "gallery"),
+        ("base", "player", "gallery"),
+        "'self'",
+        "'self'",
+        "'self'",
+    ),
     "map": PageKind("a map", ("base", "player"), ("base", "player"), media=_BESIDE),
     "judge": PageKind("a blind test", scripts=("base",), media=_BESIDE),
     "audit": PageKind("an audit", media=_BESIDE),

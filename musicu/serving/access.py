@@ -47,7 +47,7 @@ class Access:
         kind, _, rest = _bearer(authorization).partition(".")
         user, _, end = rest.partition(".")
         until, _, signature = end.partition(".")
-        if kind != "page" or not until.isdigit() or len(until) > 12:
+        if kind != "page" or not (until.isascii() and until.isdigit()) or len(until) > 12:
             return None
         same = hmac.compare_digest(_digest(signature), _digest(self._signature(user, int(until))))
         return user if same and time.time() < int(until) else None

@@ -1,7 +1,7 @@
 """The application: routes, what stands around them, and how errors are told.
 
 A module of routes has a `router`; `create_application` includes those of ROUTERS. A route takes
-its service by `Depends(service_of)`, or `Depends(writing_service)` where it writes.
+its service by `Depends(ready_service)`, or `Depends(writing_service)` where it writes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from musicu.serving import (
     listener_routes,
     live_routes,
     operation_routes,
+    page_routes,
     plugin_routes,
     subsonic_routes,
     upload_routes,
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plugin_routes.router,
     listenbrainz_routes.router,
     live_routes.router,
+    page_routes.router,
 )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query
 
 from musicu.serving.generation import public
-from musicu.serving.request_checks import checked_count, service_of
+from musicu.serving.request_checks import checked_count, ready_service
 from musicu.serving.service import Service
 
 router = APIRouter(tags=["catalog"])
@@ -34,7 +34,7 @@ def _example(value: Any) -> dict[int | str, dict[str, Any]]:
     responses=_example({"generation": 3, "tracks": [_TRACK], "next": None}),
 )
 async def tracks(
-    service: Annotated[Service, Depends(service_of)],
+    service: Annotated[Service, Depends(ready_service)],
     after: Annotated[str, Query(description="The id that they follow.")] = "",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> dict[str, Any]:
@@ -52,7 +52,9 @@ async def tracks(
     response_model=None,
     responses=_example(_TRACK),
 )
-async def track(track_id: str, service: Annotated[Service, Depends(service_of)]) -> dict[str, Any]:
+async def track(
+    track_id: str, service: Annotated[Service, Depends(ready_service)]
+) -> dict[str, Any]:
     """What is known of it; 404 where there is none."""
     row = service.generation.row(track_id)
     if row is None:
@@ -68,7 +70,7 @@ async def track(track_id: str, service: Annotated[Service, Depends(service_of)])
 )
 async def similar(
     track_id: str,
-    service: Annotated[Service, Depends(service_of)],
+    service: Annotated[Service, Depends(ready_service)],
     k: int = 20,
 ) -> dict[str, Any]:
     """The k nearest by the cosine of their vectors, exactly; 404 where there is no such track."""

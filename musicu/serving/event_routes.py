@@ -74,7 +74,12 @@ async def events(
 
 def _told(taken: EventsTaken) -> dict[str, Any]:
     faults = [
-        {"index": fault.place, "status": 422, "field": fault.field, "reason": fault.reason}
+        {
+            "index": fault.place,
+            "status": 422,
+            "field": fault.field.encode("ascii", "backslashreplace").decode(),
+            "reason": fault.reason.encode("utf-8", "backslashreplace").decode(),
+        }
         for fault in taken.faults
     ]
     return {"added": taken.added, "known": taken.known, "faults": faults}

@@ -8,6 +8,7 @@ whoever holds a generation sees the same tracks until the answer is done.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -251,7 +252,7 @@ def public(row: Row) -> dict[str, Any]:
         "album": row.get("album"),
         "date": row.get("date") or _day(row.get("released")),
         "genres": row.get("genres") or [],
-        "duration_seconds": None if seconds is None else round(float(seconds), 3),
+        "duration_seconds": _rounded(seconds),
     }
 
 
@@ -262,6 +263,12 @@ def _arrival(line: bytes) -> tuple[str, str] | None:
         return str(said["track_id"]), str(said["at"])
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """A length for JSON, which knows no number that is not finite."""
+    known = seconds is not None and math.isfinite(seconds)
+    return round(float(seconds), 3) if known and seconds is not None else None
 
 
 def _day(day: Any) -> str | None:

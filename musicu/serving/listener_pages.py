@@ -86,7 +86,7 @@ class PageMaker:
         self._rng = np.random.default_rng()
         self._asked = ThreadPoolExecutor(1, "page")
         self._ahead = ThreadPoolExecutor(1, "page-ahead")
-        self._pending: dict[str, Future[ListenerPage]] = {}
+        self._pending: dict[str, tuple[Future[ListenerPage], ThreadPoolExecutor]] = {}
 
     def stop(self) -> None:
         """Make no more pages."""
@@ -151,11 +151,13 @@ class PageMaker:
     def _begin(self, user: str, pool: ThreadPoolExecutor) -> Future[ListenerPage]:
         """Have a page made; one that nobody waits for yet is made by whoever comes first."""
         with self._lock:
-            pending = self._pending.get(user)
-            if pending is not None and (pool is self._ahead or not pending.cancel()):
-                return pending  # what only waits ahead of being asked for would wait too long
+            pending, where = self._pending.get(user, (None, pool))
+            if pending is not None and (where is pool or pool is self._ahead):
+                return pending
+            if pending is not None and not pending.cancel():
+                return pending  # what waits ahead of being asked for would wait too long
             future = pool.submit(self._make, user)
-            self._pending[user] = future
+            self._pending[user] = future, pool
         return future
 
     def _make(self, user: str) -> ListenerPage:

@@ -8,7 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from musicu.serving.candidate_answers import candidates_for, next_for
-from musicu.serving.request_checks import checked_count, checked_user, service_of, writing_service
+from musicu.serving.request_checks import (
+    checked_count,
+    checked_user,
+    ready_service,
+    writing_service,
+)
 from musicu.serving.service import Service
 
 router = APIRouter(tags=["listeners"])
@@ -54,7 +59,7 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/shelves/{user:path}", summary="A listener's page", response_model=None, responses=_PAGE
 )
-async def shelves(user: str, service: Annotated[Service, Depends(service_of)]) -> Response:
+async def shelves(user: str, service: Annotated[Service, Depends(ready_service)]) -> Response:
     """The shelves of a page, by what the listener has done up to now.
 
     Each item has an `exposure_id`; an event that names it says what came of showing it.
@@ -66,7 +71,7 @@ async def shelves(user: str, service: Annotated[Service, Depends(service_of)]) -
 
 @router.get("/candidates/{user:path}", summary="Candidates for a listener", response_model=None)
 async def candidates(
-    user: str, service: Annotated[Service, Depends(service_of)], k: int = 100
+    user: str, service: Annotated[Service, Depends(ready_service)], k: int = 100
 ) -> dict[str, Any]:
     """The best k, as `musicu candidates` finds them; of somebody unknown, what is new."""
     count = checked_count(k)
@@ -102,7 +107,7 @@ async def forget(
 
 @router.get("/next", summary="What comes next", response_model=None)
 async def following(
-    service: Annotated[Service, Depends(service_of)],
+    service: Annotated[Service, Depends(ready_service)],
     user: Annotated[str | None, Query(description="Continue what this listener played.")] = None,
     after: Annotated[
         list[str] | None, Query(description="Ids of the session so far, the latest last.")

@@ -79,8 +79,15 @@ class ListenerStates:
         rows = rows.take(pa.array(order))
         values = [rows[name].to_pylist() for name in rows.column_names if name != "at"]
         moments = rows["at"].cast(pa.int64()).to_pylist()
-        for user, track, kind, ms, at in zip(*values, moments, strict=True):
-            self._add(user, ListenerEvent(at, track, kind, ms))
+        with self._lock:
+            for user, track, kind, ms, at in zip(*values, moments, strict=True):
+                self._add(user, ListenerEvent(at, track, kind, ms))
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        with self._lock:
+            self._states.clear()
+            self._held = 0
 
     def record(self, outcomes: Iterable[Mapping[str, Any]]) -> set[str]:
         """Take in records of OUTCOMES; whose they are."""

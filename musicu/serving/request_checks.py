@@ -18,7 +18,12 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def writing_service(request: Request) -> Service:
+async def ready_service(request: Request) -> Service:
+    """The same for `Depends`, which has others than coroutines run in a thread of their own."""
+    return service_of(request)
+
+
+async def writing_service(request: Request) -> Service:
     """The service for a request that writes: 401 without the token, 405 where it is read-only."""
     service = service_of(request)
     if not service.access.is_writer(request.headers.get("authorization", "")):
@@ -30,13 +35,13 @@ def writing_service(request: Request) -> Service:
     return _written(service)
 
 
-def event_service(request: Request) -> tuple[Service, str | None]:
+async def event_service(request: Request) -> tuple[Service, str | None]:
     """The service for events, and whose alone they may be: a page's ticket does as well."""
     service = service_of(request)
     user = service.access.ticket_user(request.headers.get("authorization", ""))
     if user is not None:
         return _written(service), user
-    return writing_service(request), None
+    return await writing_service(request), None
 
 
 def _written(service: Service) -> Service:

@@ -9,6 +9,7 @@ import secrets
 import time
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from musicu.serving.access import RateLimit, wrong_token_limit
@@ -16,6 +17,7 @@ from musicu.serving.service import Service
 
 _LOG = logging.getLogger("musicu.requests")
 _UPLOAD_ROUTE = "/tracks"
+_GONE = 499  # in the log: whoever asked has left
 _FORM_BYTES = 65_536  # around the file of an upload
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -61,6 +63,8 @@ class RequestGuard:
             await self._app(scope, body, answer)
         except RefusedBodyError as error:
             await answer.refuse(error.status, str(error))
+        except ClientDisconnect:
+            answer.status = answer.status or _GONE
         except Exception:  # noqa: BLE001 - told in the log, and to nobody else
             _LOG.exception("a request failed", extra={"request": answer.number})
             await answer.refuse(500, f"something went wrong; the log has it as {answer.number}")
@@ -69,9 +73,9 @@ class RequestGuard:
         """Why a request is not even looked at."""
         config, access = self._service.config, self._service.access
         name = headers.get(b"host", "").rsplit("@")[-1]
-        name = name[: name.rindex("]") + 1] if name.startswith("[") else name.partition(":")[0]
+        name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
         allowed = config.allowed_hosts
-        if allowed and name.strip("[]").lower() not in allowed:
+        if allowed and name.lower() not in allowed:
             return 403, "this service is not called by that name"
         address = (scope.get("client") or ("", 0))[0]
         authorization = headers.get(b"authorization", "")
@@ -82,7 +86,7 @@ class RequestGuard:
         if not access.is_writer(authorization) and not self._limit.admits(address):
             return 429, "too many requests: wait a second"
         length = headers.get(b"content-length", "0")
-        if not length.isdigit():
+        if not (length.isascii() and length.isdigit()):
             return 400, "the header Content-Length is no number"
         if len(length) > 18 or int(length) > _most_bytes(scope, self._service):
             return (

@@ -16,6 +16,7 @@ from musicu.serving.service import Service
 from musicu.serving.service_config import ServiceConfig
 
 _STOP_SECONDS = 10
+_SWITCH_SECONDS = 0.001  # a page that is made must not hold up one that is kept
 _MOST_CONNECTIONS = 1_000
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -27,6 +28,7 @@ def serve(catalog: Path, config: ServiceConfig, opened: Callable[[], None] = lam
     Raises MusicuError where the catalog cannot be opened, or another process has its feedback.
     """
     _log_lines()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     service = Service(catalog, config)
     service.start()
     opened()

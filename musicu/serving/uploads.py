@@ -25,7 +25,7 @@ from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import plain_errors
 from musicu.catalog.manifest import CONTENT_KEY
 from musicu.catalog.rows import Row
-from musicu.catalog.schema import TRACKS
+from musicu.catalog.schema import METADATA, TRACKS
 from musicu.embeddings.cards import DEFAULT_MODEL, MODELS, ModelCard, find_model
 from musicu.errors import SourceError
 from musicu.ingest.folder import AUDIO_SUFFIXES
@@ -145,13 +145,13 @@ class Uploads:
             if source.tracks is None:
                 raise RefusedUploadError("a row has no path: give the path alone", "path")
             table = with_release_day(source.tracks())
-        except (pa.ArrowException, SourceError, OverflowError) as error:
+        except (pa.ArrowException, SourceError, OverflowError, ValueError) as error:
             raise RefusedUploadError(f"the row cannot be read: {error}", "row") from error
         known = self._keeper.current.row(track_id)
         row: Row = dict.fromkeys(TRACKS.names) | dict(known or {})
-        told = {k: v for k, v in table.to_pylist()[0].items() if k in TRACKS.names}
+        told = {k: v for k, v in table.to_pylist()[0].items() if k in METADATA.names}
         row |= {name: value for name, value in told.items() if value is not None}
-        self._store.add(Arrival({**row, "gone": False}, None, None))
+        self._store.add(Arrival({**row, "track_id": track_id, "gone": False}, None, None))
         return UploadTaken(track_id, known is not None, searchable=False)
 
     def _take(self, file: Path, name: bytes, root: str, field: str = "file") -> UploadTaken:

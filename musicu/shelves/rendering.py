@@ -29,7 +29,8 @@ class PageTrack:
 
     source: the address of its sound, None where it cannot be played there; why: the reason.
     The fields from `number` on are those of an item of a shelf; short: the two strongest
-    reasons alone, bar: the length of the score's bar, 0 to 100.
+    reasons alone, bar: the length of the score's bar, 0 to 100. track_id, exposure_id: on a page
+    of a service, which is told what becomes of them.
     """
 
     title: str
@@ -47,6 +48,8 @@ class PageTrack:
     bar: int = 0
     reason: str = ""
     short: str = ""
+    track_id: str = ""
+    exposure_id: str = ""
 
 
 @dataclass(slots=True)
