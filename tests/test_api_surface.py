@@ -21,7 +21,7 @@ PAGE = (ROOT / "docs/python.md").read_text("utf-8")
 PACKAGES = ["candidates", "embeddings", "evaluation", "features", "ranking", "retrieval", "shelves"]
 DOCS = PAGE + "".join(
     (ROOT / "docs" / f"{name}.md").read_text("utf-8")
-    for name in ("recommending", "shelves", "extending", "descriptors", "tables")
+    for name in ("recommending", "deciding", "shelves", "extending", "descriptors", "tables")
 )
 #: Names that say what another call takes or gives.
 EXAMPLES = "\n".join(re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)) + "".join(

@@ -13,6 +13,7 @@ import pytest
 
 from musicu.cli.app import _GROUPS, app
 from musicu.cli.evaluate_candidates import candidates as evaluate_candidates
+from musicu.cli.evaluate_policy import policy as evaluate_policy
 
 #: The files that examples name, made before their command lines are parsed.
 FILES = ["listens.parquet", "playlists.csv", "users.csv", "results.csv", "party.m3u8", "song.flac"]
@@ -53,7 +54,11 @@ def commands(command: click.Command, words: str) -> Iterator[tuple[str, click.Co
             yield from commands(found, f"{words} {name}")
 
 
-COMMANDS = {**dict(commands(app, "musicu")), "musicu evaluate candidates": evaluate_candidates}
+COMMANDS = {
+    **dict(commands(app, "musicu")),
+    "musicu evaluate candidates": evaluate_candidates,
+    "musicu evaluate policy": evaluate_policy,
+}
 
 
 def parse(

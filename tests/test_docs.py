@@ -23,6 +23,7 @@ def blocks(page: str) -> list[str]:
     [
         "README.md",
         "ARCHITECTURE.md",
+        "docs/deciding.md",
         "docs/tables.md",
         "docs/shelves.md",
         "docs/python.md",

@@ -20,9 +20,11 @@ from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.items.joins import MANY, join_positions, may_be_among
 from musicu.listening.profile_arrays import HistoryArrays, ProfileArrays
 from musicu.listening.profile_text import times
+from musicu.ranking.ranker import Ranker
 from musicu.retrieval.names import label, labels
 
 _NAMES = ["track_id", "title", "artists", "path"]
+_MOST_PARTS = 2  # of a score, that a sentence names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +69,24 @@ class Found:
 _COLUMNS = tuple(field.name for field in fields(Found))[:-1]
 
 
+def sentences(
+    profiles: ProfileArrays,
+    sources: Sequence[CandidateSource],
+    rankers: Sequence[Ranker],
+    found: Found,
+    exposure_below: int,
+) -> pa.Array:
+    """A sentence for each candidate: of the parts of its score, where its ranker has words."""
+    phrases: list[Mapping[str, str]] = [getattr(ranker, "phrases", {}) for ranker in rankers]
+    worded = np.array([bool(words) for words in phrases])[found.source]
+    if not worded.any():
+        return reasons(profiles, sources, found, exposure_below)
+    texts = part_reasons(profiles.items, sources, phrases, found, exposure_below)
+    if worded.all():
+        return texts
+    return pc.if_else(pa.array(worded), texts, reasons(profiles, sources, found, exposure_below))
+
+
 def reasons(
     profiles: ProfileArrays, sources: Sequence[CandidateSource], found: Found, exposure_below: int
 ) -> pa.Array:
@@ -89,6 +109,38 @@ def reasons(
     ]
     tail[told] = len(tails) + np.arange(len(told))
     return pa.concat_arrays(texts).take(pa.array(tail))
+
+
+def part_reasons(
+    items: ItemTable,
+    sources: Sequence[CandidateSource],
+    phrases: Sequence[Mapping[str, str]],
+    found: Found,
+    exposure_below: int,
+) -> pa.Array:
+    """A sentence for each candidate of the parts that add most to its score, two at most.
+
+    phrases: of each source's ranker, the words of a part; a part without words is not told, and
+    of two with the same words only the larger.
+    """
+    leads = [_lead(source, items) for source in sources]
+    words = list(dict.fromkeys(text for told in phrases for text in told.values() if text))
+    points = np.zeros((len(found.row), len(words)), np.float32)
+    for number, told in enumerate(phrases):
+        own = found.source == number
+        for name in [name for name, text in told.items() if text and name in found.parts]:
+            column = points[:, words.index(told[name])]
+            column[own] = np.maximum(column[own], found.parts[name][own])
+    order = np.argsort(-points, axis=1, kind="stable")[:, :_MOST_PARTS]
+    some = np.where(np.take_along_axis(points, order, axis=1) > 0, order, -1)
+    keys = np.column_stack([found.source, found.explored, some])
+    each, place = np.unique(keys, axis=0, return_inverse=True)
+    few = f", by an artist with fewer than {exposure_below:,} listens here"
+    texts = [
+        ", ".join([leads[source], *(words[n] for n in parts if n >= 0)]) + few * explored + "."
+        for source, explored, *parts in each.tolist()
+    ]
+    return pa.array(texts, pa.string()).take(pa.array(place.ravel()))
 
 
 def _lead(source: CandidateSource, items: ItemTable) -> str:

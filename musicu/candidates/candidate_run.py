@@ -157,6 +157,7 @@ def _generator(
         now,
         settings.seed,
         settings.ranker,
+        catalog,
     )
 
 

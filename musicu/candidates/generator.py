@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.candidates.candidate_reasons import Found, reasons
+from musicu.candidates.candidate_reasons import Found, sentences
 from musicu.candidates.candidate_schema import CANDIDATES, candidates_of
 from musicu.candidates.request import (
     CandidateSource,
@@ -38,7 +38,8 @@ from musicu.items.joins import MANY, join_positions
 from musicu.listening.listens import check_listens, utc
 from musicu.listening.profile_arrays import ProfileArrays, UserProfile
 from musicu.listening.profiles import TasteProfile, tastes
-from musicu.ranking.ranker import RANKERS, Pool, Ranker, scores_of
+from musicu.ranking.ranker import Pool, Ranker, scores_of
+from musicu.ranking.ranker_storage import ranker_of
 from musicu.records import check_count, check_kind, check_same_model
 from musicu.retrieval.ordering import best_first
 
@@ -91,16 +92,18 @@ class CandidateGenerator:
         now: datetime | None = None,
         seed: int = 0,
         ranker: Ranker | str | None = None,
+        catalog: Catalog | None = None,
     ) -> CandidateGenerator:
         """A generator with defaults filled in; raises QueryError for what makes no sense.
 
-        ranker: one for all sources, or its name; None: the one that each source names.
+        ranker: one for all sources, or its name; None: the one that each source names. catalog:
+        whose ranker the name "learned" means.
         """
         check_count("k", k)
         shares = _shares_of(sources)
         named = [source.ranker if ranker is None else ranker for source, _ in shares]
         now = utc(now) if now is not None else datetime.now(timezone.utc)
-        rankers = tuple(_ranker(given) for given in named)
+        rankers = tuple(_ranker(given, catalog) for given in named)
         rules = Constraints() if constraints is None else constraints
         check_kind("constraints", rules, Constraints, "Constraints(max_per_artist=2), for instance")
         return cls(items, shares, rankers, k, rules, now, seed)
@@ -209,7 +212,7 @@ class CandidateGenerator:
                 rows = emerging if explores else request.rows
                 asked = replace(request, rows=rows, want=want)
                 lists = _checked(self.sources[number][0], asked)
-                pool = _pool(asked, lists, self.constraints.heard)
+                pool = _pool(asked, lists, self.constraints.heard, self.sources[number][0].name)
                 yield self._in_order(asked, lists, pool, number, explores)
 
     def _in_order(
@@ -253,13 +256,14 @@ class CandidateGenerator:
         users = pa.array([user.user_id for user in request.profiles.users], pa.string())
         names = pa.array([source.name for source in sources], pa.string())
         interest = found.interest.astype(np.int32)
+        few = self.constraints.exposure_below
         columns = [
             users.take(pa.array(found.listener)),
             self.items.id_texts.take(pa.array(found.row)),
             pa.array(found.score),
             names.take(pa.array(found.source)),
             pa.array(interest, mask=interest < 0),
-            reasons(request.profiles, sources, found, self.constraints.exposure_below),
+            sentences(request.profiles, sources, self.rankers, found, few),
         ]
         return pa.Table.from_arrays(columns, schema=self.schema)
 
@@ -290,7 +294,8 @@ def find_candidates(
     Raises QueryError for settings that make no sense.
     """
     items = catalog if isinstance(catalog, ItemTable) else ItemTable.of(catalog, model)
-    generator = CandidateGenerator.of(items, sources, k, constraints, now, seed, ranker)
+    opened = None if isinstance(catalog, ItemTable) else catalog
+    generator = CandidateGenerator.of(items, sources, k, constraints, now, seed, ranker, opened)
     profiles: Iterable[UserProfile]
     if isinstance(listeners, Mapping):
         profiles = _profiles(listeners)
@@ -345,10 +350,10 @@ def _shares_of(sources: Sources) -> tuple[tuple[CandidateSource, float], ...]:
     return tuple((source, float(share)) for source, share in shares)
 
 
-def _ranker(given: Ranker | str) -> Ranker:
+def _ranker(given: Ranker | str, catalog: Catalog | None) -> Ranker:
     if isinstance(given, type):
         raise QueryError(f"the ranker {given.__name__} is a class: write {given.__name__}()")
-    return RANKERS.load(given)() if isinstance(given, str) else given
+    return ranker_of(given, catalog) if isinstance(given, str) else given
 
 
 def _checked(source: CandidateSource, request: Request) -> Ranked:
@@ -375,14 +380,17 @@ def _batches(listeners: Iterable[UserProfile]) -> Iterator[tuple[UserProfile, ..
         yield tuple(waiting)
 
 
-def _pool(request: Request, lists: Ranked, heard: bool) -> Pool:
+def _pool(request: Request, lists: Ranked, heard: bool, source: str) -> Pool:
     """The entries of all lists, each row once a listener, without what may not be shown."""
     owner = np.repeat(lists.listener, lists.lengths)
     kept = np.flatnonzero(~_excluded(request, owner, lists.row, heard))
     keys = owner[kept] * MANY + lists.row[kept]
     kept = kept[np.unique(keys, return_index=True)[1]]  # the first list that has it
     interest = np.repeat(lists.interest, lists.lengths)[kept]
-    return Pool(request.profiles, owner[kept], lists.row[kept], interest, lists.score[kept])
+    score = lists.score[kept]
+    return Pool(
+        request.profiles, owner[kept], lists.row[kept], interest, score, source, request.now
+    )
 
 
 def _excluded(request: Request, owner: Ints, row: Ints, heard: bool) -> NDArray[np.bool_]:

@@ -26,6 +26,7 @@ from musicu.cli.listeners import (
     days,
     known_as,
     one_of,
+    opened_ranker,
     seeded,
 )
 from musicu.cli.options import (
@@ -86,8 +87,8 @@ def _shares(
 @click.option(
     "--ranker",
     metavar="NAME",
-    help="The ranker for all sources: taste, source (the source's own scores), or one of an "
-    "installed package. Default: the ranker of each source.",
+    help="The ranker for all sources: taste, source (the source's own scores), learned (by "
+    "`musicu train ranker`), or one of an installed package. Default: the ranker of each source.",
 )
 @click.option(
     "--window",
@@ -214,13 +215,15 @@ def _settings(catalog: Catalog, options: dict[str, Any]) -> Any:
         exposure_below=options["exposure_below"],
     )
     users = options["users"]
+    ranker = options.pop("ranker")
     return CandidateOptions(
+        ranker=None if ranker is None else opened_ranker(ranker, catalog),
         sources=_sources(catalog, options),
         constraints=constraints,
         users=None if users is None else _listed(users, catalog),
         half_life_days=options["half_life"],
         taste=TasteOptions(options["max_interests"]),
-        **{name: options[name] for name in ("k", "now", "seed", "ranker", "model")},
+        **{name: options[name] for name in ("k", "now", "seed", "model")},
     )
 
 

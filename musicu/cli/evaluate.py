@@ -15,7 +15,7 @@ from musicu.evaluation.vectors.vector_evaluation import evaluate as measure
 
 
 class _Evaluate(click.Command):
-    """`musicu evaluate CATALOG`, which hands over where the first word is "candidates"."""
+    """`musicu evaluate CATALOG`, which hands over to what else the first word names."""
 
     def make_context(
         self,
@@ -24,6 +24,10 @@ class _Evaluate(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
+        if args[:1] == ["policy"]:
+            from musicu.cli.evaluate_policy import policy
+
+            return policy.make_context(f"{info_name} policy", args[1:], parent, **extra)
         if args[:1] != ["candidates"]:
             return super().make_context(info_name, args, parent, **extra)
         from musicu.cli.evaluate_candidates import candidates

@@ -94,6 +94,16 @@ def heard_by(
     return checked.listens
 
 
+def opened_ranker(name: str, catalog: Catalog) -> Any:
+    """A ranker by name; where the learned one ranks by taste, why is said."""
+    from musicu.ranking.ranker_storage import ranker_of
+
+    found = ranker_of(name, catalog)
+    if reason := getattr(found, "note", ""):
+        warn([reason])
+    return found
+
+
 def one_of(listens: Path | None, like: tuple[str, ...]) -> None:
     """Refuse a command that is told both, or neither."""
     if (listens is None) == (not like):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.listeners import LISTENS, heard_by, known_as
+from musicu.cli.listeners import LISTENS, heard_by, known_as, opened_ranker
 from musicu.cli.options import (
     BLOCK_ARTIST,
     CATALOG,
@@ -43,7 +43,12 @@ _TODAY = click.option(
     metavar="DATE",
     help="The day from which new releases are counted back. Default: today.",
 )
-
+_RANKER = click.option(
+    "--ranker",
+    metavar="NAME",
+    help="The ranker of a listener's candidates: learned (by `musicu train ranker`), taste, or one "
+    "of an installed package. Default: the ranker of each source.",
+)
 
 #: The options that constraints are made of.
 _LIMITS = together(
@@ -85,6 +90,7 @@ _LIMITS = together(
 @LISTENS
 @_USER
 @_TODAY
+@_RANKER
 @click.option("-n", "--size", type=COUNT, help="Tracks on a shelf at most. Default: 20.")
 @_LIMITS
 @click.option(
@@ -114,6 +120,7 @@ def shelf(
     listens: Path | None,
     user: str | None,
     today: str | None,
+    ranker: str | None,
     **options: Any,
 ) -> None:
     """Build a shelf from CATALOG: tracks similar to a seed track, or another recipe.
@@ -131,7 +138,7 @@ def shelf(
     if to:
         check_ending(to)  # before anything is printed
     targets = PlayerTargets.taken(options)
-    context = _context(catalog, model, listens, user, today)
+    context = _context(catalog, model, listens, user, today, ranker)
     recipes = _recipes(context, **options)
     made = [(recipe.name, recipe.shelves(context)) for recipe in recipes]
     built = [shelf for _, shelves in made for shelf in shelves]
@@ -166,6 +173,7 @@ def shelf(
 @LISTENS
 @_USER
 @_TODAY
+@_RANKER
 @click.option(
     "--candidates",
     type=EXISTING,
@@ -178,8 +186,8 @@ def shelf(
     "--page-ranker",
     default="given",
     metavar="NAME",
-    help="Orders the shelves on the page: given (in the order of the recipes), or a page "
-    "ranker of an installed package.",
+    help="Orders the shelves on the page: given (in the order of the recipes), learned (by "
+    "`musicu train ranker`), or a page ranker of an installed package.",
 )
 @click.option(
     "--policy",
@@ -207,6 +215,7 @@ def shelves(
     listens: Path | None,
     user: str | None,
     today: str | None,
+    ranker: str | None,
     recipes: Path | None,
     candidates: Path | None,
     page_ranker: str,
@@ -237,7 +246,7 @@ def shelves(
         publish(catalog, targets, lambda: made_of_shelves([("candidates", given)]))
         _show(order_page(given, None, page_ranker), out, title, audio, policy, (seed, user))
         return
-    context = _context(catalog, model, listens, user, today)
+    context = _context(catalog, model, listens, user, today, ranker)
     wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
     made: list[tuple[str, list[Shelf]]] = []
     for recipe in tracked(wanted, "building shelves", len(wanted), "recipes"):
@@ -248,7 +257,20 @@ def shelves(
     built = [shelf for _, shelves in made for shelf in shelves]
     publish(catalog, targets, lambda: made_of_shelves(made))
     profile = context.profile if context.has_profile else None
-    _show(order_page(built, profile, page_ranker), out, title, audio, policy, (seed, user))
+    ordered = order_page(built, profile, _page_ranker(page_ranker, catalog, context))
+    _show(ordered, out, title, audio, policy, (seed, user))
+
+
+def _page_ranker(name: str, catalog: Path, context: ShelfContext) -> Any:
+    """A page ranker by name; where the learned one leaves the order, why is said."""
+    from musicu.shelves.learned_page_ranker import LearnedPageRanker, open_page_ranker
+
+    if name != LearnedPageRanker.name:
+        return name
+    found = open_page_ranker(Catalog.open(catalog), context.items)
+    if found.note:
+        note(found.note)
+    return found
 
 
 def _show(
@@ -301,9 +323,14 @@ def _write(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
 
 
 def _context(
-    catalog: Path, model: str | None, listens: Path | None, user: str | None, today: str | None
+    catalog: Path,
+    model: str | None,
+    listens: Path | None,
+    user: str | None,
+    today: str | None,
+    ranker: str | None,
 ) -> ShelfContext:
-    """The catalog, the listener and the day."""
+    """The catalog, the listener, the day and the ranker."""
     from musicu.candidates import TasteProfile
     from musicu.shelves import ShelfContext
     from musicu.tags.dates import parse_date
@@ -317,7 +344,13 @@ def _context(
     if listens is not None:
         own = _own(listens, opened, user, now)
         profile = TasteProfile.from_listens(own, opened.vectors(model), now=now)
-    return ShelfContext(opened, model=model, profile=profile, today=day.first_day if day else None)
+    return ShelfContext(
+        opened,
+        model=model,
+        profile=profile,
+        today=day.first_day if day else None,
+        ranker=None if ranker is None else opened_ranker(ranker, opened),
+    )
 
 
 def _own(listens: Path, catalog: Catalog, user: str | None, now: datetime | None) -> Any:

@@ -14,6 +14,7 @@ from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CATALOG, EXISTING, FOLDER
 from musicu.cli.output import note, print_json, safe
 from musicu.cli.train_next import next_model
+from musicu.cli.train_ranker import ranker
 from musicu.cli.train_tracks import tracks
 from musicu.errors import MissingExtraError, SourceError
 from musicu.ingest.table import read_table
@@ -33,6 +34,7 @@ def train() -> None:
 
 train.add_command(tracks)
 train.add_command(next_model)
+train.add_command(ranker)
 
 
 @train.command()

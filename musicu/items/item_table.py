@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -201,6 +202,13 @@ class ItemTable:
         """Some of the rows, as a table of their own."""
         tracks = self.tracks_at(rows)
         return ItemTable(tracks, self._vectors(rows), self.plays[rows])
+
+    def with_plays(self, plays: Ints) -> ItemTable:
+        """The same rows with other listens: int64 [rows]; what is known of them stays."""
+        other = copy.copy(self)
+        other.plays = plays
+        other.__dict__.pop("popularity", None)
+        return other
 
     @property
     def vectors(self) -> Vectors:

@@ -48,6 +48,9 @@ POLICIES: Registry[type[Policy]] = Registry(
         "given": "musicu.policies.first_action:FirstAction",
         "epsilon-greedy": "musicu.policies.epsilon_greedy:EpsilonGreedy",
         "random": "musicu.policies.epsilon_greedy:always_exploring",
+        "item-thompson": "musicu.policies.item_thompson:ItemThompson",
+        "linear-thompson": "musicu.policies.linear_thompson:LinearThompson",
+        "squarecb": "musicu.policies.linear_thompson:SquareCB",
     },
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ class Pool:
 
     listener: int64, rising, a position among the profiles. row: int64, of the item table, once a
     listener. interest: int32, for which interest a source found it, -1 for none. score: float32,
-    the source's own.
+    the source's own. source: its name. at: the present, with a time zone, None where nobody said.
     """
 
     profiles: ProfileArrays
@@ -30,6 +31,8 @@ class Pool:
     row: Ints
     interest: NDArray[np.int32]
     score: Floats
+    source: str = ""
+    at: datetime | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -66,7 +69,8 @@ class PoolScores:
 class Ranker(Protocol):
     """Scores candidates; a small frozen dataclass.
 
-    The scores of a listener's candidates do not depend on who else is in the pool.
+    The scores of a listener's candidates do not depend on who else is in the pool. A ranker may
+    have `phrases`, words by part of its scores: then they are the reasons of candidates.
     """
 
     @property
@@ -84,6 +88,7 @@ RANKERS: Registry[type[Ranker]] = Registry(
     {
         "taste": "musicu.ranking.taste:TasteRanker",
         "source": "musicu.ranking.source_order:SourceOrder",
+        "learned": "musicu.ranking.learned_ranker:LearnedRanker",
     },
 )
 

@@ -22,6 +22,8 @@ from musicu.items.credits import Credits
 from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.listening.profile_arrays import UserProfile
 from musicu.listening.profiles import TasteProfile
+from musicu.ranking.ranker import Ranker
+from musicu.ranking.ranker_storage import ranker_of
 from musicu.records import check_catalog, check_kind, check_same_model
 from musicu.retrieval import Filter, find_track, matching_rows
 from musicu.retrieval.similar import Searchable
@@ -58,7 +60,8 @@ class Anchor:
 class ShelfContext:
     """A catalog under one model, opened once for many shelves.
 
-    profile: of the listener that the shelves are for. today: decides what is new.
+    profile: of the listener that the shelves are for. today: decides what is new. ranker: of
+    candidates, or its name; None: the one that each source names.
     """
 
     def __init__(
@@ -68,9 +71,12 @@ class ShelfContext:
         model: str | None = None,
         profile: TasteProfile | None = None,
         today: date | None = None,
+        ranker: Ranker | str | None = None,
     ) -> None:
         check_catalog(catalog)
         self._opened = catalog
+        stored = catalog if isinstance(catalog, Catalog) else None
+        self.ranker = ranker_of(ranker, stored) if isinstance(ranker, str) else ranker
         tracks: pa.Table = catalog.tracks()
         self.catalog = ShelfCatalog(tracks, ItemTable(tracks, catalog.vectors(model)))
         pa.default_memory_pool().release_unused()
@@ -214,7 +220,9 @@ class ShelfContext:
 
         profile: in place of the listener's, such as that of a playlist.
         """
-        generator = CandidateGenerator.of(self.items, sources, size, constraints, self.now)
+        generator = CandidateGenerator.of(
+            self.items, sources, size, constraints, self.now, ranker=self.ranker
+        )
         found = generator.explain(UserProfile("", profile or self.profile))
         rows = self.items_of(self.places([each.track_id for each in found]))
         return [

@@ -39,21 +39,27 @@ class GivenOrder:
 
 #: Page rankers by name.
 PAGE_RANKERS: Registry[type[PageRanker]] = Registry(
-    "page ranker", "musicu.page_rankers", {"given": "musicu.shelves.page_rankers:GivenOrder"}
+    "page ranker",
+    "musicu.page_rankers",
+    {
+        "given": "musicu.shelves.page_rankers:GivenOrder",
+        "learned": "musicu.shelves.learned_page_ranker:LearnedPageRanker",
+    },
 )
 
 
 def order_page(
-    shelves: Sequence[Shelf], profile: TasteProfile | None, ranker: str = "given"
+    shelves: Sequence[Shelf], profile: TasteProfile | None, ranker: PageRanker | str = "given"
 ) -> list[Shelf]:
-    """The shelves in the order of a page ranker.
+    """The shelves in the order of a page ranker, or of one by its name.
 
     Raises QueryError where it does not give each position once.
     """
-    order = PAGE_RANKERS.load(ranker)().rank(shelves, profile)
+    made = PAGE_RANKERS.load(ranker)() if isinstance(ranker, str) else ranker
+    order = made.rank(shelves, profile)
     if sorted(order) != list(range(len(shelves))):
         raise QueryError(
-            f"the page ranker {ranker!r} answers {order} for {len(shelves)} shelves: it must give "
-            "each position once"
+            f"the page ranker {made.name!r} answers {order} for {len(shelves)} shelves: it must "
+            "give each position once"
         )
     return [shelves[n] for n in order]

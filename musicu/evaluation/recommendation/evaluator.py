@@ -41,6 +41,8 @@ BEYOND: dict[str, bool | None] = {
     "artist diversity": None,
     "long tail": None,
     "emerging artists": None,
+    "long tail heard": None,
+    "emerging artists heard": None,
 }
 
 
@@ -78,6 +80,14 @@ class Ruler:
         self.track_groups = track_groups(heard)
         self.listener_groups = listener_groups(split.history, split.asked)
         self.emerging = emerging(split.history, artists)
+        heard_rows = (split.history[split.asked] > 0).astype(np.float64)
+        total = np.maximum(np.diff(heard_rows.indptr), 1)
+        tail = (~self.track_groups["head"]).astype(np.float64)
+        #: By group of creators, its share of what each listener asked has heard: float64 [asked].
+        self.heard = {
+            "long tail": (heard_rows @ tail) / total,
+            "emerging artists": (heard_rows @ self.emerging.astype(np.float64)) / total,
+        }
         self.main_artist = main_artist(artists)
         self.owners = artist_matrix(artists)
         self.resamples = Resamples(np.arange(len(split.asked)), draws, seed)
@@ -148,6 +158,11 @@ class Ruler:
             "long tail": beyond.mean_of(tail.astype(np.float64), lists, k),
             "emerging artists": beyond.mean_of(self.emerging.astype(np.float64), lists, k),
         }
+        for name, heard in self.heard.items():
+            kinds[f"{name} heard"] = heard
+            for listeners, group in self.listener_groups.items():
+                found[listeners, "all", name, None] = np.where(group, kinds[name], np.nan)
+                found[listeners, "all", f"{name} heard", None] = np.where(group, heard, np.nan)
         return found | {("all", "all", n, BEYOND[n]): values for n, values in kinds.items()}
 
     def _means(

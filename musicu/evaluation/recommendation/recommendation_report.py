@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,6 +31,8 @@ HEAD = (
     *("baseline", "difference", "diff_low", "diff_high"),
 )
 AROUND = ("coverage", "gini", "novelty", "artist diversity", "long tail", "emerging artists")
+#: Groups of creators, whose share of lists stands beside that of what listeners have heard.
+CREATORS = ("long tail", "emerging artists")
 #: Of the plot's inner field in its own units, width and height; by the width of the screen.
 SIZES = {"wide": (640, 360), "narrow": (280, 340)}
 _LETTER, _LINE = 6.6, 15  # how much room a name takes on the plot
@@ -98,6 +101,7 @@ def render_report(findings: Findings) -> str:
         charts=[_chart(rows, metric, k, colours) for metric in accuracy],
         plots=[_plot(rows, k, colours, screen) for screen in SIZES],
         around=[(title(metric, k), _values(rows, metric, k)) for metric in AROUND],
+        creators=list(_creators(rows, k)),
         listeners=_bands(rows, "listeners", LISTENER_GROUPS, k, colours),
         tracks=_bands(rows, "tracks", TRACK_GROUPS, k, colours),
         head=HEAD,
@@ -117,9 +121,21 @@ def _chart(rows: list[dict[str, Any]], metric: str, k: int, colours: dict[str, s
     return chart(title(metric, k), _of(rows, metric, k), colours)
 
 
-def _values(rows: list[dict[str, Any]], metric: str, k: int) -> dict[str, str]:
+def _values(
+    rows: list[dict[str, Any]], metric: str, k: int, listeners: str = "all"
+) -> dict[str, str]:
     """The number of each model, as text."""
-    return {row["model"]: number(row["value"]) for row in _of(rows, metric, k)}
+    return {row["model"]: number(row["value"]) for row in _of(rows, metric, k, listeners)}
+
+
+def _creators(rows: list[dict[str, Any]], k: int) -> Iterator[tuple[str, dict[str, str], str]]:
+    """For groups of listeners and creators the share of lists of each model, and of the heard."""
+    for listeners in ("all", *LISTENER_GROUPS):
+        for metric in CREATORS:
+            heard = list(_values(rows, f"{metric} heard", k, listeners).values())
+            if heard:
+                values = _values(rows, metric, k, listeners)
+                yield f"{title(metric, k)}, {listeners} listeners", values, heard[0]
 
 
 def _bands(
