@@ -20,7 +20,19 @@ def page() -> str:
                 command = app.get_command(context, name)
                 assert command is not None
                 lines += _command(command, _within(command, context, name), 3)
+                for words, further in _handed_to(name):
+                    lines += _command(further, _within(further, context, words), 4)
     return "\n".join(lines)
+
+
+def _handed_to(name: str) -> Iterator[tuple[str, click.Command]]:
+    """What `musicu evaluate` hands over to by its first word."""
+    if name == "evaluate":
+        from musicu.cli.evaluate_candidates import candidates
+        from musicu.cli.evaluate_policy import policy
+
+        yield "evaluate candidates", candidates
+        yield "evaluate policy", policy
 
 
 def _command(command: click.Command, context: click.Context, level: int) -> Iterator[str]:
