@@ -366,7 +366,11 @@ def asked(catalog: Catalog, x: Any) -> list[Callable[[], object]]:
     ]
 
 
-@pytest.mark.parametrize("thing", [None, ["x"], {"x": 1}, object(), dict, np.zeros(3)], ids=repr)
+@pytest.mark.parametrize(
+    "thing",
+    [None, ["x"], {"x": 1}, object(), dict, np.zeros(3)],
+    ids=lambda thing: repr(thing)[:12],
+)
 def test_whatever_is_called_with_the_wrong_kind_says_what_to_give(
     catalog: Catalog, thing: Any
 ) -> None:
