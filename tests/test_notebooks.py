@@ -13,8 +13,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 300_000  # bytes; outputs are kept small
 
 
-def test_there_are_three() -> None:
-    assert [path.name[0] for path in NOTEBOOKS] == ["1", "2", "3"]
+def test_there_are_four() -> None:
+    assert [path.name[0] for path in NOTEBOOKS] == ["1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
