@@ -31,6 +31,7 @@ from musicu.bootstrap import interval
 from musicu.sequences import NextItemModel, fit
 from musicu.sequences.semantic_head import SemanticHead
 from musicu.sequences.semantic_ids import SemanticIds
+from musicu.sequences.transformer_choice import trainable
 
 Scores = Callable[[Sequence[list[int]]], NDArray[np.float32]]
 AMAZON = {"sports": "Sports_and_Outdoors", "toys": "Toys_and_Games", "beauty": "Beauty"}
@@ -165,12 +166,30 @@ def systems(task: Task) -> Iterator[tuple[str, Sequence[int], Scores]]:
     if task.content is not None:
         begin = time.process_time()
         whole = fit(task.train, content=task.content)
-        print(
-            f"fitted in {time.process_time() - begin:.0f} s: {whole.report['content']}", flush=True
-        )
+        told = {name: whole.report[name] for name in ("content", "transformer", "weights")}
+        print(f"fitted in {time.process_time() - begin:.0f} s: {told}", flush=True)
         yield "content mean", whole.items, content_mean(task, whole.items)
         yield "auto with content", whole.items, whole.scores
+        yield from transformer(task)
         yield "semantic ids", whole.items, generated(task, whole)
+
+
+def transformer(task: Task) -> Iterator[tuple[str, Sequence[int], Scores]]:
+    """The transformer by itself, and its own scores of items without plays (extra `train`)."""
+    if not trainable():
+        print("no transformer: the extra train is not installed")
+        return
+    begin = time.process_time()
+    model = fit(task.train, content=task.content, kind="transformer")
+    seconds = time.process_time() - begin
+    print(f"fitted in {seconds:.0f} s: {model.report['transformer']}", flush=True)
+    yield "transformer with content", model.items, model.scores
+    head = model.scorers["transformer"]
+    yield (
+        "transformer's head",
+        model.items,
+        lambda histories: np.stack([head.scores(model.rows(h)) for h in histories]),
+    )
 
 
 def alone(model: NextItemModel) -> Iterator[tuple[str, Sequence[int], Scores]]:
@@ -187,7 +206,8 @@ def generated(task: Task, model: NextItemModel) -> Scores:
     ids, vectors = task.content
     row = {item: place for place, item in enumerate(ids)}
     found = SemanticIds.of(model.items, vectors[[row[item] for item in model.items]])
-    print(f"semantic ids: {found.collisions:.3f} share their code before its last digit")
+    shared = found.collisions
+    print(f"semantic ids: {shared:.4f} share their code before its last digit")
     head = SemanticHead.of(found.codes, model.counts.sessions, model.settings.rules)
     return lambda histories: np.stack([head.scores(model.rows(h)) for h in histories])
 

@@ -13,8 +13,10 @@ import pytest
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli import main
+from musicu.sequences import NextItemModel
+from musicu.sequences.catalog_models import open_next_model
 from musicu.shelves.context import ShelfContext
-from musicu.shelves.recipes import FillPlaylist
+from musicu.shelves.recipes import FillPlaylist, Radio
 
 
 @pytest.fixture
@@ -82,8 +84,51 @@ def test_a_page_of_candidates_and_a_playlist_are_continued_by_it(  # type: ignor
     code, out, _ = musicu("candidates", catalog, "--like", ids[0], "--source", "next", "--json")
     assert code == 0
     assert json.loads(out.splitlines()[0])["source"] == "next"
-    shelf = FillPlaylist(tracks=(ids[0], ids[1])).shelves(ShelfContext(Catalog.open(catalog)))[0]
-    assert any("Next" in item.reason for item in shelf.items)
+    context = ShelfContext(Catalog.open(catalog))
+    for recipe in (FillPlaylist, Radio):
+        shelf = recipe(tracks=(ids[0], ids[1]), size=5).shelves(context)[0]
+        assert any("Next" in item.reason for item in shelf.items)
+        assert not {ids[0], ids[1]} & {item.row["track_id"] for item in shelf.items}
+        assert all(item.after is not None for item in shelf.items)
+
+
+def test_radio_plays_what_fits_where_no_model_was_trained(catalog, ids) -> None:  # type: ignore[no-untyped-def]
+    shelf = Radio(tracks=(ids[0],), size=5).shelves(ShelfContext(Catalog.open(catalog)))[0]
+    assert len(shelf) == 5
+    assert "Radio" in shelf.title
+
+
+def test_one_pass_answers_next_new_releases_and_deep_catalog(  # type: ignore[no-untyped-def]
+    musicu, catalog, ids, listens, monkeypatch
+) -> None:
+    """Conditions choose among the same scores, and the model is asked once for each page."""
+    assert musicu("train", "next", catalog, "--listens", listens)[0] == 0
+    model = open_next_model(Catalog.open(catalog))
+    row = dict(zip(model.items, model.scores([[ids[0], ids[1]]])[0].tolist(), strict=True))
+    passes: list[int] = []
+    scores = NextItemModel.scores
+    monkeypatch.setattr(
+        NextItemModel, "scores", lambda self, h: passes.append(len(h)) or scores(self, h)
+    )
+    pages = []
+    for condition in ([], ["--released-after", "2018-01-01"], ["--max-popularity", "20"]):
+        words = ["--after", ids[0], ids[1], "--json", "-k", 40, *condition]
+        code, out, _ = musicu("next", catalog, *words)
+        assert code == 0
+        pages.append([json.loads(line) for line in out.splitlines()])
+    assert passes == [1, 1, 1]
+    for page in pages:
+        found = [each["score"] for each in page]
+        assert found == sorted(found, reverse=True)
+        assert found == pytest.approx([row[each["track_id"]] for each in page], rel=1e-3)
+    assert pages[0]
+    assert all({e["track_id"] for e in p} < set(ids) for p in pages[1:])
+
+
+def test_it_is_said_whether_a_transformer_is_kept(musicu, catalog, listens) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = musicu("train", "next", catalog, "--listens", listens)
+    assert code == 0
+    assert "transformer left out: not tried: 36 events are too few" in err
 
 
 def test_playlists_train_it_as_well(musicu, catalog, ids, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -129,6 +129,7 @@ ASKED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "arc": ({"track": "t00", "shape": "peak"}, ("t00",)),
     "harmonic-mix": ({"track": "t00"}, ("t00",)),
     "fill-playlist": ({"tracks": ["t00", "t02"]}, ("t00", "t02")),
+    "radio": ({"tracks": ["t00", "t02"]}, ("t00", "t02")),
     "around-the-catalog": ({}, ()),
 }
 

@@ -43,6 +43,24 @@ BLOCK_ARTIST = click.option(
 CONFIRM_PRUNE = click.option(
     "--confirm-prune", is_flag=True, help="Let --prune remove more than a fifth of the tracks."
 )
+#: What training learns from; `LISTENS` of `listeners` are whom a command is for.
+LEARNED_LISTENS = click.option(
+    "--listens",
+    type=EXISTING,
+    help="A table of user_id, track_id and optionally timestamp and weight, as `musicu listens` "
+    "writes it.",
+)
+LEARNED_PLAYLISTS = click.option(
+    "--playlists",
+    type=EXISTING,
+    help="A table of playlist_id and track_id, or one row per playlist with a list of tracks.",
+)
+SESSION_GAP = click.option(
+    "--session-gap",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="A pause of this many minutes ends a session.",
+)
 SEED = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 BOOTSTRAP = click.option(
     "--bootstrap",

@@ -130,8 +130,8 @@ def shelf(
 
     Each work appears once, caps limit tracks per artist and album, and every track has a reason.
     Recipes: more-like-track, more-like-artist, because-you-listened, new-for-you, deep-cuts,
-    daily-mixes, journey, arc, harmonic-mix, fill-playlist, around-the-catalog, or one of an
-    installed package. If a recipe makes several shelves, --html is a folder.
+    daily-mixes, journey, arc, harmonic-mix, fill-playlist, radio, around-the-catalog, or one of
+    an installed package. If a recipe makes several shelves, --html is a folder.
     """
     from musicu.playlists import check_ending
 

@@ -10,7 +10,15 @@ import click
 
 from musicu.cli.default_model import telling_default
 from musicu.cli.interrupt import if_interrupted
-from musicu.cli.options import CATALOG, COUNT, EXISTING, QUIET
+from musicu.cli.options import (
+    CATALOG,
+    COUNT,
+    EXISTING,
+    LEARNED_LISTENS,
+    LEARNED_PLAYLISTS,
+    QUIET,
+    SESSION_GAP,
+)
 from musicu.cli.output import note, print_json, warn
 from musicu.cli.training_record import keep_record
 from musicu.records import counted
@@ -22,16 +30,8 @@ if TYPE_CHECKING:
 @click.command()
 @CATALOG
 @click.option("--pairs", type=EXISTING, help="A table of track_a, track_b and optionally weight.")
-@click.option(
-    "--listens",
-    type=EXISTING,
-    help="A table of user_id, track_id and optionally timestamp and weight.",
-)
-@click.option(
-    "--playlists",
-    type=EXISTING,
-    help="A table of playlist_id and track_id, or one row per playlist with a list of tracks.",
-)
+@LEARNED_LISTENS
+@LEARNED_PLAYLISTS
 @click.option(
     "--audio-model",
     help="The audio model whose vectors are an input. Default: the catalog's default model, "
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--name", default="tracks-v1", help="The name of the new model.")
 @click.option("--dim", type=click.IntRange(min=3), help="Dimension of the vectors.")
 @click.option("--steps", type=COUNT, help="Training steps.")
-@click.option("--session-gap", type=float, help="A pause of this many minutes ends a session.")
+@SESSION_GAP
 @click.option("--seed", type=click.IntRange(min=0), help="Random seed.")
 @click.option("--keep-default", is_flag=True, help="Do not change the catalog's default model.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")

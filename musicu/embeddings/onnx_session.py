@@ -12,13 +12,20 @@ from musicu.errors import ModelError
 
 def open_session(path: Path) -> Any:
     """The session of an ONNX file; ModelError where it cannot be used."""
+    with plain_errors(path):
+        graph = path.read_bytes()
+    return open_graph(graph, path)
+
+
+def open_graph(graph: bytes, path: Path) -> Any:
+    """The session of an ONNX graph, whose errors name `path`."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     with plain_errors(path):
-        return ort.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
+        return ort.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 
 @contextmanager

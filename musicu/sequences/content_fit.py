@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from musicu.items.item_table import Floats, Ints
 from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
 from musicu.sequences.heldout_sessions import HeldOut, gain, rank_of
 from musicu.sequences.mixture import mixture
-from musicu.sequences.next_item_model import NextItemModel, SessionCounts
+from musicu.sequences.next_item_model import NextItemModel, NextItemScorer, SessionCounts
 
 #: What items without plays may cost of the NDCG@10 of the others, as a share of it: so much of what
 #: it is without content, and more where content has gained more, up to the second.
@@ -26,16 +26,22 @@ _FACTORS = (1.0, 0.3, 0.0)  # of the content in the mixture; the last is the mod
 
 
 def with_content(
-    model: NextItemModel, content: ContentNeighbours, held: HeldOut, rng: np.random.Generator
+    model: NextItemModel,
+    content: ContentNeighbours,
+    held: HeldOut,
+    trial_scorers: Mapping[str, NextItemScorer],
+    rng: np.random.Generator,
 ) -> NextItemModel:
-    """The model with content, whose weights and level are chosen by what is held out."""
+    """The model with content, whose weights and level are chosen by what is held out.
+
+    trial_scorers: those that were learned without it and are not made from counts.
+    """
     if not model.settings.repeats:
-        new = [t not in h for h, t in zip(held.histories, held.targets, strict=True)]
-        held = held.taken(np.flatnonzero(new))
+        held = held.fresh()
     if len(held) > _MOST_TARGETS:
         held = held.taken(np.sort(rng.choice(len(held), _MOST_TARGETS, replace=False)))
     counts = SessionCounts.of(held.train, len(model.items))
-    trial = replace(model, counts=counts, content=content)
+    trial = replace(model, counts=counts, content=content, made=trial_scorers)
     trial = _weighted(trial, held)
     trial, level, cost = _level(trial, held, _without_plays(model, rng))
     chosen = replace(trial.settings.content, level=level)
@@ -145,6 +151,7 @@ def _against(trials: Sequence[NextItemModel], held: HeldOut, cold: Ints) -> _Aga
             total = trial.blended(mixed, raw, history, excluded)
             rank[way, row] = rank_of(total, target)
             share[way, row] = total[target]
+        raw[~first.played] += mixed[~first.played]
         raw[excluded] = raw[target] = 0
         best[row] = -np.sort(-raw[cold])[: best.shape[1]]
     return _Against(rank, share, best)

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
 from musicu.items.item_table import Floats, Ints
 from musicu.records import Vectors
+from musicu.sequences.content_basis import common_weights, weighted_rows
 from musicu.sequences.session_table import faded
 from musicu.sequences.sparse_rows import grown, weighted_sum
 
@@ -25,7 +26,6 @@ NEAREST = 50
 _LIKELIEST = 300  # items whose neighbours get a part of their shares
 _MOST = 10  # items of a history
 _POWER = 3  # of the cosine
-_COMMON = 0.5  # columns are divided by their root mean square to this power, as idf does
 _SPARSE = 0.05  # share of entries that are not 0 up to which content is multiplied as sparse
 _BLOCK = 512
 
@@ -58,7 +58,7 @@ class ContentNeighbours:
 
         Raises QueryError where no played item has content.
         """
-        unit = _weighted(vectors)
+        unit = weighted_rows(vectors, common_weights(vectors))
         rows = np.flatnonzero(played & (unit.getnnz(axis=1) > 0))
         if not len(rows):
             raise QueryError("no item of the sessions has content: give vectors under their ids")
@@ -130,14 +130,6 @@ def content_table(content: Any) -> tuple[list[Any], Floats]:
             "finite numbers an id"
         )
     return (ids.tolist() if isinstance(ids, np.ndarray) else list(ids)), vectors
-
-
-def _weighted(vectors: Floats) -> csr_matrix:
-    """Rows of length 1 in which columns that most items share count less."""
-    common = np.sqrt(np.mean(np.square(vectors), axis=0, dtype=np.float64))
-    scaled = csr_matrix(vectors) @ diags(np.maximum(common, 1e-9) ** -_COMMON)
-    norms = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
-    return (diags(1 / np.maximum(norms, 1e-9)) @ scaled).tocsr().astype(np.float32)
 
 
 def _nearest_rows(cosines: Floats, first: int, rows: Ints) -> tuple[Ints, Ints, Floats]:

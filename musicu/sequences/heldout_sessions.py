@@ -40,6 +40,16 @@ class HeldOut:
         """Some of the targets."""
         return HeldOut(self.train, [self.histories[p] for p in places], self.targets[places])
 
+    def fresh(self) -> HeldOut:
+        """The targets that do not stand in their histories."""
+        return self.taken(np.flatnonzero(~self.again))
+
+    @property
+    def again(self) -> NDArray[np.bool_]:
+        """Which targets stand in their histories: bool [targets]."""
+        pairs = zip(self.histories, self.targets, strict=True)
+        return np.array([target in history for history, target in pairs], bool)
+
 
 def hold_out(sessions: SessionTable, rng: np.random.Generator) -> HeldOut:
     """Hold out targets; only items that remain in other sessions are targets."""
@@ -81,6 +91,11 @@ def _targets(sessions: SessionTable, chosen: Ints, train: SessionTable) -> HeldO
     return HeldOut(train, histories, sessions.item[chosen])
 
 
+def repeat_share(held: HeldOut) -> float:
+    """The share of targets that stand in their histories."""
+    return float(held.again.mean()) if len(held) else 0.0
+
+
 def ranks(scores: Callable[[Ints], Floats], held: HeldOut) -> NDArray[np.float64]:
     """The rank of each target from 0, ties by half: float64 [targets].
 
@@ -98,6 +113,12 @@ def rank_of(scores: Floats, target: int) -> float:
     return float(better + (np.count_nonzero(scores == scores[target]) - 1) / 2)
 
 
+def gains(rank: NDArray[np.float64], k: int = 20) -> NDArray[np.float64]:
+    """NDCG@k of one target each, for ranks of any shape."""
+    found: NDArray[np.float64] = np.where(rank < k, 1 / np.log2(rank + 2), 0)
+    return found
+
+
 def gain(rank: NDArray[np.float64], k: int = 20) -> float:
     """NDCG@k of one target each, the mean."""
-    return float(np.where(rank < k, 1 / np.log2(rank + 2), 0).mean()) if len(rank) else 0.0
+    return float(gains(rank, k).mean()) if len(rank) else 0.0

@@ -33,10 +33,6 @@ class RegressionSettings:
     decay: float = 0.98
 
 
-#: What each setting is chosen from.
-REGRESSION_CHOICES = {"ridge": (3.0, 20.0, 100.0, 300.0), "decay": (0.8, 0.98, 1.0)}
-
-
 @dataclass(frozen=True, eq=False)
 class ItemRegression:
     """weights: float32 [items, items], from the items of a history (rows) to others."""

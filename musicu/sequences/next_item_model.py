@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from musicu.errors import ModelError
 from musicu.items.item_table import Floats, Ints
 from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
 from musicu.sequences.item_regression import ItemRegression, RegressionSettings, gram_matrix
@@ -19,6 +20,7 @@ from musicu.sequences.sequential_rules import RuleSettings, SequentialRules, cou
 from musicu.sequences.session_neighbours import NeighbourSettings, SessionNeighbours
 from musicu.sequences.session_table import ItemId, SessionTable, check_sessions
 from musicu.sequences.sparse_rows import grown
+from musicu.sequences.transformer_scorer import TransformerScorer
 
 
 class NextItemScorer(Protocol):
@@ -86,6 +88,8 @@ def make_scorer(name: str, counts: SessionCounts, settings: SequenceSettings) ->
         return SessionNeighbours(counts.sessions, counts.items, settings.neighbours)
     if name == "repeats":
         return Repeats(counts.items)
+    if name not in {"popularity", "recent"}:
+        raise ModelError(f"the scorer {name!r} is learned and was not stored: train again")
     return PlayCounts.of(counts.sessions, counts.items, recent=name == "recent")
 
 
@@ -142,10 +146,10 @@ class NextItemModel:
         excluded = history[:0] if self.settings.repeats else history
         total = self.mixed(history, excluded)
         if self.content is not None:
-            raw = self.content.spread(total)
-            own = self.settings.content
+            raw, cold = self.content.spread(total), ~self.played
+            direct = raw[cold] + total[cold]  # the latter by a scorer that reads content itself
             total = self.blended(total, raw, history, excluded)
-            total[~self.played] = own.level * raw[~self.played]
+            total[cold] = self.settings.content.level * direct
         total[excluded] = -1
         return total
 
@@ -192,6 +196,8 @@ class NextItemModel:
         if isinstance(ease := self.scorers.get("ease"), ItemRegression):
             touched = np.unique(new.item)
             made["ease"] = ease.updated(counts.gram, self.settings.ease, touched)
+        if isinstance(learned := self.scorers.get("transformer"), TransformerScorer):
+            made["transformer"] = learned.grown(len(items))
         return NextItemModel(items, counts, self.settings, content, self.report, made)
 
     def extended(self, ids: Sequence[ItemId], vectors: Floats) -> NextItemModel:
@@ -213,6 +219,8 @@ class NextItemModel:
         made: dict[str, NextItemScorer] = {}
         if isinstance(ease := self.scorers.get("ease"), ItemRegression):
             made["ease"] = ease.grown(len(items))
+        if isinstance(learned := self.scorers.get("transformer"), TransformerScorer):
+            made["transformer"] = learned.extended(placed[len(self.items) :])
         return NextItemModel(items, counts, self.settings, content, self.report, made)
 
 

@@ -1,7 +1,9 @@
 """A next-item model on disk.
 
 model.json            format, items, settings, report, and what the model was trained with
-model.safetensors     sessions, counts, regression weights and content neighbours, as plain arrays
+model.safetensors     sessions, counts, regression weights, content neighbours and the vectors of a
+                      transformer, as plain arrays
+transformer.onnx      the transformer, where there is one
 
 Sessions are stored without who they are of; the marks beside them (`listening.listener_marks`) say
 whether a listener's are among them.
@@ -21,15 +23,22 @@ from scipy.sparse import csr_matrix
 
 from musicu.catalog.files import write_atomically
 from musicu.errors import ModelError
+from musicu.sequences.content_basis import ContentBasis
 from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
 from musicu.sequences.item_regression import ItemRegression, RegressionSettings
-from musicu.sequences.next_item_model import NextItemModel, SequenceSettings, SessionCounts
+from musicu.sequences.next_item_model import (
+    NextItemModel,
+    NextItemScorer,
+    SequenceSettings,
+    SessionCounts,
+)
 from musicu.sequences.sequential_rules import RuleSettings
 from musicu.sequences.session_neighbours import NeighbourSettings
 from musicu.sequences.session_table import SessionTable
+from musicu.sequences.transformer_scorer import TransformerScorer
 
-FORMAT = 1
-CARD, ARRAYS = "model.json", "model.safetensors"
+FORMAT = 2  # 1 had no transformer
+CARD, ARRAYS, GRAPH = "model.json", "model.safetensors", "transformer.onnx"
 
 
 def save_next_model(model: NextItemModel, folder: Path, about: Mapping[str, Any]) -> None:
@@ -43,6 +52,13 @@ def save_next_model(model: NextItemModel, folder: Path, about: Mapping[str, Any]
         arrays |= {"ease": ease.weights} if dense else _arrays("ease", ease.weights)
     if model.content is not None:
         arrays |= _arrays("near", model.content.near)
+    learned = model.scorers.get("transformer")
+    if isinstance(learned, TransformerScorer):
+        arrays |= _transformer_arrays(learned)
+        graph = learned.graph
+        write_atomically(folder / GRAPH, lambda path: path.write_bytes(graph))
+    else:
+        (folder / GRAPH).unlink(missing_ok=True)
     card = {
         "format": FORMAT,
         "kind": "next-item",
@@ -66,14 +82,15 @@ def load_next_model(folder: Path) -> tuple[NextItemModel, dict[str, Any]]:
                 f"{folder} has format {card['format']}: this musicu reads up to {FORMAT}, update it"
             )
         arrays = load_file(folder / ARRAYS)
-        return _model(card, arrays), card["about"]
+        graph = folder / GRAPH
+        return _model(card, arrays, graph.read_bytes() if graph.exists() else b""), card["about"]
     except FileNotFoundError as error:
         raise ModelError(f"{folder} has no next-item model: run `musicu train next`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder} is damaged ({error}): run `musicu train next`") from error
 
 
-def _model(card: Mapping[str, Any], arrays: Mapping[str, Any]) -> NextItemModel:
+def _model(card: Mapping[str, Any], arrays: Mapping[str, Any], graph: bytes) -> NextItemModel:
     items = card["items"]
     table = SessionTable(arrays["sessions.item"], arrays["sessions.start"])
     pairs, gram, near = (_matrix(name, arrays, len(items)) for name in ("pairs", "gram", "near"))
@@ -90,8 +107,31 @@ def _model(card: Mapping[str, Any], arrays: Mapping[str, Any]) -> NextItemModel:
     content = None if near is None else ContentNeighbours(near)
     ease = arrays.get("ease")
     weights = _matrix("ease", arrays, len(items)) if ease is None else ease
-    made = {} if weights is None else {"ease": ItemRegression(weights, settings.ease.decay)}
+    made: dict[str, NextItemScorer] = {}
+    if weights is not None:
+        made["ease"] = ItemRegression(weights, settings.ease.decay)
+    if "transformer.vectors" in arrays:
+        made["transformer"] = _transformer(arrays, graph)
     return NextItemModel(items, counts, settings, content, card["report"], made)
+
+
+def _transformer_arrays(learned: TransformerScorer) -> dict[str, Any]:
+    arrays = {"vectors": learned.vectors, "length": np.array([learned.length], np.int64)}
+    if learned.basis is not None and learned.projection is not None:
+        arrays |= {"columns": learned.basis.columns, "axes": learned.basis.axes}
+        arrays["projection"] = learned.projection
+    return {f"transformer.{name}": values for name, values in arrays.items()}
+
+
+def _transformer(arrays: Mapping[str, Any], graph: bytes) -> TransformerScorer:
+    part = {
+        name: arrays.get(f"transformer.{name}")
+        for name in ("vectors", "length", "columns", "axes", "projection")
+    }
+    basis = None if part["axes"] is None else ContentBasis(part["columns"], part["axes"])
+    return TransformerScorer(
+        part["vectors"], graph, int(part["length"][0]), basis, part["projection"]
+    )
 
 
 def _arrays(name: str, matrix: csr_matrix) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 After Rajput et al., Recommender systems with generative retrieval (TIGER, NeurIPS 2023): the first
 digit is the nearest of WIDTH centroids, the next the nearest centroid of what remains, and so on.
-A last digit tells tracks with the same code apart. Like tracks begin alike; the codes of old tracks
-stay when new ones come.
+At the last level a track takes the nearest centroid that no other track of the same beginning has,
+as LC-Rec spreads them (Zheng et al., ICDE 2024): tracks with equal vectors get codes of their own
+too. A further digit tells apart what is left. Like tracks begin alike; the codes of old tracks stay
+when new ones come.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class SemanticIds:
         """With tracks that have no code yet; all others keep theirs."""
         known = set(self.ids)
         new = [place for place, name in enumerate(ids) if name not in known]
-        codes = self._coded(vectors[new])
+        codes = self._spread(*self._coded(vectors[new]))
         used: dict[bytes, int] = {}
         for code in self.codes:
             used[code[:-1].tobytes()] = max(used.get(code[:-1].tobytes(), 0), int(code[-1]) + 1)
@@ -89,12 +91,33 @@ class SemanticIds:
             schema=_SCHEMA,
         )
 
-    def _coded(self, vectors: Floats) -> Ints:
+    def _coded(self, vectors: Floats) -> tuple[Ints, Floats]:
+        """The nearest centroid at each level, and what remains before the last."""
         codes = np.zeros((len(vectors), len(self.codebooks) + 1), np.int64)
         remains = vectors.astype(np.float32)
-        for level, book in enumerate(self.codebooks):
+        for level, book in enumerate(self.codebooks[:-1]):
             codes[:, level] = _nearest(remains, book)
             remains = remains - book[codes[:, level]]
+        codes[:, -2] = _nearest(remains, self.codebooks[-1])
+        return codes, remains
+
+    def _spread(self, codes: Ints, remains: Floats) -> Ints:
+        """The codes with the nearest free centroid at the last level, first come, first served.
+
+        Where none is free the nearest stays.
+        """
+        book = self.codebooks[-1]
+        half = (book * book).sum(axis=1) / 2
+        taken: dict[bytes, set[int]] = {}
+        for code in self.codes:
+            taken.setdefault(code[:-2].tobytes(), set()).add(int(code[-2]))
+        for code, rest in zip(codes, remains, strict=True):
+            used = taken.setdefault(code[:-2].tobytes(), set())
+            if int(code[-2]) in used and len(used) < len(book):
+                nearness = book @ rest - half
+                nearness[list(used)] = -np.inf
+                code[-2] = nearness.argmax()
+            used.add(int(code[-2]))
         return codes
 
 

@@ -32,15 +32,6 @@ class RuleSettings:
     decay: float = 0.8
 
 
-#: What each setting is chosen from.
-RULE_CHOICES = {
-    "decay": (0.5, 0.8, 0.95),
-    "source_power": (0.5, 0.8),
-    "target_power": (0.1, 0.3, 0.5),
-    "backward": (0.25, 0.5, 1.0),
-}
-
-
 @dataclass(frozen=True, eq=False)
 class SequentialRules:
     """The rules of some sessions: float32 [items, items], sparse."""

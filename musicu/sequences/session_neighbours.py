@@ -38,18 +38,6 @@ class NeighbourSettings:
     backward: float = 0.5
 
 
-#: What each setting is chosen from.
-NEIGHBOUR_CHOICES = {
-    "age": (0.0, 1.5, 3.0),
-    "decay": (0.7, 0.8, 0.9),
-    "nearness": (0.3, 0.7, 1.0),
-    "rarity": (0.2, 0.5, 0.8),
-    "neighbours": (100, 200, 500),
-    "length_power": (0.0, 0.2, 0.5),
-    "backward": (0.25, 0.5, 1.0),
-}
-
-
 @dataclass(frozen=True, eq=False)
 class SessionNeighbours:
     """Finds the sessions nearest to a history among those of a table."""

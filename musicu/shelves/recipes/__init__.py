@@ -12,6 +12,7 @@ from musicu.shelves.recipes.journey import Journey
 from musicu.shelves.recipes.like import MoreLikeArtist, MoreLikeTrack, more_like
 from musicu.shelves.recipes.load import RECIPES, load_recipes, recipe_of
 from musicu.shelves.recipes.new import NewForYou
+from musicu.shelves.recipes.radio import Radio
 
 __all__ = [
     "RECIPES",
@@ -26,6 +27,7 @@ __all__ = [
     "MoreLikeArtist",
     "MoreLikeTrack",
     "NewForYou",
+    "Radio",
     "Recipe",
     "load_recipes",
     "more_like",

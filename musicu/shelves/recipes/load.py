@@ -46,6 +46,7 @@ RECIPES: Registry[type[Recipe]] = Registry(
         "arc": f"{_HERE}.arc:Arc",
         "harmonic-mix": f"{_HERE}.harmonic:HarmonicMix",
         "fill-playlist": f"{_HERE}.fill:FillPlaylist",
+        "radio": f"{_HERE}.radio:Radio",
         "around-the-catalog": f"{_HERE}.around:AroundTheCatalog",
     },
 )
