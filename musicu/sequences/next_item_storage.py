@@ -124,7 +124,7 @@ def _transformer_arrays(learned: TransformerScorer) -> dict[str, Any]:
 
 
 def _transformer(arrays: Mapping[str, Any], graph: bytes) -> TransformerScorer:
-    part = {
+    part: dict[str, Any] = {
         name: arrays.get(f"transformer.{name}")
         for name in ("vectors", "length", "columns", "axes", "projection")
     }

@@ -35,7 +35,8 @@ class TransformerScorer:
         found: Floats = self.vectors @ state
         found = np.exp(found - found.max())
         found[~self._known] = 0
-        return found / found.sum()
+        shares: Floats = found / found.sum()
+        return shares
 
     def grown(self, items: int) -> TransformerScorer:
         """With items at the end of which nothing is known."""

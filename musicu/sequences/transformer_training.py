@@ -121,7 +121,7 @@ class _Learner:
         states = self.network(self.items(items[:, :-1]))[told]
         loss = self._loss(states, items[:, 1:][told])
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, _CLIP)
         self.optimiser.step()
 
