@@ -121,7 +121,7 @@ def choose(data: SequenceData, kind: str, repeats: bool | None, seed: int) -> Ch
     scorers = [make_scorer(name, counts, settings) for name in names]
     transformer: TransformerTrial | None = None
     if kind == "auto":
-        transformer = tried(data, names, scorers, repeated, seed)
+        transformer = tried(data, scorers, repeated, seed)
     elif kind == TRANSFORMER:
         transformer = trained_alone(data, repeated, seed)
         measured[TRANSFORMER] = transformer.report["ndcg"]

@@ -78,11 +78,7 @@ def trained_alone(data: SequenceData, repeats: bool, seed: int) -> TransformerTr
 
 
 def tried(
-    data: SequenceData,
-    names: Sequence[str],
-    scorers: Sequence[NextItemScorer],
-    repeats: bool,
-    seed: int,
+    data: SequenceData, scorers: Sequence[NextItemScorer], repeats: bool, seed: int
 ) -> TransformerTrial:
     """A transformer beside the other scorers of a mixture.
 
