@@ -24,6 +24,7 @@ from musicu.sequences.transformer_settings import TransformerSettings
 
 _POOL = 16  # batches whose sessions are sorted by length
 _UNIFORM = 0.5  # share of the candidates that are drawn without regard to their plays
+_FEWEST_STEPS = 8  # of a pass
 _CLIP = 1.0  # norm of gradients
 
 
@@ -107,7 +108,8 @@ class _Learner:
         )
         self.pieces = _pieces(sessions, settings.length)
         mean = (self.pieces[:, 1] - self.pieces[:, 0]).mean() if len(self.pieces) else 1.0
-        self.batch = max(1, round(settings.batch / mean))  # pieces
+        events = min(settings.batch, len(sessions.item) / _FEWEST_STEPS)
+        self.batch = max(1, round(events / mean))  # pieces
         each = max(1, -(-len(self.pieces) // self.batch))
         passes = settings.events / max(len(sessions.item), 1)
         self.wanted = max(1, int(each * min(settings.passes, max(1.0, passes))))
