@@ -43,6 +43,7 @@ def model() -> NextItemModel:
     return fit(sessions, content=(ids, vectors), kind="transformer")
 
 
+@pytest.mark.slow
 def test_it_learns_what_follows(model: NextItemModel) -> None:
     histories = [[f"g{group}-1", f"g{group}-2"] for group in range(GROUPS)]
     best = [model.items[row] for row in model.scores(histories).argmax(axis=1)]
@@ -50,6 +51,7 @@ def test_it_learns_what_follows(model: NextItemModel) -> None:
     assert model.report["transformer"]["kept"]
 
 
+@pytest.mark.slow
 def test_an_item_without_plays_is_scored_by_the_same_head(model: NextItemModel) -> None:
     cold = model.rows([f"g{group}-{EACH - 1}" for group in range(GROUPS)])
     scorer = model.scorers["transformer"]
@@ -57,6 +59,7 @@ def test_an_item_without_plays_is_scored_by_the_same_head(model: NextItemModel) 
     assert (found[:, cold].argmax(axis=1) == np.arange(GROUPS)).all()
 
 
+@pytest.mark.slow
 def test_batch_equals_single_and_the_order_of_a_history_counts(model: NextItemModel) -> None:
     histories = [["g0-1", "g0-2"], [], ["g0-2", "g0-1"], ["unknown"], ["g1-0"] * 90]
     batch = model.scores(histories)
@@ -65,12 +68,14 @@ def test_batch_equals_single_and_the_order_of_a_history_counts(model: NextItemMo
     assert not np.allclose(batch[0], batch[2])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(model: NextItemModel) -> None:
     sessions, ids, vectors = world()
     again = fit(sessions, content=(ids, vectors), kind="transformer")
     np.testing.assert_allclose(again.scores([["g0-1"]]), model.scores([["g0-1"]]), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stored_transformer_gives_the_same_answers(model: NextItemModel, tmp_path: Path) -> None:
     save_next_model(model, tmp_path, {})
     loaded, _ = load_next_model(tmp_path)
@@ -82,6 +87,7 @@ def test_a_stored_transformer_gives_the_same_answers(model: NextItemModel, tmp_p
     assert not (tmp_path / "transformer.onnx").exists()
 
 
+@pytest.mark.slow
 def test_a_track_that_arrives_later_is_placed_by_its_content() -> None:
     pytest.importorskip("torch", reason="the extra train is not installed")
     sessions, ids, vectors = world()
