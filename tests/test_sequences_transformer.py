@@ -163,6 +163,7 @@ def test_it_joins_the_mixture_only_where_it_is_ahead(
 ) -> None:
     """What comes next depends on the last two items together, which no rule of pairs knows."""
     monkeypatch.setattr(transformer_choice, "FEWEST_EVENTS", 1)
+    monkeypatch.setattr(transformer_choice, "MOST_EVENTS", 100_000)
     monkeypatch.setattr(transformer_choice, "trainable", lambda: True)
     monkeypatch.setattr(transformer_choice, "_trial", lambda *_: (Told(knows), 7, 0.0))
     monkeypatch.setattr(transformer_choice, "_whole", lambda *_: Told(knows))
