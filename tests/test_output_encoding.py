@@ -36,6 +36,8 @@ COMMANDS = {
     "describe-json": "describe {}/music/音—1.wav --json",
     "similar": "similar {}/catalog t1",
     "similar-json": "similar {}/catalog t1 --json",
+    "index": "index {}/catalog",
+    "index-json": "index {}/catalog --json",
     "shelf": "shelf {}/catalog --like t1",
     "shelf-json": "shelf {}/catalog --like t1 --json",
     "shelves": "shelves {}/catalog --listens {}/listens.csv -o {}/site --user Ω1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -372,6 +374,13 @@ class Catalog:
         places = pc.index_in(owned, value_set=held)
         owners = np.flatnonzero(pc.is_valid(places).to_numpy())
         return last[places.drop_null().to_numpy()], owners
+
+    def vector_state(self, model: str | None = None) -> str:
+        """What changes whenever tracks or a model's vectors are written: 32 hex digits."""
+        name, entry = self.model_entry(model)
+        tables = self._store.manifest.tables
+        files = [tables.get("tracks", []), tables.get(f"vectors/{name}", []), entry.fingerprint]
+        return hashlib.blake2b(json.dumps(files).encode(), digest_size=16).hexdigest()
 
     def vector_count(self, model: str | None = None) -> int:
         """How many tracks have a vector of a model; reads no vector."""

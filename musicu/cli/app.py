@@ -25,6 +25,7 @@ _GROUPS = {
     },
     "find": {
         "similar": ("search", "List the tracks most similar to a track."),
+        "index": ("index", "Build an index for more vectors than fit in memory."),
         "candidates": ("candidates", "Find tracks for listeners, with scores and reasons."),
         "next": ("next", "Continue a session, a playlist or a listener's history."),
         "shelf": ("shelves", "Build a shelf around a track, or by another recipe."),

@@ -34,7 +34,7 @@ from musicu.retrieval import find_track, label
     "--index",
     default="exact",
     metavar="NAME",
-    help="The index that searches: exact, or one of an installed package.",
+    help="The index that searches: exact, disk (see `musicu index`), or an installed package's.",
 )
 @MODEL
 @AS_JSON

@@ -1,5 +1,8 @@
 """Finding tracks: by their sound, by filters, by name."""
 
+from musicu.retrieval.catalog_index import CatalogIndex, open_index, update_index
+from musicu.retrieval.disk_index import DiskIndex
+from musicu.retrieval.disk_index_build import append_to_index, build_index
 from musicu.retrieval.exact_index import ExactIndex
 from musicu.retrieval.filters import Filter, matching_rows, where_options
 from musicu.retrieval.hits import Hits
@@ -13,6 +16,8 @@ from musicu.retrieval.where import Where
 
 __all__ = [
     "INDEXES",
+    "CatalogIndex",
+    "DiskIndex",
     "ExactIndex",
     "Filter",
     "Hits",
@@ -22,12 +27,16 @@ __all__ = [
     "TrackMatch",
     "TrackMatcher",
     "Where",
+    "append_to_index",
+    "build_index",
     "find_track",
     "label",
     "matching_rows",
+    "open_index",
     "parse_where",
     "similar",
     "similar_to_vector",
+    "update_index",
     "where_options",
 ]
 

@@ -19,6 +19,13 @@ from musicu.errors import QueryError
 from musicu.retrieval.hits import Hits, joined, undecided
 from musicu.retrieval.int8 import MAX_DIM, UNIT_TOLERANCE, Int8Queries, Int8Rows
 from musicu.retrieval.ordering import best_first
+from musicu.retrieval.queries import (
+    allowed_rows,
+    excluded_rows,
+    hit_counts,
+    true_scores,
+    unit_queries,
+)
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -29,7 +36,6 @@ _Bounds = tuple[Ints, Floats]
 _ROUNDING = 2.0**-24  # half the distance from 1 to the next float32
 _BLOCK_SCORES = 1 << 22  # scores held at once: BLAS is a quarter slower on thin blocks
 _BLOCK_VALUES = 1 << 20  # values whose lengths are taken at once
-_WIDE_VALUES = 1 << 17  # values widened to float64 at once: they stay in the cache
 _HITS_AT_ONCE = 1 << 20  # scored together: a product in between would empty the cache of rows
 _GATHERED_ROWS = 4096  # rows copied together at once, to be scored
 _WHOLE_ROWS = 16_384  # rows scored at once where they lie together
@@ -98,7 +104,7 @@ class ExactIndex:
 
     def scored(self, queries: Floats, hits: Hits) -> Hits:
         """Hits of these queries with their true scores, as `search` gives them."""
-        return self._score(self._units(queries), hits)
+        return true_scores(self.values, unit_queries(queries, self.dim), hits)
 
     def _found(
         self,
@@ -108,10 +114,10 @@ class ExactIndex:
         exclude: Sequence[int | None] | None,
         finished: Callable[[NDArray[np.float64], Hits, Ints, bool], Hits],
     ) -> Hits:
-        units = self._units(queries)
-        counts = _counts(k, len(units))
-        allowed = self._allowed(rows)
-        excluded = self._excluded(exclude, len(units))
+        units = unit_queries(queries, self.dim)
+        counts = hit_counts(k, len(units))
+        allowed = allowed_rows(rows, len(self))
+        excluded = excluded_rows(exclude, len(units), len(self))
         counts = np.minimum(counts, max(1, len(self) if allowed is None else len(allowed)))
         packed = self._packed_for(len(units), allowed)
         widest = max(
@@ -137,7 +143,7 @@ class ExactIndex:
 
     def _scored(self, units: NDArray[np.float64], hits: Hits, k: Ints, near: bool) -> Hits:
         """The k best of some hits for each query. near: see `_ordered`."""
-        return self._score(units, hits).best(k)
+        return true_scores(self.values, units, hits).best(k)
 
     def _ordered(self, units: NDArray[np.float64], hits: Hits, k: Ints, near: bool) -> Hits:
         """The same, with true scores only where they decide.
@@ -148,7 +154,7 @@ class ExactIndex:
             return self._scored(units, hits, k, near)
         hits = hits.best(np.full(len(k), len(hits) + 1))
         places, group = undecided(hits, self._error)
-        some = self._score(units, hits.take(places))
+        some = true_scores(self.values, units, hits.take(places))
         some = some.take(best_first(group, some.score, some.row))
         hits.row[places], hits.score[places] = some.row, some.score
         return hits.take(np.flatnonzero(hits.rank() <= k[hits.query]))
@@ -211,7 +217,7 @@ class ExactIndex:
         self, parts: list[Hits], units: NDArray[np.float64], k: Ints
     ) -> tuple[Hits, Floats]:
         """The k best of some rows for each query, and what any further hit must score."""
-        best = self._score(units, joined(parts)).best(k)
+        best = true_scores(self.values, units, joined(parts)).best(k)
         floor = np.full(len(units), _LOWEST)
         full = best.rank() == k[best.query]
         floor[best.query[full]] = best.score[full]
@@ -257,62 +263,6 @@ class ExactIndex:
             return np.matmul(queries, values.T, out=out)
         denser: Floats = queries @ self.values[first:stop].T  # than a copy is worth
         return denser[:, rows - first]
-
-    def _score(self, units: NDArray[np.float64], hits: Hits) -> Hits:
-        """The hits with their one true score."""
-        scores = np.empty(len(hits), np.float32)
-        step = max(1, _WIDE_VALUES // self.dim)
-        narrow = np.empty((min(step, len(hits)), self.dim), np.float32)
-        wide, asked = (np.empty(narrow.shape, np.float64) for _ in range(2))
-        for start in range(0, len(hits), step):
-            part = slice(start, start + step)
-            count = len(scores[part])
-            np.take(self.values, hits.row[part], axis=0, out=narrow[:count], mode="clip")
-            wide[:count] = narrow[:count]
-            np.take(units, hits.query[part], axis=0, out=asked[:count], mode="clip")
-            # Row by row: no other row matters.
-            scores[part] = np.einsum("ij,ij->i", wide[:count], asked[:count])
-        return Hits(hits.query, hits.row, scores)
-
-    def _units(self, queries: Floats) -> NDArray[np.float64]:
-        wide = np.atleast_2d(np.ascontiguousarray(queries, dtype=np.float64))
-        if wide.ndim != 2 or wide.shape[1] != self.dim:
-            raise QueryError(
-                f"queries have the shape {list(np.shape(queries))}, the index wants "
-                f"[queries, {self.dim}]"
-            )
-        lengths = np.sqrt((wide * wide).sum(axis=1))
-        bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-        if len(bad):
-            raise QueryError(
-                f"query {bad[0]} has the length {lengths[bad[0]]}: it must be finite and not zero"
-            )
-        units: NDArray[np.float64] = wide / lengths[:, None]
-        return units
-
-    def _allowed(self, rows: Ints | None) -> Ints | None:
-        if rows is None:
-            return None
-        rows = np.asarray(rows)
-        if rows.ndim != 1 or (len(rows) and rows.dtype.kind not in "iu"):
-            raise QueryError(f"rows are int64 [rows], not {rows.dtype} {list(rows.shape)}")
-        rows = rows.astype(np.int64, copy=False)
-        if len(rows) and not np.all(rows[1:] > rows[:-1]):
-            rows = np.unique(rows)
-        if len(rows) and (rows[0] < 0 or rows[-1] >= len(self)):
-            wrong = rows[0] if rows[0] < 0 else rows[-1]
-            raise QueryError(f"row {wrong} is not among the {len(self)} rows of the index")
-        return rows
-
-    def _excluded(self, exclude: Sequence[int | None] | None, queries: int) -> Ints:
-        if exclude is None:
-            return np.full(queries, -1, np.int64)
-        if len(exclude) != queries:
-            raise QueryError(f"exclude has {len(exclude)} rows for {queries} queries")
-        for row in exclude:
-            if row is not None and not 0 <= row < len(self):
-                raise QueryError(f"row {row} is not among the {len(self)} rows of the index")
-        return np.array([-1 if row is None else row for row in exclude], np.int64)
 
     def _check_lengths(self) -> None:
         step = max(1, _BLOCK_VALUES // self.dim)
@@ -378,13 +328,3 @@ def _highest(bounds: Floats, rows: Ints, k: int) -> Hits:
     kept = bounds[query, column] > -np.inf
     query, column = query[kept], column[kept]
     return Hits(query, rows[column], bounds[query, column])
-
-
-def _counts(k: int | Ints, queries: int) -> Ints:
-    """How many hits each query wants: int64 [queries]."""
-    counts = np.asarray(k, np.int64)
-    if counts.ndim and counts.shape != (queries,):
-        raise QueryError(f"k has the shape {list(counts.shape)} for {queries} queries")
-    if counts.min(initial=1) < 1:
-        raise QueryError(f"k is {counts.min()}: ask for at least 1 hit")
-    return np.broadcast_to(counts, queries)

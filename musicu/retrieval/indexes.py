@@ -40,5 +40,10 @@ class Index(Protocol):
 
 #: Indexes by name.
 INDEXES: Registry[type[Index]] = Registry(
-    "index", "musicu.indexes", {"exact": "musicu.retrieval.exact_index:ExactIndex"}
+    "index",
+    "musicu.indexes",
+    {
+        "exact": "musicu.retrieval.exact_index:ExactIndex",
+        "disk": "musicu.retrieval.disk_index_build:temporary_index",
+    },
 )

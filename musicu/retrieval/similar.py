@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import same_work
 from musicu.catalog.rows import rising, same_texts
 from musicu.errors import QueryError
 from musicu.records import Vectors, check_catalog, check_count, id_list
+from musicu.retrieval.catalog_index import ON_DISK, CatalogIndex, open_index
 from musicu.retrieval.filters import Filter, matching_rows
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.indexes import INDEXES, Index
@@ -57,7 +59,9 @@ def similar(
     False leaves such tracks out.
     Several tracks give the rows of each alone, one after the other. `where` says which tracks
     may be found: see `matching_rows`. model: Default: the catalog's default model. index: the
-    name of the index that searches. Two files of one recording are two tracks, with a score of 1.
+    name of the index that searches; "disk" is the one that `update_index` has stored beside the
+    catalog, for which no vectors are read into memory. Two files of one recording are two tracks,
+    with a score of 1.
 
     Raises QueryError where an id is unknown or without a vector, or the filter cannot be met.
     """
@@ -68,7 +72,7 @@ def similar(
         if space.row(seed) is None:
             raise _unknown(catalog, space.tracks, seed)
     own = [row for seed in seeds if (row := space.row(seed)) is not None]
-    queries = space.vectors.values[own]
+    queries = space.values(own)
     allowed, wanted = space.allowed(where), check_count("k", k)
     while True:
         hits = space.index.search(queries, wanted, rows=allowed, exclude=own)
@@ -123,10 +127,20 @@ def _ranked(found: pa.Table, k: int) -> pa.Table:
 class _Space:
     """What every search of one catalog under one model needs, made once."""
 
-    def __init__(self, vectors: Vectors, tracks: pa.Table, index: str) -> None:
+    def __init__(self, vectors: Vectors | CatalogIndex, tracks: pa.Table, index: str) -> None:
         self.vectors = vectors
         self.tracks = tracks
-        self.index: Index = INDEXES.make(index, vectors.values)
+        self.index: Index
+        if isinstance(vectors, CatalogIndex):
+            self.index = vectors
+        else:
+            self.index = INDEXES.make(index, vectors.values)
+
+    def values(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Some of the vectors, float32 [rows, dim]."""
+        if isinstance(self.vectors, CatalogIndex):
+            return self.vectors.vectors(np.array(rows, np.int64))
+        return self.vectors.values[list(rows)]
 
     def row(self, track_id: str) -> int | None:
         """Where a track's vector stands; None where it has none."""
@@ -194,9 +208,13 @@ _SPACES: WeakKeyDictionary[Searchable, dict[tuple[str | None, str], _Space]] = W
 
 
 def _space(catalog: Searchable, model: str | None, index: str = "exact") -> _Space:
-    vectors, tracks = catalog.vectors(model), catalog.tracks()
-    spaces = _SPACES.setdefault(catalog, {})
+    tracks, spaces = catalog.tracks(), _SPACES.setdefault(catalog, {})
     known = spaces.get((model, index))
+    if index == ON_DISK and isinstance(catalog, Catalog):
+        if known is None or known.tracks is not tracks:
+            known = spaces[model, index] = _Space(open_index(catalog, model), tracks, index)
+        return known
+    vectors = catalog.vectors(model)
     if known is None or known.vectors is not vectors or known.tracks is not tracks:
         spaces[model, index] = known = _Space(vectors, tracks, index)
     return known
