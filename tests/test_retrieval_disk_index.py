@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from contract_index import IndexContract
 from numpy.typing import NDArray
 
 import musicu.retrieval.disk_index as index_module
+import musicu.retrieval.disk_index_build as build_module
 import musicu.retrieval.sketches as sketches
 from musicu import scan
 from musicu.catalog.catalog import Catalog
@@ -32,6 +33,14 @@ Floats = NDArray[np.float32]
 
 class TestDiskIndex(IndexContract):
     name = "disk"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_queries() -> Iterator[None]:
+    """Building measures its recall with fewer queries."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(build_module, "_QUERIES", 16)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +102,11 @@ def test_measured_recall_is_told_and_not_hoped_for(
 ) -> None:
     monkeypatch.setattr(built, "margin", -3.0)
     assert share_found(built, values, None) < 0.99
-    from musicu.retrieval import disk_index_build
-
-    monkeypatch.setattr(disk_index_build, "_MARGINS", (-3.0,))
+    monkeypatch.setattr(build_module, "_MARGINS", (-3.0,))
     with pytest.raises(QueryError, match=r"finds 0\.\d+ of the 100 nearest, below 0\.99"):
-        disk_index_build._committed(built.folder, built.state, 0)
+        build_module._committed(built.folder, built.state, 0)
     monkeypatch.undo()
-    disk_index_build._write_state(built.folder, built.state)
+    build_module._write_state(built.folder, built.state)
 
 
 def test_appended_vectors_are_found(values: Floats, tmp_path: Path) -> None:
