@@ -28,9 +28,9 @@ def index(catalog: Path, model: str | None, folder: Path | None, as_json: bool) 
     """Build or update an index of CATALOG's vectors on the disk.
 
     \b
-    Example: musicu index catalog && musicu similar catalog "Artist - Title" --index disk
+    Example: musicu index catalog
 
-    For catalogs whose vectors do not fit in memory. Updating adds new tracks; another model's
+    For catalogs whose vectors do not fit in memory: `musicu similar --index disk` then uses it. Updating adds new tracks; another model's
     fingerprint builds it anew. Search scans two bits of each value and scores exactly what could
     be among the nearest. The share of the true 100 nearest that it finds is measured and printed;
     below .99 the command fails.
