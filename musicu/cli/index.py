@@ -30,10 +30,10 @@ def index(catalog: Path, model: str | None, folder: Path | None, as_json: bool) 
     \b
     Example: musicu index catalog
 
-    For catalogs whose vectors do not fit in memory: `musicu similar --index disk` then uses it. Updating adds new tracks; another model's
-    fingerprint builds it anew. Search scans two bits of each value and scores exactly what could
-    be among the nearest. The share of the true 100 nearest that it finds is measured and printed;
-    below .99 the command fails.
+    For catalogs whose vectors do not fit in memory: `musicu similar --index disk` then uses it.
+    Updating adds new tracks; another fingerprint of the model builds it anew. Search scans two
+    bits of each value and scores exactly what could be among the nearest. The share of the true
+    100 nearest that it finds is measured and printed; below .99 the command fails.
     """
     from musicu.retrieval.catalog_index import update_index
 
