@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from musicu.catalog.catalog import Catalog
 from musicu.catalog.file_names import check_file_name
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.catalog.lock import write_lock
+from musicu.catalog.manifest import ModelEntry
 from musicu.catalog.rows import latest_rows
 from musicu.errors import QueryError
 from musicu.retrieval.disk_index import STATE, DiskIndex, read_state
@@ -39,10 +40,36 @@ _ROOM = "indexes"
 _MOST_DEAD = 0.5  # replaced vectors for each that is held; more, and it is built anew
 
 
+class StoredCatalog(Protocol):
+    """What an index needs of a `Catalog`, whose methods these are."""
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+
+    def identities(self) -> pa.Table:
+        """The columns track_id and content_hash."""
+
+    def model_entry(self, model: str | None = None) -> tuple[str, ModelEntry]:
+        """A model's name and entry."""
+
+    def vector_batches(self, model: str | None = None) -> Iterator[tuple[Ints, Floats]]:
+        """Some vectors at a time: rows of their tracks, and values."""
+
+    def vector_rows(self, model: str | None = None) -> Ints:
+        """The rows of `vector_batches` together."""
+
+    def vector_count(self, model: str | None = None) -> int:
+        """How many tracks have a vector."""
+
+    def vector_state(self, model: str | None = None) -> str:
+        """What changes whenever tracks or vectors are written."""
+
+
 class CatalogIndex:
     """An index whose rows are those of `Catalog.vectors` of one model."""
 
-    def __init__(self, index: DiskIndex, places: Ints, catalog: Catalog, model: str) -> None:
+    def __init__(self, index: DiskIndex, places: Ints, catalog: StoredCatalog, model: str) -> None:
         self.index, self._places = index, places
         self._catalog, self._model = catalog, model
 
@@ -89,7 +116,7 @@ class CatalogIndex:
 
 
 def open_index(
-    catalog: Catalog, model: str | None = None, folder: str | Path | None = None
+    catalog: StoredCatalog, model: str | None = None, folder: str | Path | None = None
 ) -> CatalogIndex:
     """The index of a catalog's vectors as `update_index` left it.
 
@@ -113,7 +140,7 @@ def open_index(
 
 
 def update_index(
-    catalog: Catalog, model: str | None = None, folder: str | Path | None = None
+    catalog: StoredCatalog, model: str | None = None, folder: str | Path | None = None
 ) -> CatalogIndex:
     """Build the index of a catalog's vectors, or add to it what has come since, and open it.
 
@@ -137,7 +164,7 @@ def update_index(
     return open_index(catalog, name, folder)
 
 
-def _build(catalog: Catalog, model: str, folder: Path, fingerprint: str) -> None:
+def _build(catalog: StoredCatalog, model: str, folder: Path, fingerprint: str) -> None:
     """Build beside what stands, then take its place."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -156,14 +183,14 @@ def _fits(folder: Path, fingerprint: str, vectors: int) -> bool:
     return state.fingerprint == fingerprint and state.rows <= (1 + _MOST_DEAD) * vectors
 
 
-def _folder(catalog: Catalog, model: str, folder: str | Path | None) -> Path:
+def _folder(catalog: StoredCatalog, model: str, folder: str | Path | None) -> Path:
     if folder is not None:
         return Path(folder)
     check_file_name(model, "a model of the catalog")
     return catalog.path / _ROOM / model
 
 
-def _places_file(folder: Path, catalog: Catalog, model: str) -> Path:
+def _places_file(folder: Path, catalog: StoredCatalog, model: str) -> Path:
     return folder / f"places-{catalog.vector_state(model)}.npy"
 
 
@@ -173,7 +200,7 @@ class _News:
     After they were read: which row of the index each of the catalog's vectors has.
     """
 
-    def __init__(self, catalog: Catalog, model: str, index: DiskIndex | None) -> None:
+    def __init__(self, catalog: StoredCatalog, model: str, index: DiskIndex | None) -> None:
         self._catalog, self._model, self._index = catalog, model, index
         self._first = 0 if index is None else len(index)
         self._tracks = catalog.identities()["track_id"]
@@ -188,15 +215,15 @@ class _News:
 
     def __iter__(self) -> Iterator[Floats]:
         row = self._first
-        for batch in self._catalog.vector_batches(self._model):
-            places = self._places(batch.rows, batch.values)
+        for tracks, values in self._catalog.vector_batches(self._model):
+            places = self._places(tracks, values)
             new = np.flatnonzero(places < 0)
             places[new] = np.arange(row, row + len(new))
-            self._row_of_track[batch.rows] = places
+            self._row_of_track[tracks] = places
             row += len(new)
-            self._added.append(batch.rows[new])
+            self._added.append(tracks[new])
             if len(new):
-                yield batch.values[new]
+                yield values[new]
 
     def _places(self, tracks: Ints, values: Floats) -> Ints:
         """The rows of the index that hold these vectors; -1 where none does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import same_work
 from musicu.catalog.rows import rising, same_texts
 from musicu.errors import QueryError
 from musicu.records import Vectors, check_catalog, check_count, id_list
-from musicu.retrieval.catalog_index import ON_DISK, CatalogIndex, open_index
+from musicu.retrieval.catalog_index import ON_DISK, CatalogIndex, StoredCatalog, open_index
 from musicu.retrieval.filters import Filter, matching_rows
 from musicu.retrieval.hits import Hits
 from musicu.retrieval.indexes import INDEXES, Index
@@ -210,9 +209,10 @@ _SPACES: WeakKeyDictionary[Searchable, dict[tuple[str | None, str], _Space]] = W
 def _space(catalog: Searchable, model: str | None, index: str = "exact") -> _Space:
     tracks, spaces = catalog.tracks(), _SPACES.setdefault(catalog, {})
     known = spaces.get((model, index))
-    if index == ON_DISK and isinstance(catalog, Catalog):
+    if index == ON_DISK and hasattr(catalog, "vector_state"):
         if known is None or known.tracks is not tracks:
-            known = spaces[model, index] = _Space(open_index(catalog, model), tracks, index)
+            stored = open_index(cast("StoredCatalog", catalog), model)
+            known = spaces[model, index] = _Space(stored, tracks, index)
         return known
     vectors = catalog.vectors(model)
     if known is None or known.vectors is not vectors or known.tracks is not tracks:
