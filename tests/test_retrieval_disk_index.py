@@ -224,16 +224,11 @@ def add(tmp_path: Path, values: Floats) -> Callable[..., Catalog]:
     def scanned(count: int, version: str = "1", turn: int = 0) -> Catalog:
         ids = [f"{(n * 7919) % 10_007:05d}" for n in range(count)]
         table = {"track_id": ids, "title": [f"Song {n}" for n in range(count)],
-                 "genre": ["jazz" if n % 3 else "folk" for n in range(count)],
-                 "vector": list(np.roll(values[:count], turn, axis=1))}  # fmt: skip
-        scan(
-            pa.table(table),
-            tmp_path / "catalog",
-            vectors="vector",
-            model_name="mine",
-            model_version=version,
-            replace=version != "1",
-        )
+                 "genre": ["jazz" if n % 3 else "folk" for n in range(count)]}  # fmt: skip
+        scan(pa.table(table), tmp_path / "catalog")
+        matrix = np.roll(values[:count], turn, axis=1)
+        catalog = Catalog.open(tmp_path / "catalog")
+        catalog.add_vectors("mine", ids, matrix, version=version, replace=version != "1")
         return Catalog.open(tmp_path / "catalog")
 
     return scanned
