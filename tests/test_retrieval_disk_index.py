@@ -218,8 +218,12 @@ def test_a_newer_or_damaged_index_is_refused(values: Floats, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def add(tmp_path: Path, values: Floats) -> Callable[..., Catalog]:
-    """Scan a table of the first tracks, with their vectors, into one catalog."""
+def add(tmp_path: Path, values: Floats, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Catalog]:
+    """Scan a table of the first tracks into one catalog, and add their vectors.
+
+    Its index is so small that every row is scored, so answers are the exact ones.
+    """
+    monkeypatch.setattr(index_module, "_FEW", 4096)
 
     def scanned(count: int, version: str = "1", turn: int = 0) -> Catalog:
         ids = [f"{(n * 7919) % 10_007:05d}" for n in range(count)]
