@@ -251,7 +251,7 @@ def test_a_catalogs_index_answers_as_the_exact_one(add: Callable[..., Catalog]) 
     index = update_index(catalog)
     assert (len(index), index.index.state.recall) == (900, 1.0)
     assert answers(catalog, "disk") == answers(catalog, "exact")
-    wanted = {"where": "genre = folk"}
+    wanted = {"where": "genres = folk"}
     assert answers(catalog, "disk", **wanted) == answers(catalog, "exact", **wanted)
 
 
