@@ -25,8 +25,8 @@ def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
             "--executor",
             metavar="NAME",
             default=DEFAULT_EXECUTOR,
-            help="Where the work runs: workers (worker processes), local (this process), or an "
-            "executor of an installed package.",
+            help="Where the work runs: workers (worker processes), local (this process), ray (a "
+            "Ray cluster), or an executor of an installed package.",
         ),
         click.option(
             "--nice",

@@ -57,5 +57,6 @@ EXECUTORS: Registry[type[Executor]] = Registry(
     {
         "local": "musicu.pipeline.executors.local_process:LocalProcess",
         "workers": "musicu.pipeline.executors.worker_pool:WorkerPool",
+        "ray": "musicu.pipeline.executors.ray_executor:RayExecutor",
     },
 )
