@@ -94,7 +94,7 @@ def test_every_command_has_help(musicu: Command, command: str) -> None:
 
 
 def test_version(musicu: Command) -> None:
-    assert re.fullmatch(r"musicu, version \d+\.\d+\.\d+\n", musicu("--version").out)
+    assert re.fullmatch(r"musicu, version \d+\.\d+\.\d+(\.dev\d+)?\n", musicu("--version").out)
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,9 @@ def similar(
     itself are marked "same work". With --text "slow piano, rain", tracks are found by description,
     where the catalog has vectors of a model with a text tower, such as CLAP (--model hf:/path).
     """
-    opened = Catalog.open(catalog)
     if bool(tracks) == (text is not None):
         raise click.UsageError("give a TRACK, or --text WORDS")
+    opened = Catalog.open(catalog)
     if text is not None:
         found = _described_by(opened, text, k, where, model)
         if as_json:
