@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from itertools import starmap
+from itertools import chain, islice, starmap
 from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -122,9 +122,14 @@ class CandidateGenerator:
         run beside. among: int64, rising, the only rows that may be found; None: all.
         """
         rows, emerging = self._rows(among)
+        batches = _batches(listeners)
+        first = list(islice(batches, 2))
+        if len(first) < 2:  # nothing to work on beside it
+            yield from (self._table(batch, rows, emerging) for batch in first)
+            return
         with ThreadPoolExecutor(_workers()) as pool:
             waiting: deque[Future[pa.Table]] = deque()
-            for batch in _batches(listeners):
+            for batch in chain(first, batches):
                 waiting.append(pool.submit(self._table, batch, rows, emerging))
                 if len(waiting) > _workers():
                     yield waiting.popleft().result()
