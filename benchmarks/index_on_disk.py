@@ -24,20 +24,28 @@ K, QUERIES, BATCH = 100, 50, 65_536
 Found = Callable[[Any, Any], Any]
 
 
-def made(path: Path, rows: int, dim: int, grouped: bool) -> None:
+def made_batches(
+    rows: int, dim: int, grouped: bool, *, seed: int = 0, batch: int = BATCH
+) -> Iterator[Any]:
     """Vectors of artists (a dozen tracks each) of 200 styles, or of nothing in common."""
-    rng = np.random.default_rng(0)
-    styles = rng.standard_normal((200, dim), dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    styles = np.random.default_rng(7).standard_normal((200, dim), dtype=np.float32)
+    for start in range(0, rows, batch):
+        count = min(batch, rows - start)
+        values = rng.standard_normal((count, dim), dtype=np.float32)
+        if grouped:
+            artists = count // 12 + 1
+            means = 0.8 * styles[rng.integers(0, 200, artists)]
+            means += 0.7 * rng.standard_normal((artists, dim), dtype=np.float32)
+            values = 0.6 * values + means[rng.integers(0, artists, count)] + 0.5
+        values /= np.linalg.norm(values, axis=1, keepdims=True)
+        yield values
+
+
+def made(path: Path, rows: int, dim: int, grouped: bool) -> None:
+    """Such vectors in a file."""
     with path.open("wb") as file:
-        for start in range(0, rows, BATCH):
-            count = min(BATCH, rows - start)
-            values = rng.standard_normal((count, dim), dtype=np.float32)
-            if grouped:
-                artists = count // 12 + 1
-                means = 0.8 * styles[rng.integers(0, 200, artists)]
-                means += 0.7 * rng.standard_normal((artists, dim), dtype=np.float32)
-                values = 0.6 * values + means[rng.integers(0, artists, count)] + 0.5
-            values /= np.linalg.norm(values, axis=1, keepdims=True)
+        for values in made_batches(rows, dim, grouped):
             file.write(values.astype("<f4").data)
 
 

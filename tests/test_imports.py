@@ -16,6 +16,7 @@ LAYERS = [
         "records",
         "errors",
         "normalisation",
+        "object_store",
         "public_names",
         "bootstrap",
         "progress",

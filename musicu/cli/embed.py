@@ -71,8 +71,9 @@ def embed(source: Path, out: Path, model: str, **rest: Any) -> int:
     Example: musicu embed ~/Music -o catalog
 
     SOURCE is a folder (searched recursively), a CSV or Parquet table with a column of paths, or
-    "-" for paths on standard input, one per line or separated by NUL. Only new and changed files
-    are read. Files that fail are recorded; `musicu failures` lists them.
+    "-" for paths on standard input, one per line or separated by NUL. It may lie on an object
+    store, as s3://bucket/music, with the extra "cloud". Only new and changed files are read. Files
+    that fail are recorded; `musicu failures` lists them.
     """
     card = find_model(model)
     if not card.folder.is_relative_to(SHIPPED):

@@ -21,6 +21,7 @@ from musicu.ingest.source_file import (
     relative_bytes,
     shown,
 )
+from musicu.object_store import is_object, object_path
 from musicu.records import Failure
 
 _FILE = re.compile(r"(?P<scheme>file:)(?P<host>//[^/]*(?=/))?", re.IGNORECASE)
@@ -95,9 +96,11 @@ def absolute(path: str | Path, base: Path) -> str:
     of a URL, backslashes, accents stored apart or together; the first that is there, else the
     first of all.
     """
+    if is_object(path):
+        return object_path(path)
     forms = path_forms(str(path))
     whole = [os.path.normpath(base / _at_home(form)) for form in forms]
-    if len(whole) == 1:
+    if len(whole) == 1 or is_object(base):
         return whole[0]
     there = (one for one in whole if _exists(Path(one)))
     shown = whole[0]

@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from musicu.errors import MissingExtraError, SourceError
 from musicu.ingest.system_names import is_system_folder
+from musicu.object_store import find_objects, is_object, look_at_object
 
 #: Why a folder may hide files although it can be read.
 EMPTY = "it is empty, as where a disk is not mounted"
@@ -30,6 +32,8 @@ class Presence:
 
     def is_there(self, file: Path) -> bool:
         """Whether there is a file, or a link, of this name."""
+        if is_object(file):
+            return self._object_state(file) is None
         try:
             file.lstat()
         except (OSError, ValueError):
@@ -38,6 +42,10 @@ class Presence:
 
     def hidden_by(self, file: Path, root: Path) -> str | None:
         """The folder that keeps a missing file out of sight; None where the file is deleted."""
+        if is_object(file):
+            if root not in self._folders:
+                self._folders[root] = self._look_at_bucket(file, root)
+            return self._folders[root]
         try:
             file.lstat()
         except _MISSING:
@@ -45,6 +53,27 @@ class Presence:
         except (OSError, ValueError) as error:
             return self._note(file.parent, _words(error))
         return None
+
+    def _object_state(self, file: Path) -> str | None:
+        """None where an object is there; "" where it is not; why that cannot be told."""
+        try:
+            look_at_object(file)
+        except FileNotFoundError:
+            return ""
+        except (SourceError, MissingExtraError) as error:
+            return str(error)
+        return None
+
+    def _look_at_bucket(self, file: Path, root: Path) -> str | None:
+        """What is wrong with the folder that an object is missing from."""
+        unknown = self._object_state(file)
+        if unknown:
+            return self._note(file.parent, unknown)
+        try:
+            empty = next(find_objects(root), None) is None
+        except (FileNotFoundError, SourceError):
+            empty = True
+        return self._note(root, EMPTY) if empty else None
 
     def _folder(self, folder: Path, root: Path) -> str | None:
         if folder not in self._folders:

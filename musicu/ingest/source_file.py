@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from musicu.errors import SourceError
+from musicu.object_store import is_object, look_at_object
 from musicu.records import Failure
 
 
@@ -104,6 +106,8 @@ def examine(
     """
     track_id = track_id or derived_id(id_name)
     path = shown(name)
+    if is_object(file):
+        return _examine_object(file, path, root, track_id)
     try:
         status = file.stat()
     except (OSError, ValueError) as error:
@@ -115,6 +119,17 @@ def examine(
     changed = None if os.name == "nt" else status.st_ctime_ns
     size, modified = status.st_size, status.st_mtime_ns
     return SourceFile(track_id, root, path, odd, file, size, modified, changed_ns=changed)
+
+
+def _examine_object(file: Path, path: str, root: str, track_id: str) -> SourceFile | Failure:
+    """The record of a file on an object store."""
+    try:
+        stored = look_at_object(file)
+    except FileNotFoundError:
+        return Failure(track_id, path, "scan", "no such file")
+    except SourceError as error:
+        return Failure(track_id, path, "scan", str(error))
+    return SourceFile(track_id, root, path, None, file, stored.size_bytes, stored.modified_ns)
 
 
 def _why_not(file: Path, error: OSError | ValueError) -> str:

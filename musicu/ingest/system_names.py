@@ -10,6 +10,9 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from musicu.errors import SourceError
+from musicu.object_store import is_object, read_object
+
 #: Folders, in any case.
 _FOLDERS = frozenset(
     (
@@ -65,7 +68,9 @@ def is_appledouble(file: Path, beside: Collection[str]) -> bool:
     if file.name[2:] in beside:
         return True
     try:
+        if is_object(file):
+            return read_object(file, 4) in _APPLEDOUBLE
         with file.open("rb") as opened:
             return opened.read(4) in _APPLEDOUBLE
-    except OSError:
+    except (OSError, SourceError):
         return False

@@ -40,6 +40,7 @@ from musicu.ingest.path_list import (
     relative_names,
 )
 from musicu.ingest.source_file import SourceFile, examine
+from musicu.object_store import is_object
 from musicu.records import Failure, counted
 
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".parquet", ".pq"))
@@ -251,4 +252,5 @@ def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _leads_away(column: pa.ChunkedArray) -> bool:
     """Whether a column of addresses leads to the network, or to a service, and to no file."""
     first = next((str(cell) for cell in column.drop_null().slice(0, 1).to_pylist()), "")
-    return re.match(r"[a-z][a-z0-9+.-]+:", first) is not None and not first.startswith("file:")
+    address = re.match(r"[a-z][a-z0-9+.-]+:", first) is not None
+    return address and not first.startswith("file:") and not is_object(first)

@@ -12,9 +12,11 @@ from musicu.errors import SourceError
 from musicu.ingest.arrow_tables import TableLike, as_table, is_table
 from musicu.ingest.delimited import plain_suffix
 from musicu.ingest.folder import AUDIO_SUFFIXES, walk
+from musicu.ingest.object_folder import walk_objects
 from musicu.ingest.path_list import absolute, listed, split_paths
 from musicu.ingest.source_file import SourceFile, SourceNotes
 from musicu.ingest.table import TABLE_SUFFIXES, TableSource, read_table
+from musicu.object_store import is_object, local_file, object_url
 from musicu.records import Failure, id_list
 
 __all__ = ["AUDIO_SUFFIXES", "SourceFile", "TrackSource", "open_source", "split_paths"]
@@ -63,7 +65,8 @@ def open_source(
 ) -> TrackSource:
     """Open a folder, a CSV, TSV or Parquet file, a single audio file, a table, or a list of paths.
 
-    A table may be of pyarrow, pandas, Polars or DuckDB.
+    Each may be on an object store ("s3://bucket/music", "gs://…"), with the extra `cloud`. A table
+    may be of pyarrow, pandas, Polars or DuckDB.
 
     root: what paths are relative to and ids derived from. The default for a folder is the folder;
     for a table its folder where that holds every file; for a list the current directory where that
@@ -96,6 +99,8 @@ def _paths(source: object) -> list[str | Path]:
 
 
 def _open_path(path: Path, root: Path | None) -> TrackSource:
+    if is_object(path):
+        return _open_object(path, root)
     if path.is_dir():
         notes = SourceNotes()
         return TrackSource(lambda: walk(path, root, notes), notes=notes)
@@ -108,6 +113,21 @@ def _open_path(path: Path, root: Path | None) -> TrackSource:
     raise SourceError(
         f"{path} is neither a folder, nor a table ({' '.join(sorted(TABLE_SUFFIXES))}), nor audio"
     )
+
+
+def _open_object(path: Path, root: Path | None) -> TrackSource:
+    """A table or audio file of an object store by its suffix, else a folder."""
+    if plain_suffix(path) in TABLE_SUFFIXES:
+        try:
+            with local_file(path) as file:
+                table = read_table(file)
+        except FileNotFoundError:
+            raise SourceError(f"no such file: {object_url(path)}") from None
+        return _from_table(TableSource(table, path.parent, root))
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        return TrackSource(lambda: listed([path], root or path.parent), count=1)
+    notes = SourceNotes()
+    return TrackSource(lambda: walk_objects(path, root, notes), notes=notes)
 
 
 def _from_table(table: TableSource) -> TrackSource:

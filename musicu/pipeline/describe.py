@@ -14,7 +14,9 @@ from musicu.catalog.compaction import compact
 from musicu.catalog.rows import Row, track_file
 from musicu.catalog.schema import DESCRIPTOR_SET
 from musicu.catalog.store import Store
+from musicu.errors import SourceError
 from musicu.ingest.track_source import SourceFile
+from musicu.object_store import is_object, look_at_object
 from musicu.pipeline.finish import compact_tables
 from musicu.pipeline.loop import WorkOptions, go_through
 from musicu.pipeline.plan import Survey
@@ -124,8 +126,13 @@ def _examined(row: Row) -> SourceFile | None:
     """A track's file as a scan would find it."""
     file = track_file(row)
     try:
-        status = file.stat()
-    except (OSError, ValueError):
+        if is_object(file):
+            stored = look_at_object(file)
+            size, modified = stored.size_bytes, stored.modified_ns
+        else:
+            status = file.stat()
+            size, modified = status.st_size, status.st_mtime_ns
+    except (OSError, ValueError, SourceError):
         return None
     told = {name: row[name] for name in ("track_id", "root", "path", "path_bytes")}
-    return SourceFile(**told, file=file, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+    return SourceFile(**told, file=file, size_bytes=size, modified_ns=modified)

@@ -42,7 +42,7 @@ _MARGINS = (1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 _QUERIES = 100  # that choose the margin, and as many others that verify it
 _SAMPLE = 16_384  # rows that the centre is the mean of
 _ROWS_AT_ONCE = 8192
-_EXACT_ROWS = 1 << 17
+_EXACT_ROWS = 1 << 15
 _GROWTH = 1.25  # rows are verified again when there are so many times as many
 
 
@@ -68,11 +68,9 @@ def build_index(
         folder.mkdir(parents=True, exist_ok=True)
     tell("writing vectors")
     rows, dim = _append_vectors(folder, batches, IndexState(0, 0, fingerprint))
-    vectors = _vectors(folder, dim, slice(0, rows))
     rng = np.random.default_rng(seed)
     sample = np.sort(rng.choice(rows, min(rows, _SAMPLE), replace=False))
-    _write_sketcher(folder, Sketcher.fitted(np.take(vectors, sample, axis=0), rng))
-    del vectors
+    _write_sketcher(folder, Sketcher.fitted(_sampled(folder, dim, sample), rng))
     tell("coding vectors")
     _append_codes(folder, dim, slice(0, rows))
     return _committed(folder, IndexState(rows, dim, fingerprint), seed)
@@ -230,9 +228,19 @@ def _append_codes(folder: Path, dim: int, rows: slice) -> None:
 
 
 def _vectors(folder: Path, dim: int, rows: slice) -> Floats:
-    """Some rows of the vectors, mapped."""
-    shape = (rows.stop - rows.start, dim)
-    found: Floats = np.memmap(folder / "vectors", np.dtype("<f4"), "r", rows.start * dim * 4, shape)
+    """Some rows of the vectors; they are read, as the pages of a map would stay resident."""
+    path, count = folder / "vectors", (rows.stop - rows.start) * dim
+    found: Floats = np.fromfile(path, np.dtype("<f4"), count, offset=rows.start * dim * 4)
+    return found.reshape(-1, dim)
+
+
+def _sampled(folder: Path, dim: int, rows: Ints) -> Floats:
+    """Single rows of the vectors."""
+    found = np.empty((len(rows), dim), np.dtype("<f4"))
+    with (folder / "vectors").open("rb", buffering=0) as file:
+        for place, row in enumerate(rows.tolist()):
+            file.seek(row * dim * 4)
+            file.readinto(found[place].data)
     return found
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from musicu.audio import read_audio
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
-from musicu.errors import MissingExtraError, ModelError, MusicuError
+from musicu.errors import MissingExtraError, ModelError, MusicuError, SourceError
+from musicu.object_store import is_object, local_file
 from musicu.pipeline.executors.requests import Answer, WorkerConfig, WorkRequest
 from musicu.pipeline.thorough import embed_whole
 from musicu.records import Audio
@@ -42,7 +43,16 @@ class RequestHandler:
         if request.task == "embed_batch":
             return {"answers": self._embed_batch(request.audios)}
         assert request.file is not None
-        file = request.file
+        try:
+            with local_file(request.file) as file:
+                return self._answer(request, file)
+        except FileNotFoundError:
+            return {"stage": "fetch", "reason": "no such object any more"}
+        except (SourceError, MissingExtraError) as error:
+            return {"stage": "fetch", "reason": str(error)}
+
+    def _answer(self, request: WorkRequest, file: Path) -> Answer:
+        """Do a request on a file of this computer."""
         if request.task == "inspect":
             return _inspect(file)
         if request.task == "tags":
@@ -132,7 +142,7 @@ def _try(stage: str, work: Callable[[], dict[str, Any]]) -> Answer:
 
 def _fetch(path: Path) -> None:
     """Ask the system to have a file's bytes at hand soon; what keeps it from that is no matter."""
-    if not hasattr(os, "posix_fadvise"):
+    if is_object(path) or not hasattr(os, "posix_fadvise"):
         return
     with suppress(OSError):
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
