@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,7 +126,7 @@ class ObjectStoreContract:
         go(f"{url}/gone", out)
         for stored in list(find_objects(f"{url}/gone")):
             remove_object(stored.path)
-        with pytest.raises(SourceError, match="no such folder|no audio files"):
+        with pytest.raises(SourceError, match=r"no such folder|no audio files"):
             go(f"{url}/gone", out, prune=True)
         left = f"{url}/gone/Ärtist 0/tune 0.flac"
         report = go([left], out, root=Path(object_path(f"{url}/gone")), prune=True)
@@ -230,4 +229,3 @@ def test_an_object_that_is_not_there_is_not_found(tmp_path: Path) -> None:
         look_at_object("memory://nothing")
     with pytest.raises(SourceError, match="no address of an object store"):
         look_at_object(tmp_path)
-    assert os.path.exists(tmp_path)
