@@ -1,16 +1,19 @@
 """Next-item models beside baselines on public sequences, cold targets and warm ones apart.
 
-    python benchmarks/next_item.py DATA [--sets lastfm sports toys nowplaying] [--every N]
+    python benchmarks/next_item.py DATA [--sets lastfm hetrec sports toys nowplaying] [--every N]
 
-DATA holds the folders lastfm_s3rec, amazon_s3rec and nowplaying_gcegnn.
+DATA holds the folders lastfm_s3rec, hetrec2011_lastfm_2k, amazon_s3rec and nowplaying_gcegnn.
 
 lastfm, sports, toys: the last item of a user is the target, all items are ranked but those of the
 history; models are fitted on what comes before the last two items, and are given the history with
-the second-to-last. A target is cold where no session that was fitted on has it. nowplaying: models
-are fitted on the training sessions and asked for each test prefix. --every: of the warm targets,
-every Nth. All settings are chosen inside the sessions that are fitted on (docs/next.md). Intervals
-are 95 %, paired: of the difference to popularity and to the model without content, by drawing
-targets.
+the second-to-last. A target is cold where no session that was fitted on has it. nowplaying, by
+session: models are fitted on the training sessions and asked for each test prefix. hetrec, by time:
+artists in the order in which a listener first tagged them; models are fitted on what comes before
+the day up to which four fifths of that happened, and asked for each listener's next artist after
+it; content is the tags, those given before that day where there are any. --every: of the warm
+targets, every Nth. All settings are chosen inside the sessions that are fitted on (docs/next.md).
+Intervals are 95 %, paired: of the difference to popularity and to the model without content, by
+drawing targets.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ import argparse
 import gzip
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from public_sets import hetrec_lastfm
 from scipy.sparse import csr_matrix
 
 from musicu.bootstrap import interval
@@ -50,12 +55,17 @@ class Task:
 
 @dataclass
 class Answers:
-    """Of each case the rank of its target from 0; and the items that were in the first ten."""
+    """Of each case the rank of its target from 0; and the items that were in the first ten.
+
+    again: the share of the first ten that the history holds. famous: the share of them that is
+    among the hundredth of items that was played most.
+    """
 
     rank: NDArray[np.float64]
     seconds: float
     shown: set[int] = field(default_factory=set)
     again: float = 0.0
+    famous: float = 0.0
 
 
 def lines(path: Path) -> list[list[int]]:
@@ -81,9 +91,39 @@ def sessions(folder: Path) -> Task:
     return Task(lines(folder / "train_sessions.txt.gz"), cases, True)
 
 
+def by_time(folder: Path) -> Task:
+    tagged = hetrec_lastfm(folder).taggings.sort_by("timestamp")
+    days, users = tagged["timestamp"].to_numpy(), tagged["user_id"].to_pylist()
+    items, tags = [int(i) for i in tagged["track_id"].to_pylist()], tagged["context"].to_pylist()
+    first: dict[tuple[str, int], np.datetime64] = {}
+    for user, item, day in zip(users, items, days, strict=True):
+        first.setdefault((user, item), day)
+    cut = np.quantile(np.array(list(first.values())).astype("M8[us]").astype(np.int64), 0.8)
+    late = {key: day.astype("M8[us]").astype(np.int64) >= cut for key, day in first.items()}
+    before: dict[str, list[int]] = {}
+    after: dict[str, int] = {}
+    for (user, item), is_late in late.items():
+        if is_late:
+            after.setdefault(user, item)
+        else:
+            before.setdefault(user, []).append(item)
+    known = {item for history in before.values() for item in history}
+    early = days.astype("M8[us]").astype(np.int64) < cut
+    words = {tag: place for place, (tag, _) in enumerate(Counter(tags).most_common(1_000))}
+    row = {item: place for place, item in enumerate(dict.fromkeys(items))}
+    vectors = np.zeros((len(row), len(words)), np.float32)
+    for item, tag, is_early in zip(items, tags, early.tolist(), strict=True):
+        if tag in words and (is_early or item not in known):
+            vectors[row[item], words[tag]] = 1
+    cases = [(history, after[user]) for user, history in before.items() if user in after]
+    return Task(list(before.values()), cases, False, (list(row), vectors))
+
+
 def load(name: str, data: Path) -> Task:
     if name == "nowplaying":
         return sessions(data / "nowplaying_gcegnn")
+    if name == "hetrec":
+        return by_time(data / "hetrec2011_lastfm_2k")
     folder = data / ("lastfm_s3rec" if name == "lastfm" else "amazon_s3rec")
     stem = AMAZON.get(name, "LastFM")
     return leave_one_out(folder / f"{stem}.txt.gz", folder / f"{stem}_item2attributes.json.gz")
@@ -92,6 +132,8 @@ def load(name: str, data: Path) -> Task:
 def answers(scores: Scores, task: Task, items: Sequence[int], which: Sequence[int]) -> Answers:
     column = {item: place for place, item in enumerate(items)}
     found = Answers(np.full(len(which), np.inf), 0.0)
+    plays = Counter(item for session in task.train for item in session)
+    most = {column[item] for item, _ in plays.most_common(len(plays) // 100) if item in column}
     begin = time.process_time()
     for start in range(0, len(which), BATCH):
         cases = [task.cases[place] for place in which[start : start + BATCH]]
@@ -102,6 +144,7 @@ def answers(scores: Scores, task: Task, items: Sequence[int], which: Sequence[in
                 row[seen] = -np.inf
             top = np.argpartition(-row, 10)[:10]
             found.shown.update(top.tolist())
+            found.famous += len(set(top.tolist()) & most) / 10 / len(which)
             found.again += len(set(top.tolist()) & set(seen)) / 10 / len(which)
             if target in column:
                 value = row[column[target]]
@@ -219,6 +262,7 @@ def figures(found: Answers, items: int, base: Answers | None) -> str:
         f"HR@10 {np.mean(rank < 10):.4f} NDCG@10 {ndcg.mean():.4f} P@20 {np.mean(rank < 20):.4f} "
         f"MRR@20 {np.where(rank < 20, 1 / (rank + 1), 0).mean():.4f} "
         f"coverage@10 {len(found.shown) / items:.3f} repeats@10 {found.again:.3f} "
+        f"famous@10 {found.famous:.3f} "
         f"{1e3 * found.seconds / max(n, 1):.2f} ms"
     )
     if base is not None:
