@@ -239,6 +239,7 @@ def shelves(
     """
     from musicu.shelves import load_recipes
     from musicu.shelves.page_rankers import order_page
+    from musicu.shelves.shelf import named_shelves
 
     targets = PlayerTargets.taken(limits)
     if candidates is not None:
@@ -251,7 +252,7 @@ def shelves(
     made: list[tuple[str, list[Shelf]]] = []
     for recipe in tracked(wanted, "building shelves", len(wanted), "recipes"):
         try:
-            made.append((recipe.name, [shelf for shelf in recipe.shelves(context) if len(shelf)]))
+            made.append((recipe.name, named_shelves(recipe.name, recipe.shelves(context))))
         except QueryError as error:
             note(f"{recipe.name}: {error}")
     built = [shelf for _, shelves in made for shelf in shelves]

@@ -88,7 +88,8 @@ def ranker(
     examined = examination_of(found)
     page = train_page_ranker(items, shown, done, heard, terms=terms, examined=examined, seed=seed)
     store_page_ranker(opened, page)
-    people = as_table(shown, "the exposures")["user_id"].unique().to_pylist()
+    tables = [as_table(shown, "the exposures"), as_table(done, "the outcomes"), heard]
+    people = {who for each in tables if each is not None for who in each["user_id"].to_pylist()}
     keep_record(opened, "ranker", people, model=model or opened.default_model)
     if as_json:
         shelves = {"note": page.note, **page.report}

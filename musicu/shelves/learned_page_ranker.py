@@ -1,14 +1,15 @@
 """A page ranker learned from exposures: rows compete, and a row like those above it is worth less.
 
 A shelf in row r earns something with the probability examination(r) · sigmoid(w · x). x: how often
-shelves of its name earn something, how near its tracks are to the listener's taste, how near they
-are to those of a row above, and how many there are. Shelves are placed from the top: in each row
-the one that is worth most below those that stand already.
+shelves of its name, or else of its kind, earn something, how near its tracks are to the listener's
+taste, how near they are to those of a row above, and how many there are. Shelves are placed from
+the top: in each row the one that is worth most below those that stand already.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,13 @@ _FORMAT = 1
 _FILE = Path("models") / "ranker" / "page_ranker.json"
 _PRIOR = 20.0
 _HELD_OUT = 0.25
+#: What a service's own shelves are called as recipes.
+_RECIPES = {
+    "for-you": "because-you-listened",
+    "new-releases": "new-for-you",
+    "deep-catalog": "deep-cuts",
+    "region": "around-the-catalog",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +75,8 @@ class ShelfRows:
 class LearnedPageRanker:
     """Orders shelves by what their like earned; leaves them, where `note` says why.
 
-    weights: of FEATURES, and the intercept last. rates: by the name of a shelf. report: what was
-    measured when it was trained.
+    weights: of FEATURES, and the intercept last. rates: by the name of a shelf, and by its kind.
+    report: what was measured when it was trained.
     """
 
     items: ItemTable | None = None
@@ -87,7 +95,7 @@ class LearnedPageRanker:
             )
         if self.weights is None:
             return list(range(len(shelves)))
-        names = np.array([shelf.title for shelf in shelves], object)
+        names = np.array([shelf.name or shelf.title for shelf in shelves], object)
         centres = np.stack([centre_of(self.items, shelf.track_ids) for shelf in shelves])
         taste = None if profile is None or not len(profile.mean) else profile.mean
         counts = np.array([len(shelf) for shelf in shelves])
@@ -249,10 +257,23 @@ def _tastes(items: ItemTable, listens: TableLike | None, table: pa.Table) -> dic
 
 
 def _rates(names: NDArray[np.object_], earned: Doubles) -> dict[str, float]:
-    each, code = np.unique(names.astype(str), return_inverse=True)
-    count, total = np.bincount(code), np.bincount(code, earned)
-    rate = (total + _PRIOR * earned.mean()) / (count + _PRIOR)
-    return dict(zip(each.tolist(), rate.tolist(), strict=True))
+    """How often shelves of a kind, and of a name, earn something; few say little."""
+    usual = float(earned.mean())
+    kinds = np.array([kind_of(name) for name in names.tolist()], object)
+    rates = {}
+    for words in (kinds, names):
+        each, code = np.unique(words.astype(str), return_inverse=True)
+        count, total = np.bincount(code), np.bincount(code, earned)
+        prior = np.array([rates.get(kind_of(word), usual) for word in each.tolist()])
+        rate = (total + _PRIOR * prior) / (count + _PRIOR)
+        rates |= dict(zip(each.tolist(), rate.tolist(), strict=True))
+    return rates
+
+
+def kind_of(name: str) -> str:
+    """The recipe that a shelf's name means: "because-you-listened" of "for-you-2"."""
+    plain = re.sub(r"-\d+$", "", name)
+    return _RECIPES.get(plain, plain)
 
 
 def _features(
@@ -264,7 +285,8 @@ def _features(
     rates: Mapping[str, float],
 ) -> Doubles:
     usual = float(np.mean(list(rates.values()))) if rates else 0.5
-    rate = np.clip([rates.get(str(name), usual) for name in names], 1e-6, 1 - 1e-6)
+    told = [rates.get(name, rates.get(kind_of(name), usual)) for name in map(str, names)]
+    rate = np.clip(told, 1e-6, 1 - 1e-6)
     near = centres @ taste if taste is not None else np.zeros(len(names))
     like = (centres @ above.T).max(axis=1) if len(above) else np.zeros(len(names))
     return np.column_stack([logit(rate), near, like, np.log1p(tracks)]).astype(np.float64)

@@ -11,12 +11,14 @@ import pyarrow as pa
 from musicu.policies.policy import POLICIES, order_by_policy
 from musicu.shelves.shelf import Shelf
 
-#: A row a shelf, in the order of the page. position: from 1. given_position: before the policy.
+#: A row a shelf, in the order of the page. position: from 1. shelf: its title.
+#: name: as exposures call it. given_position: before the policy.
 #: propensity: the probability that the policy puts it there, given the shelves above it.
 SHELF_PLACES = pa.schema(
     [
         ("position", pa.int32()),
         ("shelf", pa.string()),
+        ("name", pa.string()),
         ("given_position", pa.int32()),
         ("policy", pa.string()),
         ("seed", pa.int64()),
@@ -41,6 +43,7 @@ class ExploredPage:
         columns = [
             range(1, count + 1),
             [shelf.title for shelf in self.shelves],
+            [shelf.name or shelf.title for shelf in self.shelves],
             [place + 1 for place in self.given],
             [self.policy] * count,
             [self.seed] * count,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from html import escape
 from pathlib import Path, PurePosixPath
@@ -103,7 +103,8 @@ class Shelf:
     """Tracks in the order to show or play them, under a title.
 
     seed: the track that they were chosen for, if it was one.
-    about: a line under the title. notes: what people should know of how it was made.
+    about: a line under the title. notes: what people should know of how it was made. name: what
+    kind of shelf it is, as exposures call it, such as "daily-mixes-2"; "" where nobody said.
     """
 
     title: str
@@ -112,6 +113,7 @@ class Shelf:
     seed: ShelfTrack | None = None
     about: str = ""
     notes: tuple[str, ...] = ()
+    name: str = ""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -246,3 +248,13 @@ def _plain(value: object) -> object:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{value!r} does not go into JSON")
+
+
+def named_shelves(recipe: str, shelves: Sequence[Shelf]) -> list[Shelf]:
+    """The shelves of a recipe that hold something, called as the recipe, by number if several."""
+    several = len(shelves) > 1
+    return [
+        replace(shelf, name=f"{recipe}-{number}" if several else recipe)
+        for number, shelf in enumerate(shelves, 1)
+        if len(shelf)
+    ]
