@@ -260,7 +260,7 @@ def _rates(names: NDArray[np.object_], earned: Doubles) -> dict[str, float]:
     """How often shelves of a kind, and of a name, earn something; few say little."""
     usual = float(earned.mean())
     kinds = np.array([kind_of(name) for name in names.tolist()], object)
-    rates = {}
+    rates: dict[str, float] = {}
     for words in (kinds, names):
         each, code = np.unique(words.astype(str), return_inverse=True)
         count, total = np.bincount(code), np.bincount(code, earned)
