@@ -9,11 +9,12 @@ Makes a catalog of 100,000 made-up tracks with vectors of 256 (as `page_speed.py
 the processor time of the service; the latter is what to compare on a computer that does other
 things too.
 
-pages: 50 requests a second for the pages of 200 listeners who played something before, of 800 who
-did not, and events in between. events: batches of 100, several at a time. uploads: three-minute
-MP3s, from the first byte sent to the page that shows the track. soak: all of it, with the memory of
-the service each ten seconds. kills: events by several clients, `kill -9` at a random moment, start
-again, and so on; then every acknowledged event is looked for.
+pages: 50 requests a second for the pages of 200 listeners who played something before, and of 800
+who did not; then the same with two events a second, whose listeners ask for a page at once.
+events: batches of 100, several at a time. uploads: three-minute MP3s, from the first byte sent to
+the page that shows the track. soak: pages and events, with the memory of the service each ten
+seconds. kills: events by several clients, `kill -9` at a random moment, start again, and so on;
+then every acknowledged event is looked for.
 """
 
 from __future__ import annotations
@@ -190,32 +191,38 @@ async def pages(service: Service, ids: np.ndarray, seconds: float) -> None:
     connection = Connection(service.port)
     for body in batches(ids, 20, f"before-{time.time()}"):
         assert (await connection.ask("POST", "/events", body))[0] == 200
-    first = [f"/shelves/known-{n}" for n in range(KNOWN)]
-    began, cpu = time.perf_counter(), service.cpu()
-    for path in first:
-        assert (await connection.ask("GET", path))[0] == 200
-    took, spent = time.perf_counter() - began, service.cpu() - cpu
-    print(f"a first page: {1000 * took / KNOWN:.1f} ms, processor {1000 * spent / KNOWN:.1f} ms")
-    stop = asyncio.Event()
+    cpu, first = service.cpu(), []
+    for number in range(KNOWN):
+        asked = time.perf_counter()
+        assert (await connection.ask("GET", f"/shelves/known-{number}"))[0] == 200
+        first.append(time.perf_counter() - asked)
+    spent = service.cpu() - cpu
+    print(
+        f"each listener's first page: {quantiles(first)}; processor {1000 * spent / KNOWN:.1f} ms"
+    )
+    taken, codes = await paced(service.port, seconds, RATE, some_page)
+    print(f"pages: {dict(codes)}, {quantiles(taken)}")
+    stop, after = asyncio.Event(), list[float]()
 
     async def doing() -> None:
-        """Two events a second, each of a listener whose page is then asked for."""
-        number = 0
+        """Two events a second, each of a listener whose page is asked for at once."""
+        own = Connection(service.port)
         while not stop.is_set():
             (one,) = events(ids, KNOWN, 1, f"while-{time.time()}")
-            await connection.ask("POST", "/events", json.dumps([one]).encode())
-            number += 1
+            await own.ask("POST", "/events", json.dumps([one]).encode())
+            asked = time.perf_counter()
+            assert (await own.ask("GET", f"/shelves/{one['user_id']}"))[0] == 200
+            after.append(time.perf_counter() - asked)
             await asyncio.sleep(0.5)
 
-    for title, beside in (("pages", None), ("pages, events beside", doing)):
-        task = asyncio.create_task(beside()) if beside else None
-        cpu = service.cpu()
-        taken, codes = await paced(service.port, seconds, RATE, some_page)
-        spent = 1000 * (service.cpu() - cpu) / len(taken)
-        print(f"{title}: {dict(codes)}, {quantiles(taken)}; processor {spent:.2f} ms a page")
-        if task:
-            stop.set()
-            await task
+    task, cpu = asyncio.create_task(doing()), service.cpu()
+    taken, codes = await paced(service.port, seconds, RATE, some_page)
+    stop.set()
+    await task
+    spent = 1000 * (service.cpu() - cpu) / len(taken)
+    print(f"pages, events beside: {dict(codes)}, {quantiles(taken)}; processor {spent:.2f} ms each")
+    print(f"the page right after its listener's event: {quantiles(after)}")
+    print(f"both together: {quantiles(taken + after)}")
 
 
 async def take_events(service: Service, ids: np.ndarray, count: int, clients: int) -> None:
@@ -319,6 +326,8 @@ async def kills(service: Service, catalog: Path, ids: np.ndarray, times: int) ->
         stop.set()
         await asyncio.gather(*clients)
         service.start()
+        if not (round_number + 1) % 10:
+            print(f"{round_number + 1} kills, {len(acknowledged):,} acknowledged", flush=True)
     there = read(catalog, "outcomes")["event_id"].to_pylist()
     lost, twice = acknowledged - set(there), len(there) - len(set(there))
     near = await Connection(service.port).ask("GET", f"/similar/{ids[0]}?k=5")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,28 @@ def test_journals_become_segments_and_segments_are_joined(
             log.outcomes.append(outcomes(first, 5))
     assert len(list((tmp_path / "feedback/outcomes").glob("*.parquet"))) < 17
     assert ids(tmp_path) == [f"e{i}" for i in range(400)]
+
+
+def test_a_full_journal_holds_up_no_writer_and_loses_nothing_where_the_disk_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback_log, "JOURNAL_ROWS", 10)
+    refused = threading.Event()
+
+    def full(*_: object) -> None:
+        refused.set()
+        raise CatalogError("the disk is full")
+
+    with FeedbackLog(tmp_path) as log:
+        with monkeypatch.context() as patch:
+            patch.setattr(feedback_log, "write_segment", full)
+            assert log.outcomes.append(outcomes(0, 10)) == 10
+            assert refused.wait(60)
+            assert log.outcomes.append(outcomes(10, 5)) == 5
+            assert ids(tmp_path) == [f"e{i}" for i in range(15)]
+        log.outcomes.settle()
+        assert ids(tmp_path) == [f"e{i}" for i in range(15)]
+        assert not list((tmp_path / "feedback/outcomes").glob("*.journal"))
 
 
 def test_a_forgotten_listener_leaves_no_byte(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 
 pytest.importorskip("fastapi")
@@ -194,7 +195,20 @@ def test_candidates_and_what_comes_next_follow_the_listener(client: Any) -> None
     assert {style_of(item["track_id"]) for item in following["items"]} == {5}
     after = client.get("/next", params={"after": ["s0-01", "s0-02"], "k": 5}).json()
     assert {style_of(item["track_id"]) for item in after["items"]} == {0}
+    assert "page_id" not in after  # nobody's
     assert client.get("/next").status_code == 422
+
+
+def test_what_comes_next_writes_exposures(catalog: Path, client: Any) -> None:
+    send(client, [event(n, "ida", f"s5-{n:02}") for n in range(3)])
+    told = client.get("/next", params={"user": "ida", "k": 4}).json()
+    rows = read(catalog, "exposures").filter(pc.field("page_id") == told["page_id"]).to_pylist()
+    assert [row["exposure_id"] for row in rows] == [i["exposure_id"] for i in told["items"]]
+    assert [row["track_id"] for row in rows] == [item["track_id"] for item in told["items"]]
+    assert [row["item_position"] for row in rows] == [0, 1, 2, 3]
+    assert {row["surface"] for row in rows} == {"next"}
+    assert {row["propensity"] for row in rows} == {1.0}
+    assert {row["policy"] for row in rows} == {told["method"]}
 
 
 def test_what_writes_needs_the_token(client: Any) -> None:

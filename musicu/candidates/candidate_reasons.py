@@ -23,7 +23,6 @@ from musicu.listening.profile_text import times
 from musicu.ranking.ranker import Ranker
 from musicu.retrieval.names import label, labels
 
-_NAMES = ["track_id", "title", "artists", "path"]
 _MOST_PARTS = 2  # of a score, that a sentence names
 
 
@@ -148,9 +147,8 @@ def _lead(source: CandidateSource, items: ItemTable) -> str:
     if not isinstance(source, MoreLike):
         return source.reason_prefix
     row = int(items.rows_of([source.seed])[0])
-    return (
-        f"{source.reason_prefix} {label(items.tracks.select(_NAMES).slice(row, 1).to_pylist()[0])}"
-    )
+    (seed,) = items.names_at(np.array([row])).to_pylist()
+    return f"{source.reason_prefix} {label(seed)}"
 
 
 def _by(items: ItemTable, heard: HistoryArrays, found: Found) -> tuple[pa.Array, Ints]:
@@ -263,7 +261,7 @@ class _Medoids:
         place = join_positions(np.where(rows >= 0, keys, -1), heard.listener * MANY + heard.row)
         plays = np.append(heard.plays, 0)[place]
         known = np.flatnonzero(rows >= 0)
-        names = labels(items.tracks.select(_NAMES).take(pa.array(rows[known])))
+        names = labels(items.names_at(rows[known]))
         elsewhere = np.flatnonzero(rows < 0)  # tracks that the items does not have
         ids = []
         for at in elsewhere:

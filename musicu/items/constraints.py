@@ -75,8 +75,10 @@ class Constraints:
 
 def allowed_rows(items: ItemTable, constraints: Constraints) -> Ints:
     """The rows that may be anybody's candidate, rising: int64 [rows]."""
-    allowed = np.zeros(len(items), bool)
-    allowed[matching_rows(items.tracks, constraints.where)] = True
+    allowed = np.ones(len(items), bool)
+    if constraints.where is not None:
+        allowed[:] = False
+        allowed[matching_rows(items.tracks, constraints.where)] = True
     if constraints.market is not None:
         on_sale = np.zeros(len(items), bool)
         on_sale[matching_rows(items.tracks, where_options(market=constraints.market))] = True

@@ -26,11 +26,15 @@ from musicu.retrieval.hits import Hits
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+#: The columns that say what a track is called.
+NAMES = ["track_id", "title", "artists", "path"]
+
 _EPOCH = date(1970, 1, 1)
 _UNKNOWN_DAY = np.iinfo(np.int32).min
 _PAIRS = 20_000  # drawn to say which likeness is near
 _NEAR_SHARE = 0.95
 _ROWS_KEPT = 0.25  # copies of rows that are kept, as a share of all rows
+_ARTISTS_KEPT = 4  # sets of rows
 _FEW_NAMES = 10_000  # are looked up one by one
 
 
@@ -64,7 +68,7 @@ class ItemTable:
         self._searched: dict[bytes, ExactIndex] = {}
         self._lock = Lock()
         self._table: tuple[NDArray[np.object_], Ints] | None = None
-        self._artists: tuple[Ints, tuple[Ints, Ints, Ints]] | None = None
+        self._artists: list[tuple[Ints, tuple[Ints, Ints, Ints]]] = []
 
     @classmethod
     def of(cls, catalog: Catalog, model: str | None = None) -> ItemTable:
@@ -131,18 +135,21 @@ class ItemTable:
     def rows_by_artist(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
         """The artists of some rows, where the rows of each begin and end, and those rows.
 
-        rows: rising. What was found is kept for the rows last asked for.
+        rows: rising. What was found is kept for the few sets of rows last asked for.
         """
         with self._lock:
-            if self._artists is None or not np.array_equal(self._artists[0], rows):
-                allowed = np.zeros(len(self), bool)
-                allowed[rows] = True
-                kept = np.flatnonzero(allowed[self.credits.row])
-                kept = kept[np.argsort(self.credits.artist[kept], kind="stable")]
-                artists, first = np.unique(self.credits.artist[kept], return_index=True)
-                found = artists, np.append(first, len(kept)), self.credits.row[kept]
-                self._artists = rows, found
-            return self._artists[1]
+            for place, (known, found) in enumerate(self._artists):
+                if np.array_equal(known, rows):
+                    self._artists.append(self._artists.pop(place))
+                    return found
+            allowed = np.zeros(len(self), bool)
+            allowed[rows] = True
+            kept = np.flatnonzero(allowed[self.credits.row])
+            kept = kept[np.argsort(self.credits.artist[kept], kind="stable")]
+            artists, first = np.unique(self.credits.artist[kept], return_index=True)
+            made = artists, np.append(first, len(kept)), self.credits.row[kept]
+            self._artists = [*self._artists[1 - _ARTISTS_KEPT :], (rows, made)]
+            return made
 
     @cached_property
     def index(self) -> ExactIndex:
@@ -194,9 +201,17 @@ class ItemTable:
         """The catalog's columns of some rows, in their order."""
         return self._track_rows.take(rows)
 
+    def names_at(self, rows: Ints) -> pa.Table:
+        """What some rows are called: `NAMES` of them, in their order."""
+        return self._name_rows.take(rows)
+
     @cached_property
     def _track_rows(self) -> TableRows:
         return TableRows(self.tracks)
+
+    @cached_property
+    def _name_rows(self) -> TableRows:
+        return TableRows(self.tracks.select(NAMES))
 
     def take(self, rows: Ints) -> ItemTable:
         """Some of the rows, as a table of their own."""

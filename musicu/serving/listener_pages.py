@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from musicu.listening.history import micros
 from musicu.policies.policy import POLICIES, order_by_policy
 from musicu.serving.generation import Generation, OpenedCatalog
-from musicu.serving.listener_states import ListenerStates, present
+from musicu.serving.listener_states import ListenerStates
 from musicu.serving.page_encoding import (
     EncodedShelf,
     PageStamp,
@@ -33,11 +31,12 @@ from musicu.serving.page_shelves import (
     listener_shelves,
     with_arrivals,
 )
+from musicu.serving.pages_ahead import PagesAhead
 
 #: Listeners whose shelves are kept, some 40 kB each.
 _KEPT = 2_000
 #: Listeners whose pages are made at the start, before they are asked for.
-_WARMED = 500
+_WARMED = 1_000
 _TRIES = 3  # to make a page while its listener goes on
 
 
@@ -85,13 +84,13 @@ class PageMaker:
         self._lock = Lock()
         self._rng = np.random.default_rng()
         self._asked = ThreadPoolExecutor(1, "page")
-        self._ahead = ThreadPoolExecutor(1, "page-ahead")
-        self._pending: dict[str, tuple[Future[ListenerPage], ThreadPoolExecutor]] = {}
+        self._ahead = PagesAhead(self._make_ahead)
+        self._pending: dict[str, Future[ListenerPage]] = {}
 
     def stop(self) -> None:
         """Make no more pages."""
-        for pool in (self._asked, self._ahead):
-            pool.shutdown(cancel_futures=True)
+        self._ahead.stop()
+        self._asked.shutdown(cancel_futures=True)
 
     def prepare(self, base: OpenedCatalog) -> None:
         """Make what all pages of an opened catalog share."""
@@ -102,16 +101,16 @@ class PageMaker:
 
     def warm(self) -> None:
         """Begin to make the pages of the listeners who were active last."""
-        self.anticipate(self._states.recent(_WARMED), known_only=False)
+        self._ahead.add(reversed(self._states.recent(_WARMED)))
+        self._ahead.start()
 
-    def anticipate(self, users: Iterable[str], *, known_only: bool = True) -> None:
-        """Begin to make pages that were asked for before, as something has changed."""
-        for user in users:
-            if not known_only or user in self._pages:
-                self._begin(user, self._ahead)
+    def anticipate(self, users: Iterable[str]) -> None:
+        """Begin to make the pages of listeners who have done something."""
+        self._ahead.add(users)
 
     def forget(self, user: str) -> None:
         """Drop a listener's page."""
+        self._ahead.discard(user)
         with self._lock:
             self._pages.pop(user, None)
 
@@ -126,7 +125,7 @@ class PageMaker:
         for _ in range(_TRIES):
             if kept is not None and (kept.version >= version or not kept.version):
                 break
-            kept = await asyncio.wrap_future(self._begin(user, self._asked))
+            kept = await asyncio.wrap_future(self._begin(user))
         assert kept is not None
         return self._served(kept, generation, user, about)
 
@@ -145,28 +144,41 @@ class PageMaker:
                 return None
             self._pages.move_to_end(user)
         if kept.base is not generation.base:
-            self._begin(user, self._ahead)
+            self._ahead.add([user])
         return kept
 
-    def _begin(self, user: str, pool: ThreadPoolExecutor) -> Future[ListenerPage]:
-        """Have a page made; one that nobody waits for yet is made by whoever comes first."""
+    def _begin(self, user: str) -> Future[ListenerPage]:
+        """Have a page made that somebody waits for."""
         with self._lock:
-            pending, where = self._pending.get(user, (None, pool))
-            if pending is not None and (where is pool or pool is self._ahead):
+            pending = self._pending.get(user)
+            if pending is not None:
                 return pending
-            if pending is not None and not pending.cancel():
-                return pending  # what waits ahead of being asked for would wait too long
-            future = pool.submit(self._make, user)
-            self._pending[user] = future, pool
+            future = self._pending[user] = self._asked.submit(self._make, user)
         return future
 
     def _make(self, user: str) -> ListenerPage:
-        """Make a listener's shelves, and keep them."""
+        """Make a page, for all who wait for it."""
         try:
-            made = self._made(user)
+            return self._made_and_kept(user)
         finally:
             with self._lock:
                 self._pending.pop(user, None)
+
+    def _make_ahead(self, user: str) -> None:
+        """Make a page that nobody waits for, unless somebody does by now."""
+        future: Future[ListenerPage] = Future()
+        with self._lock:
+            if user in self._pending:
+                return
+            self._pending[user] = future
+        try:
+            future.set_result(self._make(user))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            future.set_exception(error)
+
+    def _made_and_kept(self, user: str) -> ListenerPage:
+        """Make a listener's shelves, and keep them."""
+        made = self._made(user)
         with self._lock:
             self._pages[user] = made
             self._pages.move_to_end(user)
@@ -211,7 +223,7 @@ class PageMaker:
             chosen = order_by_policy(self._policy, names, self._rng)
         ordered = [shelves[choice.action] for choice in chosen]
         propensities = [choice.propensity for choice in chosen]
-        stamp = PageStamp(secrets.token_hex(8), user, micros(present()))
+        stamp = PageStamp.now(user)
         head = {
             **about,
             "page_id": stamp.page_id,

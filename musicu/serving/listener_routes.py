@@ -114,7 +114,10 @@ async def following(
     ] = None,
     k: int = 20,
 ) -> dict[str, Any]:
-    """Tracks to follow a session: by the catalog's next-item model, else what is like it."""
+    """Tracks to follow a session: by the catalog's next-item model, else what is like it.
+
+    Of a `user`, each item has an `exposure_id` as on a page; the order is left to no chance.
+    """
     count = checked_count(k)
     generation = service.generation
     pseudonym = None if user is None else service.pseudonym(checked_user(user))
@@ -122,4 +125,7 @@ async def following(
     method, found = await service.compute(
         lambda: next_for(service, generation, pseudonym, session, count)
     )
-    return {"generation": generation.number, "method": method, "items": found}
+    answer = {"generation": generation.number, "method": method, "items": found}
+    if pseudonym is not None:
+        answer["page_id"], answer["items"] = await service.show_next(pseudonym, found, method)
+    return answer

@@ -8,11 +8,14 @@ characters, so a mark is nothing that a tag could hold.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from musicu.listening.history import micros
 from musicu.serving.generation import public
+from musicu.serving.listener_states import present
 from musicu.serving.page_shelves import PageShelf
 
 _PAGE, _PLACE, _PROPENSITY, _MOMENT, _USER = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
@@ -37,6 +40,11 @@ class PageStamp:
     page_id: str
     user: str
     shown_at: int
+
+    @classmethod
+    def now(cls, user: str) -> PageStamp:
+        """The stamp of a page that is shown now."""
+        return cls(secrets.token_hex(8), user, micros(present()))
 
 
 def encode(shelf: PageShelf, policy: str, fingerprint: str, surface: str = "page") -> EncodedShelf:
@@ -77,6 +85,25 @@ def encode(shelf: PageShelf, policy: str, fingerprint: str, surface: str = "page
     start = _json(head)[:-1] + b',"position":' + _PLACE + b',"propensity":' + _PROPENSITY
     answer = start + b',"items":[' + b",".join(items) + b"]}"
     return EncodedShelf(shelf, answer, tuple(exposures))
+
+
+def list_exposures(
+    items: Sequence[dict[str, Any]], surface: str, policy: str, stamp: PageStamp
+) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The items of a list with their `exposure_id`, and its rows of EXPOSURES, as JSON.
+
+    For a list whose order is left to no chance: every propensity is 1.
+    """
+    named = [
+        {"exposure_id": f"{stamp.page_id}.{surface}.{place}", **item}
+        for place, item in enumerate(items)
+    ]
+    rows = [  # in the order of EXPOSURES
+        [item["exposure_id"], stamp.page_id, surface, surface, 0, place, item["track_id"],
+         stamp.user, policy, None, 1.0, None, None, stamp.shown_at]
+        for place, item in enumerate(named)
+    ]  # fmt: skip
+    return named, [_json(row) for row in rows]
 
 
 def page_bytes(

@@ -7,7 +7,7 @@ them stand regions of the catalog. Styles that were skipped again and again stan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -25,7 +25,6 @@ from musicu.candidates import (
 )
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
-from musicu.errors import QueryError
 from musicu.items.item_table import ItemTable
 from musicu.serving.generation import OpenedCatalog
 from musicu.serving.listener_states import ListenerEvent, present, taste_of
@@ -93,15 +92,15 @@ def listener_shelves(
     thinning = StyleThinning(items, base.style_scale, taste, skipped)
     own: list[PageShelf] = []
     if taste.interests:
-        own = list(_own_shelves(items, taste, settings))
+        own = _own_shelves(base, items, taste, settings, thinning)
     places = {each.name for each in own}
     rest = [each for each in shared if each.name not in places]
     if own:
         regions = [each for each in rest if each.name.startswith(_REGION)]
         rest = [each for each in rest if each not in regions]
         rest += _others(regions, own)[:_REGIONS_FOR_LISTENERS]
-    thinned = (_thinned(each, thinning, settings.size) for each in (*own, *rest))
-    return [each for each in thinned if len(each.shelf) or each.name == NEW]
+    rest = [_thinned(each, thinning, settings.size) for each in rest]
+    return [each for each in (*own, *rest) if len(each.shelf) or each.name == NEW]
 
 
 def with_arrivals(
@@ -118,28 +117,53 @@ def with_arrivals(
     return PageShelf(shelf.name, replace(shelf.shelf, items=_placed(items)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Candidates for a shelf, before anything is looked up of their tracks.
+
+    seed: the id of the track that the shelf is named after.
+    """
+
+    name: str
+    title: str
+    about: str
+    found: Sequence[Row]
+    seed: str | None = None
+
+
 def _own_shelves(
-    items: ItemTable, taste: TasteProfile, settings: PageSettings
-) -> Iterator[PageShelf]:
+    base: OpenedCatalog,
+    items: ItemTable,
+    taste: TasteProfile,
+    settings: PageSettings,
+    thinning: StyleThinning,
+) -> list[PageShelf]:
+    """A listener's own shelves. Rows are looked up once, and only those that are shown."""
+    chosen = [
+        replace(each, found=_left(each.found, thinning, settings.size))
+        for each in _chosen(items, taste, settings)
+    ]
+    ids = {row["track_id"] for each in chosen for row in each.found}
+    ids |= {each.seed for each in chosen if each.seed is not None}
+    names = sorted(ids)
+    rows = dict(zip(names, base.rows(names), strict=True))
+    return [_shelf(each, rows) for each in chosen]
+
+
+def _chosen(items: ItemTable, taste: TasteProfile, settings: PageSettings) -> Iterator[_Chosen]:
     size = settings.size * _SPARE
-    found = _candidates(items, taste, ForYou(), size * _INTERESTS)
     by_interest: dict[int, list[Row]] = {}
-    for row in found:
+    for row in _candidates(items, taste, ForYou(), size * _INTERESTS):
         by_interest.setdefault(row["interest"] or 0, []).append(row)
-    middles = [interest.medoid for interest in taste.interests]
     for number in sorted(by_interest)[:_INTERESTS]:
-        seed = _row(items, middles[number])
-        title = f"Because you listened to {one_line(ShelfTrack(seed).title, 40)}"
-        about = f"by {ShelfTrack(seed).artist}"
-        shelf = _shelf(items, by_interest[number][:size], title, about, seed)
-        yield PageShelf(f"{_FOR_YOU}-{number + 1}", shelf)
+        seed = taste.interests[number].medoid
+        yield _Chosen(f"{_FOR_YOU}-{number + 1}", "", "", by_interest[number][:size], seed)
     new = _candidates(items, taste, NewReleases(settings.new_days), size)
-    yield PageShelf(NEW, _shelf(items, new, "New for you", "new releases that suit you"))
+    yield _Chosen(NEW, "New for you", "new releases that suit you", new)
     if not np.isnan(items.popularity).all():
         deep = _candidates(items, taste, DeepCatalog(50.0, None), size)
         if deep:
-            about = "from the less played half"
-            yield PageShelf(_DEEP, _shelf(items, deep, "Deep cuts for you", about))
+            yield _Chosen(_DEEP, "Deep cuts for you", "from the less played half", deep)
 
 
 def _candidates(
@@ -148,30 +172,28 @@ def _candidates(
     """What the generator finds for the listener."""
     generator = CandidateGenerator.of(items, [source], k, Constraints(), present())
     (table,) = generator.find([UserProfile("", taste)])
-    found: list[Row] = table.to_pylist()
+    found: list[Row] = table.select(["track_id", "score", "interest", "reason"]).to_pylist()
     return found
 
 
-def _shelf(
-    items: ItemTable, found: Sequence[Row], title: str, about: str, seed: Row | None = None
-) -> Shelf:
-    """Candidates in their order."""
-    places = items.rows_of([row["track_id"] for row in found])
-    rows = items.tracks_at(places).to_pylist() if len(places) else []
+def _left(found: Sequence[Row], thinning: StyleThinning, size: int) -> list[Row]:
+    """Candidates with fewer of the styles that were skipped, and no more than are shown."""
+    kept = thinning.kept([row["track_id"] for row in found])
+    return [row for row, stays in zip(found, kept, strict=True) if stays][:size]
+
+
+def _shelf(chosen: _Chosen, rows: Mapping[str, Row]) -> PageShelf:
+    """Candidates in their order, with what is shown of them."""
     placed = tuple(
-        ShelfItem(row, place, each["score"], each["reason"], ())
-        for place, (row, each) in enumerate(zip(rows, found, strict=True), 1)
+        ShelfItem(rows[each["track_id"]], place, each["score"], each["reason"], ())
+        for place, each in enumerate(chosen.found, 1)
     )
-    shown = None if seed is None else ShelfTrack(seed)
-    return Shelf(title, placed, Constraints(), shown, about)
-
-
-def _row(items: ItemTable, track_id: str) -> Row:
-    rows = items.tracks_at(items.rows_of([track_id])).to_pylist()
-    if not rows:
-        raise QueryError(f"track {track_id!r} has no vector")
-    found: Row = rows[0]
-    return found
+    title, about, seed = chosen.title, chosen.about, None
+    if chosen.seed is not None:
+        seed = ShelfTrack(rows[chosen.seed])
+        title = f"Because you listened to {one_line(seed.title, 40)}"
+        about = f"by {seed.artist}"
+    return PageShelf(chosen.name, Shelf(title, placed, Constraints(), seed, about))
 
 
 def _others(regions: Sequence[PageShelf], own: Sequence[PageShelf]) -> list[PageShelf]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
@@ -31,6 +32,7 @@ def serve(catalog: Path, config: ServiceConfig, opened: Callable[[], None] = lam
     sys.setswitchinterval(_SWITCH_SECONDS)
     service = Service(catalog, config)
     service.start()
+    gc.freeze()  # what is there now stays, and looking through it would hold up requests
     opened()
     server = uvicorn.Server(
         uvicorn.Config(

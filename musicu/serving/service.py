@@ -26,12 +26,14 @@ from musicu.serving.last_hour import LastHour
 from musicu.serving.listener_pages import PageMaker, ServedPage
 from musicu.serving.listener_states import ListenerStates
 from musicu.serving.outcome_watch import OutcomeWatch
+from musicu.serving.page_encoding import PageStamp, list_exposures
 from musicu.serving.page_shelves import PageSettings
 from musicu.serving.service_config import ServiceConfig
 from musicu.serving.service_metrics import ServiceMetrics
 from musicu.serving.uploads import Uploads
 
 T = TypeVar("T")
+Items = list[dict[str, Any]]
 
 _LOG = logging.getLogger("musicu.serving")
 
@@ -214,7 +216,23 @@ class Service:
         A service that writes nothing serves pages without exposures.
         """
         page = await self.pages.page(user, dict(about))
-        if self._feedback is not None and page.exposures:
-            await self._feedback.exposures(page.exposures)
-            self.metrics.exposures.inc(len(page.exposures))
+        await self._expose(page.exposures)
         return page
+
+    async def show_next(self, user: str, items: Items, policy: str) -> tuple[str, Items]:
+        """The id of a list of what comes next, and its items with ids of exposures.
+
+        user: a pseudonym. The exposures are written when this returns, as those of a page are.
+        """
+        stamp = PageStamp.now(user)
+        named, rows = list_exposures(items, "next", policy, stamp)
+        await self._expose(rows)
+        return stamp.page_id, named
+
+    async def _expose(self, rows: Sequence[bytes]) -> None:
+        """Write encoded exposures; count them alone, where nothing may be written."""
+        if self._feedback is None:
+            self.metrics.unwritten_exposures.inc(len(rows))
+        elif rows:
+            await self._feedback.exposures(rows)
+            self.metrics.exposures.inc(len(rows))

@@ -9,7 +9,12 @@ from musicu.listening.small_groups import is_shown
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 #: What counts what listeners did.
-_OF_LISTENERS = ("musicu_events", "musicu_exposures", "musicu_listeners")
+_OF_LISTENERS = (
+    "musicu_events",
+    "musicu_exposures",
+    "musicu_unwritten_exposures",
+    "musicu_listeners",
+)
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
@@ -31,6 +36,11 @@ class ServiceMetrics:
         )
         self.events = Counter("musicu_events", "Events by their fate.", ["became"], registry=own)
         self.exposures = Counter("musicu_exposures", "Tracks shown on pages.", registry=own)
+        self.unwritten_exposures = Counter(
+            "musicu_unwritten_exposures",
+            "Tracks shown by a service that writes nothing.",
+            registry=own,
+        )
         self.uploads = Counter("musicu_uploads", "Uploads by their fate.", ["became"], registry=own)
         self.upload_seconds = Histogram(
             "musicu_upload_seconds",

@@ -77,6 +77,8 @@ class StyleThinning:
 
     def kept(self, track_ids: list[str]) -> list[bool]:
         """Which of the tracks of a shelf, the best first, stay on it."""
+        if not len(self._evidence):
+            return [True] * len(track_ids)
         rows = self._items.rows_of(track_ids)
         shares = np.ones(len(rows))
         shares[rows >= 0] = self.shares(self._items.values[rows[rows >= 0]])

@@ -44,6 +44,7 @@ _BODY = {
         },
     },
 }
+_UNSEARCHABLE = "it has no vector: it is listed and shown, and /similar does not find it"
 _ANSWER = {
     "track_id": "8a1f0c2e9d3b4455",
     "known": False,
@@ -94,6 +95,8 @@ async def upload(
         "shelf": NEW,
         "generation": service.generation.number,
     }
+    if not taken.searchable:
+        answer["note"] = _UNSEARCHABLE
     return JSONResponse(answer, 200 if taken.known else 201)
 
 

@@ -42,16 +42,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 def journal_rows(folder: Path, schema: pa.Schema) -> Iterator[list[Any]]:
     """The rows of all journals that no segment covers, as lists in the order of the schema."""
+    for number in open_journals(folder):
+        yield from rows_of_journal(folder, number)
+
+
+def open_journals(folder: Path) -> list[int]:
+    """The numbers of the journals that no segment covers, rising."""
     covered = segments(folder)
-    for number in sorted(journals(folder)):
-        if any(first <= number <= last for first, last, _ in covered):
-            continue
-        with (folder / journal_name(number)).open("rb") as lines:
-            for line in lines:
-                digest, _, text = line.rstrip(b"\n").partition(b" ")
-                if not line.endswith(b"\n") or digest != b"%08x" % zlib.crc32(text):
-                    break
-                yield from json.loads(text)
+    return [
+        number
+        for number in sorted(journals(folder))
+        if not any(first <= number <= last for first, last, _ in covered)
+    ]
+
+
+def rows_of_journal(folder: Path, number: int) -> Iterator[list[Any]]:
+    """The rows of one journal, up to a line that a crash cut short."""
+    with (folder / journal_name(number)).open("rb") as lines:
+        for line in lines:
+            digest, _, text = line.rstrip(b"\n").partition(b" ")
+            if not line.endswith(b"\n") or digest != b"%08x" % zlib.crc32(text):
+                break
+            yield from json.loads(text)
 
 
 def rows_table(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:

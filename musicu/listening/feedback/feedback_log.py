@@ -16,6 +16,7 @@ the form of one (32 hex digits) becomes one.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,13 +24,14 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors, write_atomically
+from musicu.catalog.files import TEMPORARY_SUFFIX, plain_errors
 from musicu.catalog.lock import write_lock
 from musicu.errors import CatalogError, QueryError, SourceError
 from musicu.listening.feedback.feedback_files import (
@@ -37,20 +39,26 @@ from musicu.listening.feedback.feedback_files import (
     all_segments,
     journal_name,
     journals,
-    segment_name,
     segments,
 )
 from musicu.listening.feedback.feedback_journal import (
     checksummed,
     journal_rows,
     line_of,
+    open_journals,
     rows_table,
 )
 from musicu.listening.feedback.feedback_schemas import (
     EXPOSURES,
-    FEEDBACK_VERSION,
     OUTCOMES,
     checked,
+)
+from musicu.listening.feedback.feedback_segments import (
+    neighbours,
+    once,
+    read_segment,
+    table_of_journals,
+    write_segment,
 )
 from musicu.listening.pseudonyms import (
     KEY_FILE,
@@ -66,12 +74,13 @@ if TYPE_CHECKING:
 
 FOLDER = "feedback"
 JOURNAL_ROWS = 50_000  # until it becomes a segment
-SEGMENT_ROWS = 1_000_000  # that compaction puts into one file
 SMALL_SEGMENTS = 16  # that wait before compaction joins them
 SMALL_BYTES = 8 << 20
 KNOWN_IDS = 500_000  # of each of two generations
 
 Record = Mapping[str, Any]
+
+_LOG = logging.getLogger("musicu.feedback")
 
 
 class FeedbackLog:
@@ -155,6 +164,7 @@ class FeedbackTable:
         self._number = max([last, *journals(folder)], default=0) + 1
         self._rows = 0
         self._journal: BinaryIO | None = None
+        self._beside: Thread | None = None
         self._remember(map(_code, _recent_keys(folder, key)))
         if waiting:
             self._write_segment(rows_table(waiting, schema), sorted(journals(folder)))
@@ -217,28 +227,60 @@ class FeedbackTable:
 
     def _count(self, rows: int) -> None:
         self._rows += rows
-        if self._rows >= JOURNAL_ROWS:
-            self.settle()
+        if self._rows >= JOURNAL_ROWS and not (self._beside and self._beside.is_alive()):
+            self._turn()
+
+    def _turn(self) -> None:
+        """Begin a new journal; the full one becomes a segment while that is written to."""
+        self.sync()
+        self._close_journal()
+        full = open_journals(self.folder)
+        self._number, self._rows = full[-1] + 1, 0
+        self._beside = Thread(target=self._settle_beside, args=(full,), daemon=True)
+        self._beside.start()
+
+    def _settle_beside(self, full: Sequence[int]) -> None:
+        """Make full journals a segment; where the disk refuses, they stay until the next time."""
+        try:
+            table = table_of_journals(self.folder, full, self.schema)
+            write_segment(self.folder, once(table, self.key), full[0], full[-1])
+            self._remove_covered()
+            self._join_small()
+        except CatalogError as error:
+            _LOG.warning("a journal cannot become a segment yet: %s", error)
+
+    def _wait(self) -> None:
+        """Let what is made beside come to its end."""
+        if self._beside is not None:
+            self._beside.join()
 
     def settle(self) -> None:
         """Make the journal a segment, and join small segments where there are many."""
-        if not self._rows:
-            return
+        self._wait()
         self._close_journal()
-        number = self._number
+        waiting = open_journals(self.folder)
+        if not waiting:
+            return
         rows = rows_table(list(journal_rows(self.folder, self.schema)), self.schema)
-        self._write_segment(rows, [number])
-        small = [s for s in segments(self.folder) if s[2].stat().st_size < SMALL_BYTES]
-        if len(small) >= SMALL_SEGMENTS:
-            self.compact()
+        self._write_segment(rows, waiting)
+        self._join_small()
 
     def compact(self) -> None:
         """Join neighbouring segments into files of a million rows, each key once."""
+        self._wait()
         self._close_journal()
-        for group in _neighbours(segments(self.folder)):
-            table = _once(pa.concat_tables(map(_read_segment, group)), self.key)
+        self._join(segments(self.folder))
+
+    def _join_small(self) -> None:
+        small = [s for s in segments(self.folder) if s[2].stat().st_size < SMALL_BYTES]
+        if len(small) >= SMALL_SEGMENTS:
+            self._join(segments(self.folder))
+
+    def _join(self, found: Sequence[Segment]) -> None:
+        for group in neighbours(found):
+            table = once(pa.concat_tables(map(read_segment, group)), self.key)
             numbers = [number for first, last, _ in group for number in (first, last)]
-            self._write_file(table, min(numbers), max(numbers))
+            write_segment(self.folder, table, min(numbers), max(numbers))
         self._remove_covered()
 
     def rewrite(self, keep: Callable[[pa.Table], pa.ChunkedArray]) -> int:
@@ -246,11 +288,11 @@ class FeedbackTable:
         self.settle()
         gone = 0
         for first, last, path in segments(self.folder):
-            table = _read_segment((first, last, path))
+            table = read_segment((first, last, path))
             kept = table.filter(keep(table))
             if kept.num_rows < table.num_rows:
                 gone += table.num_rows - kept.num_rows
-                self._write_file(kept, first, last)
+                write_segment(self.folder, kept, first, last)
         return gone
 
     def close(self) -> None:
@@ -285,13 +327,9 @@ class FeedbackTable:
             self._journal = None
 
     def _write_segment(self, table: pa.Table, covered: Sequence[int]) -> None:
-        self._write_file(_once(table, self.key), min(covered), max(covered))
+        write_segment(self.folder, once(table, self.key), min(covered), max(covered))
         self._remove_covered()
         self._number, self._rows = max(covered) + 1, 0
-
-    def _write_file(self, table: pa.Table, first: int, last: int) -> None:
-        path = self.folder / segment_name(first, last)
-        write_atomically(path, lambda file: pq.write_table(table, file, compression="zstd"))
 
     def _remove_covered(self) -> None:
         """Remove journals and segments that a wider segment covers."""
@@ -327,33 +365,14 @@ def read(catalog: Catalog | str | Path, name: str) -> pa.Table:
     folder = _folder_of(catalog) / name
     for _ in range(100):
         try:
-            parts = [_read_segment(segment) for segment in segments(folder)]
+            found = segments(folder)
+            parts = [read_segment(segment) for segment in found]
             parts.append(rows_table(list(journal_rows(folder, schema)), schema))
-            return _once(pa.concat_tables(parts), key)
+            if segments(folder) == found:
+                return once(pa.concat_tables(parts), key)
         except FileNotFoundError:
             continue
     raise CatalogError(f"{folder} changes faster than it can be read: try again")
-
-
-def _read_segment(segment: Segment) -> pa.Table:
-    path = segment[2]
-    table = pq.read_table(path)
-    version = (table.schema.metadata or {}).get(b"musicu.feedback", b"?").decode()
-    if version != FEEDBACK_VERSION:
-        raise CatalogError(
-            f"{path} has version {version} of the feedback tables, and this musicu reads "
-            f"{FEEDBACK_VERSION}: install a newer one"
-        )
-    return table
-
-
-def _once(table: pa.Table, key: str) -> pa.Table:
-    """The first row of each key, in order."""
-    rows = pa.table({"key": table[key], "row": pa.array(range(table.num_rows), pa.int64())})
-    first = rows.group_by("key").aggregate([("row", "min")])["row_min"]
-    if len(first) == table.num_rows:
-        return table
-    return table.take(pc.take(first, pc.sort_indices(first)))
 
 
 def _code(key: str) -> int:
@@ -365,22 +384,6 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
     while view:
         written = file.write(view)
         view = view[written:]
-
-
-def _neighbours(found: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """Runs of segments that together have at most a million rows."""
-    group: list[Segment] = []
-    rows = 0
-    for segment in found:
-        count = pq.read_metadata(segment[2]).num_rows
-        if rows + count > SEGMENT_ROWS:
-            if len(group) > 1:
-                yield group
-            group, rows = [], 0
-        group.append(segment)
-        rows += count
-    if len(group) > 1:
-        yield group
 
 
 def _recent_keys(folder: Path, key: str) -> Iterator[str]:
