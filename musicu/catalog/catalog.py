@@ -28,6 +28,7 @@ from musicu.catalog.schema import (
 )
 from musicu.catalog.store import Store
 from musicu.errors import CatalogError, QueryError
+from musicu.object_store import is_object, object_url
 from musicu.progress import tell
 from musicu.records import Vectors, as_path, check_kind
 
@@ -64,6 +65,11 @@ class Catalog:
         """The catalog folder at `path`; raises CatalogError where there is none."""
         tell("reading the catalog")
         check_kind("the catalog", path, (str, Path), "the path of its folder")
+        if is_object(path):
+            raise CatalogError(
+                f"{object_url(path)} is on an object store: fetch it with `musicu pull ADDRESS "
+                "FOLDER`, and open the folder"
+            )
         return cls(Store.open(Path(path)))
 
     def __repr__(self) -> str:

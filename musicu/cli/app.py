@@ -48,6 +48,8 @@ _GROUPS = {
         "serve": ("serve", "Serve a catalog over HTTP, and learn from what listeners do."),
         "map": ("map", "Draw a catalog as an interactive map with named regions."),
         "playlist": ("playlist", "Convert a playlist, match its tracks, collect its files."),
+        "push": ("push_and_pull", "Publish a catalog on an object store."),
+        "pull": ("push_and_pull", "Fetch a catalog from an object store, or what changed there."),
         "export": ("inspect", "Write a catalog as one Parquet, CSV, NumPy or safetensors file."),
         "completion": ("inspect", "Print the completion script for your shell."),
     },
