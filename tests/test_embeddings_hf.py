@@ -194,6 +194,38 @@ def test_a_self_test_refuses_a_wrongly_converted_model(speech: Path, tmp_path: P
         Embedder.load(good)
 
 
+def test_code_of_a_model_is_run_only_where_a_card_allows_it(speech: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own-code"
+    shutil.copytree(speech, folder)
+    config = json.loads((folder / "config.json").read_text())
+    code = "modelling_own"
+    config |= {
+        "model_type": "own_speech",
+        "auto_map": {"AutoConfig": f"{code}.OwnConfig", "AutoModel": f"{code}.OwnModel"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / f"{code}.py").write_text(
+        "import pathlib\n"
+        "from transformers import Wav2Vec2Config, Wav2Vec2Model\n"
+        f"pathlib.Path({str(tmp_path / 'ran')!r}).touch()\n"
+        "class OwnConfig(Wav2Vec2Config):\n    model_type = 'own_speech'\n"
+        "class OwnModel(Wav2Vec2Model):\n    config_class = OwnConfig\n"
+    )
+    with pytest.raises(ModelError, match="which is not run unasked"):
+        Embedder.load(folder)
+    assert not (tmp_path / "ran").exists()
+    settings = {**read_card(folder).settings, "remote_code": True}
+    allowed = carded(folder, tmp_path / "allowed", settings=settings)
+    card = read_card(allowed)
+    vector = Embedder.load(allowed).embed(self_test_audio(card))
+    assert (tmp_path / "ran").exists()
+    assert np.array_equal(vector, Embedder.load(speech).embed(self_test_audio(card)))
+    del config["hidden_size"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"write a card\.json"):
+        Embedder.load(folder)
+
+
 def test_a_model_that_is_not_here_is_not_fetched(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

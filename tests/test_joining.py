@@ -9,7 +9,7 @@ import random
 import re
 import shutil
 import tarfile
-from datetime import date
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,12 @@ from click.testing import CliRunner
 from packages import install
 
 from musicu import Catalog
+from musicu.candidates import NewReleases, Popular, find_candidates
 from musicu.cli.app import app
 from musicu.datasets.name_damage import KINDS, TrackNames, damaged_names
 from musicu.errors import QueryError, RegistryError, SourceError
 from musicu.joining.join_run import JoinInput, SourceReport, join
+from musicu.listening.profiles import TasteProfile
 from musicu.pipeline.run import scan
 
 A, B, C, D, E = (f"{letter * 8}-1111-4111-8111-{letter * 12}" for letter in "abcde")
@@ -433,6 +435,41 @@ def test_dates_of_a_join_serve_filters_and_say_whence(catalog: Path, tmp_path: P
     }
     assert only[1]["released"] is None
     assert opened.unjoined_tracks()["released"].null_count == len(TRACKS)
+
+
+def test_popularity_and_dates_of_joins_feed_candidates(catalog: Path, tmp_path: Path) -> None:
+    vectors = np.eye(len(TRACKS), 8, dtype=np.float32)
+    ids = [track[0] for track in TRACKS]
+    Catalog.open(catalog).add_vectors("drawn", ids, vectors)
+    taste = {"ann": TasteProfile.from_seeds(["t5"], Catalog.open(catalog).vectors())}
+    now = datetime(2024, 5, 10, tzinfo=timezone.utc)
+
+    def found(source: Any) -> list[str]:
+        rows = find_candidates(Catalog.open(catalog), taste, [source], k=2, now=now)
+        return [row["track_id"] for row in rows.to_pylist() if row["source"] == source.name]
+
+    assert not found(Popular())
+    assert not found(NewReleases())
+    counts = tmp_path / "popularity.json"
+    said = {"recording_mbid": A, "total_listen_count": 7}
+    other = {"recording_name": "Morning", "artist_name": "Ann Lee", "total_listen_count": 90}
+    counts.write_text("\n".join(map(json.dumps, (said, other))))
+    joined(catalog, "listenbrainz", counts)
+    new = recording(A, "Night Train", "The Owls") | {"first-release-date": "2024-05-06"}
+    joined(catalog, "musicbrainz", json_dump(tmp_path, [new]))
+    assert found(Popular()) == ["t2", "t1"]
+    assert found(NewReleases()) == ["t1"]
+
+
+def test_some_columns_are_those_of_all_and_read_no_others(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = recording(A, "Night Train", "The Owls") | {"first-release-date": "2020-05-06"}
+    joined(catalog, "musicbrainz", json_dump(tmp_path, [found]))
+    table = Catalog.open(catalog).tracks()
+    monkeypatch.setattr(Catalog, "tracks", None)
+    for names in (table.column_names, ["date"], ["musicbrainz_date", "title"], ["popularity"]):
+        assert Catalog.open(catalog).columns(names).equals(table.select(names))
 
 
 def test_order_of_rows_and_files_does_not_matter(catalog: Path, tmp_path: Path) -> None:

@@ -201,12 +201,45 @@ def test_wrong_vectors_are_refused(values: Floats, tmp_path: Path) -> None:
         DiskIndex(tmp_path / "nothing")
 
 
+def test_far_groups_are_left_out_where_vectors_have_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "_LEAST_ROWS", 1)
+    monkeypatch.setattr(index_module, "_SPAN", 2048)
+    rng = np.random.default_rng(2)
+    noise = rng.standard_normal((12_000, 64)).astype(np.float32)
+    styles = 2 * rng.standard_normal((20, 64)).astype(np.float32)
+    grouped = noise + styles[rng.integers(0, 20, len(noise))]
+    read: list[int] = []
+    counted = index_module.counted_bits
+    monkeypatch.setattr(
+        index_module, "counted_bits", lambda w, p: (read.append(len(w)), counted(w, p))[1]
+    )
+    for name, some, uses in (("noise", noise, False), ("grouped", grouped, True)):
+        unit = some / np.linalg.norm(some, axis=1, keepdims=True)
+        index = build_index(tmp_path / name, [unit[:9000]])
+        index = append_to_index(tmp_path / name, [unit[9000:]])
+        assert (index.state.reach is not None) == uses
+        assert index.state.recall >= 0.99
+        exact, queries = ExactIndex(unit), unit[::600]
+        for rows in (None, np.arange(0, len(unit), 2)):
+            read.clear()
+            found = index.search(queries, 50, rows=rows)
+            assert (sum(read) < 0.6 * len(queries) * len(unit)) == uses or rows is not None
+            true = exact.search(queries, 50, rows=rows)
+            pairs = [set(zip(h.query.tolist(), h.row.tolist(), strict=True)) for h in (found, true)]
+            assert len(pairs[0] & pairs[1]) >= 0.98 * len(pairs[1])
+
+
 def test_a_newer_or_damaged_index_is_refused(values: Floats, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     build_index(folder, [values[:9]])
     told = (folder / "index.json").read_text()
-    (folder / "index.json").write_text(told.replace('"format": 1', '"format": 2'))
+    (folder / "index.json").write_text(told.replace('"format": 2', '"format": 3'))
     with pytest.raises(QueryError, match="pip install --upgrade musicu"):
+        DiskIndex(folder)
+    (folder / "index.json").write_text(told.replace('"format": 2', '"format": 1'))
+    with pytest.raises(QueryError, match="build the index anew"):
         DiskIndex(folder)
     (folder / "index.json").write_text("{")
     with pytest.raises(QueryError, match="build it anew"):

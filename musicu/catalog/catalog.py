@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.files import plain_errors
-from musicu.catalog.joined_tables import ROOM, beside_joined
+from musicu.catalog.joined_tables import FILLED, ROOM, beside_joined
 from musicu.catalog.manifest import CONTENT_KEY, ModelEntry
 from musicu.catalog.rows import latest, latest_rows, track_file, with_earlier
 from musicu.catalog.schema import (
@@ -151,9 +151,9 @@ class Catalog:
         names = [names] if isinstance(names, str) else names
         if self._live is not None:
             return self._live.select([n for n in names if n in self._live.column_names])
-        if self.sources() and set(names) - set(_NEVER_JOINED):
-            return self.tracks().select([n for n in names if n in self.tracks().column_names])
-        needed = list(dict.fromkeys(["track_id", "content_hash", "gone", *names]))
+        joined = self.sources() if set(names) - set(_NEVER_JOINED) else []
+        filled = FILLED if joined else ()
+        needed = list(dict.fromkeys(["track_id", "content_hash", "gone", *names, *filled]))
         table = self._store.read("tracks", needed)
         tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
         if not pc.all(pc.invert(tracks["gone"]), skip_nulls=False).as_py():
@@ -161,6 +161,7 @@ class Catalog:
         for name in (f"recordings/{RECORDING_SET}", *(_SETS + s for s in self.descriptor_sets())):
             if set(names) - set(tracks.column_names):
                 tracks = _beside(tracks, self._known(name, ["content_hash", *names]))
+        tracks = beside_joined(tracks, {s: self.joined(s) for s in joined})
         tracks = tracks.select([n for n in names if n in tracks.column_names])
         pa.default_memory_pool().release_unused()
         return tracks

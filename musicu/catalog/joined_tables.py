@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 from musicu.tags.dates import parse_date
 
 ROOM = "joined"
+#: The columns of the tracks themselves that joins fill.
+FILLED = ("released", "date", "popularity")
 
 _ABOUT_VALUES = ("_source", "_as_of")
 _OWN = "tags"

@@ -12,6 +12,7 @@ from musicu.audit.findings import KINDS
 from musicu.cli.interrupt import if_interrupted
 from musicu.cli.options import CATALOG, FILE, JOBS, MODEL, PATH, QUIET, page_of
 from musicu.cli.output import note, print_result, print_table, write_page
+from musicu.cli.working import EXECUTOR
 from musicu.pipeline.describe import FillOptions
 from musicu.records import counted
 
@@ -51,6 +52,7 @@ def _kinds(_: click.Context, option: click.Parameter, value: str | None) -> froz
 @click.option("-v", "--verbose", is_flag=True, help="List every finding.")
 @MODEL
 @JOBS
+@EXECUTOR
 @click.option("--retry-failed", is_flag=True, help="Retry files that failed before.")
 @QUIET
 def audit(
@@ -62,6 +64,7 @@ def audit(
     verbose: bool,
     model: str | None,
     jobs: int | None,
+    executor: str,
     retry_failed: bool,
 ) -> int:
     """Check CATALOG for duplicates, damaged files and wrong tags.
@@ -77,7 +80,7 @@ def audit(
     """
     from musicu.audit import audit as examine
 
-    options = FillOptions(jobs=jobs, retry_failed=retry_failed)
+    options = FillOptions(jobs=jobs, executor=executor, retry_failed=retry_failed)
     if_interrupted(f"the files read are kept in {catalog}: run the same command again to go on")
     found = examine(catalog, model=model, options=options)
     print_result(found, as_json, partial(_print, verbose=verbose))

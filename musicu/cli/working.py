@@ -16,18 +16,20 @@ from musicu.pipeline.describe import FillReport
 from musicu.pipeline.executors.executor import DEFAULT_EXECUTOR
 from musicu.pipeline.run import EmbedReport
 
+EXECUTOR = click.option(
+    "--executor",
+    metavar="NAME",
+    default=DEFAULT_EXECUTOR,
+    help="Where the work runs: workers (worker processes), local (this process), ray (a "
+    "Ray cluster), or an executor of an installed package.",
+)
+
 
 def work_options(timeout_seconds: float) -> Callable[[Command], Command]:
     """The options of every command that sends files through workers."""
     return together(
         JOBS,
-        click.option(
-            "--executor",
-            metavar="NAME",
-            default=DEFAULT_EXECUTOR,
-            help="Where the work runs: workers (worker processes), local (this process), ray (a "
-            "Ray cluster), or an executor of an installed package.",
-        ),
+        EXECUTOR,
         click.option(
             "--nice",
             is_flag=True,

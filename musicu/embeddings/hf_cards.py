@@ -75,6 +75,11 @@ def made_document(folder: Path) -> dict[str, Any] | None:
     extractor = _json(folder / EXTRACTOR) or {}
     clap = config["model_type"] == "clap"
     audio = config.get("audio_config") or config
+    if not clap and "hidden_size" not in audio:
+        raise ModelError(
+            f"{folder / CONFIG} does not say the length of a vector (hidden_size), so no card can "
+            "be made of it: write a card.json (see docs/encoders.md)"
+        )
     layers = int(audio.get("num_hidden_layers") or 2)
     rate = int(extractor.get("sampling_rate") or (48_000 if clap else 16_000))
     others = [name for name in (CONFIG, EXTRACTOR) if (folder / name).is_file()]
@@ -98,6 +103,11 @@ def made_document(folder: Path) -> dict[str, Any] | None:
             "licence": licence + (" (non-commercial)" if is_non_commercial(licence) else ""),
         },
     }
+
+
+def has_own_code(folder: Path) -> bool:
+    """Whether a model's configuration names classes of Python files of its own."""
+    return any((_json(folder / name) or {}).get("auto_map") for name in (CONFIG, EXTRACTOR))
 
 
 def model_name(folder: Path) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
-from musicu.embeddings.hf_cards import EXTRACTOR, setting
+from musicu.embeddings.hf_cards import EXTRACTOR, has_own_code, setting
 from musicu.embeddings.waveforms import (
     check_self_test,
     mean_of_windows,
@@ -57,6 +57,12 @@ class HuggingFaceEmbedder(Embedder):
                     card.folder, **local
                 )
         except Exception as error:  # transformers and remote code raise anything
+            if not trusted and has_own_code(card.folder):
+                raise ModelError(
+                    f"{card.folder} is a model with Python code of its own, which is not run "
+                    'unasked: read that code, then write a card.json with "settings": '
+                    '{"remote_code": true} (see docs/encoders.md)'
+                ) from error
             raise ModelError(f"{card.folder} cannot be loaded by transformers: {error}") from error
         self._model = model.eval().to(self._device)
         self._transformers, self._local = transformers, local

@@ -26,9 +26,10 @@ from musicu.catalog.lock import write_lock
 from musicu.catalog.manifest import ModelEntry
 from musicu.catalog.rows import latest_rows
 from musicu.errors import QueryError
-from musicu.retrieval.disk_index import STATE, DiskIndex, read_state
+from musicu.retrieval.disk_index import DiskIndex
 from musicu.retrieval.disk_index_build import append_to_index, build_index
 from musicu.retrieval.hits import Hits
+from musicu.retrieval.index_state import STATE, read_state
 from musicu.retrieval.queries import allowed_rows, hit_counts, unit_queries
 
 Floats = NDArray[np.float32]

@@ -4,18 +4,18 @@ The codes of `sketches.py` say what the score of a row hardly exceeds. The first
 is read; the rows that it puts first are scored exactly, and so is what could still be among the k
 best by a finer code, until few are left: those are all scored. "Hardly" is so many deviations,
 `margin`, as `disk_index_build` found necessary for its recall. Scores are those of `ExactIndex`.
+Rows in groups far from the query are left out before (`coarse_groups`), where that spares most.
 
 Files are memory-mapped, and all but the first code are let go as soon as they were read.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
+from musicu.retrieval.coarse_groups import CoarseGroups
 from musicu.retrieval.hits import Hits, joined
+from musicu.retrieval.index_state import (
+    ROW_FILES,
+    read_centroids,
+    read_sketcher,
+    read_state,
+)
 from musicu.retrieval.queries import (
     allowed_rows,
     excluded_rows,
@@ -31,71 +38,19 @@ from musicu.retrieval.queries import (
     true_scores,
     unit_queries,
 )
-from musicu.retrieval.sketches import CodedQuery, Counts, Sketcher, counted_bits
+from musicu.retrieval.sketches import CodedQuery, Counts, counted_bits
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-FORMAT = 1
-STATE = "index.json"
-SKETCHER = "sketcher.safetensors"
-#: Its files of rows: the name of each, and the type of a value.
-ROW_FILES: dict[str, np.dtype[Any]] = {
-    "vectors": np.dtype("<f4"),
-    "first": np.dtype("<u8"),
-    "rest": np.dtype("<u8"),
-    "second": np.dtype("<u8"),
-    "factors": np.dtype("<f2"),
-}
 MOST_THREADS = 8
+_KEPT = ("first", "factors", "groups")  # what all rows are asked for
 _FEW = 4096  # rows that are scored at once without a look at their codes
-_LEAD = 2  # rows scored after each code, for each hit that is wanted
+_LEADS = (4, 2)  # rows scored after the first codes, for each hit that is wanted
+_LAST = 256  # rows scored at once after the last code
 _SPAN = 1 << 16  # rows of one task
 _DENSE = 0.25  # from this share of a span on, the codes of all its rows are read
 _EXACT_ROWS = 4096  # vectors read at once
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """What an index on the disk says of itself.
-
-    rows: that are committed; files may hold more. fingerprint: of the model whose vectors it holds,
-    "" where that is not known. margin: deviations by which an estimate may be too low. recall: the
-    share of the true 100 nearest that it found, of `queries` of its own rows when it had
-    `verified_rows`.
-    """
-
-    rows: int
-    dim: int
-    fingerprint: str = ""
-    margin: float = 4.0
-    recall: float = 1.0
-    queries: int = 0
-    verified_rows: int = 0
-    format: int = FORMAT
-
-    def text(self) -> str:
-        """As JSON."""
-        return json.dumps(asdict(self), indent=1) + "\n"
-
-
-def read_state(folder: Path) -> IndexState:
-    """What the index in a folder says of itself; raises QueryError where there is none."""
-    path = folder / STATE
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if said.get("format", 0) > FORMAT:
-            raise QueryError(
-                f"{path} has format {said['format']}, this version of musicu reads up to {FORMAT}: "
-                "pip install --upgrade musicu"
-            )
-        return IndexState(**{field.name: said[field.name] for field in fields(IndexState)})
-    except FileNotFoundError:
-        raise QueryError(
-            f"{folder} has no index: build one with `musicu index CATALOG`, or `build_index`"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise QueryError(f"{path} is damaged ({error}): delete {folder}, build it anew") from None
 
 
 class DiskIndex:
@@ -108,14 +63,16 @@ class DiskIndex:
         """
         self.folder = Path(folder)
         self.state = read_state(self.folder)
-        self.margin = self.state.margin
+        self.margin, self.reach = self.state.margin, self.state.reach
         self._sketcher = read_sketcher(self.folder)
         words = dict(zip(("first", "rest", "second"), self._sketcher.words, strict=True))
-        widths = {**words, "vectors": self.dim, "factors": 3}
+        widths = {**words, "vectors": self.dim, "factors": 3, "groups": 1}
         self._maps: dict[str, mmap.mmap] = {}
         self._vectors = (self.folder / "vectors").open("rb", buffering=0)
         self._files = {name: self._mapped(name, widths[name]) for name in ROW_FILES}
+        self.groups = CoarseGroups(read_centroids(self.folder), self._files["groups"][:, 0])
         self.room: Any = None  # what holds a folder that goes with the index
+        self._most: dict[int, float] = {}  # of the first factors, by the start of a span
         self._pool = ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1))
 
     def __len__(self) -> int:
@@ -152,7 +109,7 @@ class DiskIndex:
             mapped = map if len(units) == 1 else self._pool.map
             return joined(list(mapped(one, range(len(units)))))
         finally:
-            self.let_go("first", "factors")
+            self.let_go(*_KEPT)
 
     def vectors(self, rows: Ints) -> Floats:
         """The vectors of some rows, float32 [rows, dim].
@@ -160,6 +117,8 @@ class DiskIndex:
         They are read: a map would keep whole pages around each, and sixteen where it was lucky.
         """
         found = np.empty((len(rows), self.dim), np.float32)
+        if not len(rows):
+            return found
         if not hasattr(os, "preadv"):
             np.take(self._files["vectors"], rows, axis=0, out=found)
             return found
@@ -207,14 +166,44 @@ class DiskIndex:
         """A query's codes."""
         return self._sketcher.query(unit)
 
+    def promising(self, query: CodedQuery, span: slice, floor: np.float32) -> tuple[Ints, Counts]:
+        """The rows of a span that may reach a score by the first code, and their counts.
+
+        One threshold for all spares most of them the factor: it goes by the greatest of the span.
+        """
+        counts = counted_bits(
+            self._files["first"][span], query.planes[:, : self._sketcher.words[0]]
+        )
+        gain = float(floor) - query.base
+        if not gain > 0:
+            return np.arange(span.start, span.stop), counts
+        if span.start not in self._most:
+            self._most[span.start] = float(self._files["factors"][span, 0].max())
+        least = gain / max(self._most[span.start], 1e-9) - self._offset(query, 0)
+        least = min(max(least / (2 * query.step), -32768.0), 32767.0)
+        kept = np.flatnonzero(counts >= np.int16(np.floor(least)))
+        return kept + span.start, counts[kept]
+
+    def _offset(self, query: CodedQuery, code: int) -> float:
+        """What is added to the scaled counts of a code: its margin, and the query's sum."""
+        margin = self.margin * self._sketcher.deviation(query, code)
+        return margin - (1.0, 1.0, 1.5)[code] * query.sums[0 if code == 0 else 1]
+
     def bounds(
-        self, query: CodedQuery, code: int, span: slice, rows: Ints | None, coarse: Counts | None
+        self,
+        query: CodedQuery,
+        code: int,
+        span: slice,
+        rows: Ints,
+        coarse: Counts | None,
+        counts: Counts | None = None,
     ) -> tuple[Floats, Counts]:
         """What the scores of some rows hardly exceed, float32 [rows], and counts of their signs.
 
-        rows: of the span; all where None. coarse: the counts of the code before.
+        rows: of the span. coarse: the counts of the code before. counts: of this one, where known.
         """
-        counts = self._counts(("first", "rest", "second")[code], query, span, rows)
+        if counts is None:
+            counts = self._counts(("first", "rest", "second")[code], query, span, rows)
         signs = counts if coarse is None else coarse
         if code == 1:
             signs = signs + counts
@@ -222,23 +211,17 @@ class DiskIndex:
         sums *= np.float32(2 * query.step)
         if code == 2:
             sums += np.float32(query.step) * counts
-        offset = self.margin * self._sketcher.deviation(query, code)
-        offset -= (1.0, 1.0, 1.5)[code] * query.sums[0 if code == 0 else 1]
-        sums += np.float32(offset)
-        factors = self._files["factors"]
-        factor = factors[span, code] if rows is None else factors[rows, code]
-        sums *= factor
+        sums += np.float32(self._offset(query, code))
+        sums *= self._files["factors"][rows, code]
         sums += np.float32(query.base)
         return sums, signs
 
-    def _counts(self, name: str, query: CodedQuery, span: slice, rows: Ints | None) -> Counts:
+    def _counts(self, name: str, query: CodedQuery, span: slice, rows: Ints) -> Counts:
         planes = query.planes
         first = self._sketcher.words[0]
         if name != "second":
             planes = planes[:, :first] if name == "first" else planes[:, first:]
         words = self._files[name]
-        if rows is None:
-            return counted_bits(words[span], planes)
         if len(rows) > _DENSE * (span.stop - span.start):
             counts: Counts = counted_bits(words[span], planes)[rows - span.start]
             return counts
@@ -259,6 +242,8 @@ class _Left:
 
     @staticmethod
     def joined(parts: list[_Left]) -> _Left:
+        if not parts:
+            return _Left(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int16))
         return _Left(
             np.concatenate([part.rows for part in parts]),
             np.concatenate([part.bounds for part in parts]),
@@ -278,15 +263,27 @@ class _Search:
     def run(self, rows: Ints | None, mapped: Callable[..., Any]) -> Hits:
         """The k best of the allowed rows. mapped: `map`, or that of several threads."""
         count = len(self.index) if rows is None else len(rows)
-        if count <= max(_FEW, 2 * _LEAD * self.k):
+        if count <= max(_FEW, 2 * _LEADS[0] * self.k):
             self._score(np.arange(count) if rows is None else rows)
             return self.best
+        rows = self._near(rows, mapped)
         left = self._passed(0, rows, None, mapped)
         for code in (1, 2):
-            if len(left.rows) > max(_FEW // 8, _LEAD * self.k):
+            if len(left.rows) > max(_FEW // 8, 2 * self.k):
                 left = self._passed(code, left.rows, left.counts, mapped)
-        self._score(np.setdiff1d(left.rows, self.best.row, assume_unique=True))
+        self._finish(left)
         return self.best
+
+    def _near(self, rows: Ints | None, mapped: Callable[..., Any]) -> Ints | None:
+        """The rows of groups that are near enough, where the index has a use for its groups."""
+        groups, reach = self.index.groups, self.index.reach
+        if reach is None:
+            return rows
+        scores = groups.scores(self.unit)
+        first = groups.rows(groups.best(scores, _SPAN), rows, mapped)
+        if len(first):
+            self._passed(0, first, None, mapped)  # what it scores says how near is near enough
+        return groups.rows(scores >= self.floor - np.float32(reach), rows, mapped)
 
     def _passed(
         self, code: int, rows: Ints | None, counts: Counts | None, mapped: Callable[..., Any]
@@ -301,27 +298,41 @@ class _Search:
             start = at * _SPAN
             whole = slice(start, min(start + _SPAN, len(self.index)))
             part = slice(edges[at], edges[at + 1])
-            some = None if rows is None else rows[part]
-            coarse = None if counts is None else counts[part]
-            bounds, signs = self.index.bounds(self.query, code, whole, some, coarse)
+            coarse = known = None
+            if rows is None:
+                some, known = self.index.promising(self.query, whole, self.floor)
+            else:
+                some, coarse = rows[part], None if counts is None else counts[part]
+            bounds, signs = self.index.bounds(self.query, code, whole, some, coarse, known)
             if code:
                 self.index.let_go("first", "factors")
-            some = np.arange(whole.start, whole.stop) if some is None else some
             return _Left(some, bounds, signs).reaching(self.floor)
 
         busy = np.flatnonzero(np.diff(edges)).tolist()
+        if not busy:
+            return _Left.joined([])
         if code:
             left = _Left.joined(list(mapped(span, busy)))
         else:  # what the first span finds spares the others most of their rows
             first = span(busy[0])
-            self._lead(first)
+            self._lead(first, _LEADS[0])
             left = _Left.joined([first, *mapped(span, busy[1:])])
-        self._lead(left)
+        if code < len(_LEADS):
+            self._lead(left, _LEADS[code])
         return left.reaching(self.floor)
 
-    def _lead(self, left: _Left) -> None:
+    def _finish(self, left: _Left) -> None:
+        """Score what is left, the highest bounds first, as long as they reach the best so far."""
+        order = np.argsort(-left.bounds, kind="stable")
+        for start in range(0, len(order), _LAST):
+            some = order[start : start + _LAST]
+            if left.bounds[some[0]] < self.floor:
+                return
+            self._score(np.setdiff1d(left.rows[some], self.best.row))
+
+    def _lead(self, left: _Left, times: int) -> None:
         """Score the rows of the highest bounds: what else is found must score as much."""
-        most = min(len(left.rows), _LEAD * self.k)
+        most = min(len(left.rows), times * self.k)
         if most:
             first = np.argpartition(left.bounds, len(left.rows) - most)[len(left.rows) - most :]
             self._score(np.setdiff1d(left.rows[first], self.best.row))
@@ -333,16 +344,3 @@ class _Search:
         self.best = found.best(np.array([self.k]))
         if len(self.best) == self.k:
             self.floor = self.best.score[-1]
-
-
-def read_sketcher(folder: Path) -> Sketcher:
-    """The sketcher of an index; raises QueryError where it is damaged."""
-    from safetensors.numpy import load_file
-
-    try:
-        held = load_file(folder / SKETCHER)
-        first, signs, steps = held["spread"].tolist()
-        return Sketcher(held["centre"], held["rotation"], (first, signs, steps))
-    except Exception as error:  # noqa: BLE001 - safetensors has errors of its own
-        path = folder / SKETCHER
-        raise QueryError(f"{path} is damaged ({error}): delete {folder}, build it anew") from None

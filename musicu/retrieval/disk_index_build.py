@@ -18,17 +18,19 @@ from numpy.typing import NDArray
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.errors import QueryError
 from musicu.progress import tell
-from musicu.retrieval.disk_index import (
+from musicu.retrieval.coarse_groups import fitted_centroids, group_of
+from musicu.retrieval.disk_index import DiskIndex
+from musicu.retrieval.exact_index import ExactIndex
+from musicu.retrieval.hits import Hits, joined
+from musicu.retrieval.index_state import (
     ROW_FILES,
     SKETCHER,
     STATE,
-    DiskIndex,
     IndexState,
+    read_centroids,
     read_sketcher,
     read_state,
 )
-from musicu.retrieval.exact_index import ExactIndex
-from musicu.retrieval.hits import Hits, joined
 from musicu.retrieval.int8 import UNIT_TOLERANCE
 from musicu.retrieval.sketches import Sketcher
 
@@ -43,6 +45,7 @@ _QUERIES = 100  # that choose the margin, and as many others that verify it
 _SAMPLE = 16_384  # rows that the centre is the mean of
 _ROWS_AT_ONCE = 8192
 _EXACT_ROWS = 1 << 15
+_LEAST_ROWS = 1 << 17  # from which groups spare more than they cost
 _GROWTH = 1.25  # rows are verified again when there are so many times as many
 
 
@@ -70,7 +73,8 @@ def build_index(
     rows, dim = _append_vectors(folder, batches, IndexState(0, 0, fingerprint))
     rng = np.random.default_rng(seed)
     sample = np.sort(rng.choice(rows, min(rows, _SAMPLE), replace=False))
-    _write_sketcher(folder, Sketcher.fitted(_sampled(folder, dim, sample), rng))
+    some = _sampled(folder, dim, sample)
+    _write_sketcher(folder, Sketcher.fitted(some, rng), fitted_centroids(some, rng))
     tell("coding vectors")
     _append_codes(folder, dim, slice(0, rows))
     return _committed(folder, IndexState(rows, dim, fingerprint), seed)
@@ -108,7 +112,7 @@ def temporary_index(values: Floats) -> DiskIndex:
 
 def _committed(folder: Path, state: IndexState, seed: int) -> DiskIndex:
     """Measure an index, commit it with the margin that it needs, and open it."""
-    _write_state(folder, replace(state, margin=_MARGINS[-1]))
+    _write_state(folder, replace(state, margin=_MARGINS[-1], reach=None))
     index = DiskIndex(folder)
     tell("measuring recall")
     measured = measured_state(index, np.random.default_rng(seed))
@@ -131,6 +135,7 @@ def measured_state(index: DiskIndex, rng: np.random.Generator) -> IndexState:
     queries = index.vectors(rows)
     true = _nearest(index, queries, rows)
     halves = np.arange(len(rows)) % 2 == 0
+    index.reach = _reach(index, queries, true, halves)
     measured = index.state
     for margin in _MARGINS:
         index.margin = margin
@@ -144,6 +149,7 @@ def measured_state(index: DiskIndex, rng: np.random.Generator) -> IndexState:
         measured = replace(
             index.state,
             margin=margin,
+            reach=index.reach,
             recall=round(float(recall), 5),
             queries=int((~halves).sum()),
             verified_rows=len(index),
@@ -151,6 +157,20 @@ def measured_state(index: DiskIndex, rng: np.random.Generator) -> IndexState:
         if shares[0] >= _AIM and recall >= RECALL:
             break
     return measured
+
+
+def _reach(
+    index: DiskIndex, queries: Floats, true: Hits, halves: NDArray[np.bool_]
+) -> float | None:
+    """How far the neighbours of half of the queries lie from their groups."""
+    asked = halves[true.query]
+    if len(index) < _LEAST_ROWS or not asked.any():
+        return None
+    floors = np.full(len(queries), np.inf, np.float32)
+    np.minimum.at(floors, true.query, true.score)
+    query, row = true.query[asked], true.row[asked]
+    numbers = np.cumsum(halves) - 1  # of a query among its half
+    return index.groups.reach(queries[halves], floors[halves], numbers[query], row)
 
 
 def _recall(index: DiskIndex, queries: Floats, rows: Ints, true: Hits, places: Ints) -> float:
@@ -213,18 +233,22 @@ def _append_codes(folder: Path, dim: int, rows: slice) -> None:
     """Write the codes of some rows behind those of the rows before."""
     sketcher = read_sketcher(folder)
     words = dict(zip(("first", "rest", "second"), sketcher.words, strict=True))
-    widths = {**words, "factors": 3}
+    widths = {**words, "factors": 3, "groups": 1}
+    centroids = read_centroids(folder)
     for name, width in widths.items():
         path = folder / name
         with plain_errors(path), path.open("ab") as file:
             file.truncate(rows.start * width * ROW_FILES[name].itemsize)
     for start in range(rows.start, rows.stop, _ROWS_AT_ONCE):
         part = slice(start, min(start + _ROWS_AT_ONCE, rows.stop))
-        coded = sketcher.codes(_vectors(folder, dim, part))
-        for name in widths:
+        values = _vectors(folder, dim, part)
+        coded = sketcher.codes(values)
+        columns = {name: getattr(coded, name) for name in (*words, "factors")}
+        columns["groups"] = group_of(values, centroids)
+        for name, column in columns.items():
             path = folder / name
             with plain_errors(path), path.open("ab") as file:
-                file.write(np.ascontiguousarray(getattr(coded, name), ROW_FILES[name]).data)
+                file.write(np.ascontiguousarray(column, ROW_FILES[name]).data)
 
 
 def _vectors(folder: Path, dim: int, rows: slice) -> Floats:
@@ -244,13 +268,14 @@ def _sampled(folder: Path, dim: int, rows: Ints) -> Floats:
     return found
 
 
-def _write_sketcher(folder: Path, sketcher: Sketcher) -> None:
+def _write_sketcher(folder: Path, sketcher: Sketcher, centroids: Floats) -> None:
     from safetensors.numpy import save_file
 
     held = {
         "centre": sketcher.centre,
         "rotation": sketcher.rotation,
         "spread": np.array(sketcher.spread, np.float64),
+        "centroids": centroids,
     }
     write_atomically(folder / SKETCHER, lambda path: save_file(held, path))
 
