@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -137,6 +138,15 @@ def test_playlists_train_it_as_well(musicu, catalog, ids, tmp_path) -> None:  # 
     found = musicu("train", "next", catalog, "--playlists", tmp_path / "playlists.csv")
     assert found[0] == 0
     assert "9 sessions" in found[2]
+
+
+def test_python_in_the_docs_runs(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(catalog.parent)
+    page = (Path(__file__).parent.parent / "docs/next.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert blocks
+    for code in blocks:
+        exec(compile(code, "docs/next.md", "exec"), {})
 
 
 def test_without_a_model_it_says_what_to_run(musicu, catalog, ids) -> None:  # type: ignore[no-untyped-def]

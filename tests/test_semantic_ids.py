@@ -42,6 +42,14 @@ def test_tracks_with_equal_vectors_have_codes_of_their_own_while_there_are_any()
     assert len(set(map(tuple, same.codes.tolist()))) == 5
 
 
+def test_more_equal_tracks_than_a_beginning_holds_take_the_nearest_beginnings() -> None:
+    values = np.tile(np.ones((1, 4), np.float32), (600, 1))
+    values[:20] += np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32)
+    found = SemanticIds.of([f"t{n}" for n in range(600)], values)
+    assert found.collisions == 0
+    assert len(set(map(tuple, found.codes[20:, :-3].tolist()))) == 1
+
+
 def test_tracks_that_begin_alike_are_alike() -> None:
     ids, values = groups()
     first = SemanticIds.of(ids, values).codes[:, 0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -113,12 +116,15 @@ def test_a_history_fades_from_its_latest_items() -> None:
     np.testing.assert_allclose(weights, [1, 0.5])
 
 
-def test_times_order_sessions() -> None:
+def test_times_order_sessions_and_what_is_in_them() -> None:
     sessions = [["a", "b"], ["c", "d"], ["e", "f"]]
     row_of = {name: row for row, name in enumerate("abcdef")}
-    for times in ([3, 1, 2], [[2, 3], [0, 1], [1, 2]]):
+    days = [datetime(2026, 1, day) for day in (3, 1, 2)]
+    for times in ([3, 1, 2], [[2, 3], [0, 1], [1, 2]], days, np.array(days, "M8[s]")):
         ordered = SessionTable.of(sessions, row_of, times)
         np.testing.assert_array_equal(ordered.item, [2, 3, 4, 5, 0, 1])
+    ordered = SessionTable.of([*sessions, []], row_of, [[3, 2], [1, 0], [1, 1], []])
+    np.testing.assert_array_equal(ordered.item, [3, 2, 4, 5, 1, 0])
 
 
 def test_what_is_held_out_is_not_learned_from() -> None:
@@ -177,10 +183,34 @@ def test_the_same_seed_gives_the_same_model() -> None:
     np.testing.assert_array_equal(one.scores([["t04"]]), two.scores([["t04"]]))
 
 
-def test_what_makes_no_sense_is_refused() -> None:
-    with pytest.raises(QueryError, match="kind is 'lstm'"):
-        fit(chains(), kind="lstm")
-    with pytest.raises(QueryError, match="2 times for 60 sessions"):
-        fit(chains(), times=[1, 2])
-    with pytest.raises(QueryError, match="sessions are empty"):
-        fit([[], []])
+@pytest.mark.parametrize(
+    ("sessions", "options", "says"),
+    [
+        (chains(), {"kind": "lstm"}, "kind is 'lstm'"),
+        (chains(), {"seed": -1}, "seed is -1"),
+        ([[], []], {}, "sessions are empty"),
+        (["abc"], {}, "one of the sessions is 'abc'"),
+        ([{"a", "b"}], {}, "give lists of ids"),
+        ([iter("ab")], {}, "give lists of ids"),
+        ([[None, "a"]], {}, "an id is missing"),
+        ([[float("nan"), "a"]], {}, "an id is missing"),
+        ([[["a"]]], {}, "unhashable"),
+        ([["a"], ["b"]], {"times": [1]}, "1 times for 2 sessions"),
+        ([["a"], ["b"]], {"times": ["2026", "2027"]}, "give numbers or moments"),
+        ([["a"], ["b"]], {"times": [1, float("nan")]}, "a time is missing"),
+        ([["a"], ["b"]], {"times": [[1, 2], [3]]}, "1 items has 2 times"),
+        ([["a"]], {"content": {"a": [1, 2], "b": [1]}}, "not of one length"),
+        ([["a"]], {"content": (["a", "a"], np.eye(2))}, "there twice"),
+        ([["a"]], {"content": (["a", "b"], 1e30 * np.eye(2))}, "scale its vectors down"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(sessions: Any, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(QueryError, match=says):
+        fit(sessions, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_smallest_logs_are_learned_from(kind: str) -> None:
+    for sessions in ([["a"]], [["a", "b"]], [["a", "a"]], [[], ["a"], []]):
+        found = fit(sessions, kind=kind).scores([["a"], ["unknown"], []])
+        assert np.isfinite(found).all()

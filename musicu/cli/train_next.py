@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     type=click.Choice(("auto", "rules", "ease", "transformer")),
     default="auto",
     show_default=True,
-    help="The model: auto mixes sequential rules, EASE and session neighbours, and a transformer "
-    "where that is ahead on held-out sessions (the extra `train`).",
+    help="The model: auto mixes sequential rules, EASE and session neighbours.",
 )
 @click.option(
     "--repeats/--no-repeats",
@@ -68,10 +67,11 @@ def next_model(
     Example: musicu train next catalog --listens listens.parquet
 
     Listens are cut into sessions at pauses of 30 minutes unless --session-gap is given. Settings
-    and the mixture are chosen by sessions that are held out. Of 10,000 to 300,000 listens a
-    transformer is tried too, and joins where it is ahead. Tracks that nobody has played are placed
-    by their vectors. The model is kept in CATALOG, for `musicu next`, the source `next` of
-    `musicu candidates`, and the recipes radio and fill-playlist.
+    and the mixture are chosen by sessions that are held out. A transformer (the extra `train`) is
+    trained where --kind asks for it; `auto` leaves it out, since it was not ahead where it was
+    measured. Tracks that nobody has played are placed by their vectors. The model is kept in
+    CATALOG, for `musicu next`, the source `next` of `musicu candidates`, and the recipes radio
+    and fill-playlist.
     """
     from musicu.catalog.catalog import Catalog
     from musicu.sequences import fit

@@ -19,7 +19,7 @@ from musicu.errors import QueryError
 from musicu.items.item_table import Floats, Ints
 from musicu.records import Vectors
 from musicu.sequences.content_basis import common_weights, weighted_rows
-from musicu.sequences.session_table import faded
+from musicu.sequences.session_table import different_ids, faded
 from musicu.sequences.sparse_rows import grown, weighted_sum
 
 NEAREST = 50
@@ -28,6 +28,7 @@ _MOST = 10  # items of a history
 _POWER = 3  # of the cosine
 _SPARSE = 0.05  # share of entries that are not 0 up to which content is multiplied as sparse
 _BLOCK = 512
+_LARGEST = 1e12  # of content: its squares and their sums stay finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +119,30 @@ def content_table(content: Any) -> tuple[list[Any], Floats]:
     if isinstance(content, Vectors):
         content = content.ids, content.values
     if isinstance(content, Mapping):
-        content = list(content), np.array(list(content.values()), np.float32)
+        content = list(content), _rows(list(content.values()))
     if not isinstance(content, Sequence) or isinstance(content, str) or len(content) != 2:
         raise QueryError("content is not (ids, vectors): give both, or a mapping of ids to vectors")
     first, second = content
     ids, vectors = (second, first) if np.ndim(first) == 2 else (first, second)
-    vectors = np.asarray(vectors, np.float32)
+    vectors = _rows(vectors)
     if vectors.ndim != 2 or len(ids) != len(vectors) or not np.isfinite(vectors).all():
         raise QueryError(
             f"content has {len(ids):,} ids and vectors of shape {vectors.shape}: give one row of "
             "finite numbers an id"
         )
-    return (ids.tolist() if isinstance(ids, np.ndarray) else list(ids)), vectors
+    names = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    if twice := len(names) - len(different_ids([names])):
+        raise QueryError(f"{twice:,} ids of the content are there twice: give each id one vector")
+    if np.abs(vectors).max(initial=0) > _LARGEST:
+        raise QueryError(f"content has numbers above {_LARGEST:g}: scale its vectors down")
+    return names, vectors
+
+
+def _rows(vectors: Any) -> Floats:
+    try:
+        return np.asarray(vectors, np.float32)
+    except (TypeError, ValueError):
+        raise QueryError("the content's vectors are not numbers, or not of one length") from None
 
 
 def _nearest_rows(cosines: Floats, first: int, rows: Ints) -> tuple[Ints, Ints, Floats]:

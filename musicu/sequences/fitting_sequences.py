@@ -22,7 +22,7 @@ from musicu.sequences.next_item_model import (
     make_scorer,
 )
 from musicu.sequences.scorer_choices import best_settings
-from musicu.sequences.session_table import ItemId, SessionTable, check_sessions
+from musicu.sequences.session_table import ItemId, SessionTable, check_sessions, different_ids
 from musicu.sequences.transformer_choice import (
     SequenceData,
     TransformerTrial,
@@ -55,25 +55,28 @@ def fit(
 
     sessions: lists of ids, each from its first item to its last, the sessions from the oldest to
     the newest unless times are given. times: one a session (its end), or a list of moments a
-    session. content: `Vectors`, ids and float32 [items, dim], or vectors by id; items without
-    any session may then be next as well. kind: rules, ease, transformer (the extra `train`), or
-    auto, which mixes rules, EASE and session neighbours, and a transformer where it is ahead of
-    them on held-out sessions. seed: of what is held out. repeats: whether items of the history
-    may be next. Default: where 1 % or more of the held-out items are repeats.
+    session, one an item, which put its items in order. content: `Vectors`, ids and float32
+    [items, dim], or vectors by id; items without any session may then be next as well. kind:
+    rules, ease, transformer (the extra `train`), or auto, which mixes rules, EASE and session
+    neighbours. seed: of what is held out. repeats: whether items of the history may be next.
+    Default: where 1 % or more of the held-out items are repeats.
 
     All settings are chosen by held-out sessions. Raises QueryError for what makes no sense, and
     MissingExtraError where a transformer is asked for without the extra `train`.
     """
     if kind not in KINDS:
         raise QueryError(f"the kind is {kind!r}: it must be one of {', '.join(KINDS)}")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise QueryError(f"the seed is {seed!r}: give a whole number, 0 or more")
     check_sessions(sessions)
     names, vectors = ([], None) if content is None else content_table(content)
-    if names and {i for session in sessions for i in session}.isdisjoint(names):
+    played = different_ids(sessions)
+    if names and set(played).isdisjoint(names):
         raise QueryError(
             f"no item of the sessions has content: its ids are such as {names[0]!r}; write those "
             "of the sessions alike"
         )
-    items = list(dict.fromkeys([i for session in sessions for i in session] + names))
+    items = different_ids([played, names])
     row_of = {name: row for row, name in enumerate(items)}
     table = SessionTable.of(sessions, row_of, times)
     if not len(table.item):

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from musicu.errors import ModelError
+from musicu.errors import ModelError, QueryError
 from musicu.items.item_table import Floats, Ints
 from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
 from musicu.sequences.item_regression import ItemRegression, RegressionSettings, gram_matrix
 from musicu.sequences.play_counts import PlayCounts, Repeats
 from musicu.sequences.sequential_rules import RuleSettings, SequentialRules, count_pairs
 from musicu.sequences.session_neighbours import NeighbourSettings, SessionNeighbours
-from musicu.sequences.session_table import ItemId, SessionTable, check_sessions
+from musicu.sequences.session_table import ItemId, SessionTable, check_sessions, different_ids
 from musicu.sequences.sparse_rows import grown
 from musicu.sequences.transformer_scorer import TransformerScorer
 
@@ -108,7 +108,7 @@ class NextItemModel:
     report: Mapping[str, Any] = field(default_factory=dict)
     made: Mapping[str, NextItemScorer] = field(default_factory=dict)
 
-    def scores(self, histories: Sequence[Iterable[ItemId]]) -> Floats:
+    def scores(self, histories: Sequence[Sequence[ItemId]]) -> Floats:
         """How likely each item is the next: float32 [histories, items].
 
         histories: ids, the latest last; ids that are unknown count as if they were not there.
@@ -122,7 +122,10 @@ class NextItemModel:
 
     def rows(self, history: Iterable[ItemId]) -> Ints:
         """The rows of a history's known ids: int64."""
-        return np.array([self.row_of[i] for i in history if i in self.row_of], np.int64)
+        try:
+            return np.array([self.row_of[i] for i in history if i in self.row_of], np.int64)
+        except TypeError as error:
+            raise QueryError(f"ids are text or whole numbers, and one is not: {error}") from None
 
     @cached_property
     def row_of(self) -> dict[Any, int]:
@@ -186,7 +189,7 @@ class NextItemModel:
         Nothing is chosen anew. Items that were unknown are added at the end.
         """
         check_sessions(sessions)
-        names = dict.fromkeys(i for session in sessions for i in session)
+        names = different_ids(sessions)
         items = self.items + [name for name in names if name not in self.row_of]
         row_of = {name: row for row, name in enumerate(items)}
         new = SessionTable.of(sessions, row_of, times)

@@ -3,14 +3,15 @@
 After Rajput et al., Recommender systems with generative retrieval (TIGER, NeurIPS 2023): the first
 digit is the nearest of WIDTH centroids, the next the nearest centroid of what remains, and so on.
 At the last level a track takes the nearest centroid that no other track of the same beginning has,
-as LC-Rec spreads them (Zheng et al., ICDE 2024): tracks with equal vectors get codes of their own
-too. A further digit tells apart what is left. Like tracks begin alike; the codes of old tracks stay
+as LC-Rec spreads them (Zheng et al., ICDE 2024), and where none is free the nearest at the level
+before under which one is: tracks with equal vectors get codes of their own too. A further digit
+tells apart what is left. Like tracks begin alike; the codes of old tracks stay
 when new ones come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ class SemanticIds:
     def _spread(self, codes: Ints, remains: Floats) -> Ints:
         """The codes with the nearest free centroid at the last level, first come, first served.
 
-        Where none is free the nearest stays.
+        Where none is free at the level before either, the nearest stays.
         """
         book = self.codebooks[-1]
         half = (book * book).sum(axis=1) / 2
@@ -113,12 +114,29 @@ class SemanticIds:
             taken.setdefault(code[:-2].tobytes(), set()).add(int(code[-2]))
         for code, rest in zip(codes, remains, strict=True):
             used = taken.setdefault(code[:-2].tobytes(), set())
+            if len(used) == len(book) and len(self.codebooks) > 1:
+                code[:], rest = self._moved(code, rest, taken)
+                used = taken.setdefault(code[:-2].tobytes(), set())
             if int(code[-2]) in used and len(used) < len(book):
                 nearness = book @ rest - half
                 nearness[list(used)] = -np.inf
                 code[-2] = nearness.argmax()
             used.add(int(code[-2]))
         return codes
+
+    def _moved(
+        self, code: Ints, rest: Floats, taken: Mapping[bytes, set[int]]
+    ) -> tuple[Ints, Floats]:
+        """A code whose beginning is full, with the nearest digit before the last that has room."""
+        before, last = self.codebooks[-2:]
+        whole, moved = rest + before[code[-3]], code.copy()
+        for digit in np.argsort(((before - whole) ** 2).sum(axis=1), kind="stable").tolist():
+            moved[-3] = digit
+            if len(taken.get(moved[:-2].tobytes(), ())) < len(last):
+                rest = whole - before[digit]
+                moved[-2] = _nearest(rest[None], last)[0]
+                return moved, rest
+        return code, rest
 
 
 _SCHEMA = pa.schema(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any
 
@@ -35,12 +36,14 @@ class SessionTable:
     ) -> SessionTable:
         """Sessions of known items; what has no row is left out.
 
-        times: for each session its end, or one moment an event; None: sessions are given from the
-        oldest to the newest. Raises QueryError where times do not fit.
+        times: for each session its end, or one moment an event, by which the session is put in
+        order; None: sessions are given from the oldest to the newest. Raises QueryError where
+        times do not fit.
         """
         check_sessions(sessions)
-        order = ended(sessions, times)
-        rows = [[row_of[i] for i in sessions[at] if i in row_of] for at in order.tolist()]
+        order = ended(sessions, times).tolist()
+        found = [in_order(sessions[at], None if times is None else times[at]) for at in order]
+        rows = [[row_of[i] for i in session if i in row_of] for session in found]
         start = np.concatenate([[0], np.cumsum([len(session) for session in rows])])
         flat = np.fromiter((row for session in rows for row in session), np.int64, int(start[-1]))
         return cls(flat, start.astype(np.int64))
@@ -81,12 +84,30 @@ def check_sessions(sessions: Any, what: str = "sessions") -> None:
     if not some or not hasattr(sessions, "__len__"):
         raise QueryError(f"{what} are {short(sessions)}: give lists of ids, one for each")
     for session in sessions:
-        if isinstance(session, str | bytes) or not isinstance(session, Iterable):
-            raise QueryError(f"one of the {what} is {session!r}: give lists of ids, one for each")
+        if isinstance(session, str | bytes | Mapping) or not hasattr(session, "__getitem__"):
+            given = short(session)
+            raise QueryError(f"one of the {what} is {given}: give lists of ids, one for each")
+
+
+def different_ids(sessions: Sequence[Sequence[ItemId]], more: Sequence[ItemId] = ()) -> list[Any]:
+    """Each id of sessions once, in the order in which they come, and more of them at the end.
+
+    Raises QueryError where an id is missing, or is nothing that ids can be.
+    """
+    try:
+        found = list(dict.fromkeys([i for session in sessions for i in session] + list(more)))
+    except TypeError as error:
+        raise QueryError(f"ids are text or whole numbers, and one is not: {error}") from None
+    if any(name is None or name != name for name in found):
+        raise QueryError("an id is missing (None or NaN): leave such events out")
+    return found
 
 
 def ended(sessions: Sequence[Sequence[ItemId]], times: Any) -> Ints:
-    """The order in which sessions ended: int64 [sessions]; QueryError where times do not fit."""
+    """The order in which sessions ended: int64 [sessions].
+
+    Raises QueryError where times do not fit. A session without events is the oldest.
+    """
     if times is None:
         return np.arange(len(sessions))
     if len(times) != len(sessions):
@@ -94,11 +115,44 @@ def ended(sessions: Sequence[Sequence[ItemId]], times: Any) -> Ints:
             f"there are {len(times):,} times for {len(sessions):,} sessions: give one a session, "
             "its end, or one list a session"
         )
-    last = [(np.max(time) if len(time) else np.nan) if np.ndim(time) else time for time in times]
-    moments = np.asarray(last)
-    if moments.dtype.kind not in "iufM":
-        raise QueryError(f"times are {moments.dtype}: give numbers or moments")
-    return np.argsort(moments, kind="stable").astype(np.int64)
+    if any(np.ndim(time) for time in times):
+        lists = [moments(time) for time in times]
+        last = np.array([time.max(initial=-np.inf) for time in lists])
+    else:
+        last = moments(times)
+    return np.argsort(last, kind="stable").astype(np.int64)
+
+
+def in_order(session: Sequence[ItemId], times: Any) -> Sequence[ItemId]:
+    """A session in the order of its times, if it has some; QueryError where not one an item."""
+    if np.ndim(times) == 0:
+        return session
+    if len(times) != len(session):
+        raise QueryError(
+            f"a session of {len(session):,} items has {len(times):,} times: give one an item"
+        )
+    return [session[place] for place in np.argsort(moments(times), kind="stable").tolist()]
+
+
+def moments(times: Any) -> NDArray[np.float64]:
+    """Numbers, datetimes or datetime64 as numbers that rise with time; QueryError for others."""
+    found = np.atleast_1d(np.asarray(times))
+    if found.dtype == object and all(isinstance(time, datetime) for time in found):
+        found = np.array([_seconds(time) for time in found])
+    if found.dtype.kind == "M":
+        unknown = np.isnat(found)
+        found = np.where(unknown, np.nan, found.astype("M8[us]").astype(np.int64))
+    if found.ndim != 1 or (found.dtype.kind not in "iuf" and len(found)):
+        raise QueryError(f"times are {found.dtype}: give numbers or moments")
+    numbers = found.astype(np.float64)
+    if np.isnan(numbers).any():
+        raise QueryError("a time is missing: give all of them, or none for sessions in their order")
+    return numbers
+
+
+def _seconds(time: datetime) -> float:
+    """Seconds since 1970; of a time without a zone as if it were UTC."""
+    return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def faded(history: Ints, decay: float, most: int) -> tuple[Ints, NDArray[np.float64]]:
