@@ -90,7 +90,7 @@ def _played(
     features = {str(n): own[n].tolist() for n in range(count)}
     policy: Any = {
         "random": always_exploring,
-        "item-thompson": lambda: ItemThompson(start=0.04, strength=5, draws=20),
+        "item-thompson": lambda: ItemThompson(start=0.001, strength=100, shares=False, draws=20),
         "content priors": lambda: ItemThompson(features, strength=20, start=0.04, draws=20),
         "linear-thompson": lambda: LinearThompson(features, draws=20, spread=0.1),
         "squarecb": lambda: SquareCB(features, gamma=100),
