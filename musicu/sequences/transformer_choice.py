@@ -18,8 +18,8 @@ from musicu.sequences.session_table import SessionTable
 from musicu.sequences.transformer_scorer import TransformerScorer
 
 #: Of how many events a transformer is tried without being asked for: few say too little. None
-#: at all: on Last.fm it was behind on held-out sessions without content, ahead by less than a
-#: standard error with it, and made fitting take minutes (benchmarks/README.md).
+#: at all: on Last.fm it was behind on held-out sessions without content and ahead by less than a
+#: standard error with it, on Toys behind, and fitting took minutes (benchmarks/README.md).
 FEWEST_EVENTS, MOST_EVENTS = 10_000, 0
 _MOST_STOPS = 1_000  # held-out targets that choose the step
 
