@@ -6,7 +6,10 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
+import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -107,3 +110,15 @@ def test_what_packages_export_is_what_the_page_of_names_shows() -> None:
             assert inspect.ismodule(found) or f"{package}.{name}" in page
             called = inspect.isclass(found) or inspect.isfunction(found)
             assert not called or inspect.getdoc(found), f"{package}.{name} says nothing of itself"
+
+
+def test_the_source_distribution_holds_all_that_its_tests_read() -> None:
+    found = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip("this is no checkout")
+    names = {line.partition("/")[0] for line in found.stdout.splitlines()}
+    settings = (ROOT / "pyproject.toml").read_text("utf-8")
+    (part,) = re.findall(r"targets\.sdist\]\ninclude = \[(.*?)\]", settings, re.DOTALL)
+    held = re.findall(r'"([^"]+)"', part)
+    left = {name for name in names if not any(fnmatch(name, each) for each in held)}
+    assert left <= {".ci", ".gitignore", "pyproject.toml"}  # the last is always there
