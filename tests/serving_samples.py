@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -78,3 +79,37 @@ def event(number: int, user: str, track: str, kind: str = "played", **more: Any)
         "milliseconds": 180_000,
         "at": f"2026-11-01T10:{number // 60:02}:{number % 60:02}Z",
     } | more
+
+
+class running:  # noqa: N801 - used as a function
+    """A service over a catalog on a port of its own, in a thread."""
+
+    def __init__(self, catalog: Path) -> None:
+        import uvicorn
+
+        from musicu.serving.application import create_application
+        from musicu.serving.service import Service
+        from musicu.serving.service_config import ServiceConfig
+
+        service = Service(catalog, ServiceConfig(token="secret", policy="given"))
+        service.last_hour.reward_seconds = 0
+        made = uvicorn.Config(create_application(service), port=0, log_config=None)
+        self._server = uvicorn.Server(made)
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> tuple[str, Any]:
+        import httpx
+
+        self._thread.start()
+        for _ in range(1200):
+            if self._server.started:
+                break
+            threading.Event().wait(0.1)
+        (socket,) = self._server.servers[0].sockets
+        self._client = httpx.Client(headers=WRITES, timeout=60)
+        return f"http://127.0.0.1:{socket.getsockname()[1]}", self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._server.should_exit = True
+        self._thread.join()

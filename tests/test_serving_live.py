@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from serving_samples import WRITES, client_of, event, style_catalog
+from serving_samples import WRITES, client_of, event, running, style_catalog
 
 from musicu.listening.feedback.feedback_log import read
 from musicu.serving.last_hour import LastHour, quantile
@@ -245,37 +245,3 @@ def client_played(client: Any, address: str, users: int) -> None:
         for n in range(3)
     ]
     client.post(f"{address}/events", json=batch)
-
-
-class running:  # noqa: N801 - used as a function
-    """A service over a catalog on a port of its own, in a thread."""
-
-    def __init__(self, catalog: Path) -> None:
-        import uvicorn
-
-        from musicu.serving.application import create_application
-        from musicu.serving.service import Service
-        from musicu.serving.service_config import ServiceConfig
-
-        service = Service(catalog, ServiceConfig(token="secret", policy="given"))
-        service.last_hour.reward_seconds = 0
-        made = uvicorn.Config(create_application(service), port=0, log_config=None)
-        self._server = uvicorn.Server(made)
-        self._thread = threading.Thread(target=self._server.run)
-
-    def __enter__(self) -> tuple[str, Any]:
-        import httpx
-
-        self._thread.start()
-        for _ in range(1200):
-            if self._server.started:
-                break
-            threading.Event().wait(0.1)
-        (socket,) = self._server.servers[0].sockets
-        self._client = httpx.Client(headers=WRITES, timeout=60)
-        return f"http://127.0.0.1:{socket.getsockname()[1]}", self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-        self._server.should_exit = True
-        self._thread.join()
