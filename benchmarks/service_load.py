@@ -263,9 +263,10 @@ def music(seed: int) -> bytes:
 
 
 async def uploads(service: Service, count: int) -> None:
-    connection, taken, own = Connection(service.port), [], 0.0
+    taken, own = list[float](), 0.0
     for number in range(count):
         data = music(number)
+        connection = Connection(service.port)
         head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'
         body = head + data + b"\r\n--b--\r\n"
         began, cpu = time.perf_counter(), service.cpu()

@@ -10,7 +10,7 @@ from threading import Condition, Thread
 #: So many listeners are somebody at a player each, whose page is made at once. More of them are
 #: a delivery of events in bulk, and are made one by one, at most this share of the time.
 _FEW = 16
-_SHARE = 0.3
+_SHARE = 0.1
 #: How many may wait; who waits longest is left out, and made when asked for.
 _MOST = 2_000
 

@@ -17,7 +17,7 @@ from musicu.serving.service import Service
 from musicu.serving.service_config import ServiceConfig
 
 _STOP_SECONDS = 10
-_SWITCH_SECONDS = 0.001  # a page that is made must not hold up one that is kept
+_SWITCH_SECONDS = 0.0002  # a page that is made must not hold up one that is kept
 _MOST_CONNECTIONS = 1_000
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
