@@ -265,7 +265,7 @@ def music(seed: int) -> bytes:
 async def uploads(service: Service, count: int) -> None:
     taken, own = list[float](), 0.0
     for number in range(count):
-        data = music(number)
+        data = music(number + time.time_ns() // 1000)  # none that was there before
         connection = Connection(service.port)
         head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'
         body = head + data + b"\r\n--b--\r\n"
