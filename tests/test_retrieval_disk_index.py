@@ -206,6 +206,7 @@ def test_far_groups_are_left_out_where_vectors_have_groups(
 ) -> None:
     monkeypatch.setattr(build_module, "_LEAST_ROWS", 1)
     monkeypatch.setattr(index_module, "_SPAN", 2048)
+    monkeypatch.setattr(index_module, "_FEW", 64)
     rng = np.random.default_rng(2)
     noise = rng.standard_normal((12_000, 64)).astype(np.float32)
     styles = 2 * rng.standard_normal((20, 64)).astype(np.float32)
@@ -222,7 +223,7 @@ def test_far_groups_are_left_out_where_vectors_have_groups(
         assert (index.state.reach is not None) == uses
         assert index.state.recall >= 0.99
         exact, queries = ExactIndex(unit), unit[::600]
-        for rows in (None, np.arange(0, len(unit), 2)):
+        for rows in (None, np.arange(0, len(unit), 2), np.arange(0, len(unit), 20)):
             read.clear()
             found = index.search(queries, 50, rows=rows)
             assert (sum(read) < 0.6 * len(queries) * len(unit)) == uses or rows is not None

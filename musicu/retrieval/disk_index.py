@@ -277,7 +277,7 @@ class _Search:
     def _near(self, rows: Ints | None, mapped: Callable[..., Any]) -> Ints | None:
         """The rows of groups that are near enough, where the index has a use for its groups."""
         groups, reach = self.index.groups, self.index.reach
-        if reach is None:
+        if reach is None or rows is not None:  # the nearest of few rows lie further than the reach
             return rows
         scores = groups.scores(self.unit)
         first = groups.rows(groups.best(scores, _SPAN), rows, mapped)
