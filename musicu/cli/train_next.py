@@ -68,7 +68,7 @@ def next_model(
 
     Listens are cut into sessions at pauses of 30 minutes unless --session-gap is given. Settings
     and the mixture are chosen by sessions that are held out. A transformer (the extra `train`) is
-    trained where --kind asks for it; `auto` leaves it out, since it was not ahead where it was
+    trained where --kind asks for it; `auto` leaves it out, since it was behind where it was
     measured. Tracks that nobody has played are placed by their vectors. The model is kept in
     CATALOG, for `musicu next`, the source `next` of `musicu candidates`, and the recipes radio
     and fill-playlist.
@@ -127,8 +127,6 @@ def _tell(catalog: Path, sessions: int, fitted: Any) -> None:
     report = fitted.report
     what = f"{counted(sessions, 'session')} of {counted(len(fitted.items), 'track')}"
     note(f"{what}; NDCG@20 of {report['targets']:,} held-out tracks: {_listed(report['ndcg'])}")
-    if tried := report.get("transformer"):
-        note(_transformer(tried))
     note(f"mixture: {_listed(report['weights'])}")
     if found := report.get("content"):
         note(f"with vectors: {_listed(found['weights'])}; not yet played: x {found['level']:.3g}")
@@ -137,17 +135,6 @@ def _tell(catalog: Path, sessions: int, fitted: Any) -> None:
         f"{report['repeat_share']:.1%} of held-out tracks are repeats, so tracks {again} come again"
     )
     note(f'kept in {catalog}; use it with `musicu next {catalog} --after "Artist - Title"`')
-
-
-def _transformer(tried: dict[str, Any]) -> str:
-    """Whether the model has a transformer, and why."""
-    said = f"transformer {'kept' if tried['kept'] else 'left out'}: {tried['why']}"
-    if "with" not in tried:
-        return said
-    return (
-        f"{said} (NDCG@20 {tried['with']:.4f} with it, {tried['without']:.4f} without, standard "
-        f"error of the difference {tried['standard_error']:.4f})"
-    )
 
 
 def _listed(numbers: Any) -> str:

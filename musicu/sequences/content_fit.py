@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from musicu.items.item_table import Floats, Ints
 from musicu.sequences.content_neighbours import ContentNeighbours, ContentSettings
-from musicu.sequences.heldout_sessions import HeldOut, gain, rank_of
+from musicu.sequences.heldout_sessions import HeldOut, gain, hold_out_items, rank_of
 from musicu.sequences.mixture import mixture
 from musicu.sequences.next_item_model import NextItemModel, NextItemScorer, SessionCounts
 
@@ -19,6 +19,8 @@ from musicu.sequences.next_item_model import NextItemModel, NextItemScorer, Sess
 WARM_COST, MOST_COST = 0.01, 0.03
 _DECAYS = (0.6, 0.8, 0.95)
 _PARTS = ("sessions", "alike", "spread")
+_BY_CONTENT = _PARTS[1:]
+_TAKEN = 0.1  # share of the items that play the part of items without plays
 _MOST_TARGETS, _FEWEST = 2_000, 30
 _TRIED = 0.01  # share of the items that the level is set against at least
 _TOP = 10
@@ -27,30 +29,68 @@ _FACTORS = (1.0, 0.3, 0.0)  # of the content in the mixture; the last is the mod
 
 def with_content(
     model: NextItemModel,
-    content: ContentNeighbours,
+    vectors: Floats,
     held: HeldOut,
     trial_scorers: Mapping[str, NextItemScorer],
     rng: np.random.Generator,
 ) -> NextItemModel:
     """The model with content, whose weights and level are chosen by what is held out.
 
-    trial_scorers: those that were learned without it and are not made from counts.
+    vectors: float32 [items, dim], 0 for unknown. trial_scorers: those that were learned without
+    what is held out and are not made from counts.
     """
     if not model.settings.repeats:
         held = held.fresh()
-    if len(held) > _MOST_TARGETS:
-        held = held.taken(np.sort(rng.choice(len(held), _MOST_TARGETS, replace=False)))
+    held = _some(held, rng)
+    content = ContentNeighbours.of(vectors, model.played)
     counts = SessionCounts.of(held.train, len(model.items))
     trial = replace(model, counts=counts, content=content, made=trial_scorers)
     trial = _weighted(trial, held)
+    alike = _alike_of_unplayed(trial, vectors, rng)
+    trial = _with(trial, replace(trial.settings.content, alike=alike))
     trial, level, cost = _level(trial, held, _without_plays(model, rng))
     chosen = replace(trial.settings.content, level=level)
     report = {
         **model.report,
-        "content": {"weights": dict(chosen.weights), "level": level, "warm_cost": cost},
+        "content": {
+            "weights": dict(chosen.weights),
+            "alike": alike,
+            "level": level,
+            "warm_cost": cost,
+        },
     }
     settings = replace(model.settings, content=chosen)
     return replace(model, content=content, settings=settings, report=report)
+
+
+def _some(held: HeldOut, rng: np.random.Generator) -> HeldOut:
+    """At most as many targets as are worth the time."""
+    if len(held) <= _MOST_TARGETS:
+        return held
+    return held.taken(np.sort(rng.choice(len(held), _MOST_TARGETS, replace=False)))
+
+
+def _alike_of_unplayed(trial: NextItemModel, vectors: Floats, rng: np.random.Generator) -> float:
+    """How much `alike` counts for items without plays, beside `spread`.
+
+    Some items are taken out of the sessions as if nobody had played them. Where they were, they
+    are targets, and the share is the one under which they are likeliest.
+    """
+    played = np.flatnonzero(trial.played & vectors.any(axis=1))
+    taken = np.zeros(len(trial.items), bool)
+    taken[rng.choice(played, int(_TAKEN * len(played)), replace=False)] = True
+    held = _some(hold_out_items(trial.counts.sessions, taken), rng)
+    if len(held) < _FEWEST:
+        return trial.settings.content.alike
+    content = ContentNeighbours.of(vectors, trial.played & ~taken)
+    counts = SessionCounts.of(held.train, len(trial.items))
+    without = replace(trial, counts=counts, content=content, made={})
+    shares = np.zeros((len(held), len(_BY_CONTENT)))
+    for row, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
+        excluded = history[:0] if trial.settings.repeats else history
+        parts = without.content_parts(without.mixed(history, excluded), history, excluded)
+        shares[row] = [parts[name][target] for name in _BY_CONTENT]
+    return float(mixture(shares)[_BY_CONTENT.index("alike")])
 
 
 def _weighted(trial: NextItemModel, held: HeldOut) -> NextItemModel:
@@ -62,11 +102,9 @@ def _weighted(trial: NextItemModel, held: HeldOut) -> NextItemModel:
     for row, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
         excluded = history[:0] if trial.settings.repeats else history
         mixed = trial.mixed(history, excluded)
-        raw = trial.content.spread(mixed) if trial.content is not None else mixed
         for way, each in enumerate(trials):
-            for column, part in enumerate(_PARTS):
-                found = each.content_part(part, mixed, raw, history, excluded)
-                shares[way, row, column] = found[target]
+            parts = each.content_parts(mixed, history, excluded)
+            shares[way, row] = [parts[name][target] for name in _PARTS]
     weights = [mixture(each) for each in shares]
     fits = [_likelihood(s, w) for s, w in zip(shares, weights, strict=True)]
     best = int(np.argmax(fits))
@@ -130,7 +168,7 @@ def _shrunk(content: ContentSettings, factor: float) -> ContentSettings:
 class _Against:
     """Of each trial and target, the target's rank and share: float [trials, targets].
 
-    best: float32 [targets, 10 or fewer], the greatest spread shares of items without plays.
+    best: float32 [targets, 10 or fewer], the greatest scores of items without plays.
     """
 
     rank: NDArray[np.float64]
@@ -146,12 +184,12 @@ def _against(trials: Sequence[NextItemModel], held: HeldOut, cold: Ints) -> _Aga
     for row, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
         excluded = history[:0] if first.settings.repeats else history
         mixed = first.mixed(history, excluded)
-        raw = first.content.spread(mixed) if first.content is not None else mixed
+        parts = first.content_parts(mixed, history, excluded)
         for way, trial in enumerate(trials):
-            total = trial.blended(mixed, raw, history, excluded)
+            total = trial.blended(parts)
             rank[way, row] = rank_of(total, target)
             share[way, row] = total[target]
-        raw[~first.played] += mixed[~first.played]
-        raw[excluded] = raw[target] = 0
-        best[row] = -np.sort(-raw[cold])[: best.shape[1]]
+        unplayed = first.by_content(parts)
+        unplayed[excluded] = unplayed[target] = 0
+        best[row] = -np.sort(-unplayed[cold])[: best.shape[1]]
     return _Against(rank, share, best)

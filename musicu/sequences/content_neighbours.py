@@ -34,11 +34,13 @@ _LARGEST = 1e12  # of content: its squares and their sums stay finite
 @dataclass(frozen=True, slots=True)
 class ContentSettings:
     """decay: of a history, for each step. weights: of sessions, alike and spread, of sum 1.
-    level: what the spread shares of an item without plays are multiplied by.
+
+    An item without plays scores the share `alike` of alike and the rest of spread, times `level`.
     """
 
     decay: float = 0.8
     weights: Mapping[str, float] = field(default_factory=lambda: {"sessions": 1.0})
+    alike: float = 0.5
     level: float = 1.0
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from musicu.errors import QueryError
 from musicu.items.item_table import Floats
 from musicu.sequences.content_fit import with_content
-from musicu.sequences.content_neighbours import ContentNeighbours, content_table
+from musicu.sequences.content_neighbours import content_table
 from musicu.sequences.heldout_sessions import hold_out, repeat_share
 from musicu.sequences.mixture import mixture, target_shares, with_less_popularity
 from musicu.sequences.next_item_model import (
@@ -23,12 +23,7 @@ from musicu.sequences.next_item_model import (
 )
 from musicu.sequences.scorer_choices import best_settings
 from musicu.sequences.session_table import ItemId, SessionTable, check_sessions, different_ids
-from musicu.sequences.transformer_choice import (
-    SequenceData,
-    TransformerTrial,
-    trained_alone,
-    tried,
-)
+from musicu.sequences.transformer_fit import SequenceData, fit_transformer
 
 TRANSFORMER = "transformer"
 #: Which scorers each kind of model mixes; popularity and the like are behind them all.
@@ -92,8 +87,7 @@ def fit(
     model = NextItemModel(items, counts, found.settings, report=found.report, made=found.whole)
     if placed is None:
         return model
-    near = ContentNeighbours.of(placed, model.played)
-    return with_content(model, near, held, found.trial, rng)
+    return with_content(model, placed, held, found.trial, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,19 +116,13 @@ def choose(data: SequenceData, kind: str, repeats: bool | None, seed: int) -> Ch
         settings, measured[name] = best_settings(name, counts, settings, data.held)
     names = [*KINDS[kind], "popularity", "recent"] + ["repeats"] * repeated
     scorers = [make_scorer(name, counts, settings) for name in names]
-    transformer: TransformerTrial | None = None
-    if kind == "auto":
-        transformer = tried(data, scorers, repeated, seed)
-    elif kind == TRANSFORMER:
-        transformer = trained_alone(data, repeated, seed)
-        measured[TRANSFORMER] = transformer.report["ndcg"]
     trial: dict[str, NextItemScorer] = {}
     whole: dict[str, NextItemScorer] = {}
-    if transformer is not None:
-        report[TRANSFORMER] = dict(transformer.report)
-        if transformer.kept and transformer.trial is not None and transformer.whole is not None:
-            names, scorers = [TRANSFORMER, *names], [transformer.trial, *scorers]
-            trial[TRANSFORMER], whole[TRANSFORMER] = transformer.trial, transformer.whole
+    if kind == TRANSFORMER:
+        learned = fit_transformer(data, repeated, seed)
+        names, scorers = [TRANSFORMER, *names], [learned.trial, *scorers]
+        trial[TRANSFORMER], whole[TRANSFORMER] = learned.trial, learned.whole
+        measured[TRANSFORMER], report["steps"] = learned.ndcg, learned.steps
     if kind == "auto":
         weights = mixture(target_shares(scorers, data.held, repeated))
         weights = with_less_popularity(names, scorers, weights, data.held, repeated)

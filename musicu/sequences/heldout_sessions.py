@@ -91,6 +91,20 @@ def _targets(sessions: SessionTable, chosen: Ints, train: SessionTable) -> HeldO
     return HeldOut(train, histories, sessions.item[chosen])
 
 
+def hold_out_items(sessions: SessionTable, taken: NDArray[np.bool_]) -> HeldOut:
+    """Hold out every event of some items: targets after whatever remains before them.
+
+    taken: bool [items].
+    """
+    out = taken[sessions.item]
+    train = sessions.kept(~out)
+    place = np.cumsum(~out)[out]  # of what remains, how much comes before each event
+    begins = train.start[:-1][sessions.session[out]]
+    some = place > begins
+    pairs = zip(begins[some], place[some], strict=True)
+    return HeldOut(train, [train.item[a:b] for a, b in pairs], sessions.item[out][some])
+
+
 def repeat_share(held: HeldOut) -> float:
     """The share of targets that stand in their histories."""
     return float(held.again.mean()) if len(held) else 0.0

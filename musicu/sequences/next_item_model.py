@@ -149,10 +149,10 @@ class NextItemModel:
         excluded = history[:0] if self.settings.repeats else history
         total = self.mixed(history, excluded)
         if self.content is not None:
-            raw, cold = self.content.spread(total), ~self.played
-            direct = raw[cold] + total[cold]  # the latter by a scorer that reads content itself
-            total = self.blended(total, raw, history, excluded)
-            total[cold] = self.settings.content.level * direct
+            parts = self.content_parts(total, history, excluded)
+            total = self.blended(parts)
+            cold = ~self.played
+            total[cold] = self.settings.content.level * self.by_content(parts)[cold]
         total[excluded] = -1
         return total
 
@@ -165,23 +165,36 @@ class NextItemModel:
             total += self.settings.weights[name] * distribution(scorer.scores(history), excluded)
         return total
 
-    def blended(self, mixed: Floats, raw: Floats, history: Ints, excluded: Ints) -> Floats:
-        """The mixture with what content says of it (raw: its spread) and of the history."""
-        total = np.zeros_like(mixed)
+    def content_parts(self, mixed: Floats, history: Ints, excluded: Ints) -> dict[str, Floats]:
+        """What is blended, by name: sessions (the mixture), alike and spread: float32 [items].
+
+        The shares of the played items sum to 1, so that items without plays take nothing from
+        them.
+        """
+        assert self.content is not None
+        alike = self.content.alike(history, self.settings.content.decay)
+        spread = self.content.spread(mixed)
+        return {
+            "sessions": mixed,
+            "alike": distribution(alike, excluded, self.played),
+            "spread": distribution(spread, excluded, self.played),
+        }
+
+    def blended(self, parts: Mapping[str, Floats]) -> Floats:
+        """What played items score: float32 [items]."""
+        total = np.zeros(len(self.items), np.float32)
         for name, weight in self.settings.content.weights.items():
-            total += weight * self.content_part(name, mixed, raw, history, excluded)
+            total += weight * parts[name]
         return total
 
-    def content_part(
-        self, name: str, mixed: Floats, raw: Floats, history: Ints, excluded: Ints
-    ) -> Floats:
-        """One of what is blended: sessions, alike or spread."""
-        if name == "sessions" or self.content is None:
-            return mixed
-        if name == "spread":
-            return distribution(raw.copy(), excluded)
-        alike = self.content.alike(history, self.settings.content.decay)
-        return distribution(alike, excluded)
+    def by_content(self, parts: Mapping[str, Floats]) -> Floats:
+        """What items without plays score, but for their level: float32 [items].
+
+        Of the sessions only a scorer that reads content itself says something of them.
+        """
+        alike = np.float32(self.settings.content.alike)
+        total: Floats = parts["sessions"] + alike * parts["alike"] + (1 - alike) * parts["spread"]
+        return total
 
     def updated(self, sessions: Sequence[Sequence[ItemId]], times: Any = None) -> NextItemModel:
         """The model with new sessions counted, under the settings that it has.
@@ -227,8 +240,12 @@ class NextItemModel:
         return NextItemModel(items, counts, self.settings, content, self.report, made)
 
 
-def distribution(scores: Floats, excluded: Ints) -> Floats:
-    """Scores as shares of their sum, those of some items 0; all 0 where nothing scores."""
+def distribution(scores: Floats, excluded: Ints, among: NDArray[np.bool_] | None = None) -> Floats:
+    """Scores as shares of their sum, those of some items 0; all 0 where nothing scores.
+
+    among: bool [items], the items whose shares sum to 1 (default: all).
+    """
     scores[excluded] = 0
-    total = scores.sum(dtype=np.float64)
+    total = 0.0 if among is None else scores[among].sum(dtype=np.float64)
+    total = total or scores.sum(dtype=np.float64)
     return scores / np.float32(total) if total > 0 else scores
