@@ -12,7 +12,7 @@ import pytest
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.publishing import GENERATION, pull_catalog, push_catalog
 from musicu.errors import CatalogError, SourceError
-from musicu.object_store import find_objects, read_object, write_object
+from musicu.object_store import fetch_object, find_objects, read_object, write_object
 from musicu.pipeline.run import scan
 
 pytest.importorskip("fsspec")
@@ -116,6 +116,57 @@ def test_a_push_that_is_killed_leaves_the_state_before(
     pull_catalog(address, tmp_path / "there")
     assert held(tmp_path / "there") == before
     assert push_catalog(here, address).copied == 1
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_pull_that_was_stopped_goes_on(
+    tmp_path: Path, address: str, fresh: bool, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = made(tmp_path / "here"), tmp_path / "there"
+    push_catalog(here, address)
+    if not fresh:
+        pull_catalog(address, there)
+        made(here, 7)
+        push_catalog(here, address)
+    copied = []
+
+    def stopped(url: str, path: Path) -> None:
+        if len(copied) == after:
+            raise KeyboardInterrupt
+        copied.append(url)
+        fetch_object(url, path)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("musicu.catalog.publishing.fetch_object", stopped)
+        pull_catalog(address, there)
+    done = pull_catalog(address, there)
+    assert done.copied + done.known == len(held(here))
+    assert done.known >= len(copied) == after
+    assert held(there) == held(here)
+    assert pull_catalog(address, there).copied == 0
+
+
+def test_a_file_that_was_changed_after_a_stopped_pull_is_not_overwritten(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = made(tmp_path / "here"), tmp_path / "there"
+    push_catalog(here, address)
+    pull_catalog(address, there)
+    made(here, 7)
+    push_catalog(here, address)
+
+    def stopped(url: str, path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("musicu.catalog.publishing.fetch_object", stopped)
+        pull_catalog(address, there)
+    (there / "manifest.json").write_text("{}")
+    with pytest.raises(CatalogError, match="changed"):
+        pull_catalog(address, there)
+    pull_catalog(address, there, force=True)
+    assert held(there) == held(here)
 
 
 def test_a_damaged_or_newer_store_is_refused(tmp_path: Path, address: str) -> None:

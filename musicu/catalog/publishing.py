@@ -35,6 +35,8 @@ from musicu.progress import tell
 GENERATION = "generation.json"
 #: In the folder: the generation that it was pushed to or pulled from last.
 REMEMBERED = ".generation.json"
+#: In the folder while it is pulled to: the files of the state before and of the one that comes.
+_PULLING = ".pulling.json"
 _FORMAT = 1
 #: What goes with the tables. What is of listeners (feedback, players, uploads) stays, and indexes,
 #: which `musicu index` builds from the vectors.
@@ -128,7 +130,11 @@ def pull_catalog(url: str | Path, folder: str | Path, *, force: bool = False) ->
         folder.mkdir(parents=True, exist_ok=True)
     with plain_errors(folder), write_lock(folder):
         known = _present(folder, address, force)
-        return _pulled(folder, address, there, known)
+        said = json.dumps({"states": [list(known.items()), list(there.files.items())]})
+        write_atomically(folder / _PULLING, lambda one: one.write_text(said, encoding="utf-8"))
+        done = _pulled(folder, address, there, known)
+        (folder / _PULLING).unlink()
+        return done
 
 
 def _pulled(
@@ -162,7 +168,12 @@ def _fetch(address: str, digest: str, path: Path) -> None:
 
 
 def _present(folder: Path, address: str, force: bool) -> dict[str, tuple[str, int]]:
-    """The files that a folder holds now; raises CatalogError where they would be lost."""
+    """The files that a folder holds now; raises CatalogError where they would be lost.
+
+    A pull that was stopped left files of two states, and goes on.
+    """
+    if (folder / _PULLING).exists():
+        return _half_pulled(folder, force)
     if not (folder / NAME).exists():
         others = [one.name for one in folder.iterdir() if not _is_passing(one.name)]
         if others:
@@ -180,8 +191,24 @@ def _present(folder: Path, address: str, force: bool) -> dict[str, tuple[str, in
     return present
 
 
+def _half_pulled(folder: Path, force: bool) -> dict[str, tuple[str, int]]:
+    """The files that a stopped pull left; raises CatalogError where one is of neither state."""
+    states = json.loads((folder / _PULLING).read_text(encoding="utf-8"))["states"]
+    whole: dict[str, list[tuple[str, int]]] = {}
+    for name, (digest, size) in states[0] + states[1]:
+        whole.setdefault(name, []).append((digest, size))
+    present = {name: _digest(folder / name) for name in whole if (folder / name).is_file()}
+    for name, told in present.items():
+        if told not in whole[name] and not force:
+            raise CatalogError(
+                f"{folder / name} was changed after a pull had been stopped, and would be "
+                "overwritten: pull with --force"
+            )
+    return present
+
+
 def _is_passing(name: str) -> bool:
-    return name in (".lock", REMEMBERED) or name.endswith(TEMPORARY_SUFFIX)
+    return name in (".lock", REMEMBERED, _PULLING) or name.endswith(TEMPORARY_SUFFIX)
 
 
 def _names(store: Store) -> Iterator[str]:
