@@ -137,9 +137,10 @@ def test_a_pull_that_was_stopped_goes_on(
         copied.append(url)
         fetch_object(url, path)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("musicu.catalog.publishing.fetch_object", stopped)
+    monkeypatch.setattr("musicu.catalog.publishing.fetch_object", stopped)
+    with pytest.raises(KeyboardInterrupt):
         pull_catalog(address, there)
+    monkeypatch.undo()
     done = pull_catalog(address, there)
     assert done.copied + done.known == len(held(here))
     assert done.known >= len(copied) == after
@@ -159,9 +160,10 @@ def test_a_file_that_was_changed_after_a_stopped_pull_is_not_overwritten(
     def stopped(url: str, path: Path) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("musicu.catalog.publishing.fetch_object", stopped)
+    monkeypatch.setattr("musicu.catalog.publishing.fetch_object", stopped)
+    with pytest.raises(KeyboardInterrupt):
         pull_catalog(address, there)
+    monkeypatch.undo()
     (there / "manifest.json").write_text("{}")
     with pytest.raises(CatalogError, match="changed"):
         pull_catalog(address, there)

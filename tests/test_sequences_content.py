@@ -14,6 +14,7 @@ import pytest
 from musicu.errors import ModelError, QueryError
 from musicu.sequences import NextItemModel, fit
 from musicu.sequences.content_neighbours import ContentNeighbours, content_table
+from musicu.sequences.heldout_sessions import hold_out_items
 from musicu.sequences.item_regression import gram_matrix, neighbour_form
 from musicu.sequences.listening_sessions import listening_sessions, playlist_sessions
 from musicu.sequences.next_item_storage import CARD, load_next_model, save_next_model
@@ -64,6 +65,39 @@ def test_a_history_of_unplayed_items_is_read_by_their_nearest(model: NextItemMod
 
 def test_unplayed_items_cost_no_more_than_is_allowed(model: NextItemModel) -> None:
     assert 0 <= model.report["content"]["warm_cost"] <= 0.03 + 1e-9
+
+
+def test_items_that_play_the_part_of_unplayed_ones_are_in_no_session_that_is_fitted_on() -> None:
+    table = SessionTable.of([[0, 1, 2, 3], [2], [3, 2, 0], []], {n: n for n in range(4)})
+    held = hold_out_items(table, np.array([False, False, True, True]))
+    assert held.train.item.tolist() == [0, 1, 0]
+    assert held.train.start.tolist() == [0, 2, 2, 3, 3]
+    assert held.targets.tolist() == [2, 3]
+    assert [history.tolist() for history in held.histories] == [[0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("follows", ["alike", "other"])
+def test_how_unplayed_items_are_ordered_is_learned_from_items_taken_out(follows: str) -> None:
+    """Where groups follow each other, likeness to the history says nothing, and spread all."""
+    rng = np.random.default_rng(1)
+    _, ids, vectors = world(1)
+    step = 0 if follows == "alike" else 1
+    sessions = [
+        [
+            f"g{(group + step * (place % 2)) % GROUPS}-{n}"
+            for place, n in enumerate(rng.choice(EACH - 1, 4, replace=False))
+        ]
+        for group in rng.integers(GROUPS, size=400)
+    ]
+    found = fit(sessions, content=(ids, vectors))
+    scores = found.scores([[f"g{group}-0"] for group in range(GROUPS)])
+    cold = found.rows([f"g{group}-{EACH - 1}" for group in range(GROUPS)])
+    best = scores[:, cold].argmax(axis=1)
+    allowed = [
+        {group} if step == 0 else {(group + 1) % GROUPS, (group - 1) % GROUPS}
+        for group in range(GROUPS)
+    ]
+    assert sum(b in a for b, a in zip(best.tolist(), allowed, strict=True)) >= GROUPS - 1
 
 
 def test_batch_equals_single_with_content(model: NextItemModel) -> None:
