@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from placement_others import eras, scenes
+from plotted import add_out, recalls, write_plot
 
 from musicu.evaluation.recommendation import Findings, Protocol, evaluate_candidates
 from musicu.pipeline.run import scan
@@ -37,6 +38,12 @@ FIRST = date(1970, 1, 1)
 BASELINES = ("random", "artist", "content-knn", "artist+content")
 SERVED, UNCAPPED, PLAIN = "track-encoder", "track-encoder, no caps", "track-encoder, set fit"
 MODELS = (*BASELINES, SERVED, UNCAPPED, PLAIN)
+PLOTTED = {
+    SERVED: "musicu, as served",
+    PLAIN: "the best plain scorer",
+    "artist+content": "artist and content",
+    "content-knn": "content alone",
+}
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,9 @@ def main() -> None:
         "--worlds", nargs="+", choices=[*WORLDS, *OTHERS], default=[*WORLDS, *OTHERS]
     )
     parser.add_argument("--tracks", type=int, default=5000)
+    add_out(parser)
     given = parser.parse_args()
+    panels = {}
     for name in given.worlds:
         began = time.process_time()
         if name in OTHERS:
@@ -173,6 +182,15 @@ def main() -> None:
             protocol = Protocol(split="new-releases", at=at, ks=(10,))
             found = evaluate_candidates(catalog, lists, protocol, encoder=True, against=BASELINES)
         show(name, found, time.process_time() - began)
+        panels[name] = recalls(found, 10, PLOTTED)
+    if given.out:
+        write_plot(
+            given.out,
+            "New tracks for playlists, in simulated worlds",
+            "Recall@10 as `musicu evaluate candidates --split new-releases --encoder` scores.",
+            panels,
+            ours=[PLOTTED[SERVED]],
+        )
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from plotted import add_out, write_plot
+
 SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 WAYS = {
     "decode": "libsndfile, the whole file",
@@ -52,7 +54,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         files = options.files or list(_make(Path(folder) / "music", options.seconds))
         print(_machine())
-        _compare(files, options)
+        panels = _compare(files, options)
+        if options.out and panels:
+            write_plot(
+                options.out,
+                "A file to a vector, beside decoding it and other tools",
+                "Seconds of processor time, one thread.",
+                panels,
+                ours=[WAYS["stats"], WAYS["audio"], WAYS["audio-v1"]],
+                better="low",
+            )
         if "jobs" in options.parts:
             _jobs(files, Path(folder), options)
         if "growth" in options.parts:
@@ -73,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--scratch", type=Path)
     parser.add_argument("--way", choices=[*WAYS, "run"], help=argparse.SUPPRESS)
+    add_out(parser)
     return parser.parse_args()
 
 
@@ -116,10 +128,11 @@ def _version(name: str) -> str:
 # One way over one file, in a process of its own.
 
 
-def _compare(files: Sequence[Path], options: argparse.Namespace) -> None:
+def _compare(files: Sequence[Path], options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    panels: dict[str, dict[str, float]] = {}
     ways = [way for way in WAYS if way in options.parts]
     if not ways:
-        return
+        return panels
     print("\n| file | way | processor s | times real time | files/s | against decoding | peak MB |")
     print("|---|---|---|---|---|---|---|")
     for path in files:
@@ -137,6 +150,8 @@ def _compare(files: Sequence[Path], options: argparse.Namespace) -> None:
                 f"| {1 / spent:.1f} | {share} | {told['peak']:.0f} |",
                 flush=True,
             )
+            panels.setdefault(path.name, {})[WAYS[way]] = spent
+    return panels
 
 
 def _ask(path: Path, way: str, options: argparse.Namespace) -> dict[str, Any]:

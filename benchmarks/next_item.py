@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from plotted import Measured, add_out, write_plot
 from public_sets import hetrec_lastfm
 from scipy.sparse import csr_matrix
 
@@ -41,6 +42,7 @@ from musicu.sequences.transformer_fit import trainable
 Scores = Callable[[Sequence[list[int]]], NDArray[np.float32]]
 AMAZON = {"sports": "Sports_and_Outdoors", "toys": "Toys_and_Games", "beauty": "Beauty"}
 BATCH = 200
+NAMES = {"auto": "musicu", "auto with content": "musicu with content"}
 
 
 @dataclass(frozen=True)
@@ -255,9 +257,23 @@ def generated(task: Task, model: NextItemModel) -> Scores:
     return lambda histories: np.stack([head.scores(model.rows(h)) for h in histories])
 
 
+def ndcg_of(rank: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NDCG@10 of each target."""
+    return np.where(rank < 10, 1 / np.log2(np.where(rank < 10, rank, 0) + 2), 0)
+
+
+def with_ends(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """A mean with its interval, over draws of the targets."""
+    n = len(values)
+    draws = values[np.random.default_rng(0).integers(n, size=(500, n))].mean(axis=1)
+    ends = interval(draws)
+    assert ends is not None
+    return float(np.mean(values)), ends.low, ends.high
+
+
 def figures(found: Answers, items: int, base: Answers | None) -> str:
     rank, n = found.rank, len(found.rank)
-    ndcg = np.where(rank < 10, 1 / np.log2(np.where(rank < 10, rank, 0) + 2), 0)
+    ndcg = ndcg_of(rank)
     text = (
         f"HR@10 {np.mean(rank < 10):.4f} NDCG@10 {ndcg.mean():.4f} P@20 {np.mean(rank < 20):.4f} "
         f"MRR@20 {np.where(rank < 20, 1 / (rank + 1), 0).mean():.4f} "
@@ -266,14 +282,8 @@ def figures(found: Answers, items: int, base: Answers | None) -> str:
         f"{1e3 * found.seconds / max(n, 1):.2f} ms"
     )
     if base is not None:
-        other = np.where(base.rank < 10, 1 / np.log2(np.where(base.rank < 10, base.rank, 0) + 2), 0)
-        rng = np.random.default_rng(0)
-        draws = (ndcg - other)[rng.integers(n, size=(500, n))].mean(axis=1)
-        ends = interval(draws)
-        assert ends is not None
-        text += (
-            f" | NDCG@10 - base {np.mean(ndcg - other):+.4f} [{ends.low:+.4f}, {ends.high:+.4f}]"
-        )
+        value, low, high = with_ends(ndcg - ndcg_of(base.rank))
+        text += f" | NDCG@10 - base {value:+.4f} [{low:+.4f}, {high:+.4f}]"
     return text
 
 
@@ -282,7 +292,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", nargs="+", default=["lastfm", "sports", "toys", "nowplaying"])
     parser.add_argument("--every", type=int, default=1)
+    add_out(parser)
     options = parser.parse_args()
+    panels: dict[str, dict[str, Measured]] = {}
     for name in options.sets:
         task = load(name, options.data)
         warm_items = {item for session in task.train for item in session}
@@ -298,8 +310,13 @@ def main() -> None:
                     continue
                 found = answers(scores, task, items, which)
                 print(name, part, len(which), system, figures(found, len(items), bases.get(part)))
+                rows = panels.setdefault(f"{name}, {len(which):,} {part} targets", {})
+                rows[NAMES.get(system, system)] = with_ends(ndcg_of(found.rank))
                 if system in {"popularity", "auto"}:
                     bases[part] = found
+    if options.out:
+        unit = "NDCG@10, all items ranked."
+        write_plot(options.out, "What comes next", unit, panels, ours=NAMES.values())
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from plotted import add_out, write_plot
+
 SHARES = (1.0, 0.1, 0.01, 0.001)
 
 
@@ -30,9 +32,22 @@ def main() -> None:
     print(_machine(options))
     print("\n| rows × dim | filter | musicu ms | NumPy ms | ratio | faiss ms | ratio | recall |")
     print("|---|---|---|---|---|---|---|---|")
+    panels: dict[str, dict[str, float]] = {}
     for size in options.sizes:
-        for line in _measure(size, options):
+        for share, line, times in _measure(size, options):
             print(line, flush=True)
+            name = f"{size:,} rows, {share:.3g} of them pass the filter"
+            panels[name] = dict(zip(("musicu", "NumPy", "faiss"), times, strict=False))
+    if options.out:
+        write_plot(
+            options.out,
+            "Exact search, beside NumPy",
+            f"Milliseconds for the top {options.k} of vectors of {options.dim} numbers, "
+            f"{options.threads} thread. Recall is 1.",
+            panels,
+            ours=["musicu"],
+            better="low",
+        )
 
 
 def _options() -> argparse.Namespace:
@@ -43,10 +58,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=21)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    add_out(parser)
     return parser.parse_args()
 
 
-def _measure(size: int, options: argparse.Namespace) -> Iterator[str]:
+def _measure(size: int, options: argparse.Namespace) -> Iterator[tuple[float, str, list[float]]]:
     import numpy as np
 
     from musicu.retrieval import ExactIndex
@@ -74,10 +90,11 @@ def _measure(size: int, options: argparse.Namespace) -> Iterator[str]:
         times = _medians(runs, options.repeats)
         recall = len(np.intersect1d(ours(), plain())) / min(options.k, len(rows))
         faiss = f"{times[2]:.2f} | {times[2] / times[0]:.1f}" if peer else "– | –"
-        yield (
+        line = (
             f"| {size:,} × {options.dim} | {share:.1%} | {times[0]:.2f} | {times[1]:.2f} | "
             f"{times[1] / times[0]:.1f} | {faiss} | {recall:.3f} |"
         )
+        yield share, line, times
 
 
 def _numpy(values: Any, query: Any, k: int, rows: Any) -> Any:
