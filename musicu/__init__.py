@@ -1,5 +1,17 @@
 """musicu listens to a music catalog and says what belongs together.
 
+    import musicu
+
+    catalog = musicu.embed("~/Music", "catalog").catalog  # or musicu.Catalog.open("catalog")
+    catalog.similar(catalog.vectors().ids[0], k=10)        # a pyarrow table
+    musicu.describe("song.flac").tempo_bpm                 # tempo, key, loudness and more
+
+Rooms: `musicu.candidates` finds tracks for listeners, `musicu.ranking` orders them,
+`musicu.shelves` builds pages, `musicu.sequences` says what comes next, `musicu.rewards`,
+`musicu.policies` and `musicu.experiments` learn from outcomes, `musicu.evaluation` measures,
+`musicu.embeddings` and `musicu.retrieval` hold encoders and indexes. `dir()` of each shows what
+is public; all else is internal. Wrong input raises a `MusicuError` that says what to write.
+
 Names are loaded when they are first used, so that `import musicu` costs next to nothing.
 """
 

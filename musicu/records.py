@@ -243,5 +243,8 @@ def as_path(given: Any) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A count for people: "1 track", "2,000 tracks"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """A count for people: "1 track", "2,000 tracks", "3 queries"."""
+    if count == 1:
+        return f"1 {noun}"
+    after_consonant = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+    return f"{count:,} {noun[:-1] + 'ie' if after_consonant else noun}s"

@@ -75,7 +75,8 @@ def _shares(
     metavar="NAME[=SHARE]",
     multiple=True,
     help="A candidate source: new-releases, deep-catalog, for-you, artist-adjacent, "
-    "popular, random, or one of an installed package. Repeat for several, each with its share, "
+    "popular, next (by `musicu train next`), random, or one of an installed package. Repeat for "
+    "several, each with its share, "
     "such as new-releases=0.7. Default: new-releases.",
 )
 @click.option(

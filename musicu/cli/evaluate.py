@@ -90,8 +90,9 @@ def evaluate(
 
     Every number has a 95 % interval and a paired difference from each baseline.
 
-    `musicu evaluate candidates CATALOG --listens FILE` measures recommendations instead: see
-    `musicu evaluate candidates --help`. (Write `./candidates` for a catalog of that name.)
+    `musicu evaluate candidates CATALOG --listens FILE` measures recommendations instead, and
+    `musicu evaluate policy LOG` a policy on a log: each has a --help of its own. (Write
+    `./candidates` for a catalog of that name.)
     """
     from musicu.cli.findings import print_evaluation
 

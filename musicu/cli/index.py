@@ -17,7 +17,7 @@ from musicu.records import counted
 @MODEL
 @click.option(
     "-o",
-    "--output",
+    "--out",
     "folder",
     type=FOLDER,
     help="Folder of the index. Default: inside the catalog, where `musicu similar` finds it.",
@@ -31,9 +31,10 @@ def index(catalog: Path, model: str | None, folder: Path | None, as_json: bool) 
     Example: musicu index catalog
 
     For catalogs whose vectors do not fit in memory: `musicu similar --index disk` then uses it.
-    Updating adds new tracks; another fingerprint of the model builds it anew. Search scans two
-    bits of each value and scores exactly what could be among the nearest. The share of the true
-    100 nearest that it finds is measured and printed; below .99 the command fails.
+    Run again, it adds new tracks; where the model's vectors were replaced, it is built anew. A
+    search scans two bits of each value and scores exactly what could be among the nearest. The
+    share of the true 100 nearest that it finds is measured and printed; below .99 the command
+    fails.
     """
     from musicu.retrieval.catalog_index import update_index
 

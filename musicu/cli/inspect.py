@@ -258,7 +258,7 @@ def _marked(name: str, is_default: bool) -> str:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the shell completion script for SHELL.
+    """Print the shell completion script for your shell.
 
     \b
     Example: musicu completion bash

@@ -18,7 +18,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print what was cop
 @click.command()
 @CATALOG
 @click.argument("address", type=PATH)
-@click.option("--force", is_flag=True, help="Also over a state that this catalog has not seen.")
+@click.option(
+    "--force", is_flag=True, help="Overwrite a state at ADDRESS that CATALOG was not made from."
+)
 @_JSON
 @QUIET
 def push(catalog: Path, address: Path, force: bool, as_json: bool) -> None:
@@ -37,7 +39,7 @@ def push(catalog: Path, address: Path, force: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("address", type=PATH)
 @CATALOG
-@click.option("--force", is_flag=True, help="Also over changes that were not pushed.")
+@click.option("--force", is_flag=True, help="Overwrite changes in CATALOG that were not pushed.")
 @_JSON
 @QUIET
 def pull(address: Path, catalog: Path, force: bool, as_json: bool) -> None:
@@ -47,7 +49,8 @@ def pull(address: Path, catalog: Path, force: bool, as_json: bool) -> None:
     Example: musicu pull s3://bucket/catalog catalog
 
     Only files that differ are copied, and each is checked. Pulling again follows what was pushed
-    since; a service that runs on the folder takes it up. Needs the extra "cloud".
+    since, and a pull that was stopped goes on; a service that runs on the folder takes it up.
+    Needs the extra "cloud".
     """
     _say(pull_catalog(address, catalog, force=force), as_json)
 

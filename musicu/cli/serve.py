@@ -36,7 +36,7 @@ def serve(catalog: Path, config: Path | None, **given: Any) -> None:
     Example: musicu serve catalog --port 8765 --token SECRET
 
     The environment (MUSICU_SERVE_TOKEN) and a TOML file (--config) set what no option does. Ctrl-C
-    or SIGTERM ends it when the requests that it has are answered.
+    or SIGTERM stops it after the open requests are answered.
     """
     try:
         from musicu.serving.running import serve as run

@@ -84,7 +84,7 @@ def _alike_of_unplayed(trial: NextItemModel, vectors: Floats, rng: np.random.Gen
         return trial.settings.content.alike
     content = ContentNeighbours.of(vectors, trial.played & ~taken)
     counts = SessionCounts.of(held.train, len(trial.items))
-    without = replace(trial, counts=counts, content=content, made={})
+    without = replace(trial, counts=counts, content=content)
     shares = np.zeros((len(held), len(_BY_CONTENT)))
     for row, (history, target) in enumerate(zip(held.histories, held.targets, strict=True)):
         excluded = history[:0] if trial.settings.repeats else history

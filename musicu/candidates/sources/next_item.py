@@ -28,7 +28,7 @@ class NextItem:
     model: NextItemModel | None = None
     after: tuple[str, ...] | None = None
     name: ClassVar[str] = "next"
-    reason_prefix: ClassVar[str] = "Next"
+    reason_prefix: ClassVar[str] = "Likely to come next"
     anchor_kind: ClassVar[str] = "track"
     ranker: ClassVar[str] = "source"
 
