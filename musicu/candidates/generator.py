@@ -136,10 +136,29 @@ class CandidateGenerator:
             while waiting:
                 yield waiting.popleft().result()
 
+    def find_each(self, listener: UserProfile, counts: Sequence[int]) -> list[pa.Table]:
+        """What each source alone finds for one listener: a table of CANDIDATES a source.
+
+        counts: how many each gives at most, in place of k. The tables are those of a generator
+        of that source alone; what is known of the listener is looked up only once.
+        """
+        profiles = self._profiles((listener,))
+        rows = self._rows(None)
+        parts = []
+        each = zip(self.sources, self.rankers, counts, strict=True)
+        for number, (source, ranker, k) in enumerate(each):
+            alone = replace(self, sources=(source,), rankers=(ranker,), k=k)
+            found = alone._generated(profiles, *rows)
+            parts.append(replace(found, source=np.full(len(found.row), number)))
+        table = self._described(profiles, Found.joined(parts))
+        lengths = [len(part.row) for part in parts]
+        return [table.slice(sum(lengths[:n]), length) for n, length in enumerate(lengths)]
+
     def explain(self, listener: UserProfile) -> list[Explained]:
         """One listener's candidates, those of `find` in its order, and what scores are made of."""
-        request, found = self._generated((listener,), *self._rows(None))
-        table = self._described(request, found)
+        profiles = self._profiles((listener,))
+        found = self._generated(profiles, *self._rows(None))
+        table = self._described(profiles, found)
         return [
             Explained(
                 row["track_id"],
@@ -163,21 +182,23 @@ class CandidateGenerator:
 
     def _table(self, listeners: tuple[UserProfile, ...], rows: Ints, emerging: Ints) -> pa.Table:
         """The candidates of a batch of listeners."""
-        return self._described(*self._generated(listeners, rows, emerging))
+        profiles = self._profiles(listeners)
+        return self._described(profiles, self._generated(profiles, rows, emerging))
 
-    def _generated(
-        self, listeners: tuple[UserProfile, ...], rows: Ints, emerging: Ints
-    ) -> tuple[Request, Found]:
-        """What is asked for a batch, and what is found, in the order that CANDIDATES has.
+    def _profiles(self, listeners: tuple[UserProfile, ...]) -> ProfileArrays:
+        """Listeners on the item table; ModelError where one's taste is of another model."""
+        for listener in listeners:
+            check_same_model(self.items, listener.taste, f"the profile of {listener.user_id!r}")
+        return ProfileArrays.of(self.items, listeners)
+
+    def _generated(self, profiles: ProfileArrays, rows: Ints, emerging: Ints) -> Found:
+        """What is found for a batch, in the order that CANDIDATES has.
 
         Whose lists were too short is asked again, for longer ones.
         """
-        for listener in listeners:
-            check_same_model(self.items, listener.taste, f"the profile of {listener.user_id!r}")
         parts = []
-        profiles = ProfileArrays.of(self.items, listeners)
         everyone = Request(profiles, rows, self.k, self.now, seed=self.seed)
-        pending, fetch_factor = np.arange(len(listeners)), 1
+        pending, fetch_factor = np.arange(len(profiles)), 1
         while len(pending):
             request = replace(everyone.by(pending), fetch_factor=fetch_factor)
             found, short = self._found(request, emerging)
@@ -187,7 +208,7 @@ class CandidateGenerator:
         found = Found.joined(parts)
         group = found.listener * len(self.sources) + found.source
         order = best_first(group, found.score, self.items.order_by_id[found.row])
-        return everyone, found.take(order)
+        return found.take(order)
 
     def _found(self, request: Request, emerging: Ints) -> tuple[Found, NDArray[np.bool_]]:
         """What is found for some listeners, and who needs longer lists."""
@@ -255,10 +276,10 @@ class CandidateGenerator:
         )
         return ranked, found
 
-    def _described(self, request: Request, found: Found) -> pa.Table:
+    def _described(self, profiles: ProfileArrays, found: Found) -> pa.Table:
         """The candidates as a table, with reasons."""
         sources = [source for source, _ in self.sources]
-        users = pa.array([user.user_id for user in request.profiles.users], pa.string())
+        users = pa.array([user.user_id for user in profiles.users], pa.string())
         names = pa.array([source.name for source in sources], pa.string())
         interest = found.interest.astype(np.int32)
         few = self.constraints.exposure_below
@@ -268,7 +289,7 @@ class CandidateGenerator:
             pa.array(found.score),
             names.take(pa.array(found.source)),
             pa.array(interest, mask=interest < 0),
-            sentences(request.profiles, sources, self.rankers, found, few),
+            sentences(profiles, sources, self.rankers, found, few),
         ]
         return pa.Table.from_arrays(columns, schema=self.schema)
 
