@@ -103,9 +103,10 @@ class ItemTable:
 
     def rows_of_table(self, names: NDArray[np.object_]) -> Ints:
         """The same for ids that many histories share; those of the last such table are kept."""
-        if self._table is None or self._table[0] is not names:
-            self._table = names, self.rows_of(names)
-        return self._table[1]
+        kept = self._table  # which another thread may replace meanwhile
+        if kept is None or kept[0] is not names:
+            self._table = kept = names, self.rows_of(names)
+        return kept[1]
 
     def index_ids(self) -> None:
         """Have `rows_of` answer in a tenth of the time, for some 75 bytes a row.

@@ -154,8 +154,9 @@ def taste_of(
         now,
         HALF_LIFE_DAYS,
     )
-    rows = items.rows_of(history.names)
-    return TasteProfile.from_history(history, items.vectors, rows), _skipped(events, kinds)
+    rows = items.rows_of_table(history.names)
+    taste = TasteProfile.from_history(history, items.vectors, rows)
+    return taste, _skipped(events, kinds, weights)
 
 
 def _skip_kinds(events: list[ListenerEvent]) -> list[str | None]:
@@ -199,16 +200,18 @@ def _worth() -> dict[str, float]:
 _WORTH = _worth()
 
 
-def _skipped(events: list[ListenerEvent], kinds: list[str | None]) -> SkippedStyles:
+def _skipped(
+    events: list[ListenerEvent], kinds: list[str | None], weights: list[float]
+) -> SkippedStyles:
     """How much each skipped track speaks against its style: less where it was played as well."""
     evidence: dict[str, float] = {}
     told = {"dislike": 1.0, "fatigue": _FATIGUE_EVIDENCE, "search": SEARCH_EVIDENCE}
-    for event, kind in zip(events, kinds, strict=True):
+    for event, kind, weight in zip(events, kinds, weights, strict=True):
         if kind is not None:
             evidence[event.track_id] = evidence.get(event.track_id, 0.0) + told[kind]
         elif event.kind == "dismissed":
             evidence[event.track_id] = evidence.get(event.track_id, 0.0) + 1.0
-        elif (weight := _weight(event, None)) > 0 and event.track_id in evidence:
+        elif weight > 0 and event.track_id in evidence:
             evidence[event.track_id] -= weight
     left = {track: value for track, value in evidence.items() if value > 0}
     return SkippedStyles(list(left), np.array(list(left.values()), np.float64))
