@@ -201,6 +201,10 @@ async def pages(service: Service, ids: np.ndarray, seconds: float) -> None:
     print(
         f"each listener's first page: {quantiles(first)}; processor {1000 * spent / KNOWN:.1f} ms"
     )
+    cpu, alone = service.cpu(), [await _after_event(connection, ids) for _ in range(KNOWN)]
+    spent = 1000 * (service.cpu() - cpu) / KNOWN
+    print(f"an event and its listener's page, nothing beside: {quantiles(alone)} for the page; "
+          f"processor {spent:.1f} ms for both")  # fmt: skip
     taken, codes = await paced(service.port, seconds, RATE, some_page)
     print(f"pages: {dict(codes)}, {quantiles(taken)}")
     stop, after = asyncio.Event(), list[float]()
@@ -209,11 +213,7 @@ async def pages(service: Service, ids: np.ndarray, seconds: float) -> None:
         """Two events a second, each of a listener whose page is asked for at once."""
         own = Connection(service.port)
         while not stop.is_set():
-            (one,) = events(ids, KNOWN, 1, f"while-{time.time()}")
-            await own.ask("POST", "/events", json.dumps([one]).encode())
-            asked = time.perf_counter()
-            assert (await own.ask("GET", f"/shelves/{one['user_id']}"))[0] == 200
-            after.append(time.perf_counter() - asked)
+            after.append(await _after_event(own, ids))
             await asyncio.sleep(0.5)
 
     task, cpu = asyncio.create_task(doing()), service.cpu()
@@ -224,6 +224,15 @@ async def pages(service: Service, ids: np.ndarray, seconds: float) -> None:
     print(f"pages, events beside: {dict(codes)}, {quantiles(taken)}; processor {spent:.2f} ms each")
     print(f"the page right after its listener's event: {quantiles(after)}")
     print(f"both together: {quantiles(taken + after)}")
+
+
+async def _after_event(connection: Connection, ids: np.ndarray) -> float:
+    """Send an event, and ask for the page of its listener at once: seconds that the page took."""
+    (one,) = events(ids, KNOWN, 1, f"while-{time.time()}")
+    await connection.ask("POST", "/events", json.dumps([one]).encode())
+    asked = time.perf_counter()
+    assert (await connection.ask("GET", f"/shelves/{one['user_id']}"))[0] == 200
+    return time.perf_counter() - asked
 
 
 async def take_events(service: Service, ids: np.ndarray, count: int, clients: int) -> None:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.candidates.candidate_pool import drawn_order, pool_of
 from musicu.candidates.candidate_reasons import Found, sentences
 from musicu.candidates.candidate_schema import CANDIDATES, candidates_of
 from musicu.candidates.request import (
@@ -25,8 +26,6 @@ from musicu.candidates.request import (
     Ranked,
     Request,
     allotted,
-    mixed,
-    user_numbers,
 )
 from musicu.candidates.selection import Entries, select
 from musicu.errors import QueryError
@@ -34,7 +33,6 @@ from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints, allowed_rows, emerging_rows
 from musicu.items.item_table import Ints, ItemTable
-from musicu.items.joins import MANY, join_positions
 from musicu.listening.listens import check_listens, utc
 from musicu.listening.profile_arrays import ProfileArrays, UserProfile
 from musicu.listening.profiles import TasteProfile, tastes
@@ -140,8 +138,11 @@ class CandidateGenerator:
         """What each source alone finds for one listener: a table of CANDIDATES a source.
 
         counts: how many each gives at most, in place of k. The tables are those of a generator
-        of that source alone; what is known of the listener is looked up only once.
+        of that source alone; what is known of the listener is looked up only once. Raises
+        QueryError where there is not one count for each source.
         """
+        if len(counts) != len(self.sources):
+            raise QueryError(f"{len(counts)} counts for {len(self.sources)} sources: give one each")
         profiles = self._profiles((listener,))
         rows = self._rows(None)
         parts = []
@@ -238,7 +239,7 @@ class CandidateGenerator:
                 rows = emerging if explores else request.rows
                 asked = replace(request, rows=rows, want=want)
                 lists = _checked(self.sources[number][0], asked)
-                pool = _pool(asked, lists, self.constraints.heard, self.sources[number][0].name)
+                pool = pool_of(asked, lists, self.constraints.heard, self.sources[number][0].name)
                 yield self._in_order(asked, lists, pool, number, explores)
 
     def _in_order(
@@ -248,7 +249,7 @@ class CandidateGenerator:
         scores = scores_of(self.rankers[source], pool)
         by_artist = self.sources[source][0].anchor_kind == "artist"
         order = (
-            _drawn(request, pool)
+            drawn_order(request, pool)
             if explores
             else best_first(pool.listener, scores.score, self.items.order_by_id[pool.row])
         )
@@ -404,40 +405,3 @@ def _batches(listeners: Iterable[UserProfile]) -> Iterator[tuple[UserProfile, ..
             waiting = []
     if waiting:
         yield tuple(waiting)
-
-
-def _pool(request: Request, lists: Ranked, heard: bool, source: str) -> Pool:
-    """The entries of all lists, each row once a listener, without what may not be shown."""
-    owner = np.repeat(lists.listener, lists.lengths)
-    kept = np.flatnonzero(~_excluded(request, owner, lists.row, heard))
-    keys = owner[kept] * MANY + lists.row[kept]
-    kept = kept[np.unique(keys, return_index=True)[1]]  # the first list that has it
-    interest = np.repeat(lists.interest, lists.lengths)[kept]
-    score = lists.score[kept]
-    return Pool(
-        request.profiles, owner[kept], lists.row[kept], interest, score, source, request.now
-    )
-
-
-def _excluded(request: Request, owner: Ints, row: Ints, heard: bool) -> NDArray[np.bool_]:
-    """What its listener may not be shown: what was heard, or only what was skipped more.
-
-    owner, row: int64 [entries]. bool [entries].
-    """
-    recordings, known = request.items.recordings, request.history
-    listed = np.zeros(len(request.items), bool)  # which recordings are in any list: often few
-    recording = recordings[row]
-    listed[recording] = True
-    theirs = recordings[known.row]
-    barred = listed[theirs] & (known.weight < 0) if heard else listed[theirs]
-    keys = known.listener[barred] * MANY + theirs[barred]
-    excluded: NDArray[np.bool_] = join_positions(owner * MANY + recording, keys) >= 0
-    return excluded
-
-
-def _drawn(request: Request, pool: Pool) -> Ints:
-    """An order of the entries drawn for each listener: of the near ones, any may be explored."""
-    users = user_numbers(request.profiles.users, request.seed)[pool.listener]
-    draws = mixed(users ^ mixed(pool.row.astype(np.uint64) + np.uint64(1)))
-    order: Ints = np.lexsort((pool.row, draws, pool.listener))
-    return order

@@ -48,11 +48,11 @@ class Int8Rows:
         """
         if query.key is None:
             return self._blocks[block].bounds(query)
-        key, found = self._last.get(block, (b"", None))
-        if found is None or key != query.key:
-            found = self._blocks[block].bounds(query)
-            self._last[block] = query.key, found
-        return found.copy()
+        last = self._last.get(block)
+        if last is None or last[0] != query.key:
+            self._last[block] = last = query.key, self._blocks[block].bounds(query)
+        bounds: Floats = last[1].copy()  # who asks writes to it
+        return bounds
 
 
 class Int8Queries:

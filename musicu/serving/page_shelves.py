@@ -177,7 +177,9 @@ def _candidates(
     counts = list(asked.values())
     generator = CandidateGenerator.of(items, list(asked), max(counts), Constraints(), present())
     tables = generator.find_each(UserProfile("", taste), counts)
-    return [table.select(["track_id", "score", "interest", "reason"]).to_pylist() for table in tables]
+    return [
+        table.select(["track_id", "score", "interest", "reason"]).to_pylist() for table in tables
+    ]
 
 
 def _left(found: Sequence[Row], thinning: StyleThinning, size: int) -> list[Row]:
