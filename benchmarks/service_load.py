@@ -7,7 +7,7 @@
 Makes a catalog of 100,000 made-up tracks with vectors of 256 (as `page_speed.py`), serves it by
 `musicu serve` in a process of its own, and asks it over HTTP from this one. Prints wall clock and
 the processor time of the service; the latter is what to compare on a computer that does other
-things too.
+things too. The catalog stays in the scratch folder for the next run, without its feedback.
 
 pages: 50 requests a second for the pages of 200 listeners who played something before, and of 800
 who did not; then the same with two events a second, whose listeners ask for a page at once.
@@ -24,6 +24,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -200,6 +201,10 @@ async def pages(service: Service, ids: np.ndarray, seconds: float) -> None:
     print(
         f"each listener's first page: {quantiles(first)}; processor {1000 * spent / KNOWN:.1f} ms"
     )
+    cpu, alone = service.cpu(), [await _after_event(connection, ids) for _ in range(KNOWN)]
+    spent = 1000 * (service.cpu() - cpu) / KNOWN
+    print(f"an event and its listener's page, nothing beside: {quantiles(alone)} for the page; "
+          f"processor {spent:.1f} ms for both")  # fmt: skip
     taken, codes = await paced(service.port, seconds, RATE, some_page)
     print(f"pages: {dict(codes)}, {quantiles(taken)}")
     stop, after = asyncio.Event(), list[float]()
@@ -208,11 +213,7 @@ async def pages(service: Service, ids: np.ndarray, seconds: float) -> None:
         """Two events a second, each of a listener whose page is asked for at once."""
         own = Connection(service.port)
         while not stop.is_set():
-            (one,) = events(ids, KNOWN, 1, f"while-{time.time()}")
-            await own.ask("POST", "/events", json.dumps([one]).encode())
-            asked = time.perf_counter()
-            assert (await own.ask("GET", f"/shelves/{one['user_id']}"))[0] == 200
-            after.append(time.perf_counter() - asked)
+            after.append(await _after_event(own, ids))
             await asyncio.sleep(0.5)
 
     task, cpu = asyncio.create_task(doing()), service.cpu()
@@ -223,6 +224,15 @@ async def pages(service: Service, ids: np.ndarray, seconds: float) -> None:
     print(f"pages, events beside: {dict(codes)}, {quantiles(taken)}; processor {spent:.2f} ms each")
     print(f"the page right after its listener's event: {quantiles(after)}")
     print(f"both together: {quantiles(taken + after)}")
+
+
+async def _after_event(connection: Connection, ids: np.ndarray) -> float:
+    """Send an event, and ask for the page of its listener at once: seconds that the page took."""
+    (one,) = events(ids, KNOWN, 1, f"while-{time.time()}")
+    await connection.ask("POST", "/events", json.dumps([one]).encode())
+    asked = time.perf_counter()
+    assert (await connection.ask("GET", f"/shelves/{one['user_id']}"))[0] == 200
+    return time.perf_counter() - asked
 
 
 async def take_events(service: Service, ids: np.ndarray, count: int, clients: int) -> None:
@@ -354,6 +364,7 @@ def main() -> None:
     if not (folder / "c").exists():
         make_catalog(folder, given.tracks, 256)
     catalog = folder / "c"
+    shutil.rmtree(catalog / "feedback", ignore_errors=True)  # what listeners did in the last run
     ids = np.array(Catalog.open(catalog).tracks()["track_id"].to_pylist(), object)
     service = Service(catalog, given.scratch / "service.log")
     works: dict[str, Callable[[], Awaitable[None]]] = {

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from musicu.candidates import (
     CANDIDATES,
     ArtistAdjacent,
+    CandidateGenerator,
     Constraints,
     DeepCatalog,
+    ForYou,
     ItemTable,
     MoreLike,
     NewReleases,
@@ -136,6 +138,26 @@ def test_new_releases_are_those_of_a_full_ranking_by_the_fit_with_a_taste(
     for listener in listeners:
         ours = sorted(row["track_id"] for row in rows.get(listener.user_id, []))
         assert ours == reference(listener.taste, k, per_artist, per_album)
+
+
+def test_ids_have_the_same_rows_whether_they_are_indexed_or_not() -> None:
+    items = made_items()
+    asked = ["t119", "nothing", "t000", "t050", "", "t000"]
+    before = items.rows_of(asked).tolist()
+    items.index_ids()
+    assert before == items.rows_of(asked).tolist() == [119, -1, 0, 50, -1, 0]
+
+
+def test_each_source_finds_what_it_finds_alone() -> None:
+    sources = [ForYou(), NewReleases(), DeepCatalog(50.0, None), Popular()]
+    counts = [30, 5, 12, 9]
+    generator = CandidateGenerator.of(ITEMS, sources, 1, now=NOW)
+    for listener in LISTENERS:
+        tables = generator.find_each(listener, counts)
+        for source, k, table in zip(sources, counts, tables, strict=True):
+            assert table.equals(found([listener], [source], k=k))
+    with pytest.raises(QueryError, match="2 counts for 4 sources"):
+        generator.find_each(LISTENERS[0], [1, 2])
 
 
 def test_a_batch_gives_what_each_listener_gets_alone() -> None:

@@ -100,6 +100,16 @@ class TestNewReleases(SourceContract):
 class TestDeepCatalog(SourceContract):
     source = DeepCatalog(30, 730)
 
+    def test_another_count_of_listens_makes_other_tracks_unpopular(self) -> None:
+        items = made_items()
+        first = items.least_popular(50.0)
+        assert items.least_popular(50.0) is first
+        assert items.least_popular(20.0).sum() < first.sum()
+        plays = np.arange(len(items))
+        counted = items.with_plays(plays).least_popular(50.0)
+        np.testing.assert_array_equal(counted, plays < len(items) / 2)
+        np.testing.assert_array_equal(items.least_popular(50.0), first)
+
     def test_tracks_are_unpopular_old_and_dated(self) -> None:
         rows = self.source.candidates(request(fetch_factor=64)).row
         found = {(TRACKS[row]["popularity"], TRACKS[row]["released"]) for row in rows}

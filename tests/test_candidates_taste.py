@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from musicu.candidates import LISTENS, TasteProfile, tastes
 from musicu.datasets.simulated_listeners import Habits, simulate_listeners
 from musicu.errors import QueryError
+from musicu.listening.history import History
 from musicu.listening.interest_clusters import APART, clusters_of
 from musicu.listening.profile_text import describe
 from musicu.records import Vectors
@@ -51,6 +52,28 @@ def test_a_listen_counts_half_after_a_half_life() -> None:
     table = listens(("t000", 0, 1), ("t001", 10, 1), ("t002", 20, 1), ("t003", None, 1))
     taste = TasteProfile.from_listens(table, VECTORS, now=NOW, half_life_days=10)
     np.testing.assert_allclose(taste.history.weights, [1, 0.5, 0.25, 1])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, 10**9), st.floats(-3, 9, width=32)),
+        max_size=30,
+    )
+)
+def test_events_make_the_history_that_their_listens_make(
+    events: list[tuple[int, int, float]],
+) -> None:
+    ids = [f"t{number:03}" for number, _, _ in events]
+    table = listens(
+        *((t, age / 86_400_000_000, w) for t, (_, age, w) in zip(ids, events, strict=True))
+    )
+    at = table["timestamp"].cast(pa.int64()).to_numpy()
+    history = History.of(table, NOW, 30.0)
+    made = History.of_events(ids, at, np.array([w for _, _, w in events], float), NOW, 30.0)
+    assert made.names.tolist() == history.names.tolist()
+    for name in ("place", "dated", "undated", "plays"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(history, name))
+    assert made.as_of == history.as_of
 
 
 def test_importances_are_shares_of_what_is_left_of_the_listens() -> None:

@@ -60,14 +60,15 @@ def seed(demo_catalog: Path) -> str:
 
 
 @pytest.mark.parametrize("told", [None, "2"])
-def test_candidates_use_their_own_threads_alone_unless_told(told: str | None) -> None:
+@pytest.mark.parametrize("command", ["candidates", "serve"])
+def test_commands_use_their_own_threads_alone_unless_told(command: str, told: str | None) -> None:
     """What NumPy's libraries read must stand there before NumPy is imported."""
     code = (
         "import os, sys, click; from musicu.cli.app import app; early = 'numpy' in sys.modules\n"
         "context = click.Context(app)\n"
         "app.resolve_command(context, ['similar'])\n"
         "print(os.environ.get('OPENBLAS_NUM_THREADS'), early)\n"
-        "app.resolve_command(context, ['candidates'])\n"
+        f"app.resolve_command(context, [{command!r}])\n"
         "print(os.environ['OPENBLAS_NUM_THREADS'])\n"
     )
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}

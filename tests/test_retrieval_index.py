@@ -120,6 +120,20 @@ def test_batch_equals_single_bit_for_bit(dim: int) -> None:
             assert single.score.tobytes() == part.score.tobytes()
 
 
+def test_a_query_finds_the_same_whatever_was_asked_before() -> None:
+    rng = np.random.default_rng(6)
+    values = unit(rng, 9_000, 32)
+    half, thirds = np.arange(0, 9_000, 2), np.arange(0, 9_000, 3)
+    asked = [(n, rows) for n in (0, 0, 1, 0) for rows in (half, None, thirds, half)]
+    queries, used = unit(rng, 2, 32), ExactIndex(values)
+    used.prepare()
+    for number, rows in asked:
+        fresh = ExactIndex(values)
+        fresh.prepare()
+        expected = fresh.search(queries[number], 50, rows=rows)
+        assert listed(used.search(queries[number], 50, rows=rows)) == listed(expected)
+
+
 @pytest.mark.parametrize("dim", [1, 2, 33, 300, 4096])
 @pytest.mark.parametrize("spiky", [False, True])
 def test_no_score_exceeds_what_its_bytes_say(dim: int, spiky: bool) -> None:

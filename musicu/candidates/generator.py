@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.candidates.candidate_pool import drawn_order, pool_of
 from musicu.candidates.candidate_reasons import Found, sentences
 from musicu.candidates.candidate_schema import CANDIDATES, candidates_of
 from musicu.candidates.request import (
@@ -25,8 +26,6 @@ from musicu.candidates.request import (
     Ranked,
     Request,
     allotted,
-    mixed,
-    user_numbers,
 )
 from musicu.candidates.selection import Entries, select
 from musicu.errors import QueryError
@@ -34,7 +33,6 @@ from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints, allowed_rows, emerging_rows
 from musicu.items.item_table import Ints, ItemTable
-from musicu.items.joins import MANY, join_positions
 from musicu.listening.listens import check_listens, utc
 from musicu.listening.profile_arrays import ProfileArrays, UserProfile
 from musicu.listening.profiles import TasteProfile, tastes
@@ -136,10 +134,32 @@ class CandidateGenerator:
             while waiting:
                 yield waiting.popleft().result()
 
+    def find_each(self, listener: UserProfile, counts: Sequence[int]) -> list[pa.Table]:
+        """What each source alone finds for one listener: a table of CANDIDATES a source.
+
+        counts: how many each gives at most, in place of k. The tables are those of a generator
+        of that source alone; what is known of the listener is looked up only once. Raises
+        QueryError where there is not one count for each source.
+        """
+        if len(counts) != len(self.sources):
+            raise QueryError(f"{len(counts)} counts for {len(self.sources)} sources: give one each")
+        profiles = self._profiles((listener,))
+        rows = self._rows(None)
+        parts = []
+        each = zip(self.sources, self.rankers, counts, strict=True)
+        for number, (source, ranker, k) in enumerate(each):
+            alone = replace(self, sources=(source,), rankers=(ranker,), k=k)
+            found = alone._generated(profiles, *rows)
+            parts.append(replace(found, source=np.full(len(found.row), number)))
+        table = self._described(profiles, Found.joined(parts))
+        lengths = [len(part.row) for part in parts]
+        return [table.slice(sum(lengths[:n]), length) for n, length in enumerate(lengths)]
+
     def explain(self, listener: UserProfile) -> list[Explained]:
         """One listener's candidates, those of `find` in its order, and what scores are made of."""
-        request, found = self._generated((listener,), *self._rows(None))
-        table = self._described(request, found)
+        profiles = self._profiles((listener,))
+        found = self._generated(profiles, *self._rows(None))
+        table = self._described(profiles, found)
         return [
             Explained(
                 row["track_id"],
@@ -163,21 +183,23 @@ class CandidateGenerator:
 
     def _table(self, listeners: tuple[UserProfile, ...], rows: Ints, emerging: Ints) -> pa.Table:
         """The candidates of a batch of listeners."""
-        return self._described(*self._generated(listeners, rows, emerging))
+        profiles = self._profiles(listeners)
+        return self._described(profiles, self._generated(profiles, rows, emerging))
 
-    def _generated(
-        self, listeners: tuple[UserProfile, ...], rows: Ints, emerging: Ints
-    ) -> tuple[Request, Found]:
-        """What is asked for a batch, and what is found, in the order that CANDIDATES has.
+    def _profiles(self, listeners: tuple[UserProfile, ...]) -> ProfileArrays:
+        """Listeners on the item table; ModelError where one's taste is of another model."""
+        for listener in listeners:
+            check_same_model(self.items, listener.taste, f"the profile of {listener.user_id!r}")
+        return ProfileArrays.of(self.items, listeners)
+
+    def _generated(self, profiles: ProfileArrays, rows: Ints, emerging: Ints) -> Found:
+        """What is found for a batch, in the order that CANDIDATES has.
 
         Whose lists were too short is asked again, for longer ones.
         """
-        for listener in listeners:
-            check_same_model(self.items, listener.taste, f"the profile of {listener.user_id!r}")
         parts = []
-        profiles = ProfileArrays.of(self.items, listeners)
         everyone = Request(profiles, rows, self.k, self.now, seed=self.seed)
-        pending, fetch_factor = np.arange(len(listeners)), 1
+        pending, fetch_factor = np.arange(len(profiles)), 1
         while len(pending):
             request = replace(everyone.by(pending), fetch_factor=fetch_factor)
             found, short = self._found(request, emerging)
@@ -187,7 +209,7 @@ class CandidateGenerator:
         found = Found.joined(parts)
         group = found.listener * len(self.sources) + found.source
         order = best_first(group, found.score, self.items.order_by_id[found.row])
-        return everyone, found.take(order)
+        return found.take(order)
 
     def _found(self, request: Request, emerging: Ints) -> tuple[Found, NDArray[np.bool_]]:
         """What is found for some listeners, and who needs longer lists."""
@@ -217,7 +239,7 @@ class CandidateGenerator:
                 rows = emerging if explores else request.rows
                 asked = replace(request, rows=rows, want=want)
                 lists = _checked(self.sources[number][0], asked)
-                pool = _pool(asked, lists, self.constraints.heard, self.sources[number][0].name)
+                pool = pool_of(asked, lists, self.constraints.heard, self.sources[number][0].name)
                 yield self._in_order(asked, lists, pool, number, explores)
 
     def _in_order(
@@ -227,7 +249,7 @@ class CandidateGenerator:
         scores = scores_of(self.rankers[source], pool)
         by_artist = self.sources[source][0].anchor_kind == "artist"
         order = (
-            _drawn(request, pool)
+            drawn_order(request, pool)
             if explores
             else best_first(pool.listener, scores.score, self.items.order_by_id[pool.row])
         )
@@ -255,10 +277,10 @@ class CandidateGenerator:
         )
         return ranked, found
 
-    def _described(self, request: Request, found: Found) -> pa.Table:
+    def _described(self, profiles: ProfileArrays, found: Found) -> pa.Table:
         """The candidates as a table, with reasons."""
         sources = [source for source, _ in self.sources]
-        users = pa.array([user.user_id for user in request.profiles.users], pa.string())
+        users = pa.array([user.user_id for user in profiles.users], pa.string())
         names = pa.array([source.name for source in sources], pa.string())
         interest = found.interest.astype(np.int32)
         few = self.constraints.exposure_below
@@ -268,7 +290,7 @@ class CandidateGenerator:
             pa.array(found.score),
             names.take(pa.array(found.source)),
             pa.array(interest, mask=interest < 0),
-            sentences(request.profiles, sources, self.rankers, found, few),
+            sentences(profiles, sources, self.rankers, found, few),
         ]
         return pa.Table.from_arrays(columns, schema=self.schema)
 
@@ -383,40 +405,3 @@ def _batches(listeners: Iterable[UserProfile]) -> Iterator[tuple[UserProfile, ..
             waiting = []
     if waiting:
         yield tuple(waiting)
-
-
-def _pool(request: Request, lists: Ranked, heard: bool, source: str) -> Pool:
-    """The entries of all lists, each row once a listener, without what may not be shown."""
-    owner = np.repeat(lists.listener, lists.lengths)
-    kept = np.flatnonzero(~_excluded(request, owner, lists.row, heard))
-    keys = owner[kept] * MANY + lists.row[kept]
-    kept = kept[np.unique(keys, return_index=True)[1]]  # the first list that has it
-    interest = np.repeat(lists.interest, lists.lengths)[kept]
-    score = lists.score[kept]
-    return Pool(
-        request.profiles, owner[kept], lists.row[kept], interest, score, source, request.now
-    )
-
-
-def _excluded(request: Request, owner: Ints, row: Ints, heard: bool) -> NDArray[np.bool_]:
-    """What its listener may not be shown: what was heard, or only what was skipped more.
-
-    owner, row: int64 [entries]. bool [entries].
-    """
-    recordings, known = request.items.recordings, request.history
-    listed = np.zeros(len(request.items), bool)  # which recordings are in any list: often few
-    recording = recordings[row]
-    listed[recording] = True
-    theirs = recordings[known.row]
-    barred = listed[theirs] & (known.weight < 0) if heard else listed[theirs]
-    keys = known.listener[barred] * MANY + theirs[barred]
-    excluded: NDArray[np.bool_] = join_positions(owner * MANY + recording, keys) >= 0
-    return excluded
-
-
-def _drawn(request: Request, pool: Pool) -> Ints:
-    """An order of the entries drawn for each listener: of the near ones, any may be explored."""
-    users = user_numbers(request.profiles.users, request.seed)[pool.listener]
-    draws = mixed(users ^ mixed(pool.row.astype(np.uint64) + np.uint64(1)))
-    order: Ints = np.lexsort((pool.row, draws, pool.listener))
-    return order

@@ -59,7 +59,7 @@ _COMMANDS = {name: command for group in _GROUPS.values() for name, command in gr
 #: Commands whose own threads or processes have all of the processor at work, or whose products
 #: are small: threads then cost three times the processor time. So a file's descriptors are also
 #: the same to the last digit as in a catalog.
-_OWN_THREADS = (["candidates"], ["describe"], ["train", "tracks"])
+_OWN_THREADS = (["candidates"], ["describe"], ["serve"], ["train", "tracks"])
 
 #: What Arrow allocates with: the tables of a million tracks take 80 MB less than with mimalloc.
 _ALLOCATOR = ("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -55,6 +55,30 @@ class History:
         nothing = np.empty(0, object), np.empty(0, np.int64)
         empty = cls(*nothing, none, none, none, micros(now), half_life_days)
         return found[0] if found else empty
+
+    @classmethod
+    def of_events(
+        cls,
+        track_ids: Sequence[str],
+        at: NDArray[np.int64],
+        weights: Floats,
+        now: datetime,
+        half_life_days: float,
+    ) -> History:
+        """The history that `of` makes of as many dated listens of no playlist.
+
+        at: int64 [events], microseconds since 1970. weights: float64 [events], rounded to float32
+        as LISTENS holds them.
+        """
+        names = np.array(sorted(set(track_ids)), object)
+        number = {name: place for place, name in enumerate(names)}
+        place = np.array([number[name] for name in track_ids], np.int64)
+        held = weights.astype(np.float32).astype(np.float64)
+        as_of, count = micros(now), len(names)
+        faded = _sums(place, held * _left(as_of - at, half_life_days), count)
+        plays = _sums(place, _plays(held), count)
+        every = np.arange(count)
+        return cls(names, every, faded, np.zeros(count), plays, as_of, half_life_days)
 
     def plus(self, other: History) -> History:
         """Both histories as one, at the later moment: what all of their listens would give."""
@@ -139,12 +163,18 @@ def _weights(listens: pa.Table, now: datetime, half_life_days: float) -> tuple[F
     weight = listens["weight"].to_numpy().astype(np.float64)
     listed = pc.fill_null(pc.starts_with(listens["context"], PLAYLIST), False)
     heard = (weight > 0) & ~listed.to_numpy(zero_copy_only=False)
-    plays = np.where(heard, np.maximum(1, np.round(weight)), 0)
+    plays = np.where(heard, _plays(weight), 0)
     when = listens["timestamp"].cast(pa.int64())
     dated = pc.is_valid(when).to_numpy(zero_copy_only=False)
     moments = pc.fill_null(when, 0).to_numpy()
     left = _left(micros(now) - moments, half_life_days)
     return np.where(dated, weight * left, 0), np.where(dated, 0, weight), plays
+
+
+def _plays(weight: Floats) -> Floats:
+    """How many plays each weight stands for; 0 for skips."""
+    plays: Floats = np.where(weight > 0, np.maximum(1, np.round(weight)), 0)
+    return plays
 
 
 def _left(age_us: NDArray[np.int64], half_life_days: float) -> Floats:

@@ -109,6 +109,16 @@ class TasteProfile:
         return _profile(history, vectors, TasteOptions(max_interests))
 
     @classmethod
+    def from_history(
+        cls, history: History, vectors: Vectors, rows: NDArray[np.int64]
+    ) -> TasteProfile:
+        """The taste in a history whose tracks are looked up already.
+
+        rows: int64 [tracks], the row of each among the vectors, -1 where it has none.
+        """
+        return _taste(history, rows, vectors, TasteOptions())
+
+    @classmethod
     def from_seeds(
         cls,
         track_ids: Any,

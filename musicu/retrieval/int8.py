@@ -39,10 +39,20 @@ class Int8Rows:
         self.block_rows = BLOCK_ROWS
         starts = range(0, len(values), BLOCK_ROWS)
         self._blocks = [_Block(values[start : start + BLOCK_ROWS]) for start in starts]
+        self._last: dict[int, tuple[bytes, Floats]] = {}
 
     def bounds(self, query: Int8Queries, block: int) -> Floats:
-        """What the true scores of one block's rows cannot exceed: float32 [queries, rows]."""
-        return self._blocks[block].bounds(query)
+        """What the true scores of one block's rows cannot exceed: float32 [queries, rows].
+
+        Those of the last single query are kept, for who asks again among other rows.
+        """
+        if query.key is None:
+            return self._blocks[block].bounds(query)
+        last = self._last.get(block)
+        if last is None or last[0] != query.key:
+            self._last[block] = last = query.key, self._blocks[block].bounds(query)
+        bounds: Floats = last[1].copy()  # who asks writes to it
+        return bounds
 
 
 class Int8Queries:
@@ -56,6 +66,7 @@ class Int8Queries:
         low = whole - high * _LOW
         self.packed = (np.concatenate([high, low]) + _LOW).astype(np.uint8)
         self.steps = steps.astype(np.float32)
+        self.key = units.tobytes() if len(units) == 1 else None
         self.lost = float(np.sqrt(((units - whole * steps) ** 2).sum(axis=1)).max())
 
 

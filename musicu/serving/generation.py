@@ -99,6 +99,7 @@ class OpenedCatalog:
             return None
         context = ShelfContext(self.catalog, model=self.model)
         context.items.index  # noqa: B018 - made now, not for the first who asks
+        context.items.index_ids()
         return context
 
     def _arrivals(self) -> tuple[Row, ...]:

@@ -125,7 +125,8 @@ class PageMaker:
         for _ in range(_TRIES):
             if kept is not None and (kept.version >= version or not kept.version):
                 break
-            kept = await asyncio.wrap_future(self._begin(user))
+            # A request that is given up must not take the page away from the others.
+            kept = await asyncio.shield(asyncio.wrap_future(self._begin(user)))
         assert kept is not None
         return self._served(kept, generation, user, about)
 
@@ -167,14 +168,16 @@ class PageMaker:
     def _make_ahead(self, user: str) -> None:
         """Make a page that nobody waits for, unless somebody does by now."""
         future: Future[ListenerPage] = Future()
+        future.set_running_or_notify_cancel()  # from here on nobody can cancel it
         with self._lock:
             if user in self._pending:
                 return
             self._pending[user] = future
         try:
             future.set_result(self._make(user))
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+        except BaseException as error:
             future.set_exception(error)
+            raise
 
     def _made_and_kept(self, user: str) -> ListenerPage:
         """Make a listener's shelves, and keep them."""

@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 
 from musicu.items.item_table import ItemTable
 from musicu.listening.feedback import OUTCOMES
-from musicu.listening.history import micros
-from musicu.listening.listens import LISTENS
-from musicu.listening.profiles import TasteProfile
-from musicu.records import Vectors
+from musicu.listening.history import History, micros
+from musicu.listening.profiles import HALF_LIFE_DAYS, TasteProfile
 from musicu.rewards.reward_terms import reward_terms
 from musicu.rewards.skip_kinds import skip_kinds
 
@@ -149,25 +147,16 @@ def taste_of(
     kinds = _skip_kinds(events)
     weights = [_weight(event, kind) for event, kind in zip(events, kinds, strict=True)]
     heard = [place for place, weight in enumerate(weights) if weight]
-    latest = micros(now)
-    listens = pa.Table.from_pydict(
-        {
-            "user_id": ["listener"] * len(heard),
-            "track_id": [events[n].track_id for n in heard],
-            "timestamp": [min(events[n].at, latest) for n in heard],
-            "weight": [weights[n] for n in heard],
-            "context": [None] * len(heard),
-        },
-        schema=pa.schema([f.with_type(_LISTEN_TYPES.get(f.name, f.type)) for f in LISTENS]),
-    ).cast(LISTENS)
-    own = items.rows_of(sorted({events[n].track_id for n in heard}))
-    own = own[own >= 0]
-    about = items.model, items.fingerprint, items.of_sound
-    vectors = Vectors(items.ids[own], items.values[own], *about)
-    return TasteProfile.from_listens(listens, vectors, now=now), _skipped(events, kinds)
-
-
-_LISTEN_TYPES = {"timestamp": pa.int64(), "weight": pa.float64()}
+    history = History.of_events(
+        [events[n].track_id for n in heard],
+        np.minimum(np.array([events[n].at for n in heard], np.int64), micros(now)),
+        np.array([weights[n] for n in heard], np.float64),
+        now,
+        HALF_LIFE_DAYS,
+    )
+    rows = items.rows_of_table(history.names)
+    taste = TasteProfile.from_history(history, items.vectors, rows)
+    return taste, _skipped(events, kinds, weights)
 
 
 def _skip_kinds(events: list[ListenerEvent]) -> list[str | None]:
@@ -211,16 +200,18 @@ def _worth() -> dict[str, float]:
 _WORTH = _worth()
 
 
-def _skipped(events: list[ListenerEvent], kinds: list[str | None]) -> SkippedStyles:
+def _skipped(
+    events: list[ListenerEvent], kinds: list[str | None], weights: list[float]
+) -> SkippedStyles:
     """How much each skipped track speaks against its style: less where it was played as well."""
     evidence: dict[str, float] = {}
     told = {"dislike": 1.0, "fatigue": _FATIGUE_EVIDENCE, "search": SEARCH_EVIDENCE}
-    for event, kind in zip(events, kinds, strict=True):
+    for event, kind, weight in zip(events, kinds, weights, strict=True):
         if kind is not None:
             evidence[event.track_id] = evidence.get(event.track_id, 0.0) + told[kind]
         elif event.kind == "dismissed":
             evidence[event.track_id] = evidence.get(event.track_id, 0.0) + 1.0
-        elif (weight := _weight(event, None)) > 0 and event.track_id in evidence:
+        elif weight > 0 and event.track_id in evidence:
             evidence[event.track_id] -= weight
     left = {track: value for track, value in evidence.items() if value > 0}
     return SkippedStyles(list(left), np.array(list(left.values()), np.float64))

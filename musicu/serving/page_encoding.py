@@ -142,5 +142,8 @@ def _filled(text: bytes, stamp: PageStamp, place: int, propensity: float) -> byt
     )
 
 
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _JSON.encode(value).encode("ascii")

@@ -152,28 +152,34 @@ def _own_shelves(
 
 def _chosen(items: ItemTable, taste: TasteProfile, settings: PageSettings) -> Iterator[_Chosen]:
     size = settings.size * _SPARE
+    asked: dict[CandidateSource, int] = {
+        ForYou(): size * _INTERESTS,
+        NewReleases(settings.new_days): size,
+    }
+    if not np.isnan(items.popularity).all():
+        asked[DeepCatalog(50.0, None)] = size
+    for_you, new, *deep = _candidates(items, taste, asked)
     by_interest: dict[int, list[Row]] = {}
-    for row in _candidates(items, taste, ForYou(), size * _INTERESTS):
+    for row in for_you:
         by_interest.setdefault(row["interest"] or 0, []).append(row)
     for number in sorted(by_interest)[:_INTERESTS]:
         seed = taste.interests[number].medoid
         yield _Chosen(f"{_FOR_YOU}-{number + 1}", "", "", by_interest[number][:size], seed)
-    new = _candidates(items, taste, NewReleases(settings.new_days), size)
     yield _Chosen(NEW, "New for you", "new releases that suit you", new)
-    if not np.isnan(items.popularity).all():
-        deep = _candidates(items, taste, DeepCatalog(50.0, None), size)
-        if deep:
-            yield _Chosen(_DEEP, "Deep cuts for you", "from the less played half", deep)
+    for found in filter(None, deep):
+        yield _Chosen(_DEEP, "Deep cuts for you", "from the less played half", found)
 
 
 def _candidates(
-    items: ItemTable, taste: TasteProfile, source: CandidateSource, k: int
-) -> list[Row]:
-    """What the generator finds for the listener."""
-    generator = CandidateGenerator.of(items, [source], k, Constraints(), present())
-    (table,) = generator.find([UserProfile("", taste)])
-    found: list[Row] = table.select(["track_id", "score", "interest", "reason"]).to_pylist()
-    return found
+    items: ItemTable, taste: TasteProfile, asked: Mapping[CandidateSource, int]
+) -> list[list[Row]]:
+    """What the generator finds for the listener by each source, at most so many."""
+    counts = list(asked.values())
+    generator = CandidateGenerator.of(items, list(asked), max(counts), Constraints(), present())
+    tables = generator.find_each(UserProfile("", taste), counts)
+    return [
+        table.select(["track_id", "score", "interest", "reason"]).to_pylist() for table in tables
+    ]
 
 
 def _left(found: Sequence[Row], thinning: StyleThinning, size: int) -> list[Row]:
@@ -202,7 +208,9 @@ def _others(regions: Sequence[PageShelf], own: Sequence[PageShelf]) -> list[Page
     found = []
     for each in regions:
         left = [item for item in each.shelf if item.track_id not in shown]
-        if left:
+        if len(left) == len(each.shelf):
+            found.append(each)
+        elif left:
             found.append(PageShelf(each.name, replace(each.shelf, items=_placed(left))))
     return found
 
@@ -210,6 +218,8 @@ def _others(regions: Sequence[PageShelf], own: Sequence[PageShelf]) -> list[Page
 def _thinned(each: PageShelf, thinning: StyleThinning, size: int) -> PageShelf:
     """A shelf with less of the styles that were skipped, and no more than it shows."""
     kept = thinning.kept(each.track_ids)
+    if all(kept) and len(kept) <= size:
+        return each
     items = [item for item, stays in zip(each.shelf, kept, strict=True) if stays][:size]
     return PageShelf(each.name, replace(each.shelf, items=_placed(items)))
 

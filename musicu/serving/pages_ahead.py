@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from threading import Condition, Thread
+
+_LOG = logging.getLogger("musicu.serving")
 
 #: So many listeners are somebody at a player each, whose page is made at once. More of them are
 #: a delivery of events in bulk, and are made one by one, at most this share of the time.
@@ -63,5 +66,8 @@ class PagesAhead:
                 user, _ = self._waiting.popitem()
                 are_many = len(self._waiting) >= _FEW
             began = time.monotonic()
-            self._make(user)
+            try:
+                self._make(user)
+            except Exception:  # noqa: BLE001 - the pages of the others are made all the same
+                _LOG.exception("a page could not be made ahead")
             pause = (time.monotonic() - began) * (1 / _SHARE - 1) if are_many else 0.0

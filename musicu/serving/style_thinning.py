@@ -61,7 +61,7 @@ class StyleThinning:
         self._evidence = skipped.evidence[rows >= 0]
         history = taste.history
         liked = history.weights > 0
-        rows = items.rows_of(history.ids[liked].tolist())
+        rows = items.rows_of_table(history.names)[history.place[liked]]
         self._liked = items.values[rows[rows >= 0]]
         self._weights = history.weights[liked][rows >= 0]
 
@@ -70,9 +70,10 @@ class StyleThinning:
         if not len(self._evidence):
             return np.ones(len(vectors))
         against = self._likeness(vectors, self._against) @ self._evidence
-        speaking_for = self._likeness(vectors, self._liked) @ self._weights
-        excess = (against - speaking_for) / ALLOWED
-        shares: NDArray[np.float64] = 1 / np.maximum(1.0, excess)
+        shares = np.ones(len(vectors))
+        some = np.flatnonzero(against > ALLOWED)  # of the others all are shown
+        speaking_for = self._likeness(vectors[some], self._liked) @ self._weights
+        shares[some] = 1 / np.maximum(1.0, (against[some] - speaking_for) / ALLOWED)
         return shares
 
     def kept(self, track_ids: list[str]) -> list[bool]:

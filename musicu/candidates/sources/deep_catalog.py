@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from musicu.candidates.request import Ranked, Request
 from musicu.candidates.sources.taste_lists import nearest_to_taste
 from musicu.errors import QueryError
-from musicu.items.item_table import ItemTable
 from musicu.records import check_kind
 
 
@@ -47,19 +42,8 @@ class DeepCatalog:
 
     def candidates(self, request: Request) -> Ranked:
         """Lists as `nearest_to_taste` makes them."""
-        deep = _unpopular(request.items, self.popularity_below)
+        deep = request.items.least_popular(self.popularity_below)
         if self.older_than_days is not None:
             before = request.now.date() - timedelta(days=self.older_than_days)
-            deep &= request.items.released_before(before)
+            deep = deep & request.items.released_before(before)
         return nearest_to_taste(request, request.rows[deep[request.rows]])
-
-
-def _unpopular(items: ItemTable, percentile: float) -> NDArray[np.bool_]:
-    popularity = items.popularity
-    unknown = np.isnan(popularity)
-    known = popularity[~unknown]
-    if not len(known):
-        return unknown
-    last = math.ceil(percentile / 100 * len(known)) - 1  # fewer are below it than that share
-    passes: NDArray[np.bool_] = popularity <= np.partition(known, last)[last]
-    return passes | unknown
