@@ -13,10 +13,10 @@ import pytest
 from musicu.errors import QueryError
 from musicu.evaluation.recommendation import Protocol, Training, evaluate_models
 from musicu.evaluation.recommendation.groups import activity_groups, given_groups
-from musicu.items.creator_groups import creator_groups, groups_of_cells, track_groups
+from musicu.items.creator_groups import CreatorGroups, creator_groups, groups_of_cells, track_groups
 
 TRACKS, USERS = 24, 36
-LABELS = ["big", "big", "small", "tiny"]  # of a track, by its number modulo 4
+LABELS = ["big", "big", "small", "tiny", "big", "mid"]  # of a track, by its number modulo 6
 
 
 def tracks() -> pa.Table:
@@ -25,7 +25,7 @@ def tracks() -> pa.Table:
         {
             "track_id": [f"t{n:02}" for n in rows],
             "artists": [[f"a{n // 2}"] for n in rows],
-            "label": [LABELS[n % 4] for n in rows],
+            "label": [LABELS[n % 6] for n in rows],
             "genres": [["rock", "pop"] if n % 2 else None for n in rows],
             "released": pa.array([date(2024 - n % 8, 1, 1) for n in rows]),
         }
@@ -33,11 +33,12 @@ def tracks() -> pa.Table:
 
 
 def listens() -> pa.Table:
-    """Six tracks each; only five listeners hear the label "tiny"."""
+    """Six tracks each; five listeners hear the label "tiny", twenty "mid"."""
     user, track = [], []
     rng = np.random.default_rng(0)
     for number in range(USERS):
-        may = [n for n in range(TRACKS) if n % 4 != 3 or number < 5]
+        most = {"tiny": 5, "mid": 20}
+        may = [n for n in range(TRACKS) if number < most.get(LABELS[n % 6], USERS)]
         heard = rng.permutation(may)[: 6 + number % 3]
         user += [f"u{number:02}"] * len(heard)
         track += [f"t{n:02}" for n in heard]
@@ -49,9 +50,9 @@ def test_groups_are_of_columns_lists_ages_and_tables(tmp_path: Path) -> None:
     table = tracks()
     heard = np.arange(TRACKS)
     by_label = creator_groups(table, "label", heard)
-    assert by_label.names == ("big", "small", "tiny")
-    assert by_label.mask("small").nonzero()[0].tolist() == list(range(2, TRACKS, 4))
-    assert by_label.matrix().sum(axis=0).tolist() == [[12.0, 6.0, 6.0]]
+    assert by_label.names == ("big", "mid", "small", "tiny")
+    assert by_label.mask("small").nonzero()[0].tolist() == list(range(2, TRACKS, 6))
+    assert by_label.matrix().sum(axis=0).tolist() == [[12.0, 4.0, 4.0, 4.0]]
     genres = creator_groups(table, "genres", heard)
     assert genres.mask("rock").tolist() == genres.mask("pop").tolist()
     assert genres.mask("pop").sum() == TRACKS / 2  # the others have no group
@@ -80,17 +81,24 @@ def test_groups_are_of_columns_lists_ages_and_tables(tmp_path: Path) -> None:
 def test_groups_that_cannot_be_made_say_what_is_wrong(by: object, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         creator_groups(tracks(), by, np.arange(TRACKS))  # type: ignore[arg-type]
-    with pytest.raises(QueryError, match="the groups are 'big', 'small', 'tiny'"):
+    with pytest.raises(QueryError, match="the groups are 'big', 'mid', 'small', 'tiny'"):
         creator_groups(tracks(), "label", np.arange(TRACKS)).mask("huge")
 
 
 def test_groups_of_few_listeners_are_folded() -> None:
     groups = groups_of_cells("label", ["a", "b", "c", ["b", "c"]])
-    folded, hidden = groups.folded(np.array([20, 9, 3]), 10)
-    assert (folded.names, hidden) == (("a", "other groups"), 2)
+    heard = np.zeros((30, 4), bool)
+    heard[:20, 0], heard[:9, 1], heard[15:25, 2] = True, True, True
+
+    def listeners(groups: CreatorGroups) -> np.ndarray:
+        return ((heard @ groups.matrix().toarray()) > 0).sum(axis=0)
+
+    folded, hidden = groups.folded(listeners, 10)
+    assert (folded.names, hidden) == (("a", "other groups"), 2)  # c would tell of b by subtraction
     assert folded.mask("other groups").tolist() == [False, True, True, True]
-    assert groups.folded(np.array([20, 19, 18]), 10, most=2)[0].names[-1] == "other groups"
-    assert groups.folded(np.array([20, 19, 18]), 10)[1] == 0
+    assert groups.folded(listeners, 9, most=1)[0].names == ("a", "other groups")
+    assert groups.folded(listeners, 9) == (groups, 0)
+    assert groups.folded(listeners, 21)[0].names == ()
 
 
 def evaluated() -> object:
@@ -119,15 +127,15 @@ def test_an_evaluation_shows_exposure_beside_listening_and_the_uplift(tmp_path: 
     shown = by_group["small first", "label: small", "exposure share"]
     heard = by_group["small first", "label: small", "listening share"]
     over = by_group["small first", "label: small", "exposure over listening"]
-    assert shown["value"] > 0.8
-    assert 0.2 < heard["value"] < 0.45
+    assert shown["value"] > 0.7
+    assert 0.15 < heard["value"] < 0.3
     assert over["value"] == pytest.approx(shown["value"] - heard["value"])
     assert over["low"] <= over["value"] <= over["high"]
     popular = by_group["popularity", "label: small", "exposure share"]
     assert shown["difference"] == pytest.approx(shown["value"] - popular["value"])
     assert 0 < shown["diff_low"] < shown["difference"] < shown["diff_high"]
     names = {tracks for _, tracks, _ in by_group}
-    assert "label: tiny" not in names
+    assert not {"label: tiny", "label: mid"} & names  # mid would tell of tiny by subtraction
     assert "label: other groups" in names
     assert {"head", "tail", "cold"} <= names
     page = found.to_html(tmp_path / "page.html").read_text()

@@ -14,7 +14,7 @@ Conventions:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -86,23 +86,36 @@ class CreatorGroups:
         return csr_matrix((ones, (self.row, self.group)), shape=(self.tracks, len(self.names)))
 
     def folded(
-        self, listeners: Ints, smallest: int, most: int = MOST_GROUPS
+        self, listeners: Callable[[CreatorGroups], Ints], smallest: int, most: int = MOST_GROUPS
     ) -> tuple[CreatorGroups, int]:
-        """Groups of too few listeners, and those after the largest, as the one group
-        "other groups".
+        """Groups of too few listeners, and those after the largest, as the one "other groups".
 
-        listeners: int64 [groups]. Gives the groups and how many were folded.
+        It takes in the smallest others until it has enough listeners, so that no small group can
+        be had by subtraction; where only it is left there is no group. listeners: counts those of
+        each of some groups, int64 [groups]. Gives the groups and how many were folded.
         """
-        order = np.argsort(-listeners, kind="stable")
-        kept = sorted(g for g in order[:most].tolist() if listeners[g] >= smallest)
-        hidden = len(self.names) - len(kept)
-        if not hidden:
+        sizes = listeners(self)
+        order = np.argsort(sizes, kind="stable").tolist()
+        hidden = max(int((sizes < smallest).sum()), len(order) - most)
+        if hidden <= 0:
             return self, 0
-        names = [self.names[g] for g in kept]
-        place = np.full(len(self.names), len(names))
-        place[kept] = np.arange(len(names))
+        found = self._without(order[:hidden])
+        while hidden < len(order) and listeners(found)[-1] < smallest:
+            hidden += 1
+            found = self._without(order[:hidden])
+        if hidden < len(order):
+            return found, hidden
+        none = np.empty(0, np.int64)
+        return CreatorGroups(self.by, (), none, none, self.tracks), hidden
+
+    def _without(self, hidden: Sequence[int]) -> CreatorGroups:
+        """Some groups as one, the last."""
+        kept = sorted(set(range(len(self.names))) - set(hidden))
+        place = np.full(len(self.names), len(kept))
+        place[kept] = np.arange(len(kept))
         pairs = np.unique(np.stack([self.row, place[self.group]]), axis=1)
-        return CreatorGroups(self.by, (*names, OTHER), pairs[0], pairs[1], self.tracks), hidden
+        names = (*(self.names[group] for group in kept), OTHER)
+        return CreatorGroups(self.by, names, pairs[0], pairs[1], self.tracks)
 
 
 def head(listeners: NDArray[Any]) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +107,8 @@ class Ruler:
         }
         self.folded = 0  # groups of creators that too few listeners have heard
         if creators is not None:
-            reached = np.diff(((split.history > 0) @ creators.matrix()).tocsc().indptr)
-            creators, self.folded = creators.folded(reached, SMALLEST_GROUP)
+            heard_by = partial(_reach, split.history > 0)
+            creators, self.folded = creators.folded(heard_by, SMALLEST_GROUP)
             for name in creators.names:
                 self.track_groups[f"{creators.by}: {name}"] = creators.mask(name)
         self.listened = {
@@ -262,6 +263,13 @@ def top(scores: Scores, split: Split, users: Ints, k: int, order: Ints) -> Ints:
     offered = np.take_along_axis(free, places, axis=1) > -np.inf
     rows: NDArray[np.int64] = np.where(offered, split.candidates[order[places]], -1)
     return rows
+
+
+def _reach(heard: csr_matrix, groups: CreatorGroups) -> Ints:
+    """How many listeners have heard each group: int64 [groups]."""
+    pairs = (heard.astype(np.float32) @ groups.matrix()).tocsc()
+    counts: Ints = np.diff(pairs.indptr).astype(np.int64)
+    return counts
 
 
 def _hits(answers: csr_matrix, lists: Ints) -> Mask:
