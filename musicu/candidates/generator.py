@@ -7,10 +7,11 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from itertools import chain, islice, starmap
 from numbers import Real
+from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -18,8 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.candidates.candidate_floors import with_floors
 from musicu.candidates.candidate_reasons import Found, sentences
-from musicu.candidates.candidate_schema import CANDIDATES, candidates_of
+from musicu.candidates.candidate_schema import CANDIDATES, candidates_of, with_floor_counts
 from musicu.candidates.request import (
     CandidateSource,
     Ranked,
@@ -32,7 +34,9 @@ from musicu.candidates.selection import Entries, select
 from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
-from musicu.items.constraints import Constraints, allowed_rows, emerging_rows
+from musicu.items.constraints import Constraints, allowed_rows
+from musicu.items.creator_groups import emerging_rows
+from musicu.items.exposure_floors import FloorCount, FloorWarning, summed
 from musicu.items.item_table import Ints, ItemTable
 from musicu.items.joins import MANY, join_positions
 from musicu.listening.listens import check_listens, utc
@@ -53,6 +57,7 @@ _NAMES = ("name", "reason_prefix", "anchor_kind", "ranker")
 _LISTENERS_AT_ONCE = 1024
 _FETCH_GROWTH = 4
 _MOST_WORKERS = 4
+_COUNTING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class CandidateGenerator:
 
     sources: with their shares of the candidates, all above 0. rankers: of each source. k: how many
     candidates a listener gets at most. now: the present, with a time zone. seed: random seed.
+    floor_counts: what exposure floors did, by group, to all that was found so far.
     """
 
     items: ItemTable
@@ -81,6 +87,7 @@ class CandidateGenerator:
     constraints: Constraints
     now: datetime
     seed: int = 0
+    floor_counts: list[FloorCount] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -122,6 +129,7 @@ class CandidateGenerator:
         run beside. among: int64, rising, the only rows that may be found; None: all.
         """
         rows, emerging = self._rows(among)
+        self.group_masks()  # a group that is not there is told before the work
         batches = _batches(listeners)
         first = list(islice(batches, 2))
         if len(first) < 2:  # nothing to work on beside it
@@ -187,7 +195,26 @@ class CandidateGenerator:
         found = Found.joined(parts)
         group = found.listener * len(self.sources) + found.source
         order = best_first(group, found.score, self.items.order_by_id[found.row])
-        return everyone, found.take(order)
+        return everyone, self._floored(listeners, rows, found.take(order))
+
+    def group_masks(self) -> list[NDArray[np.bool_]]:
+        """The rows of each group with a floor; QueryError for a group that is not there."""
+        floors = self.constraints.floors
+        below = self.constraints.exposure_below
+        return [] if floors is None else floors.masks(self.items, below)
+
+    def _floored(self, listeners: tuple[UserProfile, ...], rows: Ints, found: Found) -> Found:
+        """What was found, with exposure floors where there are any."""
+        floors = self.constraints.floors
+        if floors is None:
+            return found
+        masks, rules = self.group_masks(), replace(self.constraints, floors=None, explore=0.0)
+        plain = replace(self, constraints=rules)
+        own = [plain._generated(listeners, rows[mask[rows]], rows[:0])[1] for mask in masks]
+        shown, counts = with_floors(floors, masks, self.items, rules, found, own, len(self.sources))
+        with _COUNTING:
+            self.floor_counts[:] = summed([*self.floor_counts, *counts])
+        return shown
 
     def _found(self, request: Request, emerging: Ints) -> tuple[Found, NDArray[np.bool_]]:
         """What is found for some listeners, and who needs longer lists."""
@@ -295,7 +322,9 @@ def find_candidates(
 
         find_candidates(catalog, plays, [ForYou()], k=20)
 
-    The same question gives the same table, and each listener's rows depend on no other listener.
+    The same question gives the same table, and each listener's rows depend on no other listener,
+    but for exposure floors (`Constraints.floors`), which some hundred listeners meet together. What
+    those did is told by `floor_counts(table)`, and a warning says where a share was not reached.
     Raises QueryError for settings that make no sense.
     """
     items = catalog if isinstance(catalog, ItemTable) else ItemTable.of(catalog, model)
@@ -307,7 +336,12 @@ def find_candidates(
     else:
         profiles = _listening(listeners, generator, count=items is not catalog)
     found = list(generator.find(profiles))
-    return pa.concat_tables(found) if found else CANDIDATES.empty_table()
+    if not found:
+        return CANDIDATES.empty_table()
+    for count in generator.floor_counts:
+        if not count.reached:
+            warnings.warn(count.words(), FloorWarning, stacklevel=2)
+    return with_floor_counts(pa.concat_tables(found), generator.floor_counts)
 
 
 def _profiles(tastes: Mapping[str, TasteProfile]) -> list[UserProfile]:

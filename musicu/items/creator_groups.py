@@ -8,7 +8,7 @@ Conventions:
   and Discovery, 2010, chapter 5). Equals are in the same group: the head takes in all tracks with
   as many listeners as its last.
 - Release age, in years of 365 days before a day: new below 1, recent below 5, old from 5 on.
-- Emerging: tracks all of whose artists have little exposure (`constraints.emerging_rows`).
+- Emerging: tracks all of whose artists have little exposure (`emerging_rows`).
 - Otherwise a column of the tracks, such as a label, or a table of track_id and a group.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +29,6 @@ from scipy.sparse import csr_matrix
 
 from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
-from musicu.items.constraints import emerging_rows
 from musicu.items.item_table import ItemTable
 from musicu.records import short
 
@@ -42,6 +42,8 @@ AGE_GROUPS = ("new", "recent", "old")
 AGE_YEARS = (1, 5)
 #: Groups that are shown at most; the smaller ones are folded into one.
 MOST_GROUPS = 20
+
+_FOUND: WeakKeyDictionary[ItemTable, dict[Any, tuple[Any, CreatorGroups]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,8 +62,8 @@ class CreatorGroups:
 
     @classmethod
     def of_masks(cls, by: str, masks: Mapping[str, Mask]) -> CreatorGroups:
-        """Groups from bool [tracks] each; empty ones are left out."""
-        held = {name: np.flatnonzero(mask) for name, mask in masks.items() if mask.any()}
+        """Groups from bool [tracks] each."""
+        held = {name: np.flatnonzero(mask) for name, mask in masks.items()}
         return cls(
             by,
             tuple(held),
@@ -136,21 +138,39 @@ def track_groups(listeners: NDArray[Any]) -> dict[str, Mask]:
     return dict(zip(TRACK_GROUPS, (cold, ~cold & ~top, top), strict=True))
 
 
+def emerging_rows(items: ItemTable, exposure_below: int) -> Ints:
+    """The rows all of whose artists have fewer listens than that, rising: int64 [rows]."""
+    made = items.credits
+    exposure = np.bincount(made.artist, items.plays[made.row], len(made.keys))
+    known = exposure[made.artist] >= exposure_below
+    emerging = np.zeros(len(items), bool)
+    emerging[made.row] = True  # a track of nobody's is no artist's chance
+    emerging[made.row[known]] = False
+    return np.flatnonzero(emerging)
+
+
 def item_groups(
-    items: ItemTable,
-    by: str | TableLike = POPULARITY,
-    exposure_below: int = 10,
-    now: date | None = None,
+    items: ItemTable, by: str | TableLike = POPULARITY, exposure_below: int = 10
 ) -> CreatorGroups:
     """Groups of the rows of an item table; by: as in `creator_groups`, or "emerging".
 
     exposure_below: fewer listens than this of all listeners make an artist an emerging one.
+    Popularity is that of listens, or of the catalog where none are known. What was found of a
+    table is kept.
     """
+    known = _FOUND.setdefault(items, {})
+    key = (by if isinstance(by, str) else id(by), exposure_below, int(items.plays.sum()))
+    if key not in known:
+        known[key] = by, _item_groups(items, by, exposure_below)  # who keeps it keeps its id
+    return known[key][1]
+
+
+def _item_groups(items: ItemTable, by: str | TableLike, exposure_below: int) -> CreatorGroups:
     if isinstance(by, str) and by == EMERGING:
         few = np.zeros(len(items), bool)
         few[emerging_rows(items, exposure_below)] = True
         return CreatorGroups.of_masks(EMERGING, {EMERGING: few, "established": ~few})
-    return creator_groups(items.tracks, by, np.nan_to_num(items.popularity), now)
+    return creator_groups(items.tracks, by, np.nan_to_num(items.popularity))
 
 
 def creator_groups(
