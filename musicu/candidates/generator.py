@@ -144,9 +144,9 @@ class CandidateGenerator:
             while waiting:
                 yield waiting.popleft().result()
 
-    def explain(self, listener: UserProfile) -> list[Explained]:
+    def explain(self, listener: UserProfile, among: Ints | None = None) -> list[Explained]:
         """One listener's candidates, those of `find` in its order, and what scores are made of."""
-        request, found = self._generated((listener,), *self._rows(None))
+        request, found = self._generated((listener,), *self._rows(among))
         table = self._described(request, found)
         return [
             Explained(

@@ -229,23 +229,29 @@ def _by_column(tracks: pa.Table, by: str) -> CreatorGroups:
     return groups_of_cells(by, tracks[by].to_pylist())
 
 
-def _by_table(tracks: pa.Table, table: pa.Table) -> CreatorGroups:
+def check_group_table(table: pa.Table) -> str:
+    """The column with the groups; raises QueryError where it is not track_id and one more."""
     columns = [name for name in table.column_names if name != "track_id"]
     if "track_id" not in table.column_names or len(columns) != 1:
         raise QueryError(
             f"a table of groups has the columns track_id and one more, not "
             f"{short(', '.join(table.column_names))}"
         )
+    return str(columns[0])
+
+
+def _by_table(tracks: pa.Table, table: pa.Table) -> CreatorGroups:
+    column = check_group_table(table)
     held = pa.array(map(str, tracks["track_id"].to_pylist()), pa.string())
     row = pc.index_in(table["track_id"].cast(pa.string()), value_set=held)
     known = pc.is_valid(row)
     if not pc.any(known).as_py():
         raise QueryError("no track_id of the table of groups is one of the tracks: compare the two")
     cells: list[list[str]] = [[] for _ in range(tracks.num_rows)]
-    kept = table[columns[0]].filter(known).to_pylist()
+    kept = table[column].filter(known).to_pylist()
     for place, cell in zip(row.filter(known).to_pylist(), kept, strict=True):
         cells[place] += _names(cell)
-    return groups_of_cells(columns[0], cells)
+    return groups_of_cells(column, cells)
 
 
 def _ages(tracks: pa.Table, now: date) -> dict[str, Mask]:

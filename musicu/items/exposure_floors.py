@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
-from musicu.items.creator_groups import POPULARITY, Mask, item_groups
+from musicu.items.creator_groups import POPULARITY, Mask, check_group_table, item_groups
 from musicu.items.item_table import ItemTable
 from musicu.records import check_number, short
 
@@ -45,6 +45,7 @@ class ExposureFloors:
             )
         if not isinstance(self.by, str):
             table = as_table(self.by, "the groups of creators")
+            check_group_table(table)
             object.__setattr__(self, "by", table)
 
     def __repr__(self) -> str:
@@ -56,6 +57,13 @@ class ExposureFloors:
 
     def __hash__(self) -> int:
         return hash(repr(self))
+
+    def to_dict(self) -> dict[str, object]:
+        """What was asked for, for JSON: of a table of groups the name of its column."""
+        by = self.by
+        if not isinstance(by, str):
+            by = check_group_table(as_table(by))
+        return {"by": by, "shares": {str(g): float(s) for g, s in self.shares.items()}}
 
     def masks(self, items: ItemTable, exposure_below: int) -> list[Mask]:
         """Which rows are in each group, in the order of the shares: bool [rows] each.
