@@ -36,7 +36,14 @@ from musicu.policies.item_thompson import ItemThompson
 from musicu.policies.linear_thompson import LinearThompson, SquareCB
 
 ARMS, LEARN_EVERY, DIM = 25, 100, 25
-POLICIES = ["random", "item-thompson", "content priors", "linear-thompson", "squarecb"]
+POLICIES = [
+    "random",
+    "item-thompson",
+    "pessimistic",
+    "content priors",
+    "linear-thompson",
+    "squarecb",
+]
 
 
 def table(path: Path) -> NDArray[np.float64]:
@@ -90,8 +97,10 @@ def _played(
     features = {str(n): own[n].tolist() for n in range(count)}
     policy: Any = {
         "random": always_exploring,
-        "item-thompson": lambda: ItemThompson(start=0.001, strength=100, shares=False, draws=20),
-        "content priors": lambda: ItemThompson(features, strength=20, start=0.04, draws=20),
+        "item-thompson": lambda: ItemThompson(draws=20),
+        "pessimistic": lambda: ItemThompson(start=0.001, strength=100, shares=False, draws=20),
+        "content priors": lambda: ItemThompson(features, draws=20),
+        "content priors, fixed": lambda: ItemThompson(features, strength=20, start=0.04, draws=20),
         "linear-thompson": lambda: LinearThompson(features, draws=20, spread=0.1),
         "squarecb": lambda: SquareCB(features, gamma=100),
     }[name]()
@@ -143,6 +152,8 @@ def carousel(data: Path, users: int, rounds: int, seeds: int, chosen: list[str] 
             "ts-seg-naive": ItemThompson(start=0.5, strength=2, shares=False),
             "ts-seg-pessimistic": ItemThompson(start=0.01, strength=100, shares=False),
             "ts-seg-shared": ItemThompson(features, start=0.01, strength=20),
+            "ts-seg-learned": ItemThompson(),
+            "ts-seg-learned-content": ItemThompson(features),
         }
         for name, policy in policies.items():
             if chosen is not None and name not in chosen:

@@ -4,9 +4,9 @@
 
 DATA/hetrec2011_lastfm_2k, LightGCN's split: ALS and EASE are fitted on the training part and list
 artists that a listener has not heard. Tail artists are those outside the head, the most heard that
-together have 80 % of all pairs (`groups.head`). Listeners are in thirds by how mainstream what they
-hear is. Printed: the tail's share of listening and of exposure, NDCG@k and its loss with 95 %
-intervals over listeners, before and after `with_exposure_floor`, by thirds.
+together have 80 % of all pairs (`creator_groups.head`). Listeners are in thirds by how mainstream
+what they hear is. Printed: the tail's share of listening and of exposure, NDCG@k and its loss with
+95 % intervals over listeners, before and after `with_exposure_floor`, by thirds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from scipy.sparse import csr_matrix
 from musicu.bootstrap import Resamples, interval
 from musicu.embeddings.tracks.als import fit_als
 from musicu.evaluation.metrics import ndcg
-from musicu.evaluation.recommendation.groups import head, listener_groups, listeners_of
+from musicu.evaluation.recommendation.groups import listener_groups, listeners_of
+from musicu.items.creator_groups import head
 from musicu.ranking.exposure_floor import with_exposure_floor
 
 DEEP = 400  # places of a list that the floor may reach down to

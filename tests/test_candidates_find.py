@@ -33,7 +33,8 @@ from musicu.candidates.request import allotted
 from musicu.candidates.sources.taste_lists import same_for_all
 from musicu.catalog.identity import album_keys, artist_keys
 from musicu.errors import QueryError
-from musicu.items.constraints import allowed_rows, emerging_rows
+from musicu.items.constraints import allowed_rows
+from musicu.items.creator_groups import emerging_rows
 from musicu.ranking.set_fit import score_set
 from musicu.records import Vectors
 

@@ -15,10 +15,9 @@ from musicu.evaluation.recommendation import beyond_accuracy as beyond
 from musicu.evaluation.recommendation.groups import (
     artist_matrix,
     emerging,
-    head,
     listener_groups,
-    track_groups,
 )
+from musicu.items.creator_groups import head, track_groups
 
 HITS = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
 ANSWERS = np.array([4, 1, 9])

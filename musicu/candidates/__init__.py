@@ -1,7 +1,7 @@
 """Candidates for listeners: taste profiles, sources of tracks, and what joins them."""
 
 from musicu.candidates.candidate_run import CandidateOptions, CandidateReport, write_candidates
-from musicu.candidates.candidate_schema import CANDIDATES
+from musicu.candidates.candidate_schema import CANDIDATES, floor_counts
 from musicu.candidates.generator import CandidateGenerator, find_candidates
 from musicu.candidates.request import CandidateSource, Ranked, Request
 from musicu.candidates.sources import (
@@ -15,6 +15,7 @@ from musicu.candidates.sources import (
     Random,
 )
 from musicu.items.constraints import Constraints
+from musicu.items.exposure_floors import ExposureFloors
 from musicu.items.item_table import ItemTable
 from musicu.listening.listens import LISTENS, Checked, check_listens
 from musicu.listening.profile_arrays import UserProfile
@@ -31,6 +32,7 @@ __all__ = [
     "Checked",
     "Constraints",
     "DeepCatalog",
+    "ExposureFloors",
     "ForYou",
     "Interest",
     "ItemTable",
@@ -46,6 +48,7 @@ __all__ = [
     "UserProfile",
     "check_listens",
     "find_candidates",
+    "floor_counts",
     "tastes",
     "write_candidates",
 ]

@@ -21,10 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from musicu.candidates.candidate_schema import with_floor_counts
 from musicu.candidates.generator import CandidateGenerator, Sources
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
+from musicu.items.exposure_floors import FloorCount, summed
 from musicu.items.item_table import ItemTable
 from musicu.listening import sharding
 from musicu.listening.listens import Checked, check_listens, utc
@@ -67,7 +69,8 @@ class CandidateReport:
 
     listeners: how many were asked for. candidates: how many were found. tasteless: listeners
     without any interest, as nothing that they play has a vector. unserved: listeners without any
-    candidate. The others count listens that were left out: see `listens.Checked`.
+    candidate. floors: what exposure floors did, by group. The others count listens that were left
+    out: see `listens.Checked`.
     """
 
     listeners: int = 0
@@ -79,10 +82,11 @@ class CandidateReport:
     future: int = 0
     unweighted: int = 0
     early: int = 0
+    floors: tuple[FloorCount, ...] = ()
 
     def __add__(self, other: CandidateReport) -> CandidateReport:
         sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        return CandidateReport(**sums)
+        return CandidateReport(**{**sums, "floors": tuple(summed(sums["floors"]))})
 
     def warnings(self) -> list[str]:
         """A sentence for each thing that people should know."""
@@ -130,7 +134,8 @@ def write_candidates(
                 write_atomically(shard, partial(_write, listened, generator, settings, before))
             report += _report(shard)
         shards = [work / f"candidates-{n:05d}.parquet" for n in range(len(firsts))]
-        write_atomically(out, lambda path: _join(path, shards, generator.schema))
+        empty = with_floor_counts(generator.schema.empty_table(), report.floors)
+        write_atomically(out, lambda path: _join(path, shards, empty.schema))
         shutil.rmtree(work)
     return report
 
@@ -149,7 +154,7 @@ def _generator(
     row = pc.index_in(plays["name"], value_set=items.id_texts)
     known = pc.is_valid(row)
     items.plays[row.filter(known).to_numpy()] = plays["count"].filter(known).to_numpy()
-    return CandidateGenerator.of(
+    generator = CandidateGenerator.of(
         items,
         settings.sources,
         settings.k,
@@ -159,6 +164,8 @@ def _generator(
         settings.ranker,
         catalog,
     )
+    generator.group_masks()
+    return generator
 
 
 def _write(
@@ -189,7 +196,9 @@ def _write(
             checked.future,
             checked.unweighted,
             checked.early,
+            tuple(generator.floor_counts),
         )
+        generator.floor_counts.clear()
         writer.add_key_value_metadata({_META.decode(): json.dumps(asdict(report))})
 
 
@@ -227,7 +236,9 @@ def _listeners(
 
 def _report(shard: Path) -> CandidateReport:
     with pq.ParquetFile(shard) as file:
-        return CandidateReport(**json.loads(file.metadata.metadata[_META]))
+        told = json.loads(file.metadata.metadata[_META])
+    floors = tuple(FloorCount(**count) for count in told.pop("floors", ()))
+    return CandidateReport(floors=floors, **told)
 
 
 def _join(path: Path, shards: list[Path], schema: pa.Schema) -> None:

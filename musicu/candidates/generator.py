@@ -7,10 +7,11 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from itertools import chain, islice, starmap
 from numbers import Real
+from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -18,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from musicu.candidates.candidate_floors import with_floors
 from musicu.candidates.candidate_pool import drawn_order, pool_of
 from musicu.candidates.candidate_reasons import Found, sentences
-from musicu.candidates.candidate_schema import CANDIDATES, candidates_of
+from musicu.candidates.candidate_schema import CANDIDATES, candidates_of, with_floor_counts
 from musicu.candidates.request import (
     CandidateSource,
     Ranked,
@@ -31,7 +33,9 @@ from musicu.candidates.selection import Entries, select
 from musicu.errors import QueryError
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
-from musicu.items.constraints import Constraints, allowed_rows, emerging_rows
+from musicu.items.constraints import Constraints, allowed_rows
+from musicu.items.creator_groups import emerging_rows
+from musicu.items.exposure_floors import FloorCount, FloorWarning, summed
 from musicu.items.item_table import Ints, ItemTable
 from musicu.listening.listens import check_listens, utc
 from musicu.listening.profile_arrays import ProfileArrays, UserProfile
@@ -51,6 +55,7 @@ _NAMES = ("name", "reason_prefix", "anchor_kind", "ranker")
 _LISTENERS_AT_ONCE = 1024
 _FETCH_GROWTH = 4
 _MOST_WORKERS = 4
+_COUNTING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class CandidateGenerator:
 
     sources: with their shares of the candidates, all above 0. rankers: of each source. k: how many
     candidates a listener gets at most. now: the present, with a time zone. seed: random seed.
+    floor_counts: what exposure floors did, by group, to all that was found so far.
     """
 
     items: ItemTable
@@ -79,6 +85,7 @@ class CandidateGenerator:
     constraints: Constraints
     now: datetime
     seed: int = 0
+    floor_counts: list[FloorCount] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -120,6 +127,7 @@ class CandidateGenerator:
         run beside. among: int64, rising, the only rows that may be found; None: all.
         """
         rows, emerging = self._rows(among)
+        self.group_masks()  # a group that is not there is told before the work
         batches = _batches(listeners)
         first = list(islice(batches, 2))
         if len(first) < 2:  # nothing to work on beside it
@@ -155,10 +163,10 @@ class CandidateGenerator:
         lengths = [len(part.row) for part in parts]
         return [table.slice(sum(lengths[:n]), length) for n, length in enumerate(lengths)]
 
-    def explain(self, listener: UserProfile) -> list[Explained]:
+    def explain(self, listener: UserProfile, among: Ints | None = None) -> list[Explained]:
         """One listener's candidates, those of `find` in its order, and what scores are made of."""
         profiles = self._profiles((listener,))
-        found = self._generated(profiles, *self._rows(None))
+        found = self._generated(profiles, *self._rows(among))
         table = self._described(profiles, found)
         return [
             Explained(
@@ -209,7 +217,26 @@ class CandidateGenerator:
         found = Found.joined(parts)
         group = found.listener * len(self.sources) + found.source
         order = best_first(group, found.score, self.items.order_by_id[found.row])
-        return found.take(order)
+        return self._floored(profiles, rows, found.take(order))
+
+    def group_masks(self) -> list[NDArray[np.bool_]]:
+        """The rows of each group with a floor; QueryError for a group that is not there."""
+        floors = self.constraints.floors
+        below = self.constraints.exposure_below
+        return [] if floors is None else floors.masks(self.items, below)
+
+    def _floored(self, profiles: ProfileArrays, rows: Ints, found: Found) -> Found:
+        """What was found, with exposure floors where there are any."""
+        floors = self.constraints.floors
+        if floors is None:
+            return found
+        masks, rules = self.group_masks(), replace(self.constraints, floors=None, explore=0.0)
+        plain = replace(self, constraints=rules)
+        own = [plain._generated(profiles, rows[mask[rows]], rows[:0]) for mask in masks]
+        shown, counts = with_floors(floors, masks, self.items, rules, found, own, len(self.sources))
+        with _COUNTING:
+            self.floor_counts[:] = summed([*self.floor_counts, *counts])
+        return shown
 
     def _found(self, request: Request, emerging: Ints) -> tuple[Found, NDArray[np.bool_]]:
         """What is found for some listeners, and who needs longer lists."""
@@ -317,7 +344,9 @@ def find_candidates(
 
         find_candidates(catalog, plays, [ForYou()], k=20)
 
-    The same question gives the same table, and each listener's rows depend on no other listener.
+    The same question gives the same table, and each listener's rows depend on no other listener,
+    but for exposure floors (`Constraints.floors`), which some hundred listeners meet together. What
+    those did is told by `floor_counts(table)`, and a warning says where a share was not reached.
     Raises QueryError for settings that make no sense.
     """
     items = catalog if isinstance(catalog, ItemTable) else ItemTable.of(catalog, model)
@@ -329,7 +358,12 @@ def find_candidates(
     else:
         profiles = _listening(listeners, generator, count=items is not catalog)
     found = list(generator.find(profiles))
-    return pa.concat_tables(found) if found else CANDIDATES.empty_table()
+    if not found:
+        return CANDIDATES.empty_table()
+    for count in generator.floor_counts:
+        if not count.reached:
+            warnings.warn(count.words(), FloorWarning, stacklevel=2)
+    return with_floor_counts(pa.concat_tables(found), generator.floor_counts)
 
 
 def _profiles(tastes: Mapping[str, TasteProfile]) -> list[UserProfile]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,13 @@ from musicu.cli.options import (
     CATALOG,
     COUNT,
     EXISTING,
+    FLOORS,
     MODEL,
     PATH,
     QUIET,
     SEED,
     filters,
+    floors_given,
 )
 from musicu.cli.output import note, print_lines, print_table, warn
 from musicu.records import counted
@@ -138,6 +141,7 @@ def _shares(
     default=10,
     help="An artist with fewer listens than this has little exposure.",
 )
+@FLOORS
 @HALF_LIFE
 @INTERESTS
 @SEED
@@ -168,7 +172,7 @@ def candidates(
     Each candidate has a score, its source and a reason. Tracks that the listener has heard are
     left out.
     """
-    from musicu.candidates import write_candidates
+    from musicu.candidates import floor_counts, write_candidates
 
     one_of(listens, like)
     if listens is not None and out is not None:
@@ -180,8 +184,13 @@ def candidates(
         if listens is not None:
             report = write_candidates(opened, listens, target, settings)
             warn(report.warnings())
+            floors = report.floors
         else:
-            write_atomically(target, partial(pq.write_table, _for_seeds(opened, like, settings)))
+            made = _for_seeds(opened, like, settings)
+            floors = tuple(floor_counts(made))
+            write_atomically(target, partial(pq.write_table, made))
+        for count in floors:
+            note(count.words())
         if out is not None:
             note(f"{out}: {counted(pq.read_metadata(out).num_rows, 'candidate')}")
             return
@@ -214,6 +223,7 @@ def _settings(catalog: Catalog, options: dict[str, Any]) -> Any:
         max_per_album=options["max_per_album"],
         explore=options["explore"],
         exposure_below=options["exposure_below"],
+        floors=floors_given(options),
     )
     users = options["users"]
     ranker = options.pop("ranker")
@@ -255,6 +265,7 @@ def _sources(catalog: Catalog, options: dict[str, Any]) -> list[Any]:
 def _for_seeds(catalog: Catalog, like: tuple[str, ...], settings: Any) -> pa.Table:
     """Candidates for somebody who likes some tracks."""
     from musicu.candidates import find_candidates
+    from musicu.items.exposure_floors import FloorWarning
 
     taste = seeded(
         catalog,
@@ -264,17 +275,19 @@ def _for_seeds(catalog: Catalog, like: tuple[str, ...], settings: Any) -> pa.Tab
         half_life_days=settings.half_life_days,
         max_interests=settings.taste.max_interests,
     )
-    return find_candidates(
-        catalog,
-        {NEWCOMER: taste},
-        settings.sources,
-        k=settings.k,
-        constraints=settings.constraints,
-        now=settings.now,
-        seed=settings.seed,
-        model=settings.model,
-        ranker=settings.ranker,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FloorWarning)  # what floors did is said of all of them
+        return find_candidates(
+            catalog,
+            {NEWCOMER: taste},
+            settings.sources,
+            k=settings.k,
+            constraints=settings.constraints,
+            now=settings.now,
+            seed=settings.seed,
+            model=settings.model,
+            ranker=settings.ranker,
+        )
 
 
 def _print(catalog: Catalog, table: pa.Table) -> None:

@@ -21,6 +21,7 @@ from musicu.evaluation.recommendation import (
     write_training_part,
 )
 from musicu.ingest.table import read_table
+from musicu.items.creator_groups import given_groups
 
 
 @click.command("candidates")
@@ -86,6 +87,17 @@ from musicu.ingest.table import read_table
 @click.option(
     "--listeners", type=int, help="Number of test listeners, sampled at random. Default: all."
 )
+@click.option(
+    "--creators",
+    metavar="COLUMN|FILE",
+    help="Groups of creators to compare shares of, beside those by popularity: a column of the "
+    "tracks, emerging, release-age, or a table of track_id and a group.",
+)
+@click.option(
+    "--listener-groups",
+    type=EXISTING,
+    help="A table of user_id and columns whose values are groups of listeners to report apart.",
+)
 @BOOTSTRAP
 @SEED
 @click.option(
@@ -109,6 +121,8 @@ def candidates(
     content: str | None,
     against: tuple[str, ...],
     ks: tuple[int, ...],
+    creators: str | None,
+    listener_groups: Path | None,
     training_part: Path | None,
     html: Path | None,
     as_json: bool,
@@ -141,6 +155,8 @@ def candidates(
         encoder=encoder,
         content=content,
         against=against or BASELINES,
+        creators=None if creators is None else given_groups(creators),
+        listener_groups=listener_groups,
     )
     print_result(found, as_json, print_findings)
     write_page(found, html)

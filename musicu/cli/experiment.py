@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from musicu.cli.options import COUNT, EXISTING, FILE, page_of
+from musicu.cli.options import COUNT, EXISTING, FILE, FOLDER, page_of
 from musicu.cli.output import note, print_json, print_table, print_text
 from musicu.errors import QueryError
 
 if TYPE_CHECKING:
-    from musicu.experiments import Metric
+    from musicu.experiments import ByCreator, ExperimentReport, Metric, MetricResult
     from musicu.experiments.sequential import Design
 
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -131,6 +131,21 @@ def assign(
 )  # fmt: skip
 @click.option("--segment", "segments", multiple=True, help="A column to report apart.")
 @click.option(
+    "--activity",
+    metavar="COLUMN",
+    help="What listeners did before the experiment; reports new, light and heavy ones apart.",
+)
+@click.option(
+    "--creators",
+    metavar="COLUMN|FILE",
+    help="Groups of creators whose shares of exposure and listening are reported: popularity, a "
+    "column of TABLE or of --catalog's tracks, release-age, or a table of track_id and a group. "
+    "Needs --unit.",
+)
+@click.option("--catalog", type=FOLDER, help="A catalog with the tracks that --creators is of.")
+@click.option("--track", default="track_id", help="The column of track ids, for --creators.")
+@click.option("--listening", metavar="COLUMN", help="What was listened to, for --creators.")
+@click.option(
     "--share", "shares", multiple=True, metavar="ARM=SHARE", help="Planned share of an arm."
 )
 @click.option("--look", type=(int, int), metavar="DONE PLANNED", help="Group-sequential looks.")
@@ -147,6 +162,10 @@ def analyse(
     shares: tuple[str, ...],
     look: tuple[int, int] | None,
     anytime: bool,
+    creators: str | None,
+    catalog: Path | None,
+    track: str,
+    listening: str | None,
     out: Path | None,
     as_json: bool,
     **options: Any,
@@ -167,6 +186,7 @@ def analyse(
         metrics=asked,
         shares=dict(map(_arm, shares)) or None,
         design=_design(look, anytime),
+        creators=_creators(creators, catalog, track, listening),
         **options,
     )
     if out is not None:
@@ -180,15 +200,52 @@ def analyse(
         ["arm", "metric", "control", "treatment", "difference", "95 %"
          if report.alpha == 0.05 else "interval", "lift", "p"],
         [
-            [arm, name, f"{r.control:.4g}", f"{r.treatment:.4g}", f"{r.difference:+.4g}",
-             f"[{r.low:+.4g}, {r.high:+.4g}]", f"{r.lift:+.2%}", f"{r.p_value:.2g}"]
+            [arm, name, *_numbers(r)]
             for arm, results in report.comparisons.items() for name, r in results.items()
         ],
     )  # fmt: skip
+    _print_groups(report)
     for reason, count in report.left_out.items():
         note(f"left out: {count:,} {reason}")
+    for reason, count in report.folded.items():
+        note(f"together in one group, or not shown: {count:,} {reason}")
     for found in named_by_arm(report).values():
         print_text(found.words[0])
+
+
+def _creators(
+    by: str | None, catalog: Path | None, track: str, listening: str | None
+) -> ByCreator | None:
+    from musicu.catalog.catalog import Catalog
+    from musicu.experiments import ByCreator
+    from musicu.items.creator_groups import given_groups
+
+    if by is None:
+        if catalog is not None or listening is not None:
+            raise click.UsageError("--catalog and --listening are of --creators: name groups there")
+        return None
+    tracks = None if catalog is None else Catalog.open(catalog).tracks()
+    return ByCreator(by=given_groups(by), tracks=tracks, track=track, listening=listening)
+
+
+def _print_groups(report: ExperimentReport) -> None:
+    """The results by group of listeners and of creators, where any were asked for."""
+    rows = [
+        [s.arm, f"{s.segment}: {s.value}", name, *_numbers(s.result)]
+        for s in report.segments
+        for name in [s.result.metric.name]
+    ] + [[c.arm, f"{c.by}: {c.group}", c.kind, *_numbers(c.result)] for c in report.creators]
+    if rows:
+        heads = ["arm", "group", "metric", "control", "treatment", "difference", "interval"]
+        print_table([*heads, "lift", "p"], rows)
+
+
+def _numbers(r: MetricResult) -> list[str]:
+    """The cells of a result: both arms, difference, interval, lift, p-value."""
+    return [
+        f"{r.control:.4g}", f"{r.treatment:.4g}", f"{r.difference:+.4g}",
+        f"[{r.low:+.4g}, {r.high:+.4g}]", f"{r.lift:+.2%}", f"{r.p_value:.2g}",
+    ]  # fmt: skip
 
 
 def _metrics(

@@ -10,6 +10,7 @@ from musicu.cli.output import print_wide
 from musicu.evaluation.charts import beside, title, with_interval
 from musicu.evaluation.metrics import ACCURACY
 from musicu.evaluation.recommendation.recommendation_findings import Findings
+from musicu.evaluation.recommendation.recommendation_report import creator_shares
 from musicu.evaluation.vectors.evaluation_result import Evaluation
 
 Row = Mapping[str, Any]
@@ -50,6 +51,7 @@ def print_findings(found: Findings) -> None:
     for part in (accuracy, [metric for metric in metrics if metric not in accuracy]):
         lines = [[m, *(with_interval(values[m, name]) for name in part)] for m in found.figures]
         print_wide(["model", *(title(metric, k) for metric in part)], lines)
+    _print_groups(found, k)
     cells = _first(_compared(rows, found.baselines), "model", "baseline", "metric")
     pairs = dict.fromkeys((model, baseline) for model, baseline, _ in cells)
     lines = [
@@ -58,6 +60,22 @@ def print_findings(found: Findings) -> None:
     ]
     if lines:
         print_wide(["model", "beside", *(title(m, k) for m in accuracy)], lines, keys=2)
+
+
+def _print_groups(found: Findings, k: int) -> None:
+    """Shares of exposure by group of creators, and accuracy by group of listeners."""
+    rows = [row for row in found.to_table().to_pylist() if row["k"] == k]
+    shares = list(creator_shares(rows, k))
+    lines = [["heard", *(share.heard for share in shares)]]
+    lines += [[model, *(share.shown[model] for share in shares)] for model in found.figures]
+    if shares:
+        print_wide(["exposure share", *(share.group for share in shares)], lines)
+    apart = [r for r in rows if r["listeners"] != "all" and r["metric"] == "ndcg"]
+    cells = _first(apart, "model", "listeners")
+    groups = list(dict.fromkeys(row["listeners"] for row in apart))
+    if groups:
+        lines = [[m, *(with_interval(cells[m, g]) for g in groups)] for m in found.figures]
+        print_wide([title("ndcg", k), *groups], lines)
 
 
 def _first(rows: Any, *names: str) -> dict[tuple[str, ...], Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,44 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
         decorated = decorate(decorated)
         names.append(decorated.__click_params__[-1].name)  # type: ignore[attr-defined]
     return decorated
+
+
+def _floor(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Any:
+    """GROUP=SHARE, each group once."""
+    found: list[tuple[str, float]] = []
+    for value in values:
+        group, _, share = value.rpartition("=")
+        if not group or not re.fullmatch(r"\d+(\.\d*)?|\.\d+", share):
+            raise click.BadParameter(f"{value!r}: write GROUP=SHARE, such as tail=0.1")
+        found.append((group, float(share)))
+    return found
+
+
+#: Groups of creators that get a share of what is shown: `creators` and `exposure_floor`.
+FLOORS = together(
+    click.option(
+        "--exposure-floor",
+        metavar="GROUP=SHARE",
+        multiple=True,
+        callback=_floor,
+        help="A group of creators gets at least this share, 0 to 1, of the tracks shown, where "
+        "that costs least; repeat for several groups. Groups are those of --creators.",
+    ),
+    click.option(
+        "--creators",
+        metavar="COLUMN|FILE",
+        default="popularity",
+        help="The groups of --exposure-floor: popularity (head, tail, cold), emerging (emerging, "
+        "established), release-age (new, recent, old), a column of the tracks, or a table of "
+        "track_id and a group. Default: popularity.",
+    ),
+)
+
+
+def floors_given(options: dict[str, Any]) -> Any:
+    """The floors of the options of `FLOORS`, which are taken out; None without any."""
+    from musicu.items.creator_groups import given_groups
+    from musicu.items.exposure_floors import floors_of
+
+    by, pairs = options.pop("creators"), options.pop("exposure_floor")
+    return floors_of(pairs, given_groups(by)) if pairs else None

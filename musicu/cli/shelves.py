@@ -17,11 +17,13 @@ from musicu.cli.options import (
     COUNT,
     EXISTING,
     FILE,
+    FLOORS,
     MODEL,
     PATH,
     QUIET,
     audio_option,
     filters,
+    floors_given,
     page_of,
     together,
 )
@@ -204,6 +206,7 @@ def shelf(
     help="Tracks on a shelf at most. Default: 20; with --candidates, all.",
 )
 @_LIMITS
+@FLOORS
 @audio_option("relative", "absolute", "copied")
 @TO_PLAYERS
 @MODEL
@@ -235,13 +238,19 @@ def shelves(
     With --listens: daily mixes, because you listened to …, new for you, deep cuts. Without: new
     releases, and a shelf for each region of the catalog. --recipes builds the shelves of a file,
     --candidates shows candidates found before. A shelf whose data the catalog lacks is left out
-    with a message.
+    with a message. --exposure-floor holds on every shelf.
     """
-    from musicu.shelves import load_recipes
+    from musicu.items.exposure_floors import summed
+    from musicu.shelves import Constraints, load_recipes
     from musicu.shelves.page_rankers import order_page
     from musicu.shelves.shelf import named_shelves
 
     targets = PlayerTargets.taken(limits)
+    floors = floors_given(limits)
+    if candidates is not None and floors is not None:
+        raise click.UsageError(
+            "--candidates is shown as it is: give --exposure-floor to `musicu candidates`"
+        )
     if candidates is not None:
         given = _given(candidates, catalog, user, size)
         publish(catalog, targets, lambda: made_of_shelves([("candidates", given)]))
@@ -249,6 +258,9 @@ def shelves(
         return
     context = _context(catalog, model, listens, user, today, ranker)
     wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
+    if floors is not None:
+        floors.masks(context.items, Constraints().exposure_below)  # groups that are not there
+        wanted = [replace(r, rules=replace(r.rules, floors=floors)) for r in wanted]
     made: list[tuple[str, list[Shelf]]] = []
     for recipe in tracked(wanted, "building shelves", len(wanted), "recipes"):
         try:
@@ -256,6 +268,8 @@ def shelves(
         except QueryError as error:
             note(f"{recipe.name}: {error}")
     built = [shelf for _, shelves in made for shelf in shelves]
+    for count in summed(each for shelf in built for each in shelf.floors):
+        note(count.words())
     publish(catalog, targets, lambda: made_of_shelves(made))
     profile = context.profile if context.has_profile else None
     ordered = order_page(built, profile, _page_ranker(page_ranker, catalog, context))

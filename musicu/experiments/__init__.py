@@ -5,8 +5,10 @@ with intervals, `decide` says it in words, and `team_draft`, `balanced` and `opt
 two rankings in one list.
 """
 
-from musicu.experiments.analysis import ExperimentReport, MetricResult, analyse
+from musicu.experiments.analysis import ExperimentReport, analyse
 from musicu.experiments.assignment import Assignment
+from musicu.experiments.comparisons import MetricResult
+from musicu.experiments.creator_results import ByCreator
 from musicu.experiments.decision import Decision, decide
 from musicu.experiments.interleaving import Interleaved, balanced, optimised, preference, team_draft
 from musicu.experiments.power import SampleSize, plan
@@ -16,6 +18,7 @@ from musicu.experiments.unit_values import Metric
 __all__ = [
     "AnytimeValid",
     "Assignment",
+    "ByCreator",
     "Decision",
     "ExperimentReport",
     "FixedHorizon",

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from musicu.errors import QueryError
-from musicu.experiments.analysis import SAMPLE_RATIO_ALARM, ExperimentReport, MetricResult
+from musicu.experiments.analysis import SAMPLE_RATIO_ALARM, ExperimentReport
+from musicu.experiments.comparisons import MetricResult
 from musicu.records import short
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicu.experiments.analysis import SAMPLE_RATIO_ALARM, ExperimentReport, MetricResult
+from musicu.experiments.analysis import SAMPLE_RATIO_ALARM, ExperimentReport
+from musicu.experiments.comparisons import MetricResult
 from musicu.experiments.decision import named_by_arm
 from musicu.pages.document import render, write_page
 
@@ -36,6 +37,11 @@ def write_report(report: ExperimentReport, path: Path, title: str) -> None:
                 {"name": f"{s.segment}: {s.value}", "drawn": _drawn([s.result])[0]}
                 for s in report.segments
                 if s.arm == arm
+            ],
+            "creators": [
+                {"name": f"{c.by}: {c.group}, {c.kind}", "drawn": _drawn([c.result])[0]}
+                for c in report.creators
+                if c.arm == arm
             ],
         }
         for arm, decision in named_by_arm(report).items()

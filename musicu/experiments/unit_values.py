@@ -101,7 +101,7 @@ def units_of(
     """Sum a table by unit; without `unit`, each row is a unit. Raises QueryError where a column is
     missing or holds no numbers, or where there are not two arms."""
     columns = dict.fromkeys(column for metric in metrics for column in metric.columns)
-    _check_columns(table, [arm, *([unit] if unit else []), *columns, *segments])
+    check_columns(table, [arm, *([unit] if unit else []), *columns, *segments])
     known = pc.is_valid(table[arm])
     if unit:
         known = pc.and_(known, pc.is_valid(table[unit]))
@@ -133,7 +133,8 @@ def units_of(
     )
 
 
-def _check_columns(table: pa.Table, wanted: Sequence[str]) -> None:
+def check_columns(table: pa.Table, wanted: Sequence[str]) -> None:
+    """Raise QueryError where a table lacks a column."""
     missing = [name for name in wanted if name not in table.column_names]
     if missing:
         raise QueryError(

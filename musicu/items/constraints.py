@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.errors import QueryError
+from musicu.items.exposure_floors import ExposureFloors
 from musicu.items.item_table import Ints, ItemTable
 from musicu.records import check_count, check_kind, id_list
 from musicu.retrieval.filters import Filter, matching_rows, where_options
@@ -37,6 +38,7 @@ class Constraints:
     explore: the share, 0 to 1, of a listener's candidates that goes to artists with less
         exposure, drawn among the nearest. exposure_below: fewer listens than this, of all
         listeners, make an artist one with less exposure.
+    floors: groups of creators that get at least a share of what is shown, where that costs least.
 
     Raises QueryError for a value that makes no sense.
     """
@@ -53,6 +55,7 @@ class Constraints:
     diversity: float | None = None
     explore: float = 0.0
     exposure_below: int = 10
+    floors: ExposureFloors | None = None
 
     def __post_init__(self) -> None:
         """Accept any collection of names and ids, and refuse what makes no sense."""
@@ -69,6 +72,8 @@ class Constraints:
                 check_kind(name, value, (int, float), "a number from 0 to 1")
             if value is not None and not 0 <= value <= 1:
                 raise QueryError(f"{name} is {value}: it goes from 0 to 1")
+        if self.floors is not None:
+            check_kind("floors", self.floors, ExposureFloors, "ExposureFloors({'tail': 0.1})")
         if self.min_score is not None and math.isnan(self.min_score):
             raise QueryError("min_score is not a number")
 
@@ -93,14 +98,3 @@ def allowed_rows(items: ItemTable, constraints: Constraints) -> Ints:
         blocked = pc.is_in(items.id_texts, value_set=ids).to_numpy(zero_copy_only=False)
         allowed &= ~np.isin(items.recordings, items.recordings[blocked])
     return np.flatnonzero(allowed)
-
-
-def emerging_rows(items: ItemTable, exposure_below: int) -> Ints:
-    """The rows all of whose artists have fewer listens than that, rising: int64 [rows]."""
-    made = items.credits
-    exposure = np.bincount(made.artist, items.plays[made.row], len(made.keys))
-    known = exposure[made.artist] >= exposure_below
-    emerging = np.zeros(len(items), bool)
-    emerging[made.row] = True  # a track of nobody's is no artist's chance
-    emerging[made.row[known]] = False
-    return np.flatnonzero(emerging)

@@ -1,15 +1,18 @@
-"""A share of exposure for a group of tracks, taken where it costs least.
+"""A share of exposure for groups of tracks, taken where it costs least.
 
 Each listener's list gives up its last tracks that are not of the group for the best ones of the
 group below it. Over all listeners the exchanges that lose least expected reward are made, until the
 group has its share: those who like such tracks anyway get them, and others keep their lists. What
 an exchange loses rises with each further one of a list, so that no other choice of exchanges loses
-less. The aim is that of Biega, Gummadi and Weikum ("Equity of attention", SIGIR 2018).
+less. The aim is that of Biega, Gummadi and Weikum ("Equity of attention", SIGIR 2018). Several
+groups take their shares one after the other; none takes a place from another that then has less
+than its own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,18 +37,8 @@ def with_exposure_floor(scores: Floats, group: Mask, k: int, share: float) -> In
     if not 0 <= share <= 1 or k < 1:
         raise QueryError(f"share is {share} and k {k}: a share from 0 to 1 of at least one place")
     there = np.isfinite(scores)
-    if (np.diff(np.where(there, scores, -np.inf), axis=1) > 0).any():
-        raise QueryError("scores have to fall along each list")
-    width = min(k, scores.shape[1])
-    shown = there[:, :width]
-    owed = math.ceil(share * int(shown.sum()) - 1e-9) - int((shown & group[:, :width]).sum())
-    exchanges = _exchanges(scores, group & there, there & ~group, width)
-    losses, lists, leaving, coming = exchanges
-    chosen = np.argsort(losses, kind="stable")[: max(owed, 0)]
-    kept = np.zeros(scores.shape, bool)
-    kept[:, :width] = shown
-    kept[lists[chosen], leaving[chosen]] = False
-    kept[lists[chosen], coming[chosen]] = True
+    shown = there & (np.arange(scores.shape[1]) < k)
+    kept = with_exposure_floors(scores, shown, [group], [share])
     found = np.full((len(scores), k), -1, np.int64)
     row, place = np.nonzero(kept)
     within = np.arange(len(row)) - np.searchsorted(row, row)
@@ -53,24 +46,75 @@ def with_exposure_floor(scores: Floats, group: Mask, k: int, share: float) -> In
     return found
 
 
+def with_exposure_floors(
+    scores: Floats,
+    shown: Mask,
+    groups: Sequence[Mask],
+    shares: Sequence[float],
+    fixed: Mask | None = None,
+) -> Mask:
+    """Which places of each list to show, as many as before, so that each group has its share.
+
+    scores: float [listeners, places], each row falling; -inf where a list ends. shown: bool, of the
+    same shape, what is shown without floors. groups: such masks. shares: of each group. fixed: what
+    is shown whatever it costs. Gives bool, of the same shape.
+    """
+    there = np.isfinite(scores)
+    if (there[:, 1:] & ~(scores[:, 1:] <= scores[:, :-1])).any():
+        raise QueryError("scores have to fall along each list")
+    kept = shown & there
+    least = [math.ceil(share * int(kept.sum()) - 1e-9) for share in shares]
+    stays = np.zeros(scores.shape, bool) if fixed is None else fixed
+    members = [group & there for group in groups]
+    for number, (group, wanted) in enumerate(zip(members, least, strict=True)):
+        while (owed := wanted - int((kept & group).sum())) > 0:
+            spare = [int((kept & other).sum()) - n for other, n in zip(members, least, strict=True)]
+            free = kept & ~group & ~stays
+            for place, other in enumerate(members):
+                if place != number and spare[place] <= 0:
+                    free &= ~other
+            others = [(m, spare[n]) for n, m in enumerate(members) if n != number]
+            made = _exchange(scores, kept, group & ~kept, free, owed, others)
+            if not made:
+                break
+    return kept
+
+
+def _exchange(
+    scores: Floats, kept: Mask, coming: Mask, leaving: Mask, owed: int,
+    others: Sequence[tuple[Mask, int]],
+) -> int:  # fmt: skip
+    """Make the cheapest exchanges, in place; how many. others: groups, and what each can spare."""
+    losses, row, out, into = _exchanges(scores, kept, coming, leaving)
+    chosen = np.argsort(losses, kind="stable")
+    for mask, spare in others:
+        taken = mask[row[chosen], out[chosen]]
+        chosen = chosen[~taken | (np.cumsum(taken) <= spare)]
+    chosen = chosen[:owed]
+    kept[row[chosen], out[chosen]] = False
+    kept[row[chosen], into[chosen]] = True
+    return len(chosen)
+
+
 def _exchanges(
-    scores: Floats, group: Mask, other: Mask, width: int
+    scores: Floats, kept: Mask, coming: Mask, leaving: Mask
 ) -> tuple[NDArray[np.float64], Ints, Ints, Ints]:
     """What each exchange of each list loses: the list, the place that leaves and that which comes.
 
-    The last place that is not of the group is exchanged for the best of the group further down, and
-    so on upwards; the loss counts by the discount of the place that is given up.
+    The last place that may leave is exchanged for the best that may come, and so on upwards; the
+    loss counts by the discount of the place that is given up.
     """
-    losses, lists, leaving, coming = [], [], [], []
-    discount = 1 / np.log2(np.arange(width) + 2.0)
-    for row in range(len(scores)):
-        out = np.flatnonzero(other[row, :width])[::-1]
-        into = width + np.flatnonzero(group[row, width:])
+    losses = [np.empty(0)]
+    lists, out_of, in_to = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    discount = 1 / np.log2(np.arange(scores.shape[1]) + 2.0)
+    for row in np.flatnonzero(coming.any(axis=1) & leaving.any(axis=1)).tolist():
+        out, into = np.flatnonzero(leaving[row])[::-1], np.flatnonzero(coming[row])
         count = min(len(out), len(into))
         out, into = out[:count], into[:count]
-        apart = (scores[row, out] - scores[row, into]) * discount[out]
-        losses.append(np.maximum.accumulate(apart.astype(np.float64)) if count else apart)
+        rank = np.cumsum(kept[row])[out] - 1
+        apart = (scores[row, out] - scores[row, into]) * discount[rank]
+        losses.append(np.maximum.accumulate(apart.astype(np.float64)))
         lists.append(np.full(count, row))
-        leaving.append(out)
-        coming.append(into)
-    return tuple(np.concatenate(parts) for parts in (losses, lists, leaving, coming))  # type: ignore[return-value]
+        out_of.append(out)
+        in_to.append(into)
+    return tuple(np.concatenate(parts) for parts in (losses, lists, out_of, in_to))  # type: ignore[return-value]

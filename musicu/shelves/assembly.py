@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from musicu.candidates.request import Ranked
 from musicu.candidates.selection import Entries, select
 from musicu.catalog.identity import Row
 from musicu.errors import QueryError
 from musicu.items.constraints import Constraints
+from musicu.items.exposure_floors import FloorCount, counts_of
 from musicu.items.item_table import Floats, Ints, ItemTable
 from musicu.ranking.diversity import POOL_FACTOR, diversify
+from musicu.ranking.exposure_floor import with_exposure_floors
 from musicu.records import Vectors
 from musicu.shelves.shelf import Shelf, ShelfItem, ShelfTrack
 from musicu.shelves.shelf_reasons import Reason, sentence_of
@@ -31,7 +34,8 @@ class ScoredItem:
     """A track that may come onto a shelf: its score, what the score is made of, and a sentence.
 
     fallback: the sentence where there is no reason. sentence: in place of one made of the reasons.
-    after: how it follows the track before it, where the order is one to listen through.
+    after: how it follows the track before it, where the order is one to listen through. extra: it
+    may only come in for an exposure floor.
     """
 
     row: Row
@@ -40,6 +44,7 @@ class ScoredItem:
     fallback: str = ""
     sentence: str = ""
     after: Transition | None = None
+    extra: bool = False
 
     @property
     def track_id(self) -> str:
@@ -98,6 +103,22 @@ class ShelfSpec:
     diversity: float = DIVERSITY
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Allowed:
+    """Items that may stand on a shelf, the best first, and an item table that has them.
+
+    within_caps: those of the ranked that may stand together.
+    """
+
+    ranked: Sequence[ScoredItem]
+    within_caps: Sequence[ScoredItem]
+    items: ItemTable
+
+    def rows(self, of: Sequence[ScoredItem]) -> Ints:
+        """The rows of some of them in the item table."""
+        return self.items.rows_of([item.track_id for item in of])
+
+
 def assemble(
     spec: ShelfSpec, tracks: pa.Table, items: ItemTable, constraints: Constraints, size: int
 ) -> Shelf:
@@ -107,12 +128,12 @@ def assemble(
     """
     if size < 1:
         raise QueryError(f"the size of a shelf is {size}: it must be 1 or more")
-    allowed, given = _allowed(spec, tracks, items, constraints, size)
-    chosen = spec.order(allowed, given)[:size]
+    found, given = _allowed(spec, tracks, items, constraints, size)
+    chosen, counts = _with_floors(spec, found, given, items, constraints)
     shown = tuple(_item(place + 1, item) for place, item in enumerate(chosen))
     seed = ShelfTrack(spec.seed) if spec.seed is not None else None
     notes = (*spec.notes, *_unjudged(chosen))
-    return Shelf(spec.title, shown, constraints, seed, spec.about, notes)
+    return Shelf(spec.title, shown, constraints, seed, spec.about, notes, floors=tuple(counts))
 
 
 def by_score(allowed: Sequence[ScoredItem], given: Sequencing) -> list[ScoredItem]:
@@ -138,20 +159,60 @@ def diverse(pool: Sequence[ScoredItem], given: Sequencing) -> list[int]:
     return diversify(vectors, given.size, given.diversity)
 
 
+def _with_floors(
+    spec: ShelfSpec, found: _Allowed, given: Sequencing, items: ItemTable, constraints: Constraints
+) -> tuple[list[ScoredItem], list[FloorCount]]:
+    """What is on the shelf, in order, and what exposure floors did to it.
+
+    What a group may bring in is what the caps allow beside all that is there without floors.
+    """
+    chosen = spec.order([item for item in found.within_caps if not item.extra], given)[: given.size]
+    floors = constraints.floors
+    if floors is None or not chosen:
+        return chosen, []
+    masks = floors.masks(items, constraints.exposure_below)
+    ids = {item.track_id for item in chosen}
+    first = [item for item in found.ranked if item.track_id in ids]
+    members: NDArray[np.bool_] = np.any(_members(masks, items, found.ranked), axis=0)
+    others = [
+        item for n, item in enumerate(found.ranked) if members[n] and item.track_id not in ids
+    ]
+    taken = _selected(found.items, found.rows([*first, *others]), constraints)
+    pool = sorted(([*first, *others][n] for n in taken.tolist()), key=lambda item: -item.score)
+    score, own = np.array([item.score for item in pool]), _members(masks, items, pool)
+    before = np.array([item.track_id in ids for item in pool])
+    kept = with_exposure_floors(
+        score[None], before[None], [mask[None] for mask in own], list(floors.shares.values())
+    )[0]
+    if not np.array_equal(kept, before):
+        chosen = spec.order([pool[n] for n in np.flatnonzero(kept)], given)[: given.size]
+    ids = {item.track_id for item in chosen}
+    places = [np.flatnonzero(before), np.flatnonzero([item.track_id in ids for item in pool])]
+    return chosen, counts_of(floors, list(own), *((at, score[at]) for at in places))
+
+
+def _members(
+    masks: Sequence[NDArray[np.bool_]], items: ItemTable, of: Sequence[ScoredItem]
+) -> NDArray[np.bool_]:
+    """Which of some tracks are in each group: bool [groups, tracks]."""
+    rows = items.rows_of([item.track_id for item in of])
+    return np.stack([(rows >= 0) & mask[rows] for mask in masks])
+
+
 def _allowed(
     spec: ShelfSpec, tracks: pa.Table, items: ItemTable, constraints: Constraints, size: int
-) -> tuple[list[ScoredItem], Sequencing]:
+) -> tuple[_Allowed, Sequencing]:
     """The items within every constraint, the best first, one of a work; and what orders them."""
     diversity = spec.diversity if constraints.diversity is None else constraints.diversity
     excluded = {row["track_id"] for row in spec.excluded} | constraints.blocked_tracks
     ranked = [
         item
-        for item in sorted(spec.items, key=lambda c: (-c.score, c.track_id))
+        for item in sorted(spec.items, key=lambda c: (c.extra, -c.score, c.track_id))
         if item.track_id not in excluded
         and (constraints.min_score is None or item.score >= constraints.min_score)
     ]
     if not ranked:
-        return [], Sequencing({}, {}, diversity, size)
+        return _Allowed([], [], items), Sequencing({}, {}, diversity, size)
     small = _table_of([*excluded, *(item.track_id for item in ranked)], tracks, items)
     gone = small.rows_of(sorted(excluded))
     blocked = np.isin(small.works, small.works[gone[gone >= 0]])
@@ -162,7 +223,8 @@ def _allowed(
     ids = small.ids.tolist()
     vectors = dict(zip(ids, small.values, strict=True))
     albums = dict(zip(ids, small.albums.tolist(), strict=True))
-    return [ranked[n] for n in taken.tolist()], Sequencing(vectors, albums, diversity, size)
+    found = _Allowed([ranked[n] for n in left.tolist()], [ranked[n] for n in taken.tolist()], small)
+    return found, Sequencing(vectors, albums, diversity, size)
 
 
 def _selected(items: ItemTable, rows: Ints, constraints: Constraints) -> Ints:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.candidates.generator import CandidateGenerator, Sources
+from musicu.candidates.generator import CandidateGenerator, Explained, Sources
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.identity import Row
 from musicu.catalog.words import one_line
@@ -218,15 +218,29 @@ class ShelfContext:
     ) -> list[ScoredItem]:
         """What the candidate generator finds for the listener, in its order, with its reasons.
 
+        After it comes what a shelf may take in for exposure floors: the best of each group.
         profile: in place of the listener's, such as that of a playlist.
         """
+        rules = replace(constraints, floors=None)
         generator = CandidateGenerator.of(
-            self.items, sources, size, constraints, self.now, ranker=self.ranker
+            self.items, sources, size, rules, self.now, ranker=self.ranker
         )
-        found = generator.explain(UserProfile("", profile or self.profile))
+        listener = UserProfile("", profile or self.profile)
+        found = generator.explain(listener)
+        extra = dict[str, Explained]()
+        if constraints.floors is not None:
+            generator = replace(generator, constraints=replace(rules, explore=0.0))
+            for mask in constraints.floors.masks(self.items, rules.exposure_below):
+                own = generator.explain(listener, np.flatnonzero(mask))
+                extra.update({each.track_id: each for each in own})
+        for each in found:
+            extra.pop(each.track_id, None)
+        return [*self._scored(found), *self._scored(list(extra.values()), extra=True)]
+
+    def _scored(self, found: Sequence[Explained], *, extra: bool = False) -> list[ScoredItem]:
         rows = self.items_of(self.places([each.track_id for each in found]))
         return [
-            ScoredItem(rows[c.track_id], c.score, parts_of(c.parts), sentence=c.reason)
+            ScoredItem(rows[c.track_id], c.score, parts_of(c.parts), sentence=c.reason, extra=extra)
             for c in found
         ]
 

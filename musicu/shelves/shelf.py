@@ -15,6 +15,7 @@ import pyarrow as pa
 from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import track_file
 from musicu.items.constraints import Constraints
+from musicu.items.exposure_floors import FloorCount
 from musicu.playlists.entries import Playlist
 from musicu.playlists.playlist_files import write_playlist
 from musicu.records import counted
@@ -105,6 +106,7 @@ class Shelf:
     seed: the track that they were chosen for, if it was one.
     about: a line under the title. notes: what people should know of how it was made. name: what
     kind of shelf it is, as exposures call it, such as "daily-mixes-2"; "" where nobody said.
+    floors: what exposure floors did to it.
     """
 
     title: str
@@ -114,6 +116,7 @@ class Shelf:
     about: str = ""
     notes: tuple[str, ...] = ()
     name: str = ""
+    floors: tuple[FloorCount, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -151,7 +154,7 @@ class Shelf:
             "about": self.about,
             "notes": list(self.notes),
             "seed": _about(self.seed) if self.seed else None,
-            "rules": asdict(self.rules),
+            "rules": self._rules(),
             "items": [
                 {
                     "position": item.position,
@@ -168,6 +171,15 @@ class Shelf:
         if path is not None:
             write_atomically(Path(path), lambda to: to.write_text(text + "\n", encoding="utf-8"))
         return text
+
+    def _rules(self) -> dict[str, object]:
+        """The constraints; of exposure floors also what they did."""
+        rules: dict[str, object] = asdict(replace(self.rules, floors=None))
+        del rules["floors"]
+        if self.rules.floors is None:
+            return rules
+        counts = [asdict(count) for count in self.floors]
+        return {**rules, "floors": {**self.rules.floors.to_dict(), "counts": counts}}
 
     def to_playlist(
         self, path: str | Path, *, paths: Literal["relative", "absolute"] = "relative"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,19 @@ from musicu.evaluation.labels import LabelGroups
 from musicu.evaluation.metrics import Floats, Mask, accuracy, recall
 from musicu.evaluation.recommendation import beyond_accuracy as beyond
 from musicu.evaluation.recommendation.groups import (
+    activity_groups,
     artist_matrix,
     emerging,
     listener_groups,
     listeners_of,
     main_artist,
-    track_groups,
 )
 from musicu.evaluation.recommendation.listening_log import Ints
 from musicu.evaluation.recommendation.splits import Split
 from musicu.evaluation.recommendation.training_part import Scorer, Scores
 from musicu.evaluation.similarity_ranking import nearest
-from musicu.listening.small_groups import is_shown
+from musicu.items.creator_groups import CreatorGroups, track_groups
+from musicu.listening.small_groups import SMALLEST_GROUP, is_shown
 from musicu.progress import tell
 
 #: Scores nearer to 0 are what rounding leaves of 0, and no ranking.
@@ -44,6 +46,9 @@ BEYOND: dict[str, bool | None] = {
     "long tail heard": None,
     "emerging artists heard": None,
 }
+#: Of each group of creators: its share of lists, of what listeners have heard, and the one less
+#: the other.
+CREATOR_METRICS = ("exposure share", "listening share", "exposure over listening")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,16 @@ class Ruler:
     """What every model of one split is measured with: groups, popularity, bootstrap draws."""
 
     def __init__(
-        self, split: Split, artists: LabelGroups, ks: Sequence[int], draws: int, seed: int
+        self,
+        split: Split,
+        artists: LabelGroups,
+        ks: Sequence[int],
+        draws: int,
+        seed: int,
+        creators: CreatorGroups | None = None,
+        listeners: Mapping[str, Mask] | None = None,
     ) -> None:
+        """Groups beside the usual ones: creators of the tracks, listeners bool [asked] each."""
         if not ks or min(ks) < 1:
             raise QueryError(f"k is {list(ks)}: give one or more numbers from 1 on")
         self.split = split
@@ -78,7 +91,11 @@ class Ruler:
         heard = listeners_of(split.history)
         self.surprise = beyond.self_information(heard, split.history.shape[0])
         self.track_groups = track_groups(heard)
-        self.listener_groups = listener_groups(split.history, split.asked)
+        self.listener_groups = {
+            **listener_groups(split.history, split.asked),
+            **activity_groups(split.history, split.asked),
+            **(listeners or {}),
+        }
         self.emerging = emerging(split.history, artists)
         heard_rows = (split.history[split.asked] > 0).astype(np.float64)
         total = np.maximum(np.diff(heard_rows.indptr), 1)
@@ -87,6 +104,16 @@ class Ruler:
         self.heard = {
             "long tail": (heard_rows @ tail) / total,
             "emerging artists": (heard_rows @ self.emerging.astype(np.float64)) / total,
+        }
+        self.folded = 0  # groups of creators that too few listeners have heard
+        if creators is not None:
+            heard_by = partial(_reach, split.history > 0)
+            creators, self.folded = creators.folded(heard_by, SMALLEST_GROUP)
+            for name in creators.names:
+                self.track_groups[f"{creators.by}: {name}"] = creators.mask(name)
+        self.listened = {
+            name: (heard_rows @ mask.astype(np.float64)) / total
+            for name, mask in self.track_groups.items()
         }
         self.main_artist = main_artist(artists)
         self.owners = artist_matrix(artists)
@@ -151,6 +178,14 @@ class Ruler:
             count = np.asarray(self.answers.multiply(tracks[None, :]).sum(axis=1)).ravel()
             inside = hits & tracks[np.maximum(lists, 0)]
             found["all", name, "recall", True] = recall(inside, count.astype(np.int64), k)
+            shown, listened = (
+                beyond.mean_of(tracks.astype(np.float64), lists, k),
+                self.listened[name],
+            )
+            for metric, share in zip(
+                CREATOR_METRICS, (shown, listened, shown - listened), strict=True
+            ):
+                found["all", name, metric, None] = share
         tail = ~self.track_groups["head"]
         kinds = {
             "novelty": beyond.mean_of(self.surprise, lists, k),
@@ -228,6 +263,13 @@ def top(scores: Scores, split: Split, users: Ints, k: int, order: Ints) -> Ints:
     offered = np.take_along_axis(free, places, axis=1) > -np.inf
     rows: NDArray[np.int64] = np.where(offered, split.candidates[order[places]], -1)
     return rows
+
+
+def _reach(heard: csr_matrix, groups: CreatorGroups) -> Ints:
+    """How many listeners have heard each group: int64 [groups]."""
+    pairs = (heard.astype(np.float32) @ groups.matrix()).tocsc()
+    counts: Ints = np.diff(pairs.indptr).astype(np.int64)
+    return counts
 
 
 def _hits(answers: csr_matrix, lists: Ints) -> Mask:

@@ -24,6 +24,8 @@ from musicu.evaluation.recommendation.content_scores import (
 from musicu.evaluation.recommendation.encoder import encoder_vectors, set_fit_model
 from musicu.evaluation.recommendation.evaluator import Ruler
 from musicu.evaluation.recommendation.external_lists import notes_on, offered
+from musicu.evaluation.recommendation.groups import Mask, emerging, given_groups
+from musicu.evaluation.recommendation.groups import listeners_of as heard_by
 from musicu.evaluation.recommendation.listening_log import Listening
 from musicu.evaluation.recommendation.recommendation_findings import Findings
 from musicu.evaluation.recommendation.shipped import UNCAPPED, VectorsOf, generator_model
@@ -32,6 +34,15 @@ from musicu.evaluation.recommendation.training_part import Model, Scorer, Traini
 from musicu.ingest.arrow_tables import TableLike, as_table
 from musicu.ingest.playlist_tables import listeners_of
 from musicu.items.constraints import Constraints
+from musicu.items.creator_groups import (
+    EMERGING,
+    MOST_GROUPS,
+    OTHER,
+    POPULARITY,
+    CreatorGroups,
+    creator_groups,
+)
+from musicu.listening.small_groups import SMALLEST_GROUP
 from musicu.progress import tracked
 from musicu.records import Vectors, check_catalog, check_kind, counted
 
@@ -74,6 +85,8 @@ def evaluate_candidates(
     content: str | None = None,
     constraints: Constraints | None = None,
     against: Sequence[str] = BASELINES,
+    creators: str | TableLike | None = None,
+    listener_groups: TableLike | None = None,
 ) -> Findings:
     """Measure models whose vectors the catalog holds, and lists, on who heard what.
 
@@ -87,7 +100,11 @@ def evaluate_candidates(
     part alone. content: what the content baselines compare, a model's name, "tags" or "numbers"
     (see `nearest`); None: the first of `Catalog.models()` that was not learned on it, else
     tags, else numbers, where there are any. against: what every model is compared with, on the
-    same listeners and draws: baselines, or any of the models that are measured.
+    same listeners and draws: baselines, or any of the models that are measured. creators: groups
+    whose shares of lists and of listening are compared, beside those by popularity: a column of the
+    tracks, "emerging", "release-age", or a table of track_id and a group (a Path is read).
+    listener_groups: a table of user_id and columns whose values are groups to report apart. Groups
+    of fewer than ten listeners are one, "other groups", and counted in the notes.
 
     Raises QueryError for unknown models, tables that do not fit, or where nobody can be asked.
     """
@@ -118,7 +135,10 @@ def evaluate_candidates(
         else:
             values = content_of(catalog.vectors(basis), ids)
         notes += [f"content-knn compares {basis}"] if values is not None else []
-    findings = evaluate_models(tracks, log, found, protocol, content=values, against=against)
+    findings = evaluate_models(
+        tracks, log, found, protocol, content=values, against=against, creators=creators,
+        listener_groups=listener_groups,
+    )  # fmt: skip
     users = listeners_of(log)["user_id"]
     for name, table in given.items():
         notes += notes_on(name, table, ids, users)
@@ -133,12 +153,15 @@ def evaluate_models(
     *,
     content: Content | None = None,
     against: Sequence[str] = BASELINES,
+    creators: str | TableLike | None = None,
+    listener_groups: TableLike | None = None,
 ) -> Findings:
     """Measure any models beside the baselines, on a table of tracks and who heard them.
 
     tracks: track_id, and what `musicu.evaluation.labels` and the split know of: artists, released.
     content: unit rows in the order of the tracks; the baselines that need it are left out, and
-    noted, where there is none. Raises as `evaluate_candidates` does.
+    noted, where there is none. creators, listener_groups: as of
+    `evaluate_candidates`. Raises as that does.
     """
     tracks = as_table(tracks, "the tracks")
     chosen, notes = _baselines(content, against, models)
@@ -147,7 +170,12 @@ def evaluate_models(
     split = make_split(tracks, listens, protocol)
     labels = TrackLabels.of(tracks)
     training = Training.of(split, tracks, labels, protocol.seed)
-    ruler = Ruler(split, labels.artists, protocol.ks, protocol.bootstrap, protocol.seed)
+    given, few = _listener_groups(split, listener_groups)
+    ruler = Ruler(
+        split, labels.artists, protocol.ks, protocol.bootstrap, protocol.seed,
+        _creators(split, tracks, labels, creators), given,
+    )  # fmt: skip
+    notes += _folded(few, "listener group") + _folded(ruler.folded, "creator group")
     figures = {}
     measured = {**models, **chosen}
     for name, model in tracked(measured.items(), "measuring", len(measured), "models"):
@@ -260,6 +288,34 @@ def _baselines(
     known = baselines(content)
     notes = [f"{name} was left out: no content was given" for name in against if name not in known]
     return {name: known[name] for name in against if name in known}, notes
+
+
+def _creators(
+    split: Split, tracks: pa.Table, labels: TrackLabels, creators: str | TableLike | None
+) -> CreatorGroups | None:
+    """The groups asked for beside those by popularity, which every evaluation has."""
+    if creators is None or (isinstance(creators, str) and creators == POPULARITY):
+        return None
+    if isinstance(creators, str) and creators == EMERGING:
+        few = emerging(split.history, labels.artists)
+        return CreatorGroups.of_masks(EMERGING, {EMERGING: few, "established": ~few})
+    return creator_groups(tracks, creators, heard_by(split.history))
+
+
+def _listener_groups(split: Split, given: TableLike | None) -> tuple[dict[str, Mask], int]:
+    if given is None:
+        return {}, 0
+    users = [str(user) for user in split.listening.users[split.asked]]
+    return given_groups(as_table(given, "the groups of listeners"), users)
+
+
+def _folded(count: int, what: str) -> list[str]:
+    if not count:
+        return []
+    return [
+        f"{counted(count, what)} with fewer than {SMALLEST_GROUP} listeners, or after the "
+        f'{MOST_GROUPS} largest: in "{OTHER}", or not shown where even these are few'
+    ]
 
 
 def _about(split: Split, labels: TrackLabels, protocol: Protocol) -> dict[str, Any]:

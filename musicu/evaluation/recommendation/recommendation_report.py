@@ -17,9 +17,11 @@ from musicu.evaluation.charts import (
     colours_of,
     number,
     title,
+    with_interval,
 )
 from musicu.evaluation.metrics import ACCURACY
-from musicu.evaluation.recommendation.groups import LISTENER_GROUPS, TRACK_GROUPS
+from musicu.evaluation.recommendation.groups import LISTENER_GROUPS
+from musicu.items.creator_groups import TRACK_GROUPS
 from musicu.pages.document import render
 
 if TYPE_CHECKING:
@@ -73,6 +75,21 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
+class CreatorShare:
+    """A group of creators: shares as texts with intervals, by model.
+
+    heard: its share of what listeners have heard. shown: of lists. over: the one over the other.
+    uplift: of (model, baseline), what the model's share of lists is beside the baseline's.
+    """
+
+    group: str
+    heard: str
+    shown: dict[str, str]
+    over: dict[str, str]
+    uplift: dict[tuple[str, str], Beside]
+
+
+@dataclass(frozen=True, slots=True)
 class GroupChart:
     """A group of listeners or tracks, with a chart of its own."""
 
@@ -102,8 +119,11 @@ def render_report(findings: Findings) -> str:
         plots=[_plot(rows, k, colours, screen) for screen in SIZES],
         around=[(title(metric, k), _values(rows, metric, k)) for metric in AROUND],
         creators=list(_creators(rows, k)),
-        listeners=_bands(rows, "listeners", LISTENER_GROUPS, k, colours),
-        tracks=_bands(rows, "tracks", TRACK_GROUPS, k, colours),
+        shares=list(creator_shares(rows, k)),
+        listeners=_bands(
+            rows, "listeners", _groups(rows, "listeners", LISTENER_GROUPS), k, colours
+        ),
+        tracks=_bands(rows, "tracks", _groups(rows, "tracks", TRACK_GROUPS), k, colours),
         head=HEAD,
         rows=[cells(row, HEAD) for row in rows],
     )
@@ -138,8 +158,33 @@ def _creators(rows: list[dict[str, Any]], k: int) -> Iterator[tuple[str, dict[st
                 yield f"{title(metric, k)}, {listeners} listeners", values, heard[0]
 
 
+def creator_shares(rows: list[dict[str, Any]], k: int) -> Iterator[CreatorShare]:
+    """For each group of creators its share of listening, and of each model's lists."""
+    for group in _groups(rows, "tracks", TRACK_GROUPS):
+        shown = _of(rows, "exposure share", k, tracks=group)
+        heard = _of(rows, "listening share", k, tracks=group)
+        if shown and heard:
+            over = _of(rows, "exposure over listening", k, tracks=group)
+            yield CreatorShare(
+                group,
+                number(heard[0]["value"]),
+                {row["model"]: with_interval(row) for row in shown},
+                {row["model"]: with_interval(row) for row in over},
+                {
+                    (row["model"], row["baseline"]): beside(row)
+                    for row in shown
+                    if row["difference"] is not None
+                },
+            )
+
+
+def _groups(rows: list[dict[str, Any]], kind: str, first: tuple[str, ...]) -> list[str]:
+    """The groups of listeners or tracks that rows are of, the usual ones first."""
+    return [name for name in dict.fromkeys([*first, *(row[kind] for row in rows)]) if name != "all"]
+
+
 def _bands(
-    rows: list[dict[str, Any]], kind: str, groups: tuple[str, ...], k: int, colours: dict[str, str]
+    rows: list[dict[str, Any]], kind: str, groups: list[str], k: int, colours: dict[str, str]
 ) -> list[GroupChart]:
     """Recall by group, on one axis for all of them."""
     parts = {name: _of(rows, "recall", k, **{kind: name}) for name in groups}
