@@ -114,7 +114,7 @@ class EmbedderContract:
         seen.add(_with(model.card, tmp_path / "b", windows=windows).fingerprint)
         for name in model.card.files:
             folder = Path(shutil.copytree(model.card.folder, tmp_path / name))
-            (folder / name).write_bytes((folder / name).read_bytes() + b"\0")
+            (folder / name).write_bytes(model.card.path(name).read_bytes() + b"\0")
             seen.add(read_card(folder).fingerprint)
         assert len(seen) == 3 + len(model.card.files)
 

@@ -131,6 +131,25 @@ def test_a_damaged_songs_part_is_refused(folder: Path, tmp_path: Path, damage: s
         Embedder.load(tmp_path)
 
 
+def test_files_of_a_base_stand_for_those_that_a_model_lacks(tmp_path: Path) -> None:
+    shipped = SHIPPED / DEFAULT_MODEL
+    for name in ("card.json", "songs.onnx", "songs.safetensors"):
+        shutil.copyfile(shipped / name, tmp_path / name)
+    card = read_card(tmp_path)
+    assert card.fingerprint == read_card(shipped).fingerprint
+    assert card.path("model.onnx") == SHIPPED / "musicu-audio-v1" / "model.onnx"
+    (tmp_path / "model.onnx").write_bytes(b"another")
+    assert card.path("model.onnx").parent == tmp_path
+    assert read_card(tmp_path).fingerprint != card.fingerprint
+
+
+def test_a_base_that_is_no_model_of_ours_is_refused(tmp_path: Path) -> None:
+    card = json.loads((SHIPPED / DEFAULT_MODEL / "card.json").read_text(encoding="utf-8"))
+    (tmp_path / "card.json").write_text(json.dumps(card | {"base": "../x"}), encoding="utf-8")
+    with pytest.raises(ModelError, match="no model that musicu has"):
+        read_card(tmp_path)
+
+
 def test_a_map_of_another_size_is_refused(folder: Path, tmp_path: Path) -> None:
     for path in folder.iterdir():
         shutil.copyfile(path, tmp_path / path.name)

@@ -63,6 +63,7 @@ class ModelCard:
     batch: decides nothing about the vectors, and so is not part of the fingerprint.
     settings: what the kind asks for beside the files, such as a layer; part of the fingerprint.
     self_test: the vector of `waveforms.self_test_audio` under the model as it should be.
+    base: a shipped model, whose files stand for those that the folder does not have itself.
     """
 
     name: str
@@ -77,6 +78,11 @@ class ModelCard:
     batch: BatchSpec = BatchSpec()
     settings: Mapping[str, Any] = field(default_factory=dict)
     self_test: tuple[float, ...] | None = None
+    base: str = ""
+
+    def path(self, name: str) -> Path:
+        """Where a file of the model lies, in its own folder or in that of its base."""
+        return _file(self.folder, self.base, name)
 
     def document(self) -> dict[str, Any]:
         """The card as plain values that go into JSON."""
@@ -97,9 +103,9 @@ def card_text(card: ModelCard) -> str:
     ]
     for title, value in card.about.items():
         lines += ["", title.replace("_", " ").capitalize(), *_outline(value, "  ")]
-    files = [name for name in _BESIDE if (card.folder / name).is_file()]
+    files = [name for name in _BESIDE if card.path(name).is_file()]
     if files:
-        told = [f"  {card.folder / name}: {_BESIDE[name]}" for name in files]
+        told = [f"  {card.path(name)}: {_BESIDE[name]}" for name in files]
         lines += ["", "Beside the card", *told]
     return "\n".join(lines)
 
@@ -152,6 +158,9 @@ def read_card(folder: Path) -> ModelCard:
             f"{path} names the model {card.get('name')!r}: only letters, digits, '.', '_' and '-' "
             "may be in a name"
         )
+    base = card.get("base", "")
+    if base not in ("", *MODELS.names()):
+        raise ModelError(f"{path} is based on {base!r}, which is no model that musicu has")
     try:
         core = {k: card[k] for k in ("name", "kind", "dim", "sample_rate", "windows", "files")}
         if card.get("settings"):
@@ -166,10 +175,11 @@ def read_card(folder: Path) -> ModelCard:
             files=tuple(card["files"]),
             about=dict(card["about"]),
             folder=folder,
-            fingerprint=_fingerprint(core, folder, card["files"]),
+            fingerprint=_fingerprint(core, [_file(folder, base, name) for name in card["files"]]),
             batch=_batch(**card.get("batch", {})),
             settings=dict(card.get("settings") or {}),
             self_test=None if self_test is None else tuple(map(float, self_test)),
+            base=base,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a model card: {error!r}") from error
@@ -190,16 +200,21 @@ def _batch(size: int = 1, device: str = "cpu") -> BatchSpec:
     return BatchSpec(size, device)
 
 
-def _fingerprint(core: dict[str, Any], folder: Path, files: list[str]) -> str:
+def _file(folder: Path, base: str, name: str) -> Path:
+    own = folder / name
+    return own if own.exists() or not base else shipped_folder(base) / name
+
+
+def _fingerprint(core: dict[str, Any], files: list[Path]) -> str:
     """A digest of what decides the vectors: the card's core and the model's files."""
     digest = hashlib.sha256(json.dumps(core, sort_keys=True).encode())
-    for name in files:
+    for path in files:
         try:
-            with (folder / name).open("rb") as file:
+            with path.open("rb") as file:
                 while block := file.read(_BLOCK):
                     digest.update(block)
         except OSError as error:
-            raise ModelError(f"{folder / name}, which the model needs: {error.strerror}") from error
+            raise ModelError(f"{path}, which the model needs: {error.strerror}") from error
     return digest.hexdigest()[:16]
 
 

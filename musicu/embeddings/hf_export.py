@@ -83,8 +83,8 @@ def export_folder(card: ModelCard, out: Path, catalog: Catalog | None = None) ->
     out.mkdir(parents=True, exist_ok=True)
     count = 0 if catalog is None else _write_vectors(card, catalog, out)
     for name in ("card.json", "credits.csv", *card.files):
-        if (card.folder / name).is_file():
-            shutil.copyfile(card.folder / name, out / name)
+        if (card.path(name)).is_file():
+            shutil.copyfile(card.path(name), out / name)
     _write_examples(card, out)
     (out / "use.py").write_text(SCRIPT, encoding="utf-8")
     (out / "README.md").write_text(_readme(card, count), encoding="utf-8")

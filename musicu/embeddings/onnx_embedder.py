@@ -34,14 +34,14 @@ class AudioEmbedder(Embedder):
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card
-        self._session = open_session(card.folder / MODEL)
+        self._session = open_session(card.path(MODEL))
         about = self._session.get_modelmeta().custom_metadata_map
         try:
             self._frames, self._hop = int(about["chunk_frames"]), int(about["chunk_hop"])
             learned = int(self._session.get_outputs()[0].shape[0])
         except (KeyError, ValueError, IndexError, TypeError) as error:
             raise ModelError(
-                f"{card.folder / MODEL} does not say how to cut recordings ({error!r})"
+                f"{card.path(MODEL)} does not say how to cut recordings ({error!r})"
             ) from error
         if card.sample_rate != SAMPLE_RATE:
             raise ModelError(
@@ -83,7 +83,7 @@ class AudioEmbedder(Embedder):
 
     def learned(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's vector, float32 [numbers], of all the `network_input` of a recording."""
-        with plain_errors(self.card.folder / MODEL):
+        with plain_errors(self.card.path(MODEL)):
             vector: NDArray[np.float32] = self._session.run(["vector"], {"logs": chunks})[0]
         return vector
 

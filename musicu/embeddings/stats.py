@@ -149,7 +149,7 @@ def read_constants(card: ModelCard, learned: int = 0, dim: int = 0) -> Constants
     learned: how many numbers of a network stand beside the statistics. dim: of the result; any
     where it is 0, because another map follows.
     """
-    path = card.folder / CONSTANTS
+    path = card.path(CONSTANTS)
     try:
         found = load_file(path)
         projections = {block: found[f"project.{block}"] for block in BLOCKS}

@@ -3,9 +3,9 @@
     python -m recipes.audio_v2.combine MUSIC VIEWS STUDENT WORK OUT ABOUT.json
 
 MUSIC is the folder of recordings with its `tracks.csv`, VIEWS the shards of stage 2, STUDENT the
-checkpoint of `distil`, WORK a folder that keeps what is measured once. OUT receives
-musicu-audio-v1's files, the songs network with its map, `student.safetensors` (the averaged
-weights, with which `distil --start` goes on) and a card with the words of ABOUT.
+checkpoint of `distil`, WORK a folder that keeps what is measured once. OUT receives the songs
+network with its map, `student.safetensors` (the averaged weights, with which `distil --start` goes
+on) and a card with the words of ABOUT, whose base is musicu-audio-v1.
 """
 
 from __future__ import annotations
@@ -133,8 +133,7 @@ def combine(music: Path, views: Path, student: Path, work: Path, out: Path, abou
     last = fit_map(*(rows.astype(np.float64) for rows in (measured.vectors, songs, viewed)))
     out.mkdir(parents=True, exist_ok=True)
     base = find_model(BASE)
-    for name in (*base.files, "weights.safetensors", "credits.csv"):
-        shutil.copyfile(base.folder / name, out / name)
+    shutil.copyfile(base.folder / "credits.csv", out / "credits.csv")
     (out / SONGS_NETWORK).write_bytes(
         songs_graph(network, blocks, SingingScore(network, load_scale(student)), VOICE)
     )
@@ -146,7 +145,7 @@ def combine(music: Path, views: Path, student: Path, work: Path, out: Path, abou
     card = json.loads((base.folder / "card.json").read_text(encoding="utf-8"))
     files = [*card["files"], SONGS_NETWORK, SONGS_MAP]
     words = json.loads(about.read_text(encoding="utf-8"))
-    card |= {"name": NAME, "dim": DIM, "files": files, "about": words}
+    card |= {"name": NAME, "dim": DIM, "files": files, "base": BASE, "about": words}
     partial = out / "card.json.partial"
     partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(out / "card.json")

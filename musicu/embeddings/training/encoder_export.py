@@ -113,7 +113,7 @@ def load_encoder(folder: Path) -> Encoder:
         raise ModelError(
             f"{card.name} is of kind {card.kind!r}: only audio models can be fine-tuned"
         )
-    path = folder / "weights.safetensors"
+    path = card.path("weights.safetensors")
     if not path.is_file():
         raise ModelError(f"{folder} has no weights.safetensors, which fine-tuning starts from")
     recipe = read_recipe(folder / "recipe.toml")
@@ -135,9 +135,11 @@ def load_encoder(folder: Path) -> Encoder:
 def copy_model(source: Path, folder: Path, name: str) -> Path:
     """The same model under another name."""
     folder.mkdir(parents=True, exist_ok=True)
-    for file in {*read_card(source).files, "weights.safetensors", "recipe.toml", "credits.csv"}:
-        shutil.copyfile(source / file, folder / file)
+    found = read_card(source)
+    for file in {*found.files, "weights.safetensors", "recipe.toml", "credits.csv"}:
+        shutil.copyfile(found.path(file), folder / file)
     card = json.loads((source / "card.json").read_text(encoding="utf-8")) | {"name": name}
+    card.pop("base", None)
     write_card(folder, card)
     return folder
 
