@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -108,6 +110,42 @@ def test_every_command_that_the_docs_name_exists() -> None:
     for page in (*pages, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))):
         named = re.findall(r"(?:`|^\$ )musicu ([a-z]+)[ `]", page.read_text("utf-8"), re.MULTILINE)
         assert set(named) <= set(_COMMANDS)
+
+
+def command_lines(page: Path) -> list[list[str]]:
+    """The words of each line of a page's code blocks that calls musicu, without the first."""
+    code = re.findall(r"```\w*\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    lines = re.sub(r"\\\n\s*", " ", "".join(code)).splitlines()
+    told = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if _MUSICU(line)]
+    return [words[1:] for words in told]
+
+
+_MUSICU = re.compile(r"(\$ )?musicu ").match
+PAGES = [ROOT / "README.md", ROOT / "recipes/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_line_of_a_page_has_options_that_exist(page: Path) -> None:
+    from musicu.cli.app import app
+    from musicu.cli.evaluate_candidates import candidates
+    from musicu.cli.evaluate_policy import policy
+
+    handed = {("evaluate", "candidates"): candidates, ("evaluate", "policy"): policy}
+    for words in command_lines(page):
+        command: click.Command = app
+        context = click.Context(app, info_name="musicu")
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            found = command.get_command(context, words[0])
+            assert found is not None, words
+            command, words = found, words[1:]
+            context = click.Context(command, context, info_name=command.name)
+        if other := handed.get((command.name or "", words[0])):
+            command, words = other, words[1:]
+        command.make_parser(context).parse_args(list(words))
+
+
+def test_pages_have_command_lines() -> None:
+    assert sum(len(command_lines(page)) for page in PAGES) > 60
 
 
 def test_every_module_that_the_architecture_page_names_exists() -> None:
