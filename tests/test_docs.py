@@ -139,7 +139,7 @@ def test_every_command_line_of_a_page_has_options_that_exist(page: Path) -> None
             assert found is not None, words
             command, words = found, words[1:]
             context = click.Context(command, context, info_name=command.name)
-        if other := handed.get((command.name or "", words[0])):
+        if other := handed.get((command.name or "", *words[:1])):
             command, words = other, words[1:]
         command.make_parser(context).parse_args(list(words))
 
