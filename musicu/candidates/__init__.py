@@ -2,7 +2,8 @@
 
 from musicu.candidates.candidate_run import CandidateOptions, CandidateReport, write_candidates
 from musicu.candidates.candidate_schema import CANDIDATES, floor_counts
-from musicu.candidates.generator import CandidateGenerator, find_candidates
+from musicu.candidates.generator import CandidateGenerator
+from musicu.candidates.one_question import find_candidates
 from musicu.candidates.request import CandidateSource, Ranked, Request
 from musicu.candidates.sources import (
     ArtistAdjacent,

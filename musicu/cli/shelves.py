@@ -27,9 +27,10 @@ from musicu.cli.options import (
     page_of,
     together,
 )
-from musicu.cli.output import note, print_document, print_table, print_text
+from musicu.cli.output import note
 from musicu.cli.playlist import gather
 from musicu.cli.publish import TO_PLAYERS, PlayerTargets, made_of_shelves, publish
+from musicu.cli.shelf_output import print_shelves, shelves_given, show_page, write_pages
 from musicu.errors import QueryError
 from musicu.progress import tracked
 
@@ -144,14 +145,14 @@ def shelf(
     recipes = _recipes(context, **options)
     made = [(recipe.name, recipe.shelves(context)) for recipe in recipes]
     built = [shelf for _, shelves in made for shelf in shelves]
-    _print(built, as_json)
+    print_shelves(built, as_json)
     publish(catalog, targets, lambda: made_of_shelves(made))
     if html and len(built) == 1:
         for problem in built[0].to_html(html, audio=audio):
             note(problem)
         note(f"page: {html}")
     elif html:
-        _write(built, html, "Shelves", audio)
+        write_pages(built, html, "Shelves", audio)
     if (to or copy_to or link_to) and len(built) != 1:
         raise QueryError(f"{len(built)} shelves are not one playlist: leave out --to and its kin")
     if to:
@@ -252,9 +253,9 @@ def shelves(
             "--candidates is shown as it is: give --exposure-floor to `musicu candidates`"
         )
     if candidates is not None:
-        given = _given(candidates, catalog, user, size)
+        given = shelves_given(candidates, catalog, user, size)
         publish(catalog, targets, lambda: made_of_shelves([("candidates", given)]))
-        _show(order_page(given, None, page_ranker), out, title, audio, policy, (seed, user))
+        show_page(order_page(given, None, page_ranker), out, title, audio, policy, (seed, user))
         return
     context = _context(catalog, model, listens, user, today, ranker)
     wanted = load_recipes(recipes) if recipes else _usual(context, size or 20, where, **limits)
@@ -273,7 +274,7 @@ def shelves(
     publish(catalog, targets, lambda: made_of_shelves(made))
     profile = context.profile if context.has_profile else None
     ordered = order_page(built, profile, _page_ranker(page_ranker, catalog, context))
-    _show(ordered, out, title, audio, policy, (seed, user))
+    show_page(ordered, out, title, audio, policy, (seed, user))
 
 
 def _page_ranker(name: str, catalog: Path, context: ShelfContext) -> Any:
@@ -286,55 +287,6 @@ def _page_ranker(name: str, catalog: Path, context: ShelfContext) -> Any:
     if found.note:
         note(found.note)
     return found
-
-
-def _show(
-    built: list[Shelf],
-    out: Path,
-    title: str,
-    audio: Any,
-    policy: str | None,
-    chance: tuple[int, str | None],
-) -> None:
-    """Print what is on the page, and write it; chance: the seed, and whom the page is for."""
-    from musicu.catalog.files import write_atomically
-    from musicu.shelves.page_exploration import explore_page
-
-    explored = None if policy is None else explore_page(built, policy, *chance)
-    if explored is not None:
-        built = explored.shelves
-    rows = [[place + 1, shelf.title, shelf.about, len(shelf)] for place, shelf in enumerate(built)]
-    print_table(["", "shelf", "", "tracks"], rows)
-    _write(built, out, title, audio)
-    if explored is not None:
-        import pyarrow.parquet as pq
-
-        write_atomically(
-            out / "shelves.parquet", lambda to: pq.write_table(explored.to_table(), to)
-        )
-        note(f"propensities: {out / 'shelves.parquet'}")
-
-
-def _given(candidates: Path, catalog: Path, user: str | None, size: int | None) -> list[Shelf]:
-    """The shelves of a table of candidates, of one listener."""
-    from musicu.ingest.table import read_table
-    from musicu.shelves import shelves_of_candidates
-
-    opened, table = Catalog.open(catalog), read_table(candidates)
-    held = set(table["user_id"].to_pylist()) if "user_id" in table.column_names else set()
-    ids = () if user is None else known_as([user], opened)
-    named = next((each for each in ids if each in held), user)
-    return shelves_of_candidates(table, opened.tracks(), user_id=named, size=size)
-
-
-def _write(built: list[Shelf], out: Path, title: str, audio: Any) -> None:
-    """Write the folder of pages, and say where."""
-    from musicu.pages.document import INDEX
-    from musicu.shelves.gallery import write_gallery
-
-    for problem in write_gallery(built, out, title=title, audio=audio):
-        note(problem)
-    note(f"page: {out / INDEX}")
 
 
 def _context(
@@ -442,20 +394,6 @@ def _usual(context: ShelfContext, size: int, where: Any, **limits: Any) -> list[
         names = ["daily-mixes", "because-you-listened", "new-for-you", "deep-cuts"]
     usual = [RECIPES.load(name)(size=size, where=where) for name in names]
     return [_constrained(recipe, **limits) for recipe in usual]
-
-
-def _print(built: list[Shelf], as_json: bool) -> None:
-    """The shelves for people, or for programs: one as itself, several as a list."""
-    if as_json:
-        texts = [shelf.to_json() for shelf in built]
-        print_document(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
-        return
-    for shelf in built:
-        rows = [[item.position, item.title, item.artist, item.score, item.reason] for item in shelf]
-        print_text(f"{shelf.title} ({shelf.about})" if shelf.about else shelf.title)
-        print_table(["", "title", "artist", "score", "why"], rows)
-        for text in shelf.notes:
-            note(text)
 
 
 def _constrained(recipe: Recipe, block_artist: tuple[str, ...], **limits: Any) -> Recipe:
