@@ -6,9 +6,10 @@ A simulation. Ten items are liked with known chances; the better ranking puts th
 little noise, the other with more. A place r from 0 is looked at with 1 / (1 + r) ** 0.7. Listeners
 click as much as they are active (gamma, shape 0.5), so that their clicks vary by far more than the
 rankings do. The A/B test compares clicks per listener (Welch); interleaving shows each listener one
-list of five and counts which ranking's items they clicked more (`preference`, sign test). Power is
-the share of 2,000 draws with p < .05 that point to the better ranking; `nothing` is the share with
-p < .05 where both are the same ranking.
+list of five and counts which ranking's items they clicked more (`preference`, sign test).
+`multileave` is team-draft of four rankings at once, the two and two more: its listeners compare six
+pairs, of which one is counted. Power is the share of 2,000 draws with p < .05 that point to the
+better ranking; `nothing` is the share with p < .05 where both are the same ranking.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ ITEMS, SHOWN, PAIRS, POOL, DRAWS = 10, 5, 40, 400_000, 2000
 LIKED = np.linspace(0.5, 0.05, ITEMS)
 SEEN = 1 / (1 + np.arange(SHOWN)) ** 0.7
 COUNTS = (100, 300, 1000, 3000, 10_000)
-METHODS = {"team-draft": team_draft, "balanced": balanced}
+METHODS = {"team-draft": team_draft, "balanced": balanced, "multileave": team_draft}
+OTHERS = 2  # rankings that a multileaved list has beside the pair
 
 
 def rankings(same: bool, rng: np.random.Generator) -> list[tuple[list[str], list[str]]]:
@@ -43,6 +45,12 @@ def rankings(same: bool, rng: np.random.Generator) -> list[tuple[list[str], list
         )
         pairs += [(better, worse), (worse, better)] if same else [(better, worse)]
     return pairs
+
+
+def others(rng: np.random.Generator) -> list[list[str]]:
+    """Rankings as good as those of a pair are on the whole."""
+    noise = rng.normal(0, 0.15, (OTHERS, ITEMS))
+    return [np.argsort(-(LIKED + row)).astype(str).tolist() for row in noise]
 
 
 def clicks(lists: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -60,9 +68,10 @@ def interleaved(name: str, pairs: Any, rng: np.random.Generator) -> Any:
             drawn = rng.choice(len(lists), each, p=chances)
             items, lean = np.array(lists, int)[drawn], credits[drawn]
         else:
-            made = [METHODS[name](list(pair), SHOWN, rng) for _ in range(each)]
+            sides = [*pair, *(others(rng) if name == "multileave" else ())]
+            made = [METHODS[name](sides, SHOWN, rng) for _ in range(each)]
             items = np.array([[int(item) for item in one.items] for one in made])
-            lean = np.array([[a - b for a, b in one.credit] for one in made])
+            lean = np.array([[first - second for first, second, *_ in one.credit] for one in made])
         signs.append(np.sign((clicks(items, rng) * lean).sum(axis=1).round(12)))
     return np.concatenate(signs)
 

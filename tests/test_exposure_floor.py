@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from musicu.errors import QueryError
-from musicu.ranking.exposure_floor import with_exposure_floor
+from musicu.ranking.exposure_floor import with_exposure_floor, with_exposure_floors
 
 
 def made(seed: int, lists: int = 3, places: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -60,3 +60,28 @@ def test_lists_that_end_stay_short() -> None:
         with_exposure_floor(scores[:, ::-1], group, 2, 0.5)
     with pytest.raises(QueryError, match="from 0 to 1"):
         with_exposure_floor(scores, group, 2, 1.5)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_several_groups_have_their_shares_where_that_can_be(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = -np.sort(-rng.random((30, 25)), axis=1)
+    kind = rng.choice(3, size=scores.shape, p=[0.7, 0.2, 0.1])
+    groups = [kind == 1, kind == 2]
+    shown = rng.random(scores.shape) < 0.4
+    fixed = shown & (rng.random(scores.shape) < 0.1)
+    kept = with_exposure_floors(scores, shown, groups, [0.3, 0.15], fixed)
+    assert (kept.sum(axis=1) == shown.sum(axis=1)).all()
+    assert kept[fixed].all()
+    assert (kept & groups[0]).sum() >= 0.3 * kept.sum()
+    assert (kept & groups[1]).sum() >= 0.15 * kept.sum()
+
+
+def test_a_group_does_not_take_what_another_is_owed() -> None:
+    scores = np.array([[0.9, 0.8, 0.7, 0.6]])
+    first, second = np.array([[1, 1, 0, 0]], bool), np.array([[0, 0, 1, 1]], bool)
+    shown = np.array([[1, 1, 0, 0]], bool)
+    kept = with_exposure_floors(scores, shown, [first, second], [0.5, 0.5])
+    assert kept.tolist() == [[True, False, True, False]]
+    kept = with_exposure_floors(scores, shown, [first, second], [1.0, 0.0])
+    assert kept.tolist() == shown.tolist()

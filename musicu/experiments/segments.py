@@ -63,7 +63,7 @@ def _groups(test: Comparisons, labels: NDArray[np.object_]) -> tuple[dict[str, M
     masks = {value: labels == value for value in values}
     shown = {value: mask for value, mask in masks.items() if _is_enough(test, mask)}
     others = [mask for value, mask in masks.items() if value not in shown]
-    if len(others) > 1 and _is_enough(test, other := np.any(others, axis=0)):
+    if shown and len(others) > 1 and _is_enough(test, other := np.any(others, axis=0)):
         shown[OTHER] = other
     return shown, len(others)
 

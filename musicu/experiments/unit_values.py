@@ -17,9 +17,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.errors import QueryError
-from musicu.records import check_number
+from musicu.records import check_number, short
 
 Floats = NDArray[np.float64]
+
+#: A value whose square, summed over many units, is still a number.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,14 @@ def units_of(
     """Sum a table by unit; without `unit`, each row is a unit. Raises QueryError where a column is
     missing or holds no numbers, or where there are not two arms."""
     columns = dict.fromkeys(column for metric in metrics for column in metric.columns)
+    if not isinstance(segments, Sequence):
+        raise QueryError(f"segments are {short(segments)}: give columns, as a list")
     check_columns(table, [arm, *([unit] if unit else []), *columns, *segments])
-    known = pc.is_valid(table[arm])
+    known = _known(table[arm], arm)
     if unit:
-        known = pc.and_(known, pc.is_valid(table[unit]))
+        known = pc.and_(known, _known(table[unit], unit))
     left_out = {"rows without an arm or a unit": table.num_rows - (pc.sum(known).as_py() or 0)}
     table = table.filter(known)
-    if pa.types.is_nested(table[arm].type):
-        raise QueryError(f"column {arm!r} holds {table[arm].type}: an arm is a text or a number")
     names = table[arm].cast(pa.string())
     arms = _arms(pc.unique(names).to_pylist(), control)
     arm_of_row = pc.index_in(names, value_set=pa.array(arms)).to_numpy().astype(np.int64)
@@ -118,10 +121,7 @@ def units_of(
     kept = np.flatnonzero(~mixed)
     rows = np.bincount(groups, minlength=len(first)).astype(np.float64)
     sums = {name: _sums(table[name], name, groups, len(first))[kept] for name in columns}
-    labels = {
-        name: table[name].cast(pa.string()).to_numpy(zero_copy_only=False)[first][kept]
-        for name in segments
-    }
+    labels = {name: _texts(table[name], name)[first][kept] for name in segments}
     return UnitTable(
         tuple(arms),
         arm_of_row[first][kept],
@@ -140,6 +140,24 @@ def check_columns(table: pa.Table, wanted: Sequence[str]) -> None:
         raise QueryError(
             f"the table has no column {missing[0]!r}: it has {', '.join(table.column_names)}"
         )
+    double = [name for name in wanted if table.column_names.count(name) > 1]
+    if double:
+        raise QueryError(f"the table has two columns {double[0]!r}: rename one of them")
+
+
+def _texts(column: pa.ChunkedArray, name: str) -> NDArray[np.object_]:
+    """The values as texts, None where there is none."""
+    texts = pc.if_else(_known(column, name), column, pa.scalar(None, column.type))
+    found: NDArray[np.object_] = texts.cast(pa.string()).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _known(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Which rows have a value, NaN being none; QueryError for what is no text or number."""
+    kind = column.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        raise QueryError(f"column {name!r} holds {kind}: give one text or number a row")
+    return pc.invert(pc.is_null(column, nan_is_null=True))
 
 
 def _arms(found: Sequence[str], control: str | None) -> list[str]:
@@ -180,6 +198,8 @@ def _sums(column: pa.ChunkedArray, name: str, groups: NDArray[np.int64], units: 
     values = column.cast(pa.float64()).to_numpy()
     if np.isinf(values).any():
         raise QueryError(f"column {name!r} holds infinite values: leave those rows out")
+    if (np.abs(values) > LARGEST).any():
+        raise QueryError(f"column {name!r} holds values beyond {LARGEST:g}: give a larger unit")
     known = ~np.isnan(values)
     sums = np.bincount(groups, weights=np.where(known, values, 0.0), minlength=units)
     seen = np.bincount(groups, weights=known, minlength=units)

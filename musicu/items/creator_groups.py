@@ -96,6 +96,12 @@ class CreatorGroups:
         be had by subtraction; where only it is left there is no group. listeners: counts those of
         each of some groups, int64 [groups]. Gives the groups and how many were folded.
         """
+        held = np.unique(self.group)
+        if len(held) < len(self.names):  # groups without a track
+            names = tuple(self.names[group] for group in held.tolist())
+            group = np.searchsorted(held, self.group)
+            some = CreatorGroups(self.by, names, self.row, group, self.tracks)
+            return some.folded(listeners, smallest, most)
         sizes = listeners(self)
         order = np.argsort(sizes, kind="stable").tolist()
         hidden = max(int((sizes < smallest).sum()), len(order) - most)

@@ -95,6 +95,7 @@ def estimate(
         action_probabilities = np.stack([column.to_numpy() for column in probable.columns], axis=1)
     whole = _numbers(action_probabilities, "action probabilities")
     check_count("draws", draws)
+    check_count("seed", seed, 0)
     if whole.ndim not in (2, 3) or len(whole) != table.num_rows:
         raise QueryError(
             f"action probabilities are {whole.shape}: give [{table.num_rows}, actions], or "

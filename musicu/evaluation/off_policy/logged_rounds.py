@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from musicu.errors import QueryError
-from musicu.records import short
+from musicu.records import counted, short
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_NAMED = ("action", "position", "reward", "propensity")
+NEEDED = ("action", "reward", "propensity")
+_NAMED = (*NEEDED, "position")
+FEWEST_ROUNDS = 2
+LEAST_PROPENSITY = 1e-12  # below, one round has all of the weight
+LARGEST = 1e100  # a reward whose square, summed over many rounds, is still a number
 _MOST_VALUES = 1000  # of a column of context as categories; a column of ids says nothing of others
 
 
@@ -55,22 +59,23 @@ def logged_rounds(
     actions: the value of each column of action probabilities; by default the numbers 0 to
     width - 1. Raises QueryError for what is missing, empty or out of range, naming the first row.
     """
-    needed = [*(name for name in _NAMED if name != "position"), *([cluster] if cluster else [])]
-    missing = [name for name in needed if name not in log.column_names]
+    missing = [name for name in NEEDED if name not in log.column_names]
     if missing:
         raise QueryError(
             f"the log has no column {missing[0]!r}: it needs action, reward, propensity "
             "(and position, where a list was shown)"
         )
-    if not log.num_rows:
-        raise QueryError("the log is empty")
+    check_columns(log, [*NEEDED, cluster])
+    if log.num_rows < FEWEST_ROUNDS:
+        told = f"has {log.num_rows} round" if log.num_rows else "is empty"
+        raise QueryError(f"the log {told}: an estimate needs {FEWEST_ROUNDS} rounds or more")
     left = [name for name in log.column_names if name not in (*_NAMED, cluster)]
     position = _positions(log["position"]) if "position" in log.column_names else None
     return LoggedRounds(
         action=_actions(log["action"], actions, width),
         position=np.zeros(log.num_rows, np.int64) if position is None else position,
-        reward=_numbers(log["reward"], "reward", -np.inf, np.inf),
-        propensity=_numbers(log["propensity"], "propensity", 0.0, 1.0),
+        reward=numbers_of(log["reward"], "reward", -LARGEST, LARGEST),
+        propensity=numbers_of(log["propensity"], "propensity", LEAST_PROPENSITY, 1.0),
         context=_context(log.select(left)),
         cluster=np.arange(log.num_rows) if cluster is None else _clusters(log[cluster], cluster),
         actions=width,
@@ -78,14 +83,23 @@ def logged_rounds(
     )
 
 
-def _numbers(column: pa.ChunkedArray, name: str, above: float, most: float) -> Floats:
+def check_columns(log: pa.Table, wanted: Sequence[str | None]) -> None:
+    """Raise QueryError for a column that the log lacks, or has twice."""
+    for name in wanted:
+        if name is not None and log.column_names.count(name) != 1:
+            held = "has two columns" if name in log.column_names else "has no column"
+            raise QueryError(f"the log {held} {name!r}: it has {', '.join(log.column_names)}")
+
+
+def numbers_of(column: pa.ChunkedArray, name: str, above: float, most: float) -> Floats:
+    """A column above one number and up to another: float64 [rounds]; QueryError for others."""
     if not _is_number(column.type):
         raise QueryError(f"{name} holds {column.type}: it has to be numbers")
     values = column.cast(pa.float64()).to_numpy()
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > above) & (values <= most)))
     if len(wrong):
         row = int(wrong[0])
-        allowed = "a number" if np.isinf(above) else "above 0 and at most 1"
+        allowed = "above 0 and at most 1" if most == 1 else f"a number, at most {LARGEST:g}"
         raise QueryError(f"{name} is {values[row]} in row {row}: it has to be {allowed}")
     return np.asarray(values)
 
@@ -96,7 +110,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _positions(column: pa.ChunkedArray) -> Ints:
-    _numbers(column, "position", -np.inf, np.inf)
+    numbers_of(column, "position", -np.inf, np.inf)
     return _codes(column)
 
 
@@ -115,8 +129,24 @@ def _codes(column: pa.ChunkedArray) -> Ints:
     return np.asarray(pc.index_in(column, value_set=values).to_numpy(), dtype=np.int64)
 
 
+def check_actions(column: pa.ChunkedArray) -> None:
+    """Raise QueryError where actions are no texts, numbers or truth values, or some are missing."""
+    kind = column.type
+    plain = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_floating)
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if not any(is_kind(kind) for is_kind in plain):
+        raise QueryError(f"actions are {kind}: give a text or a number for each round")
+    missing = pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
+    if missing:
+        raise QueryError(f"{counted(missing, 'round')} without an action: leave them out")
+
+
 def _actions(column: pa.ChunkedArray, actions: Sequence[object] | None, width: int) -> Ints:
     if actions is not None:
+        if isinstance(actions, str) or not isinstance(actions, Iterable):
+            raise QueryError(f"actions are {short(actions)}: give a list, one for each column")
+        check_actions(column)
         if len(actions) != width:
             raise QueryError(
                 f"{len(actions)} actions are named, the probabilities have {width} columns"
@@ -153,8 +183,11 @@ def _context(table: pa.Table) -> csr_matrix:
         column = table[name]
         if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
             values = column.cast(pa.float64()).to_numpy()
-            if np.isinf(values).any():
-                raise QueryError(f"column {name!r} holds infinite values: leave those rows out")
+            if (np.abs(values) > LARGEST).any():
+                raise QueryError(
+                    f"column {name!r} holds infinite values, or some beyond {LARGEST:g}: leave "
+                    "those rows out"
+                )
             values = np.nan_to_num(values)
             deviation = values.std()
             if deviation > 0:

@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 
 from musicu.errors import QueryError
 from musicu.evaluation.off_policy.estimation import OffPolicyEstimate, estimate
+from musicu.evaluation.off_policy.logged_rounds import (
+    FEWEST_ROUNDS,
+    LARGEST,
+    NEEDED,
+    check_actions,
+    check_columns,
+    numbers_of,
+)
 from musicu.ingest.arrow_tables import TableLike, as_table, is_table
 from musicu.policies.bandit import LearningPolicy, Round
 from musicu.policies.policy import POLICIES, Policy
+from musicu.records import check_count, check_number, counted, short
 
 Floats = NDArray[np.float64]
 
@@ -52,20 +61,31 @@ def evaluate_policy(
     fit.
     """
     table = as_table(log, "the log")
-    for name in ("action", "reward", *([segment] if segment else [])):
-        if name not in table.column_names:
-            raise QueryError(
-                f"the log has no column {name!r}, only {', '.join(table.column_names)}"
-            )
-    if not 0 <= trained < 1:
+    check_columns(table, [*NEEDED, segment, cluster])
+    if not 0 <= check_number("trained", trained) < 1:
         raise QueryError(f"trained is {trained}: the share of the rounds to learn from, below 1")
+    check_count("seed", seed, 0)
     asked: Any = policy
     if is_table(asked):
         given = as_table(asked, "the table of action probabilities")
         found = estimate(table, given, estimator, seed, cluster=cluster)
         return PolicyFindings("probabilities", found, _mean(table), 0)
     made: Policy = POLICIES.make(asked) if isinstance(asked, str) else asked
+    if isinstance(made, type) or not hasattr(made, "choose"):
+        raise QueryError(
+            f"the policy is {short(made)}: give a registered name, a policy such as "
+            "ItemThompson(), or a table of action probabilities"
+        )
+    check_actions(table["action"])
+    numbers_of(table["reward"], "reward", -LARGEST, LARGEST)
+    if segment is not None and pa.types.is_nested(table[segment].type):
+        raise QueryError(f"column {segment!r} holds {table[segment].type}: give one value a row")
     cut = round(trained * table.num_rows)
+    if table.num_rows - cut < FEWEST_ROUNDS:
+        raise QueryError(
+            f"{counted(table.num_rows - cut, 'round')} left to judge a policy on of "
+            f"{table.num_rows:,}: give a longer log, or learn from a smaller share (trained)"
+        )
     first, rest = table.slice(0, cut), table.slice(cut)
     actions = sorted(set(table["action"].to_pylist()), key=str)
     earned = _earned(first, actions)
