@@ -10,11 +10,10 @@ from xml.etree.ElementTree import Element
 import pyarrow as pa
 
 from musicu.errors import SourceError
-from musicu.joining.given_file import GivenFile
-from musicu.joining.join_records import records_of
+from musicu.joining.given_file import GivenFile, GivenPart
+from musicu.joining.join_records import record_tables
 from musicu.joining.row_readers import xml_elements
 
-_ROWS = 32_768
 _NUMBERED = re.compile(r"\s\(\d+\)$")  # "Nirvana (2)": another of the name
 _LENGTH = re.compile(r"(?:(\d+):)?(\d+):(\d\d)")
 
@@ -27,15 +26,13 @@ def read_discogs(file: GivenFile) -> Iterator[pa.Table]:
         raise SourceError(
             f"{file.path} holds {kind}, which have no tracks: give discogs_…_releases.xml.gz"
         )
-    rows: list[dict[str, Any]] = []
     for part in file.parts():
-        for release in xml_elements(file, part, "release"):
-            rows += _tracks(release, file, part.name)
-            if len(rows) >= _ROWS:
-                yield records_of(rows)
-                rows = []
-    if rows:
-        yield records_of(rows)
+        yield from record_tables(_records(file, part))
+
+
+def _records(file: GivenFile, part: GivenPart) -> Iterator[dict[str, Any]]:
+    for release in xml_elements(file, part, "release"):
+        yield from _tracks(release, file, part.name)
 
 
 def _tracks(release: Element, file: GivenFile, part: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from musicu.errors import SourceError
 from musicu.joining.given_file import GivenFile, GivenPart
-from musicu.joining.join_records import records_of
+from musicu.joining.join_records import record_tables
 from musicu.joining.redirects import is_redirects
 from musicu.joining.row_readers import csv_rows, json_lines
 
@@ -46,7 +46,7 @@ def read_musicbrainz(file: GivenFile) -> Iterator[pa.Table]:
         ):
             continue
         else:
-            yield from _documents(file, part)
+            yield from record_tables(_documents(file, part))
 
 
 def _canonical(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
@@ -69,22 +69,18 @@ def _canonical(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
         yield pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
 
 
-def _documents(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
-    for rows in json_lines(file, part):
-        found: list[dict[str, Any]] = []
-        for number, document in rows:
-            try:
-                if "media" in document or "release-group" in document:
-                    found += list(_tracks(document))
-                else:
-                    found.append(_recording(document))
-            except _ODD as error:
-                reason = (
-                    f"a document that is neither a recording nor a release ({type(error).__name__})"
-                )
-                file.notes.damage(reason, f"{part.name}:{number}", str(document)[:400])
-        if found:
-            yield records_of(found)
+def _documents(file: GivenFile, part: GivenPart) -> Iterator[dict[str, Any]]:
+    for number, document in json_lines(file, part):
+        try:
+            if "media" in document or "release-group" in document:
+                yield from list(_tracks(document))
+            else:
+                yield _recording(document)
+        except _ODD as error:
+            reason = (
+                f"a document that is neither a recording nor a release ({type(error).__name__})"
+            )
+            file.notes.damage(reason, f"{part.name}:{number}", str(document)[:400])
 
 
 def _recording(document: dict[str, Any]) -> dict[str, Any]:
