@@ -85,20 +85,28 @@ def _documents(file: GivenFile, part: GivenPart) -> Iterator[dict[str, Any]]:
 
 def _recording(document: dict[str, Any]) -> dict[str, Any]:
     return {
-        "record_id": _text(document["id"]),
-        "recording_mbid": _text(document["id"]),
-        "isrcs": [_text(code) for code in document.get("isrcs") or ()],
+        **_codes(document),
         "title": _text(document["title"]),
         "artist": _credit(document.get("artist-credit")),
         "duration_seconds": _seconds(document.get("length")),
         "date": _maybe(document.get("first-release-date")),
-        "genres": [_text(genre["name"]) for genre in document.get("genres") or ()] or None,
         "album": None,
         "compilation": None,
         "label": None,
         "country": None,
         "original_date": None,
         "language": None,
+    }
+
+
+def _codes(recording: dict[str, Any]) -> dict[str, Any]:
+    """What only a recording itself says: its ids and genres."""
+    own = _text(recording["id"])
+    return {
+        "record_id": own,
+        "recording_mbid": own,
+        "isrcs": [_text(code) for code in recording.get("isrcs") or ()],
+        "genres": [_text(genre["name"]) for genre in recording.get("genres") or ()] or None,
     }
 
 
@@ -126,7 +134,7 @@ def _tracks(release: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 or release.get("artist-credit")
             )
             yield {
-                **_recording(recording),
+                **_codes(recording),
                 "title": _text(track.get("title") or recording["title"]),
                 "artist": _credit(credit),
                 "duration_seconds": _seconds(track.get("length") or recording.get("length")),
@@ -135,11 +143,10 @@ def _tracks(release: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _credit(credit: list[dict[str, Any]] | None) -> str | None:
-    parts = [
-        _text(one.get("name") or one["artist"]["name"]) + (one.get("joinphrase") or "")
-        for one in credit or ()
-    ]
-    return "".join(parts) or None
+    found = ""
+    for one in credit or ():
+        found += _text(one.get("name") or one["artist"]["name"]) + (one.get("joinphrase") or "")
+    return found or None
 
 
 def _seconds(milliseconds: float | None) -> float | None:
