@@ -67,8 +67,9 @@ def _shared(release: Element) -> dict[str, Any]:
     label = release.find("labels/label")
     formats = " ".join(
         text
-        for d in release.iterfind("formats/format/descriptions/description")
-        if (text := d.text)
+        for one in _children(release, "formats")
+        for said in _children(one, "descriptions")
+        if (text := said.text)
     )
     artist = _credit(release.find("artists"))
     return {
@@ -146,7 +147,7 @@ def _seconds(text: str) -> float | None:
 def _isrcs(release: Element, tracks: list[_Track]) -> dict[int, list[str]]:
     """ISRCs by the place of the track that their description names, or of the only one."""
     found: dict[int, list[str]] = {}
-    for said in release.iterfind("identifiers/identifier"):
+    for said in _children(release, "identifiers"):
         if said.get("type") != "ISRC" or not said.get("value"):
             continue
         about = f" {said.get('description') or ''} ".lower()
