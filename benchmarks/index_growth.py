@@ -73,6 +73,7 @@ def ask(folder: Path, queries: int) -> dict[str, object]:
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     said: dict[str, object] = {"rows": len(index), "recall@100_at_build": index.state.recall}
     shares = {"all": 1, "half": 2, "tenth": 10, "hundredth": 100, "thousandth": 1000}
+    shares = {name: each for name, each in shares.items() if len(index) >= K * each}
     for name, each in shares.items():
         rows = None if each == 1 else np.arange(0, len(index), each)
         index.search(asked[0], K, rows=rows)

@@ -1,8 +1,7 @@
-"""How right and how fast joins are: names as people damage them, ids, damaged rows, speed.
+"""How right joins are: names as people damage them, ids. How fast: `joins_speed.py`.
 
     python benchmarks/joins.py names ../shared/data      # precision and recall by names, held out
     python benchmarks/joins.py codes ../shared/data      # precision by ISRC, some of them wrong
-    python benchmarks/joins.py speed --rows 1000000      # rows a second, memory, damaged rows
 
 `names`: tracks of 1,000 releases of a Discogs dump, parted by artist: on one half the thresholds
 of `record_matching` were chosen (`--half fit`), the other is measured (the default). Half of the
@@ -14,9 +13,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
-import tempfile
-import time
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -30,7 +26,6 @@ from musicu.joining.dumps.discogs_dumps import read_discogs
 from musicu.joining.given_file import GivenFile
 from musicu.joining.join_notes import JoinNotes
 from musicu.joining.join_records import as_records, records_of
-from musicu.joining.join_run import JoinInput, join
 from musicu.joining.record_matching import RecordMatcher
 from musicu.joining.track_keys import TrackKeys
 
@@ -163,67 +158,6 @@ def codes(data: Path, half: str, seed: int) -> None:
         )
 
 
-def speed(rows: int, tracks: int, damaged: int) -> None:
-    rng = np.random.default_rng(0)
-    words = np.array(
-        [
-            f"{a}{b}{c}"
-            for a in "bdfgklmnprst"
-            for b in "aeiou"
-            for c in ("n", "r", "lo", "mi", "sta", "")
-        ]
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        dump, listed = Path(folder, "canonical_musicbrainz_data.csv"), Path(folder, "tracks.csv")
-        draw = words[rng.integers(0, len(words), (rows, 7))]
-        uuids = rng.integers(0, 2**63, (rows, 2))
-        bad = set(rng.choice(rows, damaged, replace=False).tolist()) if damaged else set()
-        chosen = set(rng.choice(rows, tracks, replace=False).tolist())
-        with dump.open("w") as out, listed.open("w") as mine:
-            out.write("id,artist_credit_id,artist_mbids,artist_credit_name,release_mbid,"
-                      "release_name,"
-                      "recording_mbid,recording_name,combined_lookup,score\n")  # fmt: skip
-            mine.write("id,title,artist\n")
-            for n, (word, pair) in enumerate(zip(draw.tolist(), uuids.tolist(), strict=True)):
-                title, artist = " ".join(word[:3]).title(), " ".join(word[3:5]).title()
-                mbid = f"{pair[0]:016x}{pair[1]:016x}"
-                mbid = f"{mbid[:8]}-{mbid[8:12]}-{mbid[12:16]}-{mbid[16:20]}-{mbid[20:]}"
-                line = f"{n},{n // 10},{mbid},{artist},{mbid},{word[5]} {word[6]},"
-                line += f"{mbid},{title},{artist}{title},{n}\n"
-                out.write(_broken(line, n) if n in bad else line)
-                if n in chosen:
-                    mine.write(f"t{n},{title.replace('a', 'aa', 1)},The {artist}\n")
-        from musicu.pipeline.run import scan
-
-        catalog = Path(folder, "catalog")
-        scan(listed, catalog)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        clock, processor = time.perf_counter(), time.process_time()
-        report = join(catalog, [JoinInput("musicbrainz", "musicbrainz", [dump])])[0]
-        clock, processor = time.perf_counter() - clock, time.process_time() - processor
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        report.summary(),
-        f"{sum(report.notes.damaged.values()):,} damaged",
-        dict(report.notes.damaged),
-    )
-    print(f"{rows / processor:,.0f} rows a second of processor time, "
-          f"{rows / clock:,.0f} of the clock; "
-          f"memory {before / 1024:.0f} → {after / 1024:.0f} MB")  # fmt: skip
-
-
-def _broken(line: str, number: int) -> str:
-    """A line as dumps break: cut, a quote left open, fields too many, no text at all."""
-    how = number % 4
-    if how == 0:
-        return line[: len(line) // 2] + "\n"
-    if how == 1:
-        return line.replace(",", ',"', 3)
-    if how == 2:
-        return line.rstrip("\n") + ",more,and more\n"
-    return "\x00\x01 nothing that can be read\n"
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -237,15 +171,9 @@ if __name__ == "__main__":
     by_codes.add_argument("data", type=Path)
     by_codes.add_argument("--half", choices=("fit", "test"), default="test")
     by_codes.add_argument("--seed", type=int, default=0)
-    fast = commands.add_parser("speed")
-    fast.add_argument("--rows", type=int, default=1_000_000)
-    fast.add_argument("--tracks", type=int, default=20_000)
-    fast.add_argument("--damaged", type=int, default=100_000)
     chosen = parser.parse_args()
     if chosen.command == "names":
         for with_lengths in (True, False):
             names(chosen.data, chosen.half, chosen.seed, with_lengths)
-    elif chosen.command == "codes":
-        codes(chosen.data, chosen.half, chosen.seed)
     else:
-        speed(chosen.rows, chosen.tracks, chosen.damaged)
+        codes(chosen.data, chosen.half, chosen.seed)

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -87,17 +88,21 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for tracks in options.tracks:
         folder = options.out / str(tracks)
-        code = "import sys, library; library.make_catalog(*sys.argv[1:])"
-        made = [sys.executable, "-c", code, str(folder)]
-        numbers = (tracks, options.listeners, options.each, options.dim, options.seed)
         if not folder.exists():  # in a process of its own, so that memory counts from here
-            subprocess.run([*made, *map(str, numbers)], check=True, env=_environment())
+            numbers = (tracks, options.listeners, options.each, options.dim, options.seed)
+            cost_of(making(folder, *numbers), options.out.parent)
         measure_all(COMMANDS, options, folder, tracks)
     if options.files:
         options.out.mkdir(parents=True, exist_ok=True)
         if not (options.out / "music").exists():
             make_files(options.out / "music", options.files, options.seed)
         measure_all(FILE_COMMANDS, options, options.out, options.files)
+
+
+def making(folder: Path, *numbers: int) -> list[str]:
+    """The command that makes a catalog: numbers are those of `make_catalog`."""
+    code = "import sys, library; library.make_catalog(*sys.argv[1:])"
+    return [sys.executable, "-c", code, str(folder.resolve()), *map(str, numbers)]
 
 
 def measure_all(
@@ -118,23 +123,48 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{here.parent}{os.pathsep}{here}"}
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds until its first word on standard error, of wall clock and of
+    the processor, and megabytes of memory at most."""
+
+    first: float
+    wall: float
+    processor: float
+    peak_mb: float
+
+
 def measured(words: str, folder: Path) -> str:
     """What a command costs, as cells of the table."""
-    line = [sys.executable, "-m", "musicu", *words.split()]
+    try:
+        cost = cost_of([sys.executable, "-m", "musicu", *words.split()], folder, accepted=(0, 1))
+    except subprocess.SubprocessError as error:
+        return f"failed: {error} | | |"
+    return f"{cost.first:.1f} | {cost.wall:.1f} | {cost.processor:.1f} | {cost.peak_mb:.0f}"
+
+
+def cost_of(
+    line: list[str], folder: Path, out: Path = Path(os.devnull), accepted: tuple[int, ...] = (0,)
+) -> Cost:
+    """What a process costs that runs in a folder; what it prints goes to a file.
+
+    Raises SubprocessError where it ends with a status that is not accepted.
+    """
     began = time.perf_counter()
-    process = subprocess.Popen(
-        line, cwd=folder, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    with out.open("wb") as printed:
+        process = subprocess.Popen(
+            line, cwd=folder, env=_environment(), stdout=printed, stderr=subprocess.PIPE
+        )
     assert process.stderr is not None
     said = process.stderr.readline()
     first = time.perf_counter() - began
     said += process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
-    if os.waitstatus_to_exitcode(status) not in (0, 1):
-        return f"failed: {said.decode()[-200:]} | | |"
+    if os.waitstatus_to_exitcode(status) not in accepted:
+        raise subprocess.SubprocessError(said.decode()[-200:])
     memory = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
-    return f"{first:.1f} | {wall:.1f} | {used.ru_utime + used.ru_stime:.1f} | {memory:.0f}"
+    return Cost(first, wall, used.ru_utime + used.ru_stime, memory)
 
 
 def make_catalog(

@@ -40,12 +40,12 @@ def dockerfile() -> list[tuple[str, str]]:
     return [(word, " ".join(rest.split())) for word, _, rest in pairs]
 
 
-def accepted(words: list[str]) -> click.Context:
+def accepted(words: list[str], name: str = "serve") -> click.Context:
     """The context of a command line; click raises where an option is not there."""
-    assert words[0] == "serve"
-    command = app.get_command(click.Context(app), "serve")
+    assert words[0] == name
+    command = app.get_command(click.Context(app), name)
     assert command is not None
-    return command.make_context("serve", words[1:])
+    return command.make_context(name, words[1:])
 
 
 def test_the_image_serves_as_a_user_without_rights_and_is_looked_after() -> None:
@@ -107,6 +107,35 @@ def test_compose_has_one_writer_and_replicas_that_cannot_write() -> None:
     assert waited == (writers[0], {"condition": "service_healthy"})
     built = services[writers[0]]["build"]
     assert (DEPLOY / built["context"] / built["dockerfile"]).is_file()
+
+
+def test_the_ray_job_has_what_kuberay_wants_and_a_command_that_exists() -> None:
+    yaml = pytest.importorskip("yaml")
+    job = yaml.safe_load((DEPLOY / "rayjob.yaml").read_text("utf-8"))
+    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
+    assert job["metadata"]["name"]
+    params = accepted(shlex.split(job["spec"]["entrypoint"])[1:], "embed").params
+    assert params["executor"] == "ray"
+    cluster = job["spec"]["rayClusterSpec"]
+    head, (workers,) = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    assert workers["minReplicas"] <= workers["replicas"] <= workers["maxReplicas"]
+    assert workers["groupName"]
+    mounts, cpus = [], 0
+    for group in (head, workers):
+        assert "rayStartParams" in group
+        pod = group["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["image"].endswith(f":{cluster['rayVersion']}")
+        claimed = {volume["name"]: volume["persistentVolumeClaim"] for volume in pod["volumes"]}
+        assert all(claim["claimName"] for claim in claimed.values())
+        assert {mount["name"] for mount in container["volumeMounts"]} == set(claimed)
+        mounts.append({mount["mountPath"]: mount for mount in container["volumeMounts"]})
+        cpus = int(container["resources"]["limits"]["cpu"])
+    music, catalog = str(params["source"]), str(params["out"])
+    assert mounts[0][music] == mounts[1][music]
+    assert not mounts[0][catalog].get("readOnly")
+    assert catalog not in mounts[1]
+    assert params["jobs"] == workers["replicas"] * cpus
 
 
 def unit() -> configparser.ConfigParser:

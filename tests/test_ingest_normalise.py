@@ -20,6 +20,7 @@ from musicu.cli.app import app
 from musicu.embeddings.tracks.track_groups import from_playlists
 from musicu.errors import QueryError
 from musicu.evaluation.recommendation.external_lists import notes_on
+from musicu.ingest import date_columns
 from musicu.ingest.ids import id_texts
 from musicu.ingest.normalise import normalise
 from musicu.ingest.table import read_table
@@ -141,6 +142,19 @@ def test_listens_as_a_table_are_dated_by_the_form_of_their_column(cell: object) 
     listens = pa.table({"user_id": ["u"], "track_id": ["a"], "timestamp": [cell]})
     (moment,) = check_listens(listens).listens["timestamp"].to_pylist()
     assert f"{moment:%Y-%m-%d %H:%M}" == "2016-05-31 00:00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "timed"), [(pa.timestamp("us", "UTC"), True), (pa.date32(), False)], ids=str
+)
+def test_columns_of_times_tell_their_form_without_being_read_as_texts(
+    kind: pa.DataType, timed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(date_columns, "_texts", None)
+    for column in (pa.array([0, None], kind), pa.array([0, 0], kind).dictionary_encode()):
+        evidence = date_columns.DateEvidence()
+        evidence.add(column)
+        assert (evidence.form(), evidence.timed) == (date_columns.DateForm(), timed)
 
 
 def test_listens_whose_days_nothing_tells_from_months_are_refused() -> None:

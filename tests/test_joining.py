@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import tarfile
+import tracemalloc
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from musicu.candidates import NewReleases, Popular, find_candidates
 from musicu.cli.app import app
 from musicu.datasets.name_damage import KINDS, TrackNames, damaged_names
 from musicu.errors import QueryError, RegistryError, SourceError
+from musicu.joining.dumps.musicbrainz_dumps import read_musicbrainz
+from musicu.joining.given_file import GivenFile
+from musicu.joining.join_notes import JoinNotes
 from musicu.joining.join_run import JoinInput, SourceReport, join
 from musicu.listening.profiles import TasteProfile
 from musicu.pipeline.run import scan
@@ -304,6 +308,18 @@ RELEASE = """<release id="{n}" status="Accepted"><artists><artist><id>1</id>
 <track><position>A1</position><title>Night Train</title>
 <duration>3:20</duration></track></tracklist></release>
 """
+
+
+def test_documents_are_let_go_as_soon_as_they_were_read(tmp_path: Path) -> None:
+    padded = {"tags": [{"name": f"tag {n}", "count": n} for n in range(100)]}
+    path = json_dump(tmp_path, [recording(A, "Night Train", "The Owls", **padded)] * 2_000)
+    file = GivenFile(path, JoinNotes())
+    tracemalloc.start()
+    rows = sum(table.num_rows for table in read_musicbrainz(file))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows == 2_000
+    assert most < 40e6  # all of them together take half as much again
 
 
 def test_discogs_releases_are_read_one_by_one_past_damaged_ones(

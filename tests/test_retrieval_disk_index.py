@@ -97,6 +97,41 @@ def test_codes_spare_most_rows(
     assert sum(read) < 0.1 * len(values)
 
 
+def test_what_spans_find_spares_the_later_ones_rows(
+    built: DiskIndex, values: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[int] = []
+    plain = DiskIndex.bounds
+
+    def bounds(self: DiskIndex, query: Any, code: int, span: slice, rows: Any, *more: Any) -> Any:
+        weighed.append(len(rows) if code == 0 else 0)
+        return plain(self, query, code, span, rows, *more)
+
+    monkeypatch.setattr(index_module, "_SPAN", 256)
+    monkeypatch.setattr(DiskIndex, "bounds", bounds)
+    monkeypatch.setattr(built, "_most", {})
+    built.search(values[5], 20)
+    in_stages = sum(weighed)
+    monkeypatch.setattr(index_module, "_STAGE", len(values))
+    built.search(values[5], 20)
+    assert in_stages < sum(weighed) - in_stages
+
+
+def test_recall_is_measured_by_one_search_at_a_time(
+    values: Floats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    plain = DiskIndex.search
+
+    def search(self: DiskIndex, queries: Floats, *given: Any, **more: Any) -> Any:
+        asked.append(len(queries))
+        return plain(self, queries, *given, **more)
+
+    monkeypatch.setattr(DiskIndex, "search", search)
+    build_index(tmp_path / "index", [values])
+    assert set(asked) == {1}
+
+
 def test_measured_recall_is_told_and_not_hoped_for(
     built: DiskIndex, values: Floats, monkeypatch: pytest.MonkeyPatch
 ) -> None:

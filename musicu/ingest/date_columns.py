@@ -142,6 +142,11 @@ class DateEvidence:
 
     def add(self, column: pa.Array | pa.ChunkedArray) -> None:
         """Take in some cells; those that hold times already tell nothing."""
+        held = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if pa.types.is_timestamp(held) or pa.types.is_date(held):
+            some = column.null_count < len(column)
+            self.timed = self.timed or (some and pa.types.is_timestamp(held))
+            return
         numbers, texts = _parted(column)
         known = numbers[np.isfinite(numbers) & (numbers != 0)]
         if len(known):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +40,7 @@ RECORDS = pa.schema(
 ONLY_TO_MATCH = ("track_id", "path", "compilation", "priority", "listens")
 
 LONGEST_NAME = 1_000
+_ROWS = 32_768
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _ISRC = r"^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$"
 _LONGEST_SECONDS = 360_000.0
@@ -63,6 +64,18 @@ def as_records(table: pa.Table, notes: JoinNotes, where: str) -> pa.Table:
         columns[name] = _within(columns[name], math.inf, notes, name)
     made = pa.table(columns)
     return _without_nameless(made, notes, where)
+
+
+def record_tables(rows: Iterable[Mapping[str, Any]]) -> Iterator[pa.Table]:
+    """Rows as tables, some thousand rows each, as they come."""
+    found: list[Mapping[str, Any]] = []
+    for row in rows:
+        found.append(row)
+        if len(found) >= _ROWS:
+            yield records_of(found)
+            found = []
+    if found:
+        yield records_of(found)
 
 
 def records_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -24,7 +24,6 @@ from musicu.joining.given_file import GivenFile, GivenPart, LineBlock
 
 _NEWLINE, _QUOTE = 10, 34
 _LINES_IN_A_ROW = 50  # that a quoted value may run over
-_ROWS = 32_768
 
 
 def csv_rows(
@@ -144,11 +143,13 @@ def _parsed(
     return pc_csv.read_csv(pa.BufferReader(data), read, parse, convert)
 
 
-def json_lines(file: GivenFile, part: GivenPart) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """The objects of a part of JSON lines, some thousand at a time, each with its line."""
+def json_lines(file: GivenFile, part: GivenPart) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a part of JSON lines, each with its line.
+
+    Take what is needed of each at once: thousands of whole objects are slow to hold.
+    """
     import orjson
 
-    rows: list[tuple[int, dict[str, Any]]] = []
     for block in file.lines(part):
         for number, line in enumerate(block.data.split(b"\n"), block.first_line):
             if not line or line.isspace():
@@ -159,14 +160,9 @@ def json_lines(file: GivenFile, part: GivenPart) -> Iterator[list[tuple[int, dic
                 file.notes.damage(f"no JSON ({_kind(error)})", f"{part.name}:{number}", line[:400])
                 continue
             if isinstance(found, dict):
-                rows.append((number, found))
+                yield number, found
             else:
                 file.notes.damage("no JSON object", f"{part.name}:{number}", line[:400])
-            if len(rows) >= _ROWS:
-                yield rows
-                rows = []
-    if rows:
-        yield rows
 
 
 def _kind(error: Exception) -> str:

@@ -46,7 +46,8 @@ Ints = NDArray[np.int64]
 MOST_THREADS = 8
 _KEPT = ("first", "factors", "groups")  # what all rows are asked for
 _FEW = 4096  # rows that are scored at once without a look at their codes
-_LEADS = (4, 2)  # rows scored after the first codes, for each hit that is wanted
+_LEADS = (4, 2, 0)  # rows scored after each code, for each hit that is wanted
+_STAGE = 4  # times as many spans have been read before the floor is raised again
 _LAST = 256  # rows scored at once after the last code
 _SPAN = 1 << 16  # rows of one task
 _DENSE = 0.25  # from this share of a span on, the codes of all its rows are read
@@ -237,8 +238,17 @@ class _Left:
     counts: Counts
 
     def reaching(self, floor: np.float32) -> _Left:
-        kept = np.flatnonzero(self.bounds >= floor)
-        return _Left(self.rows[kept], self.bounds[kept], self.counts[kept])
+        """The rows whose bounds reach a score."""
+        return self._taken(np.flatnonzero(self.bounds >= floor))
+
+    def first(self, count: int) -> _Left:
+        """The rows of the highest bounds, in no order."""
+        if len(self.rows) <= count:
+            return self
+        return self._taken(np.argpartition(self.bounds, -count)[-count:])
+
+    def _taken(self, places: Ints) -> _Left:
+        return _Left(self.rows[places], self.bounds[places], self.counts[places])
 
     @staticmethod
     def joined(parts: list[_Left]) -> _Left:
@@ -309,17 +319,17 @@ class _Search:
             return _Left(some, bounds, signs).reaching(self.floor)
 
         busy = np.flatnonzero(np.diff(edges)).tolist()
-        if not busy:
-            return _Left.joined([])
-        if code:
-            left = _Left.joined(list(mapped(span, busy)))
-        else:  # what the first span finds spares the others most of their rows
-            first = span(busy[0])
-            self._lead(first, _LEADS[0])
-            left = _Left.joined([first, *mapped(span, busy[1:])])
-        if code < len(_LEADS):
-            self._lead(left, _LEADS[code])
-        return left.reaching(self.floor)
+        parts: list[_Left] = []
+        while len(parts) < len(busy):  # what the first spans find spares the others most rows
+            start = len(parts)
+            stop = len(busy)
+            if code == 0 and (rows is None or not start):
+                stop = max(1, _STAGE * start)
+            parts += mapped(span, busy[start:stop])
+            self._lead(parts[start:], _LEADS[code])
+            for place, part in enumerate(parts):  # each lets go of its rows before the next
+                parts[place] = part.reaching(self.floor)
+        return _Left.joined(parts)
 
     def _finish(self, left: _Left) -> None:
         """Score what is left, the highest bounds first, as long as they reach the best so far."""
@@ -330,12 +340,11 @@ class _Search:
                 return
             self._score(np.setdiff1d(left.rows[some], self.best.row))
 
-    def _lead(self, left: _Left, times: int) -> None:
+    def _lead(self, parts: list[_Left], times: int) -> None:
         """Score the rows of the highest bounds: what else is found must score as much."""
-        most = min(len(left.rows), times * self.k)
-        if most:
-            first = np.argpartition(left.bounds, len(left.rows) - most)[len(left.rows) - most :]
-            self._score(np.setdiff1d(left.rows[first], self.best.row))
+        if times:
+            first = _Left.joined([part.first(times * self.k) for part in parts])
+            self._score(np.setdiff1d(first.first(times * self.k).rows, self.best.row))
 
     def _score(self, rows: Ints) -> None:
         """Take the best of some rows, each once, among the best so far."""

@@ -177,8 +177,10 @@ def _recall(index: DiskIndex, queries: Floats, rows: Ints, true: Hits, places: I
     """The share of true hits of some queries that the index finds."""
     if not len(places):
         return 1.0
-    found = index.search(queries[places], K, exclude=rows[places].tolist())
-    pairs = set(zip(places[found.query].tolist(), found.row.tolist(), strict=True))
+    pairs: set[tuple[int, int]] = set()
+    for place in places.tolist():  # one at a time: a search holds arrays of the rows that it keeps
+        found = index.search(queries[place : place + 1], K, exclude=[int(rows[place])])
+        pairs.update((place, row) for row in found.row.tolist())
     asked = np.isin(true.query, places)
     wanted = set(zip(true.query[asked].tolist(), true.row[asked].tolist(), strict=True))
     return len(wanted & pairs) / len(wanted) if wanted else 1.0

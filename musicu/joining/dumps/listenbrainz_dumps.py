@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from musicu.errors import SourceError
 from musicu.joining.given_file import GivenFile, GivenPart
-from musicu.joining.join_records import records_of
+from musicu.joining.join_records import record_tables
 from musicu.joining.row_readers import csv_rows, json_lines
 
 _ODD = (AttributeError, KeyError, TypeError, ValueError)
@@ -45,7 +45,7 @@ def read_listenbrainz(file: GivenFile) -> Iterator[pa.Table]:
             for table in csv_rows(file, part):
                 yield _columns_of(table)
         else:
-            yield from _documents(file, part)
+            yield from record_tables(_documents(file, part))
 
 
 def _parquet(file: GivenFile) -> Iterator[pa.Table]:
@@ -68,17 +68,15 @@ def _columns_of(table: pa.Table) -> pa.Table:
     return made
 
 
-def _documents(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
-    for rows in json_lines(file, part):
-        found: list[dict[str, Any]] = []
-        for number, document in rows:
-            try:
-                found += _records(document)
-            except _ODD as error:
-                reason = f"neither a listen nor a statistic of recordings ({type(error).__name__})"
-                file.notes.damage(reason, f"{part.name}:{number}", str(document)[:400])
-        for first in range(0, len(found), _ROWS):
-            yield records_of(found[first : first + _ROWS])
+def _documents(file: GivenFile, part: GivenPart) -> Iterator[dict[str, Any]]:
+    for number, document in json_lines(file, part):
+        try:
+            found = _records(document)
+        except _ODD as error:
+            reason = f"neither a listen nor a statistic of recordings ({type(error).__name__})"
+            file.notes.damage(reason, f"{part.name}:{number}", str(document)[:400])
+        else:
+            yield from found
 
 
 def _records(document: dict[str, Any]) -> list[dict[str, Any]]:

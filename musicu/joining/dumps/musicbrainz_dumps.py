@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from musicu.errors import SourceError
 from musicu.joining.given_file import GivenFile, GivenPart
-from musicu.joining.join_records import records_of
+from musicu.joining.join_records import record_tables
 from musicu.joining.redirects import is_redirects
 from musicu.joining.row_readers import csv_rows, json_lines
 
@@ -46,7 +46,7 @@ def read_musicbrainz(file: GivenFile) -> Iterator[pa.Table]:
         ):
             continue
         else:
-            yield from _documents(file, part)
+            yield from record_tables(_documents(file, part))
 
 
 def _canonical(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
@@ -69,40 +69,44 @@ def _canonical(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
         yield pa.table({ours: table[theirs] for ours, theirs in chosen.items()})
 
 
-def _documents(file: GivenFile, part: GivenPart) -> Iterator[pa.Table]:
-    for rows in json_lines(file, part):
-        found: list[dict[str, Any]] = []
-        for number, document in rows:
-            try:
-                if "media" in document or "release-group" in document:
-                    found += list(_tracks(document))
-                else:
-                    found.append(_recording(document))
-            except _ODD as error:
-                reason = (
-                    f"a document that is neither a recording nor a release ({type(error).__name__})"
-                )
-                file.notes.damage(reason, f"{part.name}:{number}", str(document)[:400])
-        if found:
-            yield records_of(found)
+def _documents(file: GivenFile, part: GivenPart) -> Iterator[dict[str, Any]]:
+    for number, document in json_lines(file, part):
+        try:
+            if "media" in document or "release-group" in document:
+                yield from list(_tracks(document))
+            else:
+                yield _recording(document)
+        except _ODD as error:
+            reason = (
+                f"a document that is neither a recording nor a release ({type(error).__name__})"
+            )
+            file.notes.damage(reason, f"{part.name}:{number}", str(document)[:400])
 
 
 def _recording(document: dict[str, Any]) -> dict[str, Any]:
     return {
-        "record_id": _text(document["id"]),
-        "recording_mbid": _text(document["id"]),
-        "isrcs": [_text(code) for code in document.get("isrcs") or ()],
+        **_codes(document),
         "title": _text(document["title"]),
         "artist": _credit(document.get("artist-credit")),
         "duration_seconds": _seconds(document.get("length")),
         "date": _maybe(document.get("first-release-date")),
-        "genres": [_text(genre["name"]) for genre in document.get("genres") or ()] or None,
         "album": None,
         "compilation": None,
         "label": None,
         "country": None,
         "original_date": None,
         "language": None,
+    }
+
+
+def _codes(recording: dict[str, Any]) -> dict[str, Any]:
+    """What only a recording itself says: its ids and genres."""
+    own = _text(recording["id"])
+    return {
+        "record_id": own,
+        "recording_mbid": own,
+        "isrcs": [_text(code) for code in recording.get("isrcs") or ()],
+        "genres": [_text(genre["name"]) for genre in recording.get("genres") or ()] or None,
     }
 
 
@@ -130,7 +134,7 @@ def _tracks(release: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 or release.get("artist-credit")
             )
             yield {
-                **_recording(recording),
+                **_codes(recording),
                 "title": _text(track.get("title") or recording["title"]),
                 "artist": _credit(credit),
                 "duration_seconds": _seconds(track.get("length") or recording.get("length")),
@@ -139,11 +143,10 @@ def _tracks(release: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _credit(credit: list[dict[str, Any]] | None) -> str | None:
-    parts = [
-        _text(one.get("name") or one["artist"]["name"]) + (one.get("joinphrase") or "")
-        for one in credit or ()
-    ]
-    return "".join(parts) or None
+    found = ""
+    for one in credit or ():
+        found += _text(one.get("name") or one["artist"]["name"]) + (one.get("joinphrase") or "")
+    return found or None
 
 
 def _seconds(milliseconds: float | None) -> float | None:

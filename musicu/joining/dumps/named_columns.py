@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -47,8 +48,9 @@ def _tables(file: GivenFile) -> Iterator[pa.Table]:
         return
     for part in file.parts():
         if any(word in part.name.lower() for word in (".json", ".ndjson")):
-            for rows in json_lines(file, part):
-                yield _flat([row for _, row in rows])
+            objects = json_lines(file, part)
+            while rows := [row for _, row in islice(objects, _ROWS)]:
+                yield _flat(rows)
         else:
             yield from csv_rows(file, part)
 
