@@ -46,6 +46,7 @@ TOKEN = "secret"
 RATE = 50
 BATCH = 100
 KNOWN, UNKNOWN = 200, 800
+_MOST_IDLE = 3.0  # seconds; the service closes a connection that was idle for five
 
 
 class Service:
@@ -106,15 +107,18 @@ class Connection:
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._used = 0.0
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", kind: str = "application/json"
     ) -> tuple[int, bytes]:
-        if self._streams is not None and self._streams[0].at_eof():  # it was idle for too long
+        idle = time.monotonic() - self._used
+        if self._streams is not None and (idle > _MOST_IDLE or self._streams[0].at_eof()):
             self._streams[1].close()
             self._streams = None
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        self._used = time.monotonic()
         reader, writer = self._streams
         try:
             writer.write(

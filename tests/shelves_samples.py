@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from musicu.catalog.catalog import VectorBatch
 from musicu.catalog.schema import FAILURES, TRACKS
+from musicu.catalog.stored_vectors import VectorBatch
 from musicu.items.item_table import ItemTable
 from musicu.records import Vectors
 

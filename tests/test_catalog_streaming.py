@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 
-from musicu.catalog import catalog as reading
+from musicu.catalog import stored_vectors as reading
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.export import export
 from musicu.catalog.manifest import ModelEntry, read_manifest

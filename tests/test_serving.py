@@ -255,7 +255,7 @@ def test_a_full_disk_is_a_503_and_nothing_is_acknowledged(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(feedback_log, "_write_all", full)
+        patched.setattr(feedback_log, "write_all", full)
         answer = client.post("/events", json=[event(0, "kim", "s0-00")], headers=WRITES)
         assert answer.status_code == 503
         assert str(catalog) not in answer.text

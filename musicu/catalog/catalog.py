@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from musicu.catalog.files import plain_errors
 from musicu.catalog.joined_tables import FILLED, ROOM, beside_joined
-from musicu.catalog.manifest import CONTENT_KEY, ModelEntry
-from musicu.catalog.rows import latest, latest_rows, track_file, with_earlier
+from musicu.catalog.manifest import ModelEntry
+from musicu.catalog.rows import latest, track_file, with_earlier
 from musicu.catalog.schema import (
     DESCRIPTOR_SET,
     EARLIER_TABLES,
@@ -27,6 +27,12 @@ from musicu.catalog.schema import (
     long_columns,
 )
 from musicu.catalog.store import Store
+from musicu.catalog.stored_vectors import (
+    VectorBatch,
+    batches_of_vectors,
+    read_vectors,
+    stored_rows,
+)
 from musicu.errors import CatalogError, QueryError
 from musicu.object_store import is_object, object_url
 from musicu.progress import tell
@@ -38,15 +44,7 @@ if TYPE_CHECKING:
 _SETS = "descriptors/"
 Rows = NDArray[np.int64]
 
-_BATCH_ROWS = 8_192
 _NEVER_JOINED = ("track_id", "content_hash", "title", "artists", "album", "path", "root")
-
-
-class VectorBatch(NamedTuple):
-    """Some vectors: the rows of their tracks in `tracks()`, int64 [n], and float32 [n, dim]."""
-
-    rows: Rows
-    values: NDArray[np.float32]
 
 
 class Catalog:
@@ -263,23 +261,8 @@ class Catalog:
         """
         name, entry = self.model_entry(model)
         if name not in self._vectors:
-            self._vectors[name] = self._read_vectors(name, entry)
+            self._vectors[name] = read_vectors(self._store, name, entry, self.identities)
         return self._vectors[name]
-
-    def _read_vectors(self, name: str, entry: ModelEntry) -> Vectors:
-        owners: Rows = np.zeros(0, np.int64)
-
-        def chosen(keys: pa.ChunkedArray) -> Rows:
-            nonlocal owners
-            wanted, owners = self._owners(keys, entry.key)
-            return wanted
-
-        values = self._store.read_vectors(name, entry.key, entry.dim, chosen)
-        owning = self.identities()["track_id"]
-        if len(owners) < len(owning):
-            owning = owning.take(pa.array(owners))
-        of_sound = entry.key == CONTENT_KEY
-        return Vectors(owning, values, name, entry.fingerprint, of_sound)
 
     def add_vectors(
         self,
@@ -348,39 +331,11 @@ class Catalog:
         CatalogError where a writer interferes.
         """
         name, entry = self.model_entry(model)
-        wanted, owners = self._stored_rows(name, entry)
-        start = 0
-        for values in self._store.vector_files(name, entry.dim):
-            first, end = np.searchsorted(wanted, (start, start + len(values)))
-            for at in range(first, end, _BATCH_ROWS):
-                rows = slice(at, min(at + _BATCH_ROWS, end))
-                yield VectorBatch(owners[rows], values[wanted[rows] - start])
-            start += len(values)
+        return batches_of_vectors(self._store, name, entry, self.identities)
 
     def vector_rows(self, model: str | None = None) -> Rows:
         """The rows of `vector_batches` together, int64 [vectors]; reads no vector."""
-        return self._stored_rows(*self.model_entry(model))[1]
-
-    def _stored_rows(self, name: str, entry: ModelEntry) -> tuple[Rows, Rows]:
-        """Which stored vectors are wanted, rising, and the rows of their tracks."""
-        keys = self._store.read(f"vectors/{name}", columns=[entry.key])
-        if keys is None:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        wanted, owners = self._owners(keys[entry.key], entry.key)
-        pa.default_memory_pool().release_unused()
-        order = np.argsort(wanted, kind="stable")
-        return wanted[order], owners[order]
-
-    def _owners(self, keys: pa.ChunkedArray, key: str) -> tuple[Rows, Rows]:
-        """Which stored vectors are wanted, and the rows of their tracks, rising."""
-        last = latest_rows(keys)
-        owned = self.identities()[key]
-        if len(last) == len(keys) and not keys.null_count and keys.equals(owned):
-            return np.arange(len(owned)), np.arange(len(owned))  # in the order of the tracks
-        held = keys.take(pa.array(last)).combine_chunks()
-        places = pc.index_in(owned, value_set=held)
-        owners = np.flatnonzero(pc.is_valid(places).to_numpy())
-        return last[places.drop_null().to_numpy()], owners
+        return stored_rows(self._store, *self.model_entry(model), self.identities)[1]
 
     def vector_state(self, model: str | None = None) -> str:
         """What changes whenever tracks or a model's vectors are written: 32 hex digits."""

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from musicu.catalog.catalog import Catalog, VectorBatch
+from musicu.catalog.catalog import Catalog
 from musicu.catalog.files import write_atomically
 from musicu.catalog.rows import TableRows, vector_column
+from musicu.catalog.stored_vectors import VectorBatch
 from musicu.errors import CatalogError, QueryError
 from musicu.progress import tracked
 

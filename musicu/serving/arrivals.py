@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 from musicu.catalog.compaction import compact
 from musicu.catalog.files import plain_errors, write_atomically
 from musicu.catalog.manifest import ModelEntry
-from musicu.catalog.rows import Row, tracks_table, vectors_table
+from musicu.catalog.rows import Row, tracks_table, vectors_by_track, vectors_table
 from musicu.catalog.store import Change, Store
-from musicu.embeddings.cards import ModelCard
+from musicu.embeddings.cards import ModelCard, read_card
+from musicu.embeddings.tracks.refresh import FOLDER
+from musicu.embeddings.tracks.track_encoder import KIND
 from musicu.errors import BusyCatalogError, CatalogError
 from musicu.serving.generation import ARRIVALS, FreshTrack
 from musicu.serving.generation_keeper import GenerationKeeper
@@ -94,18 +96,18 @@ class ArrivalStore:
                 before = store.manifest.sequence
                 changes, models = _changes(arrivals, store)
                 store.commit(changes, models)
-                self._join_pieces(store, [change.table for change in changes])
+                self._join_pieces(store, changes)
                 self._keeper.wrote(before, store.manifest.sequence)
         except BusyCatalogError:
             return False
         return True
 
     @staticmethod
-    def _join_pieces(store: Store, tables: Sequence[str]) -> None:
+    def _join_pieces(store: Store, changes: Sequence[Change]) -> None:
         """Compact tables that have come to lie in many pieces."""
-        for table in tables:
-            if len(store.files(table)[1]) >= _MOST_PIECES:
-                compact(store, table, "track_id" if table == "tracks" else "content_hash")
+        for change in changes:
+            if len(store.files(change.table)[1]) >= _MOST_PIECES:
+                compact(store, change.table, change.rows.column_names[0])
 
     def _go_on(self) -> None:
         """Write what waits, as soon as that can be done."""
@@ -135,9 +137,16 @@ class ArrivalStore:
     def _read_pending(self, path: Path) -> Arrival:
         row: Row = pq.read_table(path).to_pylist()[0]
         vector, model = row.pop("vector"), row.pop("model")
-        own = self._card is not None and vector is not None and model == self._card.name
-        values = np.array(vector, np.float32) if own else None
-        return Arrival(row, values, self._card if own else None)
+        card = None if vector is None else self._card_of(model)
+        values = None if card is None else np.array(vector, np.float32)
+        return Arrival(row, values, card)
+
+    def _card_of(self, model: str) -> ModelCard | None:
+        """The model that reads sound, or a track encoder of the catalog; None for another."""
+        if self._card is not None and model == self._card.name:
+            return self._card
+        folder = self._catalog / FOLDER / model
+        return read_card(folder) if (folder / "card.json").is_file() else None
 
     def _note(self, track_id: str) -> None:
         """Write down when a track came in; it is not worth a sync."""
@@ -162,14 +171,20 @@ def _changes(
     """What a commit adds: rows of tracks, and of vectors."""
     changes = [Change("tracks", tracks_table([a.row for a in arrivals], pa.schema([])))]
     models: dict[str, ModelEntry] = {}
-    made = [(a, a.vector) for a in arrivals if a.card is not None and a.vector is not None]
-    if made:
-        card = made[0][0].card
-        assert card is not None
-        hashes = [str(arrival.row["content_hash"]) for arrival, _ in made]
-        complete = [arrival.row["complete"] is not False for arrival, _ in made]
-        rows = vectors_table(hashes, [vector for _, vector in made], complete)
-        changes.append(Change(f"vectors/{card.name}", rows))
-        if card.name not in store.manifest.models:
-            models[card.name] = ModelEntry(card.fingerprint, card.dim)
+    made: dict[str, list[tuple[Row, NDArray[np.float32], ModelCard]]] = {}
+    for arrival in arrivals:
+        if arrival.card is not None and arrival.vector is not None:
+            each = arrival.row, arrival.vector, arrival.card
+            made.setdefault(arrival.card.name, []).append(each)
+    for name, group in made.items():
+        rows, vectors, (card, *_) = zip(*group, strict=True)
+        if card.kind == KIND:
+            ids = [str(row["track_id"]) for row in rows]
+            table = vectors_by_track(ids, np.stack(vectors))
+        else:
+            hashes = [str(row["content_hash"]) for row in rows]
+            table = vectors_table(hashes, vectors, [row["complete"] is not False for row in rows])
+        changes.append(Change(f"vectors/{name}", table))
+        if name not in store.manifest.models:
+            models[name] = ModelEntry(card.fingerprint, card.dim)
     return changes, models

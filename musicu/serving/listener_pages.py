@@ -52,7 +52,6 @@ class ListenerPage:
     base: OpenedCatalog
     shelves: tuple[PageShelf, ...]
     encoded: dict[str, EncodedShelf]
-    heard: frozenset[str]
     newest: tuple[int, EncodedShelf] | None = None
 
 
@@ -97,7 +96,7 @@ class PageMaker:
         shelves = tuple(catalog_shelves(base, self._settings))
         if base.items is not None:
             base.style_scale  # noqa: B018 - made now, not for the first who skips
-        base.shared_page = ListenerPage(0, base, shelves, self._encoded(shelves), frozenset())
+        base.shared_page = ListenerPage(0, base, shelves, self._encoded(shelves))
 
     def warm(self) -> None:
         """Begin to make the pages of the listeners who were active last."""
@@ -205,8 +204,7 @@ class PageMaker:
             else encode(shelf, self._policy_name, self._fingerprint)
             for shelf in shelves
         }
-        heard = frozenset(event.track_id for event in events)
-        return ListenerPage(version, base, shelves, encoded, heard)
+        return ListenerPage(version, base, shelves, encoded)
 
     def _encoded(self, shelves: Iterable[PageShelf]) -> dict[str, EncodedShelf]:
         return {s.name: encode(s, self._policy_name, self._fingerprint) for s in shelves}
@@ -218,7 +216,7 @@ class PageMaker:
         shelves = [page.encoded[shelf.name] for shelf in page.shelves]
         if generation.arrivals:
             shelves = [
-                self._with_arrivals(page, generation) if each.shelf.name == NEW else each
+                self._with_arrivals(page, generation, user) if each.shelf.name == NEW else each
                 for each in shelves
             ]
         names = [each.shelf.name for each in shelves]
@@ -240,12 +238,14 @@ class PageMaker:
             ordered,
         )
 
-    def _with_arrivals(self, page: ListenerPage, generation: Generation) -> EncodedShelf:
+    def _with_arrivals(self, page: ListenerPage, generation: Generation, user: str) -> EncodedShelf:
         """The shelf of new releases with what has come in; encoded once a generation."""
         if page.newest is None or page.newest[0] != generation.number:
             kept = page.encoded[NEW].shelf
             size = self._settings.size
-            shelf = with_arrivals(kept, generation.arrivals, page.heard, size)
+            events = self._states.events(user)[1] if page.version else ()  # 0: it is anybody's
+            heard = {event.track_id for event in events}
+            shelf = with_arrivals(kept, generation.arrivals, heard, size)
             page.newest = generation.number, encode(shelf, self._policy_name, self._fingerprint)
         return page.newest[1]
 

@@ -7,7 +7,7 @@ them stand regions of the catalog. Styles that were skipped again and again stan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -104,7 +104,7 @@ def listener_shelves(
 
 
 def with_arrivals(
-    shelf: PageShelf, arrivals: Sequence[Row], heard: frozenset[str], size: int
+    shelf: PageShelf, arrivals: Sequence[Row], heard: Collection[str], size: int
 ) -> PageShelf:
     """The shelf of new releases with what has come in lately before all else."""
     new = [

@@ -73,7 +73,8 @@ async def upload(
     """A file of music as the field `file`; or JSON: a `path` under an allowed folder, or a row.
 
     When this answers, the track is in the catalog, found by `/similar`, and on the shelf of new
-    releases. A row has no sound, so it is shown and not found by it.
+    releases. A row has no sound: `/similar` finds it where the model in use is a track encoder,
+    which knows tracks by their metadata.
     """
     began = time.perf_counter()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

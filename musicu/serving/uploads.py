@@ -37,6 +37,7 @@ from musicu.pipeline.executors.requests import WorkerConfig, WorkRequest
 from musicu.pipeline.executors.worker_process import Worker, WorkerDiedError
 from musicu.serving.arrivals import Arrival, ArrivalStore
 from musicu.serving.generation_keeper import GenerationKeeper
+from musicu.serving.row_vectors import RowVectors
 from musicu.serving.service_config import ServiceConfig
 
 _LOG = logging.getLogger("musicu.serving")
@@ -67,6 +68,7 @@ class Uploads:
     def __init__(self, catalog: Path, config: ServiceConfig, keeper: GenerationKeeper) -> None:
         self._catalog, self._config, self._keeper = catalog, config, keeper
         self._card = _audio_model(Catalog.open(catalog), config)
+        self._rows = RowVectors()
         self._store = ArrivalStore(catalog, keeper, self._card)
         self._threads = ThreadPoolExecutor(config.upload_workers, "upload")
         self._workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -151,8 +153,11 @@ class Uploads:
         row: Row = dict.fromkeys(TRACKS.names) | dict(known or {})
         told = {k: v for k, v in table.to_pylist()[0].items() if k in METADATA.names}
         row |= {name: value for name, value in told.items() if value is not None}
-        self._store.add(Arrival({**row, "track_id": track_id, "gone": False}, None, None))
-        return UploadTaken(track_id, known is not None, searchable=False)
+        row |= {"track_id": track_id, "gone": False}
+        has_sound = row["content_hash"] is not None  # and a vector that says more
+        made = None if has_sound else self._rows.encoded(row, self._keeper.current.base)
+        self._store.add(Arrival(row, *(made or (None, None))))
+        return UploadTaken(track_id, known is not None, searchable=made is not None)
 
     def _take(self, file: Path, name: bytes, root: str, field: str = "file") -> UploadTaken:
         found = examine(file, name, name, root)

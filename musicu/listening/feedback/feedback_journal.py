@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -74,3 +74,11 @@ def rows_table(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
         for column, field in zip(columns, schema, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of the bytes, where the system may take a part at a time."""
+    view = memoryview(data)
+    while view:
+        written = file.write(view)
+        view = view[written:]

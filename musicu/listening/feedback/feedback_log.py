@@ -47,6 +47,7 @@ from musicu.listening.feedback.feedback_journal import (
     line_of,
     open_journals,
     rows_table,
+    write_all,
 )
 from musicu.listening.feedback.feedback_schemas import (
     EXPOSURES,
@@ -242,12 +243,16 @@ class FeedbackTable:
     def _settle_beside(self, full: Sequence[int]) -> None:
         """Make full journals a segment; where the disk refuses, they stay until the next time."""
         try:
-            table = table_of_journals(self.folder, full, self.schema)
-            write_segment(self.folder, once(table, self.key), full[0], full[-1])
-            self._remove_covered()
+            self._make_segment(full)
             self._join_small()
         except CatalogError as error:
             _LOG.warning("a journal cannot become a segment yet: %s", error)
+        pa.default_memory_pool().release_unused()  # a hundred megabytes, which nobody needs now
+
+    def _make_segment(self, full: Sequence[int]) -> None:
+        table = table_of_journals(self.folder, full, self.schema)
+        write_segment(self.folder, once(table, self.key), full[0], full[-1])
+        self._remove_covered()
 
     def _wait(self) -> None:
         """Let what is made beside come to its end."""
@@ -313,7 +318,7 @@ class FeedbackTable:
                 self._journal = path.open("ab", buffering=0)
             before = self._journal.tell()
             try:
-                _write_all(self._journal, line)
+                write_all(self._journal, line)
                 if sync:
                     os.fsync(self._journal.fileno())
             except OSError:
@@ -377,13 +382,6 @@ def read(catalog: Catalog | str | Path, name: str) -> pa.Table:
 
 def _code(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
-
-
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        written = file.write(view)
-        view = view[written:]
 
 
 def _recent_keys(folder: Path, key: str) -> Iterator[str]:

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from musicu.catalog.catalog import Catalog, VectorBatch
+from musicu.catalog.catalog import Catalog
 from musicu.catalog.rows import TableRows
+from musicu.catalog.stored_vectors import VectorBatch
 from musicu.errors import QueryError
 from musicu.progress import tell, tracked
 from musicu.retrieval import Filter, matching_rows
