@@ -42,6 +42,7 @@ from musicu.sequences.transformer_fit import trainable
 Scores = Callable[[Sequence[list[int]]], NDArray[np.float32]]
 AMAZON = {"sports": "Sports_and_Outdoors", "toys": "Toys_and_Games", "beauty": "Beauty"}
 BATCH = 200
+FEWEST_DRAWN = 30  # targets of a plot
 NAMES = {"auto": "musicu", "auto with content": "musicu with content"}
 
 
@@ -310,8 +311,9 @@ def main() -> None:
                     continue
                 found = answers(scores, task, items, which)
                 print(name, part, len(which), system, figures(found, len(items), bases.get(part)))
-                rows = panels.setdefault(f"{name}, {len(which):,} {part} targets", {})
-                rows[NAMES.get(system, system)] = with_ends(ndcg_of(found.rank))
+                if len(which) >= FEWEST_DRAWN:
+                    rows = panels.setdefault(f"{name}, {len(which):,} {part} targets", {})
+                    rows[NAMES.get(system, system)] = with_ends(ndcg_of(found.rank))
                 if system in {"popularity", "auto"}:
                     bases[part] = found
     if options.out:
