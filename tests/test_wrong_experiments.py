@@ -137,6 +137,7 @@ def test_a_log_that_cannot_be_read_says_what_to_do(given: pa.Table, words: str) 
         ({"policy": None}, "give a registered name"),
         ({"policy": int}, "give a registered name"),
         ({"policy": [[0.5, 0.5]]}, "give a registered name"),
+        ({"policy": np.full((ROWS, 2), 0.5)}, "give a registered name"),
         ({"trained": 1}, "below 1"),
         ({"trained": "half"}, "trained is 'half'"),
         ({"trained": 0.999}, "left to judge"),

@@ -71,7 +71,7 @@ def evaluate_policy(
         found = estimate(table, given, estimator, seed, cluster=cluster)
         return PolicyFindings("probabilities", found, _mean(table), 0)
     made: Policy = POLICIES.make(asked) if isinstance(asked, str) else asked
-    if isinstance(made, type) or not hasattr(made, "choose"):
+    if isinstance(made, type) or not (hasattr(made, "choose") and hasattr(made, "name")):
         raise QueryError(
             f"the policy is {short(made)}: give a registered name, a policy such as "
             "ItemThompson(), or a table of action probabilities"
