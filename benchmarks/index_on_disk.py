@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +72,10 @@ def disk(values: Any, room: Path) -> Found:
 def exact(values: Any, room: Path) -> Found:
     from musicu.retrieval import ExactIndex
 
-    index = ExactIndex(np.concatenate(list(batches(values))))
+    held = np.empty(values.shape, np.float32)
+    for start, batch in zip(range(0, len(values), BATCH), batches(values), strict=True):
+        held[start : start + len(batch)] = batch
+    index = ExactIndex(held)
     index.prepare()
     return lambda query, rows: index.search(query, K, rows=rows).row
 
@@ -171,7 +174,9 @@ def measured(name: str, path: Path, dim: int) -> None:
 
 
 def peak_mb() -> int:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    """Of this process alone: `getrusage` counts what the process before it had (Linux)."""
+    told = Path("/proc/self/status").read_text()
+    return round(int(re.findall(r"VmHWM:\s+(\d+)", told)[0]) / 1024)
 
 
 def true_nearest(path: Path, dim: int) -> None:

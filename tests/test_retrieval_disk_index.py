@@ -351,7 +351,7 @@ def test_the_command_prints_the_recall(add: Callable[..., Catalog], tmp_path: Pa
     add(300)
     done = CliRunner().invoke(app, ["index", str(tmp_path / "catalog")])
     assert done.exit_code == 0, done.output
-    assert "recall@100 1.0000 of " in done.output
+    assert "recall@100 1.0000 of 16 queries" in done.output
     again = CliRunner().invoke(app, ["index", str(tmp_path / "catalog"), "-o", str(tmp_path / "i")])
     assert again.exit_code == 0, again.output
     assert open_index(Catalog.open(tmp_path / "catalog"), folder=tmp_path / "i").ids[0] == "00000"

@@ -53,5 +53,5 @@ def index(catalog: Path, model: str | None, folder: Path | None, as_json: bool) 
             }
         )
         return
-    print(f"recall@100 {state.recall:.4f} of {counted(state.queries, 'query')}")
+    print(f"recall@100 {state.recall:.4f} of {state.queries:,} queries")
     note(f"{counted(len(built), 'vector')} in {built.index.folder}")
