@@ -303,11 +303,9 @@ def test_a_model_that_is_trained_again_is_that_of_a_world_without_the_listener(
     for catalog, table in zip((with_, without), tables, strict=True):
         for kind in ("next", "tracks"):
             train(catalog, kind, table)
-    marks = {path: path.read_bytes() for path in (with_ / "models").glob("*/listeners.parquet")}
     kept = run("forget", with_, GONE, "--refit")
     assert "still holds the listener: give it with --also" in kept.output
-    for path, whole in marks.items():
-        path.write_bytes(whole)
+    assert "forgotten since" in run("models", with_).output
     done = run("forget", with_, GONE, "--refit", "--also", tables[0])
     assert done.output.count("trained again without the listener") == 2, done.output
     for name in ("next/model.safetensors", "mine-tracks/network.safetensors"):
@@ -315,6 +313,19 @@ def test_a_model_that_is_trained_again_is_that_of_a_world_without_the_listener(
         assert {k: v.tolist() for k, v in one.items()} == {k: v.tolist() for k, v in other.items()}
     assert list(trained_with(Catalog.open(with_), [GONE], KEY)) == []
     assert "forgotten" not in run("models", with_).output
+
+
+def test_the_models_of_a_copy_are_trained_again_in_the_copy(template: Path, tmp_path: Path) -> None:
+    first, table = copied(template, tmp_path / "first"), tmp_path / "listens.parquet"
+    pq.write_table(listens([GONE, *OTHERS]), table)
+    train(first, "next", table)
+    copy = copied(first, tmp_path / "copy")
+    before = (first / "models/next/model.json").read_bytes()
+    done = run("forget", copy, GONE, "--refit", "--also", table)
+    assert "trained again without the listener" in done.output, done.output
+    assert (first / "models/next/model.json").read_bytes() == before
+    assert list(trained_with(Catalog.open(copy), [GONE], KEY)) == []
+    assert [m.name for m in trained_with(Catalog.open(first), [GONE], KEY)] == ["next"]
 
 
 def test_a_model_without_marks_may_have_learned_from_anybody(

@@ -78,6 +78,13 @@ def test_what_listeners_play_next_is_listed_first(musicu, catalog, ids, listens)
     assert "Likely to come next" in " ".join(out.split())
 
 
+def test_a_listener_who_played_nothing_is_named(musicu, catalog, listens) -> None:  # type: ignore[no-untyped-def]
+    assert musicu("train", "next", catalog, "--listens", listens)[0] == 0
+    code, _, err = musicu("next", catalog, "--user", "nobody", "--listens", listens)
+    assert code == 1
+    assert "has no listens of 'nobody'" in " ".join(err.split())
+
+
 def test_a_page_of_candidates_and_a_playlist_are_continued_by_it(  # type: ignore[no-untyped-def]
     musicu, catalog, ids, listens
 ) -> None:

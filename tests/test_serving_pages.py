@@ -181,6 +181,15 @@ def assert_is_taste_of_listens(
     np.testing.assert_allclose(taste.mean, other.mean, atol=1e-6)
 
 
+def test_a_save_is_no_play(base: OpenedCatalog) -> None:
+    items = base.items
+    at, track = micros(NOW) - 60_000_000, str(items.ids[0])
+    events = [ListenerEvent(at, track, kind, None) for kind in ("played", "saved")]
+    history = taste_of(events, items, NOW)[0].history
+    assert history.plays.tolist() == [1.0]
+    assert history.weights[0] > 1
+
+
 def find(items: ItemTable, taste: TasteProfile, source: CandidateSource, k: int) -> Iterator[Any]:
     """Tables of what one source alone finds."""
     generator = CandidateGenerator.of(items, [source], k, Constraints(), NOW)

@@ -58,10 +58,11 @@ def newest(client: Any) -> list[str]:
 
 def test_an_upload_is_found_shown_and_in_the_catalog(client: Any, home: Path) -> None:
     before = len(Catalog.open(home / "catalog"))
-    answer = upload(client, sound(home / "new.wav", 1))
+    answer = upload(client, sound(home / "new.wav", 1), "Untagged Tune.wav")
     assert answer.status_code == 201, answer.text
     told = answer.json()
     track = told["track_id"]
+    assert client.get(f"/tracks/{track}").json()["title"] == "Untagged Tune"
     assert told["searchable"]
     assert newest(client)[0] == track
     near = client.get(f"/similar/{track}", params={"k": 3}).json()["items"]
@@ -75,6 +76,14 @@ def test_an_upload_is_found_shown_and_in_the_catalog(client: Any, home: Path) ->
     assert client.get(f"/tracks/{track}").json()["duration_seconds"] == pytest.approx(SECONDS)
     again = upload(client, home / "new.wav", "other name.wav")
     assert (again.status_code, again.json()["track_id"]) == (200, track)
+
+
+def test_a_date_that_cannot_be_read_is_refused(client: Any) -> None:
+    row = {"track_id": "dated", "title": "Dated", "date": "last week"}
+    answer = client.post("/tracks", json=row, headers=WRITES)
+    assert answer.status_code == 422
+    assert "2026-05-21" in answer.text
+    assert client.post("/tracks", json=row | {"date": "2026"}, headers=WRITES).status_code == 201
 
 
 def test_embed_runs_beside_the_service_and_uploads_wait_for_it(client: Any, home: Path) -> None:

@@ -119,13 +119,23 @@ def _retrainer(
                 return False
         note(f"{model.name}: training again")
         try:
-            app.main(list(model.command), prog_name="musicu", standalone_mode=False)
+            command = _of_catalog(model.command, catalog.path)
+            app.main(command, prog_name="musicu", standalone_mode=False)
         except (MusicuError, click.ClickException) as error:
             note(f"{model.name}: cannot be trained again, so it is marked: {error}")
             return False
         return True
 
     return retrain
+
+
+def _of_catalog(command: tuple[str, ...], catalog: Path) -> list[str]:
+    """A training command for this catalog, which may be a copy of the one that it was for."""
+    group, kind, *words = command
+    return [
+        *(group, kind),
+        *(word if word.startswith("-") else str(catalog.absolute()) for word in words),
+    ]
 
 
 def _document(done: Forgotten) -> dict[str, object]:

@@ -64,11 +64,13 @@ class History:
         weights: Floats,
         now: datetime,
         half_life_days: float,
+        plays: Floats | None = None,
     ) -> History:
         """The history that `of` makes of as many dated listens of no playlist.
 
         at: int64 [events], microseconds since 1970. weights: float64 [events], rounded to float32
-        as LISTENS holds them.
+        as LISTENS holds them. plays: float64 [events], how many each stands for; default: what
+        its weight says.
         """
         names = np.array(sorted(set(track_ids)), object)
         number = {name: place for place, name in enumerate(names)}
@@ -76,7 +78,7 @@ class History:
         held = weights.astype(np.float32).astype(np.float64)
         as_of, count = micros(now), len(names)
         faded = _sums(place, held * _left(as_of - at, half_life_days), count)
-        plays = _sums(place, _plays(held), count)
+        plays = _sums(place, _plays(held) if plays is None else plays, count)
         every = np.arange(count)
         return cls(names, every, faded, np.zeros(count), plays, as_of, half_life_days)
 

@@ -29,7 +29,7 @@ from musicu.privacy.listener_tables import (
     listener_columns,
     remove_rows,
 )
-from musicu.privacy.trained_models import TrainedModel, mark_forgotten, trained_with
+from musicu.privacy.trained_models import TrainedModel, mark_forgotten, marked, trained_with
 
 _UPLOADS = "uploads"  # music that a service took in
 _SURE_LETTERS = 6  # a shorter name stands in other words by chance
@@ -72,8 +72,8 @@ def forget(
     listeners: names, or pseudonyms. also: tables (Parquet, CSV, TSV) and folders of tables outside
     the catalog. columns: that name listeners, beside the usual `user_id` and so on. key_file: of
     the pseudonyms, where it is not the catalog's. retrain: trains a model again, without the
-    listeners, and says whether it could; a model that was not is marked. log: of the catalog, where
-    this process has it open.
+    listeners, and says whether it could; it is asked for models that were marked before as well,
+    and one that could not be is marked. log: of the catalog, where this process has it open.
 
     Raises CatalogError while another process writes to the catalog or its feedback, QueryError for
     a table that has no column of listeners.
@@ -96,7 +96,9 @@ def forget(
             if gone := remove_rows(path, done.ids, named) if named else 0:
                 done.tables[path] = gone
     key = known_key(file)
-    for model in list(trained_with(catalog, done.ids, key)):
+    models = {model.name: model for model in marked(catalog)} if retrain is not None else {}
+    models |= {model.name: model for model in trained_with(catalog, done.ids, key)}
+    for model in models.values():
         retrained = retrain is not None and retrain(model)
         if not retrained and key is not None:
             mark_forgotten(catalog, model.name, done.ids, key)

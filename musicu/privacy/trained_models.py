@@ -49,6 +49,14 @@ def trained_with(
             yield TrainedModel(room.name, True, marks.command)
 
 
+def marked(catalog: Catalog) -> Iterator[TrainedModel]:
+    """The models that still hold what they learned from listeners who were forgotten before."""
+    for room in _rooms(catalog):
+        marks = read_marks(room)
+        if marks is not None and marks.forgotten:
+            yield TrainedModel(room.name, True, marks.command)
+
+
 def mark_forgotten(catalog: Catalog, name: str, listeners: Collection[str], key: bytes) -> None:
     """Take listeners' marks out of a model, which counts them as forgotten from then on."""
     room = catalog.path / _FOLDER / name
@@ -59,11 +67,10 @@ def mark_forgotten(catalog: Catalog, name: str, listeners: Collection[str], key:
 
 def notes_of_forgotten(catalog: Catalog) -> Iterator[str]:
     """A sentence for each model that still holds what it learned from forgotten listeners."""
-    for room in _rooms(catalog):
-        marks = read_marks(room)
-        if marks is not None and marks.forgotten:
-            whom = counted(marks.forgotten, "listener")
-            yield f"model {room.name} was trained with {whom} forgotten since: train it again"
+    for model in marked(catalog):
+        marks = read_marks(catalog.path / _FOLDER / model.name)
+        whom = counted(marks.forgotten if marks is not None else 0, "listener")
+        yield f"model {model.name} was trained with {whom} forgotten since: train it again"
 
 
 def keep_marks(

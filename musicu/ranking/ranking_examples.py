@@ -82,6 +82,11 @@ def shown_lists(
             f"the exposures have no column {missing[0]!r}: give EXPOSURES, as `musicu feedback "
             "export` writes them"
         )
+    if not table.num_rows:
+        raise QueryError(
+            "there are no exposures yet: import a log with `musicu feedback import`, or serve "
+            "pages with `musicu serve`"
+        )
     rows = items.rows_of(table["track_id"].to_pylist())
     known = np.flatnonzero(rows >= 0)
     left_out = table.num_rows - len(known)

@@ -24,12 +24,14 @@ def listening_sessions(
     (a weight of 0 or less) is left out.
     """
     listens = listens.filter(pc.greater(listens["weight"], 0))
+    if not listens.num_rows:
+        return [], []
     users = np.asarray(listens["user_id"].combine_chunks().dictionary_encode().indices)
     micros = pc.fill_null(pc.cast(listens["timestamp"], pa.int64()), 0).to_numpy()
     order = np.lexsort((np.arange(len(users)), micros, users))
     users, seconds = users[order], micros[order] / 1e6
     new = (np.diff(users) != 0) | (np.diff(seconds) > 60 * gap_minutes)
-    starts = np.flatnonzero(np.append(True, new)) if len(users) else np.empty(0, np.int64)
+    starts = np.flatnonzero(np.append(True, new))
     ends = np.append(starts[1:], len(users))
     tracks = listens["track_id"].take(pa.array(order)).to_pylist()
     sessions = [tracks[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]

@@ -157,6 +157,7 @@ def taste_of(
         np.array([weights[n] for n in heard], np.float64),
         now,
         HALF_LIFE_DAYS,
+        np.array([events[n].kind == "played" for n in heard], np.float64),
     )
     rows = items.rows_of_table(history.names)
     taste = TasteProfile.from_history(history, items.vectors, rows)

@@ -24,15 +24,15 @@ async def ready_service(request: Request) -> Service:
 
 
 async def writing_service(request: Request) -> Service:
-    """The service for a request that writes: 401 without the token, 405 where it is read-only."""
-    service = service_of(request)
+    """The service for a request that writes: 405 where it is read-only, 401 without the token."""
+    service = _written(service_of(request))
     if not service.access.is_writer(request.headers.get("authorization", "")):
         raise HTTPException(
             401,
             "this writes: send the header `Authorization: Bearer TOKEN`",
             {"WWW-Authenticate": "Bearer"},
         )
-    return _written(service)
+    return service
 
 
 async def event_service(request: Request) -> tuple[Service, str | None]:

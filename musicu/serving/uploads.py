@@ -43,6 +43,7 @@ from musicu.serving.service_config import ServiceConfig
 _LOG = logging.getLogger("musicu.serving")
 AUDIO_FOLDER = Path("uploads") / "audio"
 _COPY_BYTES = 1 << 20
+_LONGEST_TITLE = 200  # letters of a file's name
 
 
 class RefusedUploadError(Exception):
@@ -111,7 +112,7 @@ class Uploads:
             self._waiting -= 1
 
     def take_stream(self, stream: BinaryIO, name: str) -> UploadTaken:
-        """Take in the bytes of a file; `name` says of which format it is."""
+        """Take in the bytes of a file; `name` says its format, and its title where no tag does."""
         suffix = Path(name.replace("\\", "/")).suffix.lower()
         if suffix not in AUDIO_SUFFIXES:
             known = " ".join(sorted(AUDIO_SUFFIXES))
@@ -119,7 +120,8 @@ class Uploads:
         folder = self._catalog / AUDIO_FOLDER
         file = _kept(stream, folder, suffix)
         try:
-            return self._take(file, relative_bytes(file.name), str(folder))
+            title = Path(name.replace("\\", "/")).stem[:_LONGEST_TITLE]
+            return self._take(file, relative_bytes(file.name), str(folder), title=title)
         except RefusedUploadError:
             if self._keeper.current.row(derived_id(relative_bytes(file.name))) is None:
                 file.unlink(missing_ok=True)
@@ -152,6 +154,8 @@ class Uploads:
         known = self._keeper.current.row(track_id)
         row: Row = dict.fromkeys(TRACKS.names) | dict(known or {})
         told = {k: v for k, v in table.to_pylist()[0].items() if k in METADATA.names}
+        if given.get("date") and not told.get("date"):
+            raise RefusedUploadError("the date cannot be read: write 2026-05-21", "date")
         row |= {name: value for name, value in told.items() if value is not None}
         row |= {"track_id": track_id, "gone": False}
         has_sound = row["content_hash"] is not None  # and a vector that says more
@@ -159,7 +163,9 @@ class Uploads:
         self._store.add(Arrival(row, *(made or (None, None))))
         return UploadTaken(track_id, known is not None, searchable=made is not None)
 
-    def _take(self, file: Path, name: bytes, root: str, field: str = "file") -> UploadTaken:
+    def _take(
+        self, file: Path, name: bytes, root: str, field: str = "file", title: str = ""
+    ) -> UploadTaken:
         found = examine(file, name, name, root)
         if not isinstance(found, SourceFile):
             raise RefusedUploadError(f"it {found.reason}", field)
@@ -167,12 +173,12 @@ class Uploads:
         if known is not None and known.get("size_bytes") == found.size_bytes:
             vector = self._keeper.current.vector(found.track_id)
             return UploadTaken(found.track_id, known=True, searchable=vector is not None)
-        arrival = self._read(found, field)
+        arrival = self._read(found, field, title)
         self._store.add(arrival)
         shown = self._keeper.current.vector(found.track_id)
         return UploadTaken(found.track_id, known=False, searchable=shown is not None)
 
-    def _read(self, found: SourceFile, field: str) -> Arrival:
+    def _read(self, found: SourceFile, field: str, title: str) -> Arrival:
         """What a worker says of a file; RefusedUploadError where it cannot be read."""
         worker = self._workers.get()
         try:
@@ -192,6 +198,7 @@ class Uploads:
         made = answer.get("row", {})
         row = track_row(found, inspected.get("tags") or {}, content_hash, made.get("complete"))
         full = {name: row.get(name) for name in TRACKS.names}
+        full["title"] = full["title"] or title or None
         vector = made.get("vector")
         return Arrival(full, None if vector is None else np.asarray(vector, np.float32), self._card)
 

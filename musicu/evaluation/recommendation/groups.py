@@ -104,7 +104,10 @@ def given_groups(
         raise QueryError("a listener is in two rows of the table of groups: keep one row of each")
     places = pc.index_in(pa.array(users, pa.string()), value_set=ids).to_pylist()
     if not any(place is not None for place in places):
-        raise QueryError("no user_id of the table of groups is among the listeners: compare both")
+        raise QueryError(
+            "no user_id of the table of groups is among the listeners: give their ids as the "
+            "listens have them, which `musicu listens` makes pseudonyms"
+        )
     found: dict[str, Mask] = {}
     hidden = 0
     for column in columns:
