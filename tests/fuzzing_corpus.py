@@ -186,7 +186,7 @@ def make_model_files(folder: Path) -> None:
     for card in map(find_model, MODELS.builtins):
         assert card.folder is not None
         for name in ("card.json", *card.files):
-            shutil.copyfile(card.folder / name, folder / f"{card.name}~{name}")
+            shutil.copyfile(card.path(name), folder / f"{card.name}~{name}")
 
 
 def _flatten(tree: Path, folder: Path) -> None:

@@ -78,6 +78,18 @@ def test_an_upload_is_found_shown_and_in_the_catalog(client: Any, home: Path) ->
     assert (again.status_code, again.json()["track_id"]) == (200, track)
 
 
+def test_what_is_said_anew_of_a_track_with_sound_leaves_it_its_vector(
+    client: Any, home: Path
+) -> None:
+    track = upload(client, sound(home / "said anew.wav", 17)).json()["track_id"]
+    near = client.get(f"/similar/{track}").json()["items"]
+    row = {"track_id": track, "title": "Another title"}
+    assert client.post("/tracks", json=row, headers=WRITES).status_code == 200
+    assert client.get(f"/tracks/{track}").json()["title"] == "Another title"
+    again = client.get(f"/similar/{track}").json()["items"]
+    assert [item["track_id"] for item in again] == [item["track_id"] for item in near]
+
+
 def test_a_date_that_cannot_be_read_is_refused(client: Any) -> None:
     row = {"track_id": "dated", "title": "Dated", "date": "last week"}
     answer = client.post("/tracks", json=row, headers=WRITES)

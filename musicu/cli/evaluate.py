@@ -90,9 +90,8 @@ def evaluate(
 
     Every number has a 95 % interval and a paired difference from each baseline.
 
-    `musicu evaluate candidates CATALOG --listens FILE` measures recommendations instead, and
-    `musicu evaluate policy LOG` a policy on a log: each has a --help of its own. (Write
-    `./candidates` for a catalog of that name.)
+    For recommendations see `musicu evaluate candidates --help`, for policies `musicu evaluate
+    policy --help`. (Write `./candidates` for a catalog of that name.)
     """
     from musicu.cli.findings import print_evaluation
 

@@ -127,6 +127,8 @@ def _tell(catalog: Path, sessions: int, fitted: Any) -> None:
     report = fitted.report
     what = f"{counted(sessions, 'session')} of {counted(len(fitted.items), 'track')}"
     note(f"{what}; NDCG@20 of {report['targets']:,} held-out tracks: {_listed(report['ndcg'])}")
+    if not report["targets"]:
+        note("too few tracks come again to hold any out: settings and mixture are not chosen")
     note(f"mixture: {_listed(report['weights'])}")
     if found := report.get("content"):
         note(f"with vectors: {_listed(found['weights'])}; not yet played: x {found['level']:.3g}")

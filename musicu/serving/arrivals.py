@@ -30,7 +30,7 @@ from musicu.embeddings.cards import ModelCard, read_card
 from musicu.embeddings.tracks.refresh import FOLDER
 from musicu.embeddings.tracks.track_encoder import KIND
 from musicu.errors import BusyCatalogError, CatalogError
-from musicu.serving.generation import ARRIVALS, FreshTrack
+from musicu.serving.generation import ARRIVALS, FreshTrack, Generation
 from musicu.serving.generation_keeper import GenerationKeeper
 
 _LOG = logging.getLogger("musicu.serving")
@@ -84,8 +84,8 @@ class ArrivalStore:
             self._show([arrival])
 
     def _show(self, arrivals: Iterable[Arrival]) -> None:
-        model = self._keeper.current.base.model
-        tracks = [fresh_track(arrival, model) for arrival in arrivals]
+        current = self._keeper.current
+        tracks = [fresh_track(arrival, current) for arrival in arrivals]
         if tracks:
             self._keeper.add(tracks)
 
@@ -159,10 +159,18 @@ class ArrivalStore:
                 file.write(line.encode() + b"\n")
 
 
-def fresh_track(arrival: Arrival, model: str | None) -> FreshTrack:
-    """An arrival as a generation shows it, with its vector where that is of the model in use."""
-    own = arrival.card is not None and model in (None, arrival.card.name)
-    return FreshTrack(arrival.row, arrival.vector if own else None)
+def fresh_track(arrival: Arrival, current: Generation) -> FreshTrack:
+    """An arrival as a generation shows it, with its vector where that is of the model in use.
+
+    What is said anew of a track that has its sound already leaves it the vector that it has.
+    """
+    own = arrival.card is not None and current.base.model in (None, arrival.card.name)
+    vector = arrival.vector if own else None
+    known, sound = current.row(arrival.track_id), arrival.row["content_hash"]
+    if arrival.vector is None and known is not None and sound is not None:
+        same = known["content_hash"] == sound
+        vector = current.vector(arrival.track_id) if same else None
+    return FreshTrack(arrival.row, vector)
 
 
 def _changes(
