@@ -70,7 +70,7 @@ def _measure(size: int, options: argparse.Namespace) -> Iterator[tuple[float, st
     rng = np.random.default_rng(options.seed)
     values = rng.standard_normal((size, options.dim), dtype=np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
-    query = values[size // 2].copy()
+    queries = values[rng.choice(size, options.repeats + 1)]
     index = ExactIndex(values)
     index.prepare()
     peer = _faiss(values, options.threads)
@@ -78,17 +78,18 @@ def _measure(size: int, options: argparse.Namespace) -> Iterator[tuple[float, st
         rows = np.sort(rng.choice(size, max(1, round(size * share)), replace=False))
         allowed = None if share == 1 else rows
 
-        def ours(allowed: Any = allowed) -> Any:
+        def ours(query: Any, allowed: Any = allowed) -> Any:
             return index.search(query, options.k, rows=allowed).row
 
-        def plain(allowed: Any = allowed) -> Any:
+        def plain(query: Any, allowed: Any = allowed) -> Any:
             return _numpy(values, query, options.k, allowed)
 
-        runs: list[Callable[[], Any]] = [ours, plain]
+        runs: list[Callable[[Any], Any]] = [ours, plain]
         if peer is not None:
-            runs.append(lambda allowed=allowed: peer(query, options.k, allowed))
-        times = _medians(runs, options.repeats)
-        recall = len(np.intersect1d(ours(), plain())) / min(options.k, len(rows))
+            runs.append(lambda query, allowed=allowed: peer(query, options.k, allowed))
+        times = _medians(runs, queries)
+        both = np.intersect1d(ours(queries[0]), plain(queries[0]))
+        recall = len(both) / min(options.k, len(rows))
         faiss = f"{times[2]:.2f} | {times[2] / times[0]:.1f}" if peer else "– | –"
         line = (
             f"| {size:,} × {options.dim} | {share:.1%} | {times[0]:.2f} | {times[1]:.2f} | "
@@ -125,13 +126,16 @@ def _faiss(values: Any, threads: int) -> Callable[[Any, int, Any], Any] | None:
     return search
 
 
-def _medians(runs: list[Callable[[], Any]], repeats: int) -> list[float]:
-    """Median milliseconds of each; they take turns, so that a busy moment hits all alike."""
+def _medians(runs: list[Callable[[Any], Any]], queries: Any) -> list[float]:
+    """Median milliseconds of each; they take turns, so that a busy moment hits all alike.
+
+    Each turn has a query of its own, as an index may keep what it worked out for the last one.
+    """
     times: list[list[float]] = [[] for _ in runs]
-    for repeat in range(repeats + 1):
+    for repeat, query in enumerate(queries):
         for run, found in zip(runs, times, strict=True):
             start = time.perf_counter()
-            run()
+            run(query)
             if repeat:  # the first warms up
                 found.append(1000 * (time.perf_counter() - start))
     return [statistics.median(found) for found in times]
