@@ -36,7 +36,7 @@ def main() -> None:
     for size in options.sizes:
         for share, line, times in _measure(size, options):
             print(line, flush=True)
-            name = f"{size:,} rows, {share:.3g} of them pass the filter"
+            name = f"{size:,} rows, {share:.1%} of them pass the filter"
             panels[name] = dict(zip(("musicu", "NumPy", "faiss"), times, strict=False))
     if options.out:
         write_plot(
