@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -111,6 +112,14 @@ def test_a_listener_is_found_by_name_behind_the_pseudonym(  # type: ignore[no-un
     code, out, err = musicu(*given, "--source", "random", "--json")
     assert code == 0, err
     assert len({json.loads(line)["user_id"] for line in out.splitlines()}) == 1
+    own = {json.loads(line)["user_id"] for line in out.splitlines()}
+    pq.write_table(pa.table({"user_id": sorted(own)}), tmp_path / "asked.parquet")
+    given[-1] = tmp_path / "asked.parquet"
+    code, out, err = musicu(*given, "--source", "random", "--json")
+    assert {json.loads(line)["user_id"] for line in out.splitlines()} == own
+    pq.write_table(pa.table({"who": ["ann b"]}), tmp_path / "asked.parquet")
+    code, _, err = musicu(*given, "--source", "random")
+    assert (code, "no column user_id" in " ".join(err.split())) == (1, True), err
 
 
 def test_page_of_shelves_for_anybody_from_a_file(  # type: ignore[no-untyped-def]

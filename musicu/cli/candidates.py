@@ -45,6 +45,7 @@ from musicu.cli.options import (
     floors_given,
 )
 from musicu.cli.output import note, print_lines, print_table, warn
+from musicu.errors import QueryError
 from musicu.records import counted
 from musicu.retrieval import find_track, label
 
@@ -120,7 +121,7 @@ def _shares(
     "--users",
     type=EXISTING,
     metavar="FILE",
-    help="Only the listeners in this file, one name or id per line.",
+    help="Only the listeners in this file: a Parquet table with user_id, or one name or id a line.",
 )
 @NOW
 @click.option("--clean", is_flag=True, help="Leave out tracks marked explicit.")
@@ -239,8 +240,16 @@ def _settings(catalog: Catalog, options: dict[str, Any]) -> Any:
 
 
 def _listed(users: Path, catalog: Catalog) -> list[str]:
-    """The ids under which the listeners of a file, one a line, may stand in a table."""
-    names = users.read_text("utf-8", "replace").splitlines()
+    """The ids under which the listeners of a file may stand in a table."""
+    if users.suffix.lower() == ".parquet":
+        from musicu.ingest.table import read_table
+
+        table = read_table(users)
+        if "user_id" not in table.column_names:
+            raise QueryError(f"{users} has no column user_id: give one, or a text of names")
+        names = [str(name) for name in table["user_id"].to_pylist() if name is not None]
+    else:
+        names = users.read_text("utf-8", "replace").splitlines()
     return list(known_as((name.strip() for name in names if name.strip()), catalog))
 
 
