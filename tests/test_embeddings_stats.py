@@ -170,7 +170,7 @@ def test_new_artists_other_albums_are_found_more_often_than_by_librosas_statisti
     tracks = [t for t in read_tracks(shared_music) if t["path"] in theirs]
     windows = read_card(SHIPPED_STATS).windows
     rows = measure([shared_music / track["path"] for track in tracks], windows)
-    labels = quality.Labels(tracks)
+    labels = quality.TrackLabels(tracks)
     ours = quality.evaluate(rows, labels, quality.fit_stats_model)
     floor = quality.best_of(np.array([theirs[t["path"]] for t in tracks]), labels)[1]
     # the peers heard the originals, whose mastering tells them more of an album than our copies do
