@@ -129,7 +129,8 @@ def change(music: Path, rng: random.Random) -> None:
 
 def work(music: Path, out: Path) -> None:
     """One run in this process."""
-    run(music, out, model=MODEL, options=EmbedOptions(jobs=2, prune=True, retry_failed=True))
+    options = EmbedOptions(jobs=2, prune=True, confirm_prune=True, retry_failed=True)
+    run(music, out, model=MODEL, options=options)
 
 
 def kill_over_and_over(music: Path, out: Path, kills: int, seed: int) -> int:
