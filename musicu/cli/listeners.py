@@ -6,15 +6,18 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import pyarrow as pa
 
 from musicu.catalog.catalog import Catalog
 from musicu.cli.options import COUNT, PATH
-from musicu.cli.output import warn
+from musicu.cli.output import note, warn
 from musicu.retrieval import find_track
+
+if TYPE_CHECKING:
+    from musicu.shelves import ShelfContext
 
 #: Who somebody is that only names tracks.
 NEWCOMER = "you"
@@ -117,3 +120,15 @@ def seeded(catalog: Catalog, like: tuple[str, ...], model: str | None, **options
     tracks = catalog.tracks()
     seeds = [find_track(tracks, words) for words in like]
     return TasteProfile.from_seeds(seeds, catalog.vectors(model), **options)
+
+
+def opened_page_ranker(name: str, catalog: Path, context: ShelfContext) -> Any:
+    """A page ranker by name; where the learned one leaves the order, why is said."""
+    from musicu.shelves.learned_page_ranker import LearnedPageRanker, open_page_ranker
+
+    if name != LearnedPageRanker.name:
+        return name
+    found = open_page_ranker(Catalog.open(catalog), context.items)
+    if found.note:
+        note(found.note)
+    return found

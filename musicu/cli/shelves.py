@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from musicu.catalog.catalog import Catalog
-from musicu.cli.listeners import LISTENS, heard_by, known_as, opened_ranker
+from musicu.cli.listeners import LISTENS, heard_by, known_as, opened_page_ranker, opened_ranker
 from musicu.cli.options import (
     BLOCK_ARTIST,
     CATALOG,
@@ -273,20 +273,8 @@ def shelves(
         note(count.words())
     publish(catalog, targets, lambda: made_of_shelves(made))
     profile = context.profile if context.has_profile else None
-    ordered = order_page(built, profile, _page_ranker(page_ranker, catalog, context))
+    ordered = order_page(built, profile, opened_page_ranker(page_ranker, catalog, context))
     show_page(ordered, out, title, audio, policy, (seed, user))
-
-
-def _page_ranker(name: str, catalog: Path, context: ShelfContext) -> Any:
-    """A page ranker by name; where the learned one leaves the order, why is said."""
-    from musicu.shelves.learned_page_ranker import LearnedPageRanker, open_page_ranker
-
-    if name != LearnedPageRanker.name:
-        return name
-    found = open_page_ranker(Catalog.open(catalog), context.items)
-    if found.note:
-        note(found.note)
-    return found
 
 
 def _context(
