@@ -126,16 +126,17 @@ def _tell(catalog: Path, sessions: int, fitted: Any) -> None:
     """What was measured and chosen, for people."""
     report = fitted.report
     what = f"{counted(sessions, 'session')} of {counted(len(fitted.items), 'track')}"
-    note(f"{what}; NDCG@20 of {report['targets']:,} held-out tracks: {_listed(report['ndcg'])}")
-    if not report["targets"]:
-        note("too few tracks come again to hold any out: settings and mixture are not chosen")
+    if report["targets"]:
+        note(f"{what}; NDCG@20 of {report['targets']:,} held-out tracks: {_listed(report['ndcg'])}")
+    else:
+        note(f"{what}; too few come again to hold any out, so settings and mixture are not chosen")
     note(f"mixture: {_listed(report['weights'])}")
     if found := report.get("content"):
         note(f"with vectors: {_listed(found['weights'])}; not yet played: x {found['level']:.3g}")
     again = "may" if fitted.settings.repeats else "do not"
-    note(
-        f"{report['repeat_share']:.1%} of held-out tracks are repeats, so tracks {again} come again"
-    )
+    if report["targets"]:
+        share = f"{report['repeat_share']:.1%} of held-out tracks are repeats"
+        note(f"{share}, so tracks {again} come again")
     note(f'kept in {catalog}; use it with `musicu next {catalog} --after "Artist - Title"`')
 
 
