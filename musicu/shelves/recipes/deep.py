@@ -107,7 +107,10 @@ def _popularity(context: ShelfContext, rows: Ints) -> np.ndarray[tuple[int], np.
     """The popularity of some rows; QueryError where none is known."""
     found = context.items.popularity[rows]
     if np.isnan(found).all():
-        raise QueryError("deep cuts need the popularity of tracks, and none is known here")
+        raise QueryError(
+            "deep cuts need the popularity of tracks, and none is known here: give a column "
+            "popularity to `musicu scan`, or join one with `musicu join`"
+        )
     return found
 
 
