@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from music import tune
 
+from musicu.audio.av_source import AvSource
 from musicu.catalog.catalog import Catalog
 from musicu.pipeline.run import embed
 from musicu.tags.fields import read_tags
@@ -57,6 +58,14 @@ def test_length_format_and_tags_are_read(
     if tagged:
         assert (told["title"], told["artists"], told["album"]) == ("Tïtle", ["Ann", "Bob"], "Songs")
         assert (told["track_number"], told["date"]) == (3, "2001")
+
+
+def test_tags_that_are_not_utf8_are_read_with_replacement_characters(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.m4a", "aac", "ipod", {})
+    path.write_bytes(path.read_bytes().replace("Tïtle".encode(), b"T\xef\xfftle"))
+    with path.open("rb") as file:
+        fields = AvSource(file, "M4A").fields
+    assert fields[0]["title"] == "T\ufffd\ufffdtle"
 
 
 def test_a_filter_by_length_finds_them(tmp_path: Path) -> None:

@@ -26,6 +26,18 @@ def has_av() -> bool:
     return True
 
 
+def _metadata_errors() -> dict[str, str]:
+    """What makes PyAV before 19 escape tags that are not UTF-8; later versions always do."""
+    import av
+
+    return {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
+def _text(escaped: str) -> str:
+    """A tag with U+FFFD in place of escaped bytes, which are no valid text."""
+    return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 class AvSource:
     """A recording decoded by FFmpeg; see `AudioSource`. name: of the format, for errors.
 
@@ -46,7 +58,7 @@ class AvSource:
         self.sample_rate, self.channels = int(first.sample_rate), len(first.layout.channels)
         self.codec = str(self._stream.codec_context.name)
         self.fields: tuple[dict[str, str], ...] = tuple(
-            {str(key): str(value) for key, value in part.metadata.items()}
+            {_text(key): _text(value) for key, value in part.metadata.items()}
             for part in (self._container, self._stream)
         )
         self._origin = first.pts or 0
@@ -63,7 +75,7 @@ class AvSource:
         try:
             # No protocol: a disguised playlist must not open other files or addresses.
             options = {"protocol_whitelist": "none"}
-            self._container: Any = av.open(self._file, options=options, metadata_errors="replace")
+            self._container: Any = av.open(self._file, options=options, **_metadata_errors())
         except self._errors as error:
             said = getattr(error, "strerror", None) or str(error)
             raise AudioError(f"damaged {self._name}: FFmpeg says {said!r}") from error
