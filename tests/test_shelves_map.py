@@ -129,6 +129,18 @@ def test_regions_of_one_name_are_told_apart_by_what_only_one_has() -> None:
     assert names == ["Jazz, mostly Ann", "Jazz, 1970s", "Jazz, 1980s", "Rock"]
 
 
+def test_names_of_the_same_words_in_another_order_are_told_apart() -> None:
+    brightness = [500.0] * 10 + [800.0] * 10 + [1500.0 + n for n in range(30)]
+    tempo = [90.0] * 10 + [60.0] * 10 + [120.0 + n for n in range(30)]
+    table = described(
+        tempo_bpm=tempo, tempo_confidence=[0.9] * 50, brightness_hz=brightness, genres=[None] * 50
+    )
+    rows, namer = table.to_pylist(), Namer(table, Character(table))
+    groups = [rows[:10], rows[10:20]]
+    assert sorted(map(namer.name, groups)) == ["Dark and slow", "Slow and dark"]
+    assert len({frozenset(name.casefold().split()) for name in namer.names(groups)}) == 2
+
+
 def test_map_and_shelves_give_a_region_one_name() -> None:
     rng = np.random.default_rng(0)
     style = rng.integers(12, size=1200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -50,7 +51,7 @@ class Namer:
         Groups of one name are told apart by what is known of one and not of the other: an artist,
         a further word or genre, an era; else by the track in the middle of each.
         """
-        names = [self.name(rows) for rows in groups]
+        names = _same_order([self.name(rows) for rows in groups])
         for more in (self._artist, self._further_word, self._further_tag, _era):
             common = Counter(names)
             added = [
@@ -114,6 +115,15 @@ class Namer:
         """The next genre that sets a group apart."""
         further = self.tags(rows)[MAX_WORDS:]
         return f"with {further[0]}" if further else ""
+
+
+def _same_order(names: Sequence[str]) -> list[str]:
+    """The names, those of the same words as the first of them spells them."""
+    first: dict[tuple[str, ...], str] = {}
+    return [
+        first.setdefault(tuple(sorted(re.findall(r"[\w-]+", name.casefold()))), name)
+        for name in names
+    ]
 
 
 def _era(rows: Sequence[Row], name: str) -> str:
