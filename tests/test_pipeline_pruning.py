@@ -165,6 +165,22 @@ def test_another_folders_tracks_are_kept_while_that_folder_is_away(
     assert go(music, out, prune=True).embedded == 0
 
 
+def test_a_moved_library_is_pruned_as_the_message_says(
+    music: Path, out: Path, tmp_path: Path
+) -> None:
+    go(music, out)
+    shutil.move(music, tmp_path / "new")
+    (tmp_path / "new/here/0.flac").unlink()
+    shutil.move(tmp_path / "new/here/1.flac", tmp_path / "new/1.flac")
+    report = go(tmp_path / "new", out, prune=True)
+    assert (report.pruned, report.unreachable) == (0, 1)
+    assert f"Bring {music} back" in report.warnings[0]
+    assert "make the folder with any file in it" in report.warnings[0]
+    write(music / "note.flac", 51, 1.0)
+    report = go(tmp_path / "new", out, prune=True)
+    assert (report.pruned, report.warnings) == (2, ())
+
+
 def test_much_is_pruned_only_when_confirmed(music: Path, out: Path) -> None:
     go(music, out)
     for i in range(3):

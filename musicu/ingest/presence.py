@@ -12,6 +12,8 @@ from musicu.object_store import find_objects, is_object, look_at_object
 
 #: Why a folder may hide files although it can be read.
 EMPTY = "it is empty, as where a disk is not mounted"
+#: The folder of a catalog's music was moved, deleted, or lies on a disk that is away.
+ABSENT = "it is not there"
 
 _NOISE = frozenset((".ds_store", "thumbs.db", "desktop.ini", ".directory"))
 _DEEPEST = 8
@@ -89,7 +91,7 @@ class Presence:
             if folder.is_symlink():
                 return self._note(folder, "a link that leads nowhere")
             if folder in (root, folder.parent):
-                return self._note(folder, "it is not there")
+                return self._note(folder, ABSENT)
             return self._folder(folder.parent, root)
         except OSError as error:
             return self._note(folder, _words(error))

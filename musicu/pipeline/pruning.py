@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from musicu.catalog.rows import Row, track_file
 from musicu.catalog.store import Store
-from musicu.ingest.presence import EMPTY, Presence
+from musicu.ingest.presence import ABSENT, EMPTY, Presence
 from musicu.ingest.source_file import SourceNotes
 from musicu.pipeline.known import GONE, SEEN, hash_bytes
 from musicu.pipeline.run_state import RunState
@@ -54,6 +54,12 @@ class Absent:
         if len(empty) == len(self.unreachable):
             what = f"the folder {empty[0]}" if len(empty) == 1 else "these folders"
             return f"If that music is deleted for good, remove {what} too and run this again"
+        absent = [path for path, reason in self.unreachable.items() if reason == ABSENT]
+        if absent:
+            return (
+                f"Bring {absent[0]} back; if it was moved or deleted for good, make the folder "
+                "with any file in it, and run this again"
+            )
         return "Bring it back, or remove what is left of it if that music is deleted for good"
 
     def objection(self, confirmed: bool) -> str | None:
