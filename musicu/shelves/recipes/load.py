@@ -123,7 +123,7 @@ def _check(kind: type[Recipe], given: Mapping[str, Any]) -> None:
         needed = field.default is MISSING and field.default_factory is MISSING
         if name not in given:
             if needed:
-                raise QueryError(f"{kind.name} needs the option {name!r}: --set {name}=… or TOML")
+                raise QueryError(f"{kind.name} needs the option {name!r}: add --set {name}=…")
             continue
         value, wanted = given[name], _TYPES.get(str(field.type))
         if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
