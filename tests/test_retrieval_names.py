@@ -96,6 +96,12 @@ def test_words_for_several_tracks_list_them_best_first(
     )
 
 
+def test_tracks_of_one_name_are_told_apart_by_their_paths() -> None:
+    two = table([{"track_id": n, "title": "Intro", "path": f"{n}/intro.mp3"} for n in ("a", "b")])
+    with pytest.raises(AmbiguousTrackError, match=r"a  Intro: a/intro.mp3\n  b  Intro: b/"):
+        find_track(two, "intro")
+
+
 def test_at_most_ten_candidates_are_listed() -> None:
     many = table([{"track_id": f"i{n:02}", "title": "Intro"} for n in range(30)])
     with pytest.raises(AmbiguousTrackError, match="names 30 tracks") as caught:

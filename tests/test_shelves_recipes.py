@@ -431,3 +431,26 @@ def test_a_track_is_in_the_mix_that_it_suits_best() -> None:
     assert len(mixes) == 2
     groups = [{int(t[1:]) // 12 for t in mix.track_ids} for mix in mixes]
     assert groups == [{0}, {1}]
+
+
+def test_deep_cuts_of_an_artist_are_likened_to_better_known_tracks_only() -> None:
+    rows = [
+        {"track_id": f"t{n}", "title": f"Song {n}", "artists": ["Ann"], "popularity": float(n)}
+        for n in range(1, 7)
+    ]
+    rng = np.random.default_rng(0)
+    memory = MemoryCatalog(rows, rng.normal(size=(6, 4)).astype(np.float32))
+    context = ShelfContext(memory, today=TODAY)
+    [shelf] = recipe_of({"recipe": "deep-cuts", "artist": "Ann"}).shelves(context)
+    assert sorted(shelf.track_ids) == ["t1", "t2", "t3"]
+    for item in shelf:
+        [sound] = [reason for reason in item.reasons if reason.kind == "sound"]
+        assert sound.value["cosine"] < 0.999, item.reason
+
+
+def test_deep_cuts_for_nobody_name_their_options() -> None:
+    memory = MemoryCatalog(
+        [{"track_id": "t1", "title": "Song", "popularity": 1.0}], np.ones((1, 4), np.float32)
+    )
+    with pytest.raises(QueryError, match=r"--set artist=.*--set genre="):
+        recipe_of({"recipe": "deep-cuts"}).shelves(ShelfContext(memory, today=TODAY))

@@ -29,7 +29,8 @@ def show_page(
     if explored is not None:
         built = explored.shelves
     rows = [[place + 1, shelf.title, shelf.about, len(shelf)] for place, shelf in enumerate(built)]
-    print_table(["", "shelf", "", "tracks"], rows)
+    if rows:
+        print_table(["", "shelf", "", "tracks"], rows)
     write_pages(built, out, title, audio)
     if explored is not None:
         import pyarrow.parquet as pq

@@ -12,6 +12,7 @@ import difflib
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicu.catalog.folding import exact, fold, loose, loose_texts
+from musicu.catalog.words import one_line
 from musicu.errors import AmbiguousTrackError, QueryError
 from musicu.ingest.path_list import absolute, path_forms
 from musicu.records import check_kind
@@ -280,8 +282,14 @@ def _ambiguous(tracks: pa.Table, rows: NDArray[np.int64], why: str) -> Ambiguous
 
 
 def _listed(tracks: pa.Table, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
+    """Ids and labels, with the path where two labels are the same."""
     part = tracks.select(["track_id", "path", "title", "artists", "album"]).take(pa.array(rows))
-    return [(track["track_id"], label(track)) for track in part.to_pylist()]
+    found = [(track["track_id"], label(track), track["path"]) for track in part.to_pylist()]
+    times = Counter(name for _, name, _ in found)
+    return [
+        (track_id, f"{name}: {one_line(path)}" if times[name] > 1 and path else name)
+        for track_id, name, path in found
+    ]
 
 
 def _sharing_triples(texts: pa.Array, words: str, count: int = _SHORTLIST) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from musicu.candidates.sources.deep_catalog import DeepCatalog
 from musicu.catalog.words import one_line
@@ -18,6 +19,8 @@ from musicu.shelves.context import FIRST_POOL, Anchor, ShelfContext
 from musicu.shelves.recipes.base import Recipe
 from musicu.shelves.shelf import Shelf
 from musicu.shelves.shelf_reasons import Reason
+
+Doubles = NDArray[np.float64]
 
 #: What being the least popular of all is worth, beside a cosine that goes to 1.
 POINTS = 0.1
@@ -46,12 +49,13 @@ class DeepCuts(Recipe):
         if self.artist is None and self.genre is None:
             return [self._for_listener(context)]
         rows = self._considered(context)
-        known = rows[_most_popular(context, rows)]
+        above = _share_above(context.items.popularity[rows])
+        known = _most_popular(context, rows[above < SELDOM_SHARE])
         anchors = [Anchor(row) for row in context.items_of(known).values()]
         spec = ShelfSpec(
             title=self.title or f"Deep cuts: {one_line(self.artist or self.genre or '')}",
             about="from the less played half",
-            items=self._seldom(context, rows, known, anchors),
+            items=self._seldom(context, rows, above, known, anchors),
             order=by_score,
         )
         return [self._of_one_artist().shelf(context, spec)]
@@ -59,6 +63,11 @@ class DeepCuts(Recipe):
     def _for_listener(self, context: ShelfContext) -> Shelf:
         """Candidates of the source deep-catalog, whatever their age."""
         _popularity(context, np.arange(len(context.items)))
+        if not context.has_profile:
+            raise QueryError(
+                'deep cuts are of an artist (--set artist="NAME"), of a genre (--set genre=NAME), '
+                "or for a listener (--listens): give one of them"
+            )
         sources = [DeepCatalog(100 * SELDOM_SHARE, None)]
         spec = ShelfSpec(
             title=self.title or "Deep cuts for you",
@@ -79,12 +88,10 @@ class DeepCuts(Recipe):
         return rows[~np.isnan(_popularity(context, rows))]
 
     def _seldom(
-        self, context: ShelfContext, rows: Ints, known: Ints, anchors: list[Anchor]
+        self, context: ShelfContext, rows: Ints, above: Doubles, known: Ints, anchors: list[Anchor]
     ) -> list[ScoredItem]:
         """The less popular rows nearest to the best known, with what being so is worth."""
         popularity = context.items.popularity[rows]
-        rising = np.sort(popularity)
-        above = 1 - np.searchsorted(rising, popularity, side="right") / len(rows)
         fits = np.isin(rows, context.matching(self.constraints.where))
         heard = context.places(sorted(context.heard))
         seldom = np.flatnonzero((above >= SELDOM_SHARE) & fits & ~np.isin(rows, heard))
@@ -103,7 +110,14 @@ class DeepCuts(Recipe):
         return replace(self, rules=replace(self.rules, max_per_artist=NO_CAP))
 
 
-def _popularity(context: ShelfContext, rows: Ints) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _share_above(popularity: Doubles) -> Doubles:
+    """The share of the tracks that is more popular than each."""
+    rising = np.sort(popularity)
+    shares: Doubles = 1 - np.searchsorted(rising, popularity, side="right") / len(rising)
+    return shares
+
+
+def _popularity(context: ShelfContext, rows: Ints) -> Doubles:
     """The popularity of some rows; QueryError where none is known."""
     found = context.items.popularity[rows]
     if np.isnan(found).all():
@@ -115,10 +129,10 @@ def _popularity(context: ShelfContext, rows: Ints) -> np.ndarray[tuple[int], np.
 
 
 def _most_popular(context: ShelfContext, rows: Ints) -> Ints:
-    """Positions of the best known of some rows, ties by id."""
+    """The best known of some rows, ties by id."""
     items = context.items
     order: Ints = np.lexsort((items.order_by_id[rows], -items.popularity[rows]))
-    return order[:KNOWN]
+    return rows[order[:KNOWN]]
 
 
 def _deeper(item: ScoredItem, popularity: float, above: float) -> ScoredItem:
