@@ -15,7 +15,8 @@ from shelves_samples import MemoryCatalog, items_of, table, vectors
 
 from musicu.catalog.identity import artist_keys
 from musicu.errors import QueryError
-from musicu.items.constraints import Constraints
+from musicu.items.constraints import Constraints, allowed_rows
+from musicu.items.item_table import ItemTable
 from musicu.items.recording_numbers import COPY_COSINE
 from musicu.retrieval import similar
 from musicu.shelves import build_shelf, more_like
@@ -222,3 +223,20 @@ def test_no_candidates_make_an_empty_shelf() -> None:
     shelf = build_shelf(scored(0), table(simple(1)), flat(1), seed="t00")
     assert shelf.track_ids == []
     assert shelf.to_table().num_rows == 0
+
+
+def test_of_copies_the_one_with_names_is_shown_unless_it_may_not_be() -> None:
+    rows = [
+        {"track_id": "seed", "title": "Seed", "artists": ["Ann"], "content_hash": "s"},
+        {"track_id": "bare", "title": None, "artists": None, "content_hash": "h"},
+        {"track_id": "full", "title": "Song", "artists": ["Bo"], "content_hash": "h"},
+        {"track_id": "lone", "title": None, "artists": None, "content_hash": "l"},
+    ]
+    values = np.array([[1, 0, 0], [0.9, 0.1, 0], [0.8, 0.1, 0.1], [0.7, 0, 0.3]], np.float32)
+    memory = MemoryCatalog(rows, values)
+    assert set(more_like(memory, "seed").track_ids) == {"full", "lone"}
+    blocked = Constraints(where="content_hash = h and title is missing")
+    items = ItemTable(memory.tracks(), memory.vectors())
+    ids = items.ids[allowed_rows(items, Constraints())].tolist()
+    assert ids == ["seed", "full", "lone"]
+    assert items.ids[allowed_rows(items, blocked)].tolist() == ["bare"]

@@ -79,7 +79,8 @@ class Constraints:
 
 
 def allowed_rows(items: ItemTable, constraints: Constraints) -> Ints:
-    """The rows that may be anybody's candidate, rising: int64 [rows]."""
+    """The rows that may be anybody's candidate, rising: int64 [rows]; of a recording whose copies
+    are not all named, those that are."""
     allowed = np.ones(len(items), bool)
     if constraints.where is not None:
         allowed[:] = False
@@ -97,4 +98,4 @@ def allowed_rows(items: ItemTable, constraints: Constraints) -> Ints:
         ids = pa.array(sorted(constraints.blocked_tracks), pa.string())
         blocked = pc.is_in(items.id_texts, value_set=ids).to_numpy(zero_copy_only=False)
         allowed &= ~np.isin(items.recordings, items.recordings[blocked])
-    return np.flatnonzero(allowed)
+    return items.without_nameless_copies(np.flatnonzero(allowed))

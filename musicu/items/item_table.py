@@ -207,6 +207,22 @@ class ItemTable:
         """A number for each row, int64 [rows], equal for versions of one work."""
         return work_numbers(self.tracks, self.credits, self.values, self.recordings)
 
+    @cached_property
+    def _named(self) -> NDArray[np.bool_]:
+        """Whether tags give a title and an artist, bool [rows]."""
+        artists = pc.fill_null(pc.list_value_length(self.tracks["artists"]), 0)
+        named = pc.and_(pc.is_valid(self.tracks["title"]), pc.greater(artists, 0))
+        return np.asarray(named.to_numpy())
+
+    def without_nameless_copies(self, rows: Ints) -> Ints:
+        """Rows in their order, without those that lack a title or an artist where another of them
+        is the same recording and has both."""
+        named = self._named[rows]
+        if named.all():
+            return rows
+        copies = np.isin(self.recordings[rows], self.recordings[rows[named]])
+        return rows[named | ~copies]
+
     def tracks_at(self, rows: Ints) -> pa.Table:
         """The catalog's columns of some rows, in their order."""
         return self._track_rows.take(rows)

@@ -218,7 +218,9 @@ def _allowed(
     blocked = np.isin(small.works, small.works[gone[gone >= 0]])
     blocked[small.credits.rows_by(sorted(constraints.blocked_artists))] = True
     rows = small.rows_of([item.track_id for item in ranked])
-    left = np.flatnonzero(~blocked[rows])
+    fit = ~blocked[rows]
+    fit &= np.isin(rows, small.without_nameless_copies(rows[fit]))
+    left = np.flatnonzero(fit)
     taken = left[_selected(small, rows[left], constraints)]
     ids = small.ids.tolist()
     vectors = dict(zip(ids, small.values, strict=True))
