@@ -15,13 +15,12 @@ better ranking; `nothing` is the share with p < .05 where both are the same rank
 from __future__ import annotations
 
 import argparse
-import json
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from plotted import add_out, write_plot
 from scipy import stats
 
 from musicu.experiments import balanced, team_draft
@@ -115,7 +114,7 @@ def measured(same: bool, seed: int) -> dict[str, dict[int, tuple[float, float]]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("-o", "--out", type=Path)
+    add_out(parser)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     power, nothing = measured(False, given.seed), measured(True, given.seed)
@@ -124,24 +123,12 @@ def main() -> None:
         cells = (f"{told[n][0]:.3f} ({nothing[name][n][1]:.3f})" for n in COUNTS)
         print(f"{name:12}", *(f"{cell:>13}" for cell in cells))
     if given.out:
-        panels = [
-            {
-                "name": f"{n:,} listeners",
-                "rows": [
-                    {"name": name, "value": round(told[n][0], 3), "ours": name != "A/B test"}
-                    for name, told in power.items()
-                ],
-            }
-            for n in COUNTS
-        ]
-        about = {
-            "title": "Interleaving and an A/B test telling the better of two rankings",
-            "unit": "Power at 5 %, in a simulation of listeners who differ in how much they click.",
-            "better": "high",
-            "command": "python benchmarks/interleaving_power.py",
-            "panels": panels,
+        unit = "Power at 5 %, in a simulation of listeners who differ in how much they click."
+        panels = {
+            f"{n:,} listeners": {name: told[n][0] for name, told in power.items()} for n in COUNTS
         }
-        given.out.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        title = "Interleaving and an A/B test telling the better of two rankings"
+        write_plot(given.out, title, unit, panels, ours=(*METHODS, "optimised"))
 
 
 if __name__ == "__main__":

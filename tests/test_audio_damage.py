@@ -158,13 +158,17 @@ def test_damage_without_pyav_is_still_told_in_words(tmp_path, monkeypatch):
         read_audio(path, 22050)
 
 
-def test_folder_missing_file_and_link_loop(tmp_path):
+def test_a_folder_and_a_missing_file_are_refused(tmp_path):
     folder = tmp_path / "x.flac"
     folder.mkdir()
     with pytest.raises(AudioError, match="a folder"):
         read_audio(folder, 22050)
     with pytest.raises(AudioError, match="no such file"):
         read_audio(tmp_path / "missing.flac", 22050)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_link_to_itself_is_refused(tmp_path):
     (tmp_path / "loop.flac").symlink_to(tmp_path / "loop.flac")
     with pytest.raises(AudioError, match="cannot be opened"):
         read_audio(tmp_path / "loop.flac", 22050)

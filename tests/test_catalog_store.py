@@ -187,6 +187,27 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_file_that_a_reader_has_open_on_windows_is_replaced_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, replace = [1, 2, 3], Path.replace
+
+    def busy(temporary: Path, path: Path) -> Path:
+        if held:
+            raise PermissionError(13, f"in use by another process ({held.pop()})")
+        return replace(temporary, path)
+
+    monkeypatch.setattr(Path, "replace", busy)
+    monkeypatch.setattr(files, "_READERS_SECONDS", 60.0)
+    write_atomically(tmp_path / "file", lambda path: path.write_bytes(b"new"))
+    assert (tmp_path / "file").read_bytes() == b"new"
+    held += [1, 2]
+    monkeypatch.setattr(files, "_READERS_SECONDS", 0.0)
+    with pytest.raises(CatalogError, match="permission denied"):
+        write_atomically(tmp_path / "file", lambda path: path.write_bytes(b"newer"))
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes of POSIX systems")
 def test_files_are_written_with_the_mode_that_the_umask_leaves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -84,6 +84,22 @@ def test_what_the_image_is_made_of_is_in_the_repository() -> None:
     assert re.search(rf"^{extra} = \[", (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
 
 
+def test_the_image_is_built_of_every_file_that_the_package_names() -> None:
+    (copied,) = (rest.split()[:-1] for word, rest in dockerfile() if rest.startswith("pyproject"))
+    let_in = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8")
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    named = re.findall(r"\w+(?:\.md)?", re.findall(r"^license-files = (.*)$", project, re.M)[0])
+    for name in [*named, *re.findall(r'^readme = "(.*)"$', project, re.M)]:
+        assert name in copied
+        assert f"!{name}\n" in let_in
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.yml")), ids=lambda p: p.stem)
+def test_forms_and_workflows_can_be_read(path: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    assert yaml.safe_load(path.read_text("utf-8"))
+
+
 def test_compose_has_one_writer_and_replicas_that_cannot_write() -> None:
     yaml = pytest.importorskip("yaml")
     document = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))

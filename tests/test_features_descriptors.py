@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
 import sys
 from pathlib import Path
 
@@ -303,6 +302,8 @@ def test_a_file_cut_short_is_described_as_incomplete(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource usage on Windows")
 def test_three_hours_are_heard_in_bounded_memory() -> None:
+    import resource
+
     minute = np.stack([np.tile(tune(seed, 4.0, 44_100), 15) for seed in (1, 2)])
     extractor = DescriptorExtractor(44_100, 2)
     extractor.update(minute)

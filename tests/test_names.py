@@ -1,4 +1,4 @@
-"""One name, one thing: no class is defined twice, and no module is mistaken for another."""
+"""One name, one thing: no class is defined twice, no module is mistaken for another or long."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def test_no_module_is_called_as_another() -> None:
     packages = [module.parent.name for module in MODULES if module.stem == "__init__"]
     found = doubled([*names, *packages]) - GENERIC_MODULES
     assert found == set()
+
+
+def test_no_module_has_more_than_400_lines() -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert [path for path, count in lines.items() if count > 400] == []

@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -43,7 +44,7 @@ def write_listens(catalog: Catalog, path: Path) -> str:
     rows = catalog.tracks().to_pylist()
     labels = [row["label"] for row in rows]
     liked = next(row for row in rows if labels.count(row["label"]) > 1)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["user_id", "track_id", "timestamp", "weight"])
         writer.writerow(["ann", liked["track_id"], "2026-01-01T00:00:00Z", 1.0])
@@ -55,7 +56,7 @@ def test_the_source_and_ranker_of_the_page_work_on_the_command_line(
 ) -> None:
     catalog = Catalog.open(demo_catalog)
     label = write_listens(catalog, tmp_path / "listens.csv")
-    (tmp_path / "catalog").symlink_to(demo_catalog, target_is_directory=True)
+    shutil.copytree(demo_catalog, tmp_path / "catalog")
     (commands,) = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
     path = os.pathsep.join([str(site), str(ROOT)])
     for line in commands.splitlines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,8 @@ def _until(holds: Any, seconds: float = 60) -> None:
 def test_paths_are_read_under_allowed_folders_alone(client: Any, home: Path) -> None:
     inside = sound(home / "allowed" / "inside.wav", 4)
     outside = sound(home / "outside.wav", 5)
-    (home / "allowed" / "link.wav").symlink_to(outside)
+    if sys.platform != "win32":  # links need rights there
+        (home / "allowed" / "link.wav").symlink_to(outside)
     wrong = [
         str(outside),
         str(home / "allowed" / ".." / "outside.wav"),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from musicu.catalog.files import plain_errors
 from musicu.catalog.joined_tables import FILLED, ROOM, beside_joined
 from musicu.catalog.manifest import ModelEntry
-from musicu.catalog.rows import latest, track_file, with_earlier
+from musicu.catalog.rows import beside, latest, track_file, with_earlier
 from musicu.catalog.schema import (
     DESCRIPTOR_SET,
     EARLIER_TABLES,
@@ -93,9 +93,9 @@ class Catalog:
         if self._tracks is None:
             table = self._store.read("tracks")
             tracks = TRACKS.empty_table() if table is None else latest(table, "track_id")
-            tracks = _beside(tracks, self._known(f"recordings/{RECORDING_SET}"))
+            tracks = beside(tracks, self._known(f"recordings/{RECORDING_SET}"))
             for name in self.descriptor_sets():
-                tracks = _beside(tracks, self._described(name, long=False))
+                tracks = beside(tracks, self._described(name, long=False))
             self._tracks = beside_joined(tracks, {s: self.joined(s) for s in self.sources()})
             here = pc.invert(self._tracks["gone"])
             # a filter copies, even where nothing is gone: 280 MB of a million tracks
@@ -158,7 +158,7 @@ class Catalog:
             tracks = tracks.filter(pc.invert(tracks["gone"]))
         for name in (f"recordings/{RECORDING_SET}", *(_SETS + s for s in self.descriptor_sets())):
             if set(names) - set(tracks.column_names):
-                tracks = _beside(tracks, self._known(name, ["content_hash", *names]))
+                tracks = beside(tracks, self._known(name, ["content_hash", *names]))
         tracks = beside_joined(tracks, {s: self.joined(s) for s in joined})
         tracks = tracks.select([n for n in names if n in tracks.column_names])
         pa.default_memory_pool().release_unused()
@@ -179,7 +179,7 @@ class Catalog:
                 + (f", only of {held}" if held else "")
                 + f": run `musicu describe {self.path} --set {descriptor_set}`"
             )
-        tracks = _beside(self.tracks().select(["track_id", "content_hash"]), described)
+        tracks = beside(self.tracks().select(["track_id", "content_hash"]), described)
         known = pc.is_in(tracks["content_hash"], value_set=described["content_hash"])
         return tracks.filter(known).drop_columns("content_hash")
 
@@ -387,16 +387,3 @@ class Catalog:
         return similar(
             self, track_id, k=k, where=where, model=model, versions=versions, index=index
         )
-
-
-def _beside(tracks: pa.Table, described: pa.Table | None) -> pa.Table:
-    """The tracks with what is known by content hash, under names that are still free."""
-    if described is None:
-        return tracks
-    hashes = described["content_hash"].combine_chunks()
-    rows = pc.index_in(tracks["content_hash"], value_set=hashes)
-    found = described.select([n for n in described.column_names if n not in tracks.column_names])
-    found = found.take(rows)
-    for at, name in enumerate(found.column_names):
-        tracks = tracks.append_column(found.schema.field(at), found[name])
-    return tracks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -12,6 +13,8 @@ from pathlib import Path
 from musicu.errors import CatalogError
 
 TEMPORARY_SUFFIX = ".tmp"
+#: How long a reader may keep a file open that is to be replaced; only Windows minds.
+_READERS_SECONDS = 2.0 if os.name == "nt" else 0.0
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run again, finished work is kept",
@@ -44,12 +47,25 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             write(temporary)
             temporary.chmod(_mode())  # whatever mode the writer's library has of its own
             _sync(temporary)
-            temporary.replace(path)
+            _replace(temporary, path)
             _sync_folder(path.parent)
         except BaseException:  # Ctrl-C too must leave no half; it is raised again
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Rename a file to `path`; on Windows, once readers have closed what lies there."""
+    until = time.monotonic() + _READERS_SECONDS
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.01)
 
 
 @cache

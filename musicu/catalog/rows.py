@@ -132,3 +132,16 @@ def with_earlier(rows: pa.Table | None, earlier: pa.Table | None) -> pa.Table | 
     if not others.num_rows:
         return rows
     return pa.concat_tables([rows, others], promote_options="default")
+
+
+def beside(tracks: pa.Table, described: pa.Table | None) -> pa.Table:
+    """The tracks with what is known by content hash, under names that are still free."""
+    if described is None:
+        return tracks
+    hashes = described["content_hash"].combine_chunks()
+    rows = pc.index_in(tracks["content_hash"], value_set=hashes)
+    found = described.select([n for n in described.column_names if n not in tracks.column_names])
+    found = found.take(rows)
+    for at, name in enumerate(found.column_names):
+        tracks = tracks.append_column(found.schema.field(at), found[name])
+    return tracks

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 T = TypeVar("T")
 
+#: What says that a reader has a file open, which Windows then does not remove: the next run does.
+_HELD: tuple[type[OSError], ...] = (PermissionError,) if os.name == "nt" else ()
 PATIENCE = 2.0  # seconds
 ROWS_PER_FILE = 65_536
 ROWS_PER_GROUP = 16_384  # a writer needs as much again for the levels of lists
@@ -335,7 +338,7 @@ class Store:
             for path in (self.folder / room).rglob("*"):
                 known = path.relative_to(self.folder).as_posix() in listed
                 if path.is_file() and not known and _ours(path):
-                    with plain_errors(path):
+                    with plain_errors(path), suppress(*_HELD):
                         path.unlink(missing_ok=True)
         (self.folder / (NAME + TEMPORARY_SUFFIX)).unlink(missing_ok=True)
 

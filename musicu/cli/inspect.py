@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import get_completion_class
@@ -15,8 +15,11 @@ from musicu.catalog.words import clock
 from musicu.cli.default_model import telling_default
 from musicu.cli.options import AS_JSON, CATALOG, FILE, MODEL, PATH, QUIET
 from musicu.cli.output import note, print_json, print_lines, print_table, print_text, warn
-from musicu.errors import MusicuError
+from musicu.errors import ModelError, MusicuError
 from musicu.records import counted
+
+if TYPE_CHECKING:
+    from musicu.embeddings.cards import ModelCard
 
 
 @click.command()
@@ -145,9 +148,19 @@ def _export_semantic_ids(catalog: Catalog, out: Path, model: str | None) -> None
     metavar="FOLDER",
     help="With `export`: write the model, and the vectors of CATALOG, as a Hugging Face folder.",
 )
+@click.option(
+    "-m",
+    "--model",
+    help="With `export CATALOG`: the model, by its name or place. Default: the default model.",
+)
 @AS_JSON
 def models(
-    words: tuple[str, ...], name: str | None, fetch: bool, folder: Path | None, as_json: bool
+    words: tuple[str, ...],
+    name: str | None,
+    fetch: bool,
+    folder: Path | None,
+    model: str | None,
+    as_json: bool,
 ) -> None:
     """List the installed models, show the card of MODEL, or list the models of CATALOG.
 
@@ -163,23 +176,25 @@ def models(
     from musicu.embeddings.cards import card_text, find_model
 
     if words[:1] == ("export",) or folder is not None:
-        _export_model(words, folder)
+        _export_model(words, folder, model)
         return
+    if model is not None:
+        raise click.UsageError("--model goes with `export CATALOG`")
     if len(words) > 1:
         raise click.UsageError(f"one MODEL or CATALOG, not {len(words)}")
-    model = words[0] if words else None
+    what = words[0] if words else None
     if fetch:
-        _fetch(model)
-    if model and (Path(model) / MANIFEST).is_file():
-        _catalog_models(Path(model), name, as_json)
+        _fetch(what)
+    if what and (Path(what) / MANIFEST).is_file():
+        _catalog_models(Path(what), name, as_json)
     elif name:
         raise click.UsageError("--default needs a catalog: musicu models CATALOG --default MODEL")
-    elif not model:
+    elif not what:
         _installed_models(as_json)
     elif as_json:
-        print_json(find_model(model).document())
+        print_json(find_model(what).document())
     else:
-        print_text(card_text(find_model(model)))
+        print_text(card_text(find_model(what)))
 
 
 def _fetch(model: str | None) -> None:
@@ -190,23 +205,34 @@ def _fetch(model: str | None) -> None:
     note(f"{model}: {hub_fetch(model)}")
 
 
-def _export_model(words: tuple[str, ...], folder: Path | None) -> None:
+def _export_model(words: tuple[str, ...], folder: Path | None, model: str | None) -> None:
     from musicu.embeddings.cards import find_model
     from musicu.embeddings.hf_export import export_folder
 
     if len(words) != 2 or words[0] != "export" or folder is None:
         raise click.UsageError("write: musicu models export MODEL|CATALOG --hf FOLDER")
     catalog = Catalog.open(words[1]) if (Path(words[1]) / MANIFEST).is_file() else None
-    card = find_model(words[1] if catalog is None else _model_place(catalog))
+    if model is not None and catalog is None:
+        raise click.UsageError(f"--model goes with a catalog, and {words[1]} is none")
+    card = find_model(words[1]) if catalog is None else _card_of_catalog(catalog, model)
     count = export_folder(card, folder, catalog)
     note(f"{folder}: {card.name}, {counted(count, 'vector')}")
 
 
-def _model_place(catalog: Catalog) -> str | Path:
-    """Where the default model of a catalog lies: a track encoder in the catalog itself."""
-    name = catalog.model_entry()[0]
+def _card_of_catalog(catalog: Catalog, model: str | None) -> ModelCard:
+    """The card of a catalog's model: a track encoder lies in the catalog itself."""
+    from musicu.embeddings.cards import MODELS, find_model
+
+    name = model or catalog.model_entry()[0]
     own = catalog.path / "models" / name
-    return own if own.is_dir() else name
+    if own.is_dir():
+        return find_model(own)
+    if model is None and name not in MODELS.names():
+        raise ModelError(
+            f"{catalog.path} does not say where its default model {name!r} lies: give its folder, "
+            ".onnx file or hf: name with --model"
+        )
+    return find_model(name)
 
 
 def _catalog_models(folder: Path, name: str | None, as_json: bool) -> None:

@@ -109,7 +109,7 @@ def _write_examples(card: ModelCard, out: Path) -> None:
     rng = np.random.default_rng(0)
     for name in (name for name in card.files if name.endswith(".onnx")):
         session = open_session(out / name)
-        inputs = {one.name: _made(one, rng) for one in session.get_inputs()}
+        inputs = {one.name: _made(one, card, rng) for one in session.get_inputs()}
         stem = name.removesuffix(".onnx")
         told[name] = {"inputs": f"{stem}-input.npz", "output": f"{stem}-output.npy"}
         np.savez(out / told[name]["inputs"], **inputs)
@@ -117,8 +117,11 @@ def _write_examples(card: ModelCard, out: Path) -> None:
     (out / "networks.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
-def _made(one: Any, rng: np.random.Generator) -> Any:
-    shape = [size if isinstance(size, int) else _FREE for size in one.shape]
+def _made(one: Any, card: ModelCard, rng: np.random.Generator) -> Any:
+    """Noise as an input of a network: of one that reads waveforms, a window."""
+    window = round(card.windows.seconds * card.sample_rate)
+    free = [1, window] if card.kind == "onnx" else [_FREE] * len(one.shape)
+    shape = [size if isinstance(size, int) else n for size, n in zip(one.shape, free, strict=True)]
     return rng.standard_normal(shape).astype(_KINDS.get(one.type, np.float32))
 
 

@@ -115,11 +115,14 @@ def has_lightgbm() -> bool:
 
 
 def lightgbm() -> Any:
-    """The package; MissingExtraError where it is not installed."""
+    """The package; MissingExtraError where it is not installed or cannot be loaded."""
     try:
         import lightgbm as found
     except ImportError:
         raise MissingExtraError("boosted trees", "rank") from None
+    except OSError as error:  # on macOS where libomp is missing
+        what = f"boosted trees (LightGBM cannot be loaded: {error})"
+        raise MissingExtraError(what, "rank") from error
     return found
 
 

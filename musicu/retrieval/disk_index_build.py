@@ -104,7 +104,8 @@ def temporary_index(values: Floats) -> DiskIndex:
         raise QueryError(
             f"an index takes float32 [rows, dim], not {values.dtype} {list(values.shape)}"
         )
-    room = tempfile.TemporaryDirectory(prefix="musicu-index-")
+    # Windows removes no file that is still mapped
+    room = tempfile.TemporaryDirectory(prefix="musicu-index-", ignore_cleanup_errors=True)
     index = build_index(Path(room.name) / "index", [values])
     index.room = room  # removed with the index
     return index
