@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from musicu.records import Audio as Audio
     from musicu.records import Vectors as Vectors
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 _HOMES = {
     "Audio": "musicu.records",
     "Catalog": "musicu.catalog.catalog",
