@@ -48,6 +48,15 @@ def test_recipe_by_name_and_options(musicu, demo_catalog: Path, ids: list[str]) 
     assert any("without tempo" in text for text in document["notes"])
 
 
+def test_a_lowest_score_leaves_the_tail_away(musicu, demo_catalog: Path, ids: list[str]) -> None:  # type: ignore[no-untyped-def]
+    like = ("shelf", demo_catalog, "--like", ids[0], "--json")
+    scores = [item["score"] for item in json.loads(musicu(*like)[1])["items"]]
+    lowest = sorted(scores)[len(scores) // 2]
+    kept = [item["score"] for item in json.loads(musicu(*like, "--min-score", lowest)[1])["items"]]
+    assert 0 < len(kept) < len(scores)
+    assert min(kept) >= lowest
+
+
 def test_a_list_of_no_known_kind_is_refused_before_anything_is_printed(  # type: ignore[no-untyped-def]
     musicu, demo_catalog: Path, ids: list[str], tmp_path: Path
 ) -> None:

@@ -68,6 +68,12 @@ _LIMITS = together(
         type=click.FloatRange(0, 1),
         help="0 takes the best scores, 1 prefers variety. Default: the recipe's own.",
     ),
+    click.option(
+        "--min-score",
+        type=float,
+        help="The lowest score that may stand on a shelf, such as 0.3: a short shelf, and no track "
+        "that is hardly similar. Default: the recipe's own.",
+    ),
     BLOCK_ARTIST,
 )
 
