@@ -53,7 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wide = card["dim"] + N_BANDS
     rng = np.random.default_rng(0)
     arrays = {"centre": rng.standard_normal(wide) * 0.1, "matrix": rng.standard_normal((wide, DIM))}
-    save_file({k: v.astype(np.float32) for k, v in arrays.items()}, made / "songs.safetensors")
+    kept = {k: v.astype(np.float32) for k, v in arrays.items()} | {"most": np.array([3])}
+    save_file(kept, made / "songs.safetensors")
     files = [*card["files"], "songs.onnx", "songs.safetensors"]
     card |= {"name": "with-songs", "dim": DIM, "files": files}
     (made / "card.json").write_text(json.dumps(card), encoding="utf-8")
@@ -114,6 +115,27 @@ def test_the_last_map_is_over_the_vector_and_the_songs_numbers(folder: Path) -> 
     np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-5)
 
 
+def test_of_many_windows_the_songs_network_reads_some_from_end_to_end(folder: Path) -> None:
+    embedder = Embedder.load(folder)
+    assert isinstance(embedder, AudioEmbedder)
+    assert embedder.songs is not None
+    assert [embedder.songs.last.heard(count) for count in (0, 3, 4, 16)] == [
+        [],
+        [0, 1, 2],
+        [0, 2, 3],
+        [0, 8, 15],
+    ]
+    sound = tune(3, 80.0, SAMPLE_RATE)
+    audio = embedder._windowed(Audio.of(sound, SAMPLE_RATE))
+    inputs = [songs_input(power) for power in spectrograms(audio)]
+    assert len(inputs) == 16
+    few = np.concatenate([inputs[k] for k in (0, 8, 15)])
+    np.testing.assert_array_equal(embedder.songs.numbers(inputs), embedder.songs.numbers([few]))
+    first = Embedder.load("musicu-audio-v1").embed(audio)
+    expected = embedder.songs.last.join(first, embedder.songs.numbers([few]))
+    np.testing.assert_allclose(embedder.embed(audio), expected, atol=1e-6)
+
+
 def test_gain_changes_nothing_that_the_songs_network_reads() -> None:
     sound = tune(2, 5.0, SAMPLE_RATE)
     (loud,), (quiet,) = (
@@ -154,7 +176,7 @@ def test_a_map_of_another_size_is_refused(folder: Path, tmp_path: Path) -> None:
     for path in folder.iterdir():
         shutil.copyfile(path, tmp_path / path.name)
     small = {"centre": np.zeros(9, np.float32), "matrix": np.zeros((9, DIM), np.float32)}
-    save_file(small, tmp_path / "songs.safetensors")
+    save_file(small | {"most": np.array([8])}, tmp_path / "songs.safetensors")
     with pytest.raises(ModelError, match=r"centre and matrix have shapes \(9,\)"):
         Embedder.load(tmp_path)
 

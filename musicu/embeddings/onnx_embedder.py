@@ -68,11 +68,13 @@ class AudioEmbedder(Embedder):
     def _one(self, audio: Audio) -> NDArray[np.float32]:
         """The vector as it is without neighbours."""
         chunks, sums, songs = [], [], []
-        for power in spectrograms(audio):  # one Fourier transform for networks and statistics
+        heard = self.songs.last.heard(len(audio.starts)) if self.songs is not None else []
+        # one Fourier transform for networks and statistics
+        for number, power in enumerate(spectrograms(audio)):
             chunks.append(self.network_input(power))
             if self._constants is not None:
                 sums.append(sum_up(power))
-            if self.songs is not None:
+            if number in heard:
                 songs.append(songs_input(power))
         vector = self.learned(np.concatenate(chunks))
         if self._constants is not None:

@@ -31,6 +31,7 @@ SONGS_MAP = "songs.safetensors"
 SONG_FRAMES = 175  # of an input: 4.14 s
 N_BANDS = 96
 LIMITS_HZ = (40.0, 7_800.0)
+MOST_INPUTS = 8
 
 Columns = NDArray[np.float32]
 
@@ -39,11 +40,22 @@ Columns = NDArray[np.float32]
 class SongsMap:
     """The last map, over a unit vector and the songs network's numbers side by side, D together.
 
-    centre: float32 [D]; matrix: float32 [D, dim].
+    centre: float32 [D]; matrix: float32 [D, dim]. most: inputs of a recording that the network
+    reads.
     """
 
     centre: NDArray[np.float32]
     matrix: NDArray[np.float32]
+    most: int = MOST_INPUTS
+
+    def heard(self, count: int) -> list[int]:
+        """Which of `count` inputs, or windows, the network reads: all, or `most` from end to end.
+
+        Half of the 16 windows of a longer recording tell it as much: see benchmarks/README.md.
+        """
+        if count <= self.most:
+            return list(range(count))
+        return [round(k * (count - 1) / (self.most - 1)) for k in range(self.most)]
 
     def apply(
         self, vectors: NDArray[np.float32], songs: NDArray[np.float32]
@@ -72,10 +84,12 @@ class SongsPart:
     last: SongsMap
 
     def numbers(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The network's numbers, float32 [numbers], of all the `songs_input` of a recording."""
-        given = {"logs": np.concatenate(inputs)}
+        """The network's numbers, float32 [numbers], of the `songs_input` of a recording, all or
+        those of the windows that are `heard`."""
+        given = np.concatenate(inputs)
+        given = given[self.last.heard(len(given))]
         with plain_errors(self.path):
-            numbers: NDArray[np.float32] = self.session.run(["vector"], given)[0]
+            numbers: NDArray[np.float32] = self.session.run(["vector"], {"logs": given})[0]
         return numbers
 
 
@@ -114,8 +128,8 @@ def _read_map(card: ModelCard, wide: int) -> SongsMap:
     path = card.folder / SONGS_MAP
     try:
         found = load_file(path)
-        centre, matrix = found["centre"], found["matrix"]
-    except (OSError, SafetensorError, KeyError) as error:
+        centre, matrix, most = found["centre"], found["matrix"], int(found["most"][0])
+    except (OSError, SafetensorError, KeyError, IndexError) as error:
         raise ModelError(f"{path} does not hold the map of {card.name}: {error}") from error
     right = centre.shape == (wide,) and matrix.shape == (wide, card.dim)
     if not right or not (np.isfinite(centre).all() and np.isfinite(matrix).all()):
@@ -123,11 +137,14 @@ def _read_map(card: ModelCard, wide: int) -> SongsMap:
             f"{path}: centre and matrix have shapes {centre.shape} and {matrix.shape} where "
             f"{(wide,)} and {(wide, card.dim)} of finite numbers are needed"
         )
-    return SongsMap(centre, matrix)
+    if most < 2:
+        raise ModelError(f"{path}: a recording has {most} inputs at most, where 2 are the least")
+    return SongsMap(centre, matrix, most)
 
 
 def songs_map_file(songs: SongsMap) -> bytes:
     """The map as the file of a model folder."""
-    arrays = {"centre": songs.centre, "matrix": songs.matrix}
+    most = np.array([songs.most], np.int64)
+    arrays = {"centre": songs.centre, "matrix": songs.matrix, "most": most}
     content: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     return content
