@@ -93,6 +93,7 @@ def where(found: Audit, kind: str) -> list[list[str]]:
         ("truncated", [["cut.flac"]]),
         ("silent", [["silent.flac"]]),
         ("duplicates", [["copy.ogg", "one.flac"]]),
+        ("names", [["copy.ogg", "one.flac"]]),
         ("clipped", [["loud.flac"]]),
         ("mono-in-stereo", [["mono.flac"]]),
         ("padded", [["padded.flac"]]),

@@ -15,6 +15,7 @@ import pyarrow as pa
 from musicu.audit.earlier_fingerprints import drop_replaced
 from musicu.audit.findings import KINDS, Finding
 from musicu.audit.genre_checks import genre_findings
+from musicu.audit.name_checks import name_findings
 from musicu.audit.recording_groups import find_recordings, save_recordings
 from musicu.audit.recording_matches import Match
 from musicu.audit.signal_checks import signal_findings
@@ -131,6 +132,7 @@ def audit(
         *failed,
         *signal_findings(tracks, by_hash),
         *group_findings(rows, matches),
+        *name_findings(rows),
         *tag_findings([r for r in rows if r["track_id"] not in unread], today or date.today()),
         *code_findings(rows),
         *(genre_findings(rows, opened.vectors(model)) if opened.models() else ()),
