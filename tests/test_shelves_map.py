@@ -157,7 +157,7 @@ def test_map_and_shelves_give_a_region_one_name() -> None:
     assert not any("(2)" in name for name in drawn)
     first = [item.reason for item in shelves[0]]
     assert len(set(first)) == len(first)
-    assert first[0].startswith("the track nearest to the middle of the region")
+    assert first[0].startswith("The track nearest to the middle of the region")
     assert first[1].startswith("2nd nearest to the middle of the region")
 
 

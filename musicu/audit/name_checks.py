@@ -126,7 +126,9 @@ class _Claim:
         title = next((file["title"] for file in self.files if _title(file)), None)
         credits = ((*(file["artists"] or ()), file["album_artist"]) for file in self.files)
         artist = next((name for names in credits for name in names if artist_key(name)), None)
-        return f"{title!r} by {artist}" if title and artist else repr(title) if title else artist
+        if title:
+            return f"{title!r} by {artist}" if artist else repr(title)
+        return artist or ", ".join(sorted(artist_keys(self.files[0])))
 
     @property
     def strength(self) -> tuple[int, ...]:
