@@ -242,9 +242,10 @@ def _table(stage: StageSpec, rows: list[Row]) -> pa.Table:
     """Rows of a stage as its table."""
     if "vector" not in stage.schema.names:
         return pa.Table.from_pylist(rows, schema=stage.schema)
-    names = ("content_hash", "vector", "complete", "heard_seconds")
-    hashes, vectors, complete, heard = ([row.get(name) for row in rows] for name in names)
-    return vectors_table(hashes, vectors, complete, heard)
+    hashes, vectors, complete = (
+        [row[name] for row in rows] for name in ("content_hash", "vector", "complete")
+    )
+    return vectors_table(hashes, vectors, complete, [row.get("heard_seconds") for row in rows])
 
 
 def _stored_extra(store: Store) -> pa.Schema:
