@@ -23,12 +23,14 @@ from prints import prints_of
 from shelves_samples import table, vectors
 
 from musicu.audit import Audit, audit, same_recording
+from musicu.audit.auditing import group_findings
+from musicu.audit.changes import SpectralChange
 from musicu.audit.clean import clean_table
 from musicu.audit.comparison_pairs import near_vectors, sharing_codes
 from musicu.audit.fingerprint_comparison import Fingerprints
 from musicu.audit.genre_checks import FEWEST, genre_findings
 from musicu.audit.recording_groups import _named_alike, read_fingerprints
-from musicu.audit.recording_matches import find_matches
+from musicu.audit.recording_matches import Match, find_matches
 from musicu.audit.tag_checks import tag_findings
 from musicu.catalog.catalog import Catalog
 from musicu.cli.audit import audit as command
@@ -91,6 +93,7 @@ def where(found: Audit, kind: str) -> list[list[str]]:
         ("truncated", [["cut.flac"]]),
         ("silent", [["silent.flac"]]),
         ("duplicates", [["copy.ogg", "one.flac"]]),
+        ("names", [["copy.ogg", "one.flac"]]),
         ("clipped", [["loud.flac"]]),
         ("mono-in-stereo", [["mono.flac"]]),
         ("padded", [["padded.flac"]]),
@@ -107,6 +110,28 @@ def test_each_fault_is_found_where_it_is_and_nowhere_else(
         assert ["one.flac"] not in told
     else:
         assert told == paths
+
+
+def test_a_file_that_cannot_be_read_is_told_once(found: Audit) -> None:
+    paths = [[kind, *names] for kind in found.counts() for names in where(found, kind)]
+    assert [told[0] for told in paths if "broken.flac" in told] == ["corrupt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (0.0, "they sound the same in every block of 3 s"),
+        (0.0123, "they sound the same in all but 1.2 % of the blocks of 3 s"),
+        (0.0004, "they sound the same in all but less than 0.1 % of the blocks of 3 s"),
+    ],
+)
+def test_how_sure_a_match_is_reads_plainly(change: float, words: str) -> None:
+    for worst, kind in ((0.0, "duplicates"), (0.8, "alike")):
+        match = Match("a", "b", True, 0.0, 60.0, 0.01, SpectralChange(change, worst))
+        recording = "a" if match.certain else None
+        rows = [row(track_id=h, content_hash=h, recording_id=recording) for h in "ab"]
+        (finding,) = group_findings(rows, [match])
+        assert (finding.kind, finding.text.endswith(words)) == (kind, True)
 
 
 def test_a_low_sample_rate_is_named_and_is_no_damage(tmp_path: Path) -> None:

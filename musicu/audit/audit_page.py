@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 #: Findings of one kind that stand on the page; the rest are counted.
 _SHOWN = 500
 #: What one wants to hear; the others say enough in words.
-_HEARD = frozenset(("duplicates", "alike", "versions", "clipped", "genres", "codes", "long"))
+_HEARD = frozenset(
+    ("duplicates", "names", "alike", "versions", "clipped", "genres", "codes", "long")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from musicu.audit.earlier_fingerprints import drop_replaced
 from musicu.audit.findings import KINDS, Finding
 from musicu.audit.genre_checks import genre_findings
+from musicu.audit.name_checks import name_findings
 from musicu.audit.recording_groups import find_recordings, save_recordings
 from musicu.audit.recording_matches import Match
 from musicu.audit.signal_checks import signal_findings
@@ -28,6 +29,8 @@ from musicu.progress import tell
 
 FORMAT_VERSION = 1
 _NOT_TRIED = ("extra", "scan")
+#: Kinds of findings that say enough of a track: what its tags lack is not told besides.
+_WITHOUT_TAGS = ("corrupt", "unread")
 
 Row = Mapping[str, Any]
 
@@ -123,11 +126,14 @@ def audit(
         FINGERPRINTS.table, without=("codes", "marks", "levels", "peaks")
     )
     by_hash = {row["content_hash"]: row for row in prints.to_pylist()} if prints else {}
+    failed = list(_failures(opened, rows, by_hash))
+    unread = {i for one in failed if one.kind in _WITHOUT_TAGS for i in one.track_ids}
     found = [
-        *_failures(opened, rows, by_hash),
+        *failed,
         *signal_findings(tracks, by_hash),
         *group_findings(rows, matches),
-        *tag_findings(rows, today or date.today()),
+        *name_findings(rows),
+        *tag_findings([r for r in rows if r["track_id"] not in unread], today or date.today()),
         *code_findings(rows),
         *(genre_findings(rows, opened.vectors(model)) if opened.models() else ()),
     ]
@@ -191,11 +197,16 @@ def _duplicates(ids: Sequence[str], change: float | None) -> Finding:
     if change is None:
         text = f"{len(ids)} files hold one recording, the same audio to the byte"
     else:
-        text = (
-            f"{len(ids)} files hold one recording: their spectra differ in at most "
-            f"{change:.1%} of the blocks of 3 s"
-        )
+        text = f"{len(ids)} files hold one recording: they sound the same {_blocks_alike(change)}"
     return Finding("duplicates", tuple(ids), text, {"changed_share": change or 0.0})
+
+
+def _blocks_alike(change: float) -> str:
+    """Where two spectra are the same. change: the share of blocks of 3 s in which they differ."""
+    if change == 0:
+        return "in every block of 3 s"
+    share = f"{100 * change:.1f} %" if change >= 0.001 else "less than 0.1 %"
+    return f"in all but {share} of the blocks of 3 s"
 
 
 def _alike(match: Match, owner: Mapping[str, Row]) -> Finding:
@@ -204,7 +215,7 @@ def _alike(match: Match, owner: Mapping[str, Row]) -> Finding:
     why = (
         "too little is known of their spectra: it is short, or no longer there to be heard"
         if match.change is None
-        else f"their spectra differ in {match.change.share:.1%} of the blocks of 3 s"
+        else f"they sound the same {_blocks_alike(match.change.share)}"
     )
     share = match.change.share if match.change else None
     values = {"changed_share": share, "bit_error": match.error}

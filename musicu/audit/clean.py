@@ -2,13 +2,15 @@
 
 Out go files that cannot be read, silent ones, and all but the best copy of each recording, where
 that is certain; of recordings that are only probably one, all stay. What the best copy's tags lack
-is taken from the other copies. Guesses (genres, dates, clipping) change nothing. No audio file is
-touched.
+is taken from the other copies. Of copies whose names contradict each other, those whose name the
+rest of the catalog supports are the best, and nothing is taken from the others. Other guesses
+(genres, dates, clipping) change nothing. No audio file is touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +44,14 @@ _OF_THE_RELEASE = frozenset(
 CLEAN = pa.schema([("path", pa.string()), ("track_id", pa.string()), *METADATA])
 
 
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What a file calls its recording; doubtful: where another name is likely right."""
+
+    text: str
+    doubtful: bool
+
+
 def clean_table(audit: Audit) -> pa.Table:
     """The columns of `CLEAN`, a row for each recording worth keeping, by id; paths are absolute.
 
@@ -49,12 +59,13 @@ def clean_table(audit: Audit) -> pa.Table:
     """
     out = {i for finding in audit.findings if finding.kind in _OUT for i in finding.track_ids}
     partial = {i for finding in audit.of("truncated") for i in finding.track_ids}
+    names = _names(audit)
     groups: dict[str, list[Row]] = {}
     for track_id, row in audit.rows.items():
         if track_id not in out and row["path_bytes"] is None:
             recording = row.get("recording_id") or row["content_hash"] or track_id
             groups.setdefault(recording, []).append(row)
-    kept = [_best([*group], partial) for group in groups.values()]
+    kept = [_best([*group], partial, names) for group in groups.values()]
     kept.sort(key=lambda row: str(row["track_id"]))
     return pa.Table.from_pylist(kept, schema=CLEAN)
 
@@ -66,11 +77,24 @@ def write_clean(audit: Audit, path: Path) -> int:
     return int(table.num_rows)
 
 
-def _best(copies: Sequence[Row], partial: set[str]) -> dict[str, Any]:
+def _names(audit: Audit) -> dict[str, _Name]:
+    """The names of files whose recording has several."""
+    return {
+        track_id: _Name(name["name"], finding.values["likely"] not in (None, name["name"]))
+        for finding in audit.of("names")
+        for name in finding.values["names"]
+        for track_id in name["track_ids"]
+    }
+
+
+def _best(copies: Sequence[Row], partial: set[str], names: Mapping[str, _Name]) -> dict[str, Any]:
     """The best copy of a recording, with its missing tags taken from the next best."""
-    ranked = sorted(copies, key=lambda row: _rank(row, partial))
+    ranked = sorted(copies, key=lambda row: _rank(row, partial, names))
+    own = next((names[row["track_id"]] for row in ranked if row["track_id"] in names), None)
     best = {name: ranked[0][name] for name in METADATA.names}
     for other in ranked[1:]:
+        if names.get(other["track_id"], own) != own:
+            continue
         for name in METADATA.names:
             if name not in _OF_THE_FILE | _OF_THE_RELEASE and best[name] in (None, []):
                 best[name] = other[name]
@@ -78,11 +102,12 @@ def _best(copies: Sequence[Row], partial: set[str]) -> dict[str, Any]:
     return {"path": str(file), "track_id": ranked[0]["track_id"], **best}
 
 
-def _rank(row: Row, partial: set[str]) -> tuple[Any, ...]:
+def _rank(row: Row, partial: set[str], names: Mapping[str, _Name]) -> tuple[Any, ...]:
     """The sort key of copies, the best first."""
     codec = (row["codec"] or "").lower()
     return (
         row["track_id"] in partial,
+        row["track_id"] in names and names[row["track_id"]].doubtful,
         not any(name in codec for name in _LOSSLESS),
         -(row["bitrate_kbps"] or 0.0),
         -(row["sample_rate"] or 0),

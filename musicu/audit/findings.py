@@ -14,6 +14,7 @@ KINDS = {
     "truncated": "the file ends before its own header or structure says",
     "silent": "the mean level is below -60 dBFS",
     "duplicates": "one recording in several files, for certain",
+    "names": "files of one recording name different artists or titles: one of them is wrong",
     "alike": "may be one recording, or two mixes of it: listen; nothing is done about them",
     "versions": "several versions of one work: no fault, they are linked",
     "clipped": "flat tops at the highest level",

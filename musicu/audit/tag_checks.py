@@ -30,13 +30,18 @@ def tag_findings(tracks: Sequence[Row], today: date) -> Iterator[Finding]:
     for track in tracks:
         if not artist_keys(track):
             yield Finding("artists", (track["track_id"],), _no_artist(track))
-        title = fold(track["title"])
-        if _PLACEHOLDER.fullmatch(title) and not title.isdigit():
-            why = f"is called {track['title']!r}" if title else "has no title"
+        if is_placeholder(track["title"]):
+            why = f"is called {track['title']!r}" if fold(track["title"]) else "has no title"
             yield Finding("titles", (track["track_id"],), why)
         yield from _impossible_dates(track, today)
     yield from _odd_years(tracks)
     yield from letter_findings(tracks)
+
+
+def is_placeholder(title: str | None) -> bool:
+    """Whether a title names nothing: "Track 01", or none at all."""
+    folded = fold(title)
+    return bool(_PLACEHOLDER.fullmatch(folded)) and not folded.isdigit()
 
 
 def _no_artist(track: Row) -> str:

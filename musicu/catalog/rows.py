@@ -38,16 +38,30 @@ def vector_column(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
 def vectors_by_track(ids: Sequence[str], values: NDArray[np.float32]) -> pa.Table:
     """Vectors float32 [tracks, dim] as a table keyed by track id."""
     column = vector_column(values)
-    arrays = [pa.array(ids, pa.string()), column, pa.nulls(len(values), pa.bool_())]
+    count = len(values)
+    nothing = [pa.nulls(count, pa.bool_()), pa.nulls(count, pa.float64())]
+    arrays = [pa.array(ids, pa.string()), column, *nothing]
     return pa.Table.from_arrays(arrays, schema=vectors_schema(column.type.list_size, "track_id"))
 
 
 def vectors_table(
-    hashes: Sequence[str], vectors: Sequence[NDArray[np.float32]], complete: Sequence[bool]
+    hashes: Sequence[str],
+    vectors: Sequence[NDArray[np.float32]],
+    complete: Sequence[bool],
+    heard_seconds: Sequence[float | None] | None = None,
 ) -> pa.Table:
-    """Vectors, each float32 [dim], as a table keyed by content hash."""
+    """Vectors, each float32 [dim], as a table keyed by content hash.
+
+    heard_seconds: of recordings that are not complete; None where not known.
+    """
     column = vector_column(np.stack(vectors))
-    arrays = [pa.array(hashes, pa.string()), column, pa.array(complete, pa.bool_())]
+    heard = heard_seconds or [None] * len(hashes)
+    arrays = [
+        pa.array(hashes, pa.string()),
+        column,
+        pa.array(complete, pa.bool_()),
+        pa.array(heard, pa.float64()),
+    ]
     return pa.Table.from_arrays(arrays, schema=vectors_schema(column.type.list_size))
 
 

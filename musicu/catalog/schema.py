@@ -106,6 +106,7 @@ def vectors_schema(dim: int, key: str = "content_hash") -> pa.Schema:
             pa.field(key, pa.string(), nullable=False),
             pa.field("vector", pa.list_(pa.float32(), dim), nullable=False),
             ("complete", pa.bool_()),  # False: the decoder stopped before the file's end
+            ("heard_seconds", pa.float64()),  # that could be decoded, where that is not all
         ]
     )
 

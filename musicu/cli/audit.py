@@ -95,6 +95,8 @@ def audit(
             f"{fix}: {kept} of {len(found.rows)} tracks; {copies} left out as certain copies, "
             f"both kept of {alike} that are only probably one"
         )
+        if names := len(found.of("names")):
+            note(f"of {counted(names, 'recording')} the tags contradict each other: see `names`")
     return 1 if fail_on & found.counts().keys() else 0
 
 

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from musicu.catalog.catalog import Catalog
+from musicu.catalog.incomplete import incomplete_tracks
 from musicu.catalog.manifest import NAME as MANIFEST
 from musicu.catalog.summary import summary
 from musicu.catalog.words import clock
@@ -70,15 +71,28 @@ def failures(catalog: Path, as_json: bool) -> None:
 
     \b
     Example: musicu failures catalog
+
+    Files that are cut off or damaged, of which only a part could be read, follow in a table of
+    their own, with the seconds that were read; in JSON their stage is "part".
     """
-    rows = Catalog.open(catalog).failures().to_pylist()
+    opened = Catalog.open(catalog)
+    rows, in_part = opened.failures().to_pylist(), incomplete_tracks(opened)
     if as_json:
-        print_lines(rows)
-    elif rows:
+        print_lines([*rows, *in_part])
+        return
+    if rows:
         columns = ["path", "stage", "reason"]
         print_table(columns, [[row[name] for name in columns] for row in rows])
-    else:
+    if in_part:
+        columns = ["read only in part", "seconds read", "reason"]
+        print_table(columns, [_in_part(row) for row in in_part])
+    if not rows and not in_part:
         note("no failures")
+
+
+def _in_part(row: dict[str, Any]) -> list[Any]:
+    seconds = row["heard_seconds"]
+    return [row["path"], "not known" if seconds is None else f"{seconds:.1f}", row["reason"]]
 
 
 @click.command()

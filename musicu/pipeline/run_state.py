@@ -245,7 +245,7 @@ def _table(stage: StageSpec, rows: list[Row]) -> pa.Table:
     hashes, vectors, complete = (
         [row[name] for row in rows] for name in ("content_hash", "vector", "complete")
     )
-    return vectors_table(hashes, vectors, complete)
+    return vectors_table(hashes, vectors, complete, [row.get("heard_seconds") for row in rows])
 
 
 def _stored_extra(store: Store) -> pa.Schema:

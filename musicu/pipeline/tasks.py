@@ -92,7 +92,7 @@ class Result:
     @property
     def audio_seconds(self) -> float:
         """The length of what was read now, as far as tags or rows tell; 0 where nothing was."""
-        told = [row["heard_seconds"] for row in self.rows.values() if "heard_seconds" in row]
+        told = [row.get("heard_seconds") or 0.0 for row in self.rows.values()]
         told.append((self.tags or {}).get("duration_seconds") or 0.0)
         return float(max(told)) if self.rows else 0.0
 

@@ -54,15 +54,16 @@ def whole_card(card: ModelCard) -> ModelCard:
     return replace(card, name=card.name + SUFFIX, fingerprint=digest)
 
 
-def embed_whole(file: Path, embedder: Embedder) -> tuple[NDArray[np.float32], bool]:
-    """The vector of a whole file, float32 [dim] of unit length, and whether all could be read.
+def embed_whole(file: Path, embedder: Embedder) -> tuple[NDArray[np.float32], float | None]:
+    """The vector of a whole file, float32 [dim] of unit length, and the seconds that were read.
 
-    The mean of the stretches' vectors by their length; in constant memory. Raises AudioError as
-    `read_audio` does.
+    The seconds are None where that is all of it. The vector is the mean of the stretches' vectors
+    by their length; in constant memory. Raises AudioError as `read_audio` does.
     """
-    total, complete = np.zeros(embedder.dim), True
+    total, seconds, complete = np.zeros(embedder.dim), 0.0, True
     for audio in read_segments(file, embedder.sample_rate, STRETCH_SECONDS):
         total += len(audio.samples) * embedder.embed_checked([audio])[0].astype(np.float64)
+        seconds += audio.duration_seconds
         complete = audio.complete
     unit: NDArray[np.float32] = (total / np.linalg.norm(total)).astype(np.float32)
-    return unit, complete
+    return unit, None if complete else seconds

@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from musicu.audio import read_audio
 from musicu.embeddings.cards import ModelCard
 from musicu.embeddings.embedder import Embedder
@@ -74,8 +77,8 @@ class RequestHandler:
         """The row of a file."""
         if not self._config.thorough:
             return self._embed_audio(self._decode(file))
-        vector, complete = embed_whole(file, self._model)
-        return {"row": {"vector": vector, "complete": complete}}
+        vector, heard = embed_whole(file, self._model)
+        return {"row": _row(vector, heard)}
 
     def _embed_batch(self, audios: Sequence[Audio]) -> list[Answer]:
         """An answer for each recording; where the batch fails, each is tried alone."""
@@ -83,11 +86,11 @@ class RequestHandler:
             with suppress(Exception):  # of one recording, which is found below
                 vectors = self._model.embed_checked(audios)
                 pairs = zip(vectors, audios, strict=True)
-                return [{"row": {"vector": v, "complete": a.complete}} for v, a in pairs]
+                return [{"row": _row(vector, _heard(audio))} for vector, audio in pairs]
         return [_try("embed", partial(self._embed_audio, audio)) for audio in audios]
 
     def _embed_audio(self, audio: Audio) -> Answer:
-        return {"row": {"vector": self._model.embed(audio), "complete": audio.complete}}
+        return {"row": _row(self._model.embed(audio), _heard(audio))}
 
     def _describe(self, name: str, file: Path) -> Answer:
         """A file's row of a descriptor set. Imported here: SciPy takes most of a start."""
@@ -102,6 +105,16 @@ class RequestHandler:
     def _model(self) -> Embedder:
         assert self._embedder is not None
         return self._embedder
+
+
+def _row(vector: NDArray[np.float32], heard_seconds: float | None) -> dict[str, Any]:
+    """A row of vectors. heard_seconds: what could be decoded; None: all."""
+    complete = heard_seconds is None
+    return {"vector": vector, "complete": complete, "heard_seconds": heard_seconds}
+
+
+def _heard(audio: Audio) -> float | None:
+    return None if audio.complete else audio.duration_seconds
 
 
 def _load(model: ModelCard) -> Embedder:

@@ -57,7 +57,7 @@ def _in_region(item: ScoredItem, rank: int, size: int) -> ScoredItem:
     reasons = tuple(
         replace(
             reason,
-            text=f"{ordinal(rank)} from the middle of the region",
+            text=_place(rank),
             value={**reason.value, "region_rank": rank, "region_tracks": size},
         )
         if reason.kind == "sound"
@@ -65,3 +65,9 @@ def _in_region(item: ScoredItem, rank: int, size: int) -> ScoredItem:
         for reason in item.reasons
     )
     return replace(item, reasons=reasons)
+
+
+def _place(rank: int) -> str:
+    if rank == 1:
+        return "the track nearest to the middle of the region"
+    return f"{ordinal(rank)} nearest to the middle of the region"
