@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from musicu.catalog.catalog import Catalog
@@ -22,10 +23,11 @@ def incomplete_tracks(catalog: Catalog) -> list[dict[str, Any]]:
     """
     heard = _heard(Store.open(catalog.path))
     names = ["track_id", "path", "content_hash", "complete", "duration_seconds"]
-    found = []
-    for row in catalog.columns(names).to_pylist():
-        if row.get("complete") is not False and row["content_hash"] not in heard:
-            continue
+    tracks, found = catalog.columns(names), []
+    partial = pc.is_in(tracks["content_hash"], value_set=pa.array([*heard], pa.string()))
+    if "complete" in tracks.column_names:
+        partial = pc.or_(partial, pc.fill_null(pc.invert(tracks["complete"]), False))
+    for row in tracks.filter(partial).to_pylist():
         seconds, stated = heard.get(row["content_hash"]), row.get("duration_seconds")
         found.append(
             {

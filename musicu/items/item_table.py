@@ -214,14 +214,21 @@ class ItemTable:
         named = pc.and_(pc.is_valid(self.tracks["title"]), pc.greater(artists, 0))
         return np.asarray(named.to_numpy())
 
+    @cached_property
+    def _nameless_copies(self) -> NDArray[np.bool_]:
+        """Whether a row lacks a name that another of its recording has, bool [rows]."""
+        if self._named.all():
+            return np.zeros(len(self), bool)
+        return ~self._named & np.isin(self.recordings, self.recordings[self._named])
+
     def without_nameless_copies(self, rows: Ints) -> Ints:
         """Rows in their order, without those that lack a title or an artist where another of them
         is the same recording and has both."""
-        named = self._named[rows]
-        if named.all():
-            return rows
-        copies = np.isin(self.recordings[rows], self.recordings[rows[named]])
-        return rows[named | ~copies]
+        kept = ~self._nameless_copies[rows]
+        if not kept.all():
+            named = self.recordings[rows[self._named[rows]]]
+            kept[~kept] = ~np.isin(self.recordings[rows[~kept]], named)
+        return rows[kept]
 
     def tracks_at(self, rows: Ints) -> pa.Table:
         """The catalog's columns of some rows, in their order."""
