@@ -48,12 +48,15 @@ NAMES = {"auto": "musicu", "auto with content": "musicu with content"}
 
 @dataclass(frozen=True)
 class Task:
-    """train: sessions. cases: histories and targets. content: attributes of items, multi-hot."""
+    """train: sessions. cases: histories and targets. content: attributes of items, multi-hot.
+    times: of every event of the sessions, where they are known.
+    """
 
     train: list[list[int]]
     cases: list[tuple[list[int], int]]
     seen_may_come: bool
     content: tuple[list[int], NDArray[np.float32]] | None = None
+    times: list[list[np.datetime64]] | None = None
 
 
 @dataclass
@@ -104,12 +107,14 @@ def by_time(folder: Path) -> Task:
     cut = np.quantile(np.array(list(first.values())).astype("M8[us]").astype(np.int64), 0.8)
     late = {key: day.astype("M8[us]").astype(np.int64) >= cut for key, day in first.items()}
     before: dict[str, list[int]] = {}
+    dated: dict[str, list[np.datetime64]] = {}
     after: dict[str, int] = {}
     for (user, item), is_late in late.items():
         if is_late:
             after.setdefault(user, item)
         else:
             before.setdefault(user, []).append(item)
+            dated.setdefault(user, []).append(first[user, item])
     known = {item for history in before.values() for item in history}
     early = days.astype("M8[us]").astype(np.int64) < cut
     words = {tag: place for place, (tag, _) in enumerate(Counter(tags).most_common(1_000))}
@@ -119,7 +124,7 @@ def by_time(folder: Path) -> Task:
         if tag in words and (is_early or item not in known):
             vectors[row[item], words[tag]] = 1
     cases = [(history, after[user]) for user, history in before.items() if user in after]
-    return Task(list(before.values()), cases, False, (list(row), vectors))
+    return Task(list(before.values()), cases, False, (list(row), vectors), list(dated.values()))
 
 
 def load(name: str, data: Path) -> Task:
@@ -201,7 +206,7 @@ def item_neighbours(task: Task, items: Sequence[int]) -> Scores:
 
 def systems(task: Task) -> Iterator[tuple[str, Sequence[int], Scores]]:
     begin = time.process_time()
-    plain = fit(task.train)
+    plain = fit(task.train, times=task.times)
     print(f"fitted in {time.process_time() - begin:.0f} s: {plain.report}", flush=True)
     plays = np.zeros(len(plain.items), np.float32)
     np.add.at(plays, [plain.row_of[i] for session in task.train for i in session], 1)
@@ -211,7 +216,7 @@ def systems(task: Task) -> Iterator[tuple[str, Sequence[int], Scores]]:
     yield "auto", plain.items, plain.scores
     if task.content is not None:
         begin = time.process_time()
-        whole = fit(task.train, content=task.content)
+        whole = fit(task.train, times=task.times, content=task.content)
         told = {name: whole.report[name] for name in ("content", "weights")}
         print(f"fitted in {time.process_time() - begin:.0f} s: {told}", flush=True)
         yield "content mean", whole.items, content_mean(task, whole.items)
@@ -226,7 +231,7 @@ def transformer(task: Task) -> Iterator[tuple[str, Sequence[int], Scores]]:
         print("no transformer: the extra train is not installed")
         return
     begin = time.process_time()
-    model = fit(task.train, content=task.content, kind="transformer")
+    model = fit(task.train, times=task.times, content=task.content, kind="transformer")
     seconds = time.process_time() - begin
     print(f"fitted in {seconds:.0f} s: {model.report['ndcg']}", flush=True)
     yield "transformer with content", model.items, model.scores

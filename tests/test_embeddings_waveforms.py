@@ -127,6 +127,19 @@ def test_a_catalog_is_given_away_with_its_model_and_used_without_musicu(
     assert again.exit_code == 1
 
 
+def test_an_export_that_fails_leaves_nothing(demo_catalog: Path, tmp_path: Path) -> None:
+    from musicu import Catalog
+    from musicu.embeddings.hf_export import export_folder
+    from musicu.errors import QueryError
+
+    card, catalog = find_model("musicu-audio-v1"), Catalog.open(demo_catalog)
+    with pytest.raises(QueryError):  # the catalog has no vectors of it
+        export_folder(card, tmp_path / "new" / "given", catalog)
+    assert list((tmp_path / "new").iterdir()) == []
+    assert export_folder(card, tmp_path / "new" / "given") == 0
+    assert (tmp_path / "new/given/README.md").is_file()
+
+
 def test_a_catalog_of_an_onnx_file_is_given_away_where_it_is_said_where_the_file_lies(
     demo_music: Path, tmp_path: Path
 ) -> None:

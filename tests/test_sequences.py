@@ -141,6 +141,26 @@ def test_what_is_held_out_is_not_learned_from() -> None:
     assert len(held) == 3_000
 
 
+def test_what_has_the_moment_of_a_target_is_not_in_its_history() -> None:
+    items = [[0, 1, 2, 3, 4], [2, 3, 4], [0, 1, 2, 3], [4, 3, 0, 1]]
+    days = [[1, 1, 2, 2, 2], [1, 1, 1], [4, 5, 5, 6], [5, 6, 7, 8]]
+    row_of = {item: item for item in range(5)}
+    held = hold_out(SessionTable.of(items, row_of, days), np.random.default_rng(0))
+    histories = {int(t): h.tolist() for t, h in zip(held.targets, held.histories, strict=True)}
+    # of the session of one moment alone there is no target
+    assert histories == {4: [0, 1], 3: [0, 1, 2], 1: [4, 3, 0]}
+    assert len(held) == 3
+
+
+def test_sessions_that_know_no_moments_or_one_alone_keep_their_order() -> None:
+    items = [[0, 1, 2, 3, 4], [4, 2, 3, 1]]
+    row_of = {item: item for item in range(5)}
+    assert SessionTable.of(items, row_of, [2, 1]).settled is None
+    known = SessionTable.of(items, row_of, [[1] * 5, [2] * 4])
+    held = hold_out(known, np.random.default_rng(0))
+    assert [h.tolist() for h in held.histories] == [[0, 1, 2, 3], [4, 2, 3]]
+
+
 def test_the_mixture_makes_the_targets_likeliest() -> None:
     shares = np.random.default_rng(0).random((500, 3)) * [1.0, 0.2, 0.5]
     weights = mixture(shares)

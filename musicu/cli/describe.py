@@ -177,7 +177,7 @@ def _describe_catalog(
         for failure in itertools.islice(report.failures, 10):
             note(f"failed: {safe(failure['path'])}: {safe(failure['reason'])}")
         note(_sentence(report, catalog))
-    return 1 if report.failed else 0
+    return 1 if report.failed > report.remembered else 0
 
 
 def _sentence(report: FillReport, catalog: Path) -> str:

@@ -201,7 +201,7 @@ def _go(
     with telling_default(out):
         report = run(given, out, model=model, options=EmbedOptions(**options))
     _print(report, out, model, as_json, verbose)
-    return 1 if report.failed else 0
+    return 1 if report.failed > report.remembered else 0
 
 
 def _print(report: EmbedReport, out: Path, model: str | None, as_json: bool, verbose: bool) -> None:

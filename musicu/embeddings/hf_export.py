@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,24 @@ def export_folder(card: ModelCard, out: Path, catalog: Catalog | None = None) ->
     """Write a model, and a catalog's vectors of it, to a new folder; returns how many vectors.
 
     Raises QueryError where the folder holds other things, or the catalog's vectors are of another
-    model.
+    model; then nothing is written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise QueryError(f"{out} is not empty: choose a new folder")
-    out.mkdir(parents=True, exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True
+    ) as unfinished:
+        whole = Path(unfinished) / out.name
+        whole.mkdir()
+        count = _write_folder(card, whole, catalog)
+        if out.exists():
+            out.rmdir()
+        whole.rename(out)
+    return count
+
+
+def _write_folder(card: ModelCard, out: Path, catalog: Catalog | None) -> int:
     count = 0 if catalog is None else _write_vectors(card, catalog, out)
     for name in ("card.json", "credits.csv", *card.files):
         if (card.path(name)).is_file():

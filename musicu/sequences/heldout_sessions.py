@@ -82,12 +82,20 @@ def _last_of_all(sessions: SessionTable, rng: np.random.Generator) -> Ints:
 
 
 def _targets(sessions: SessionTable, chosen: Ints, train: SessionTable) -> HeldOut:
-    """The chosen events whose items are known, with what came before them."""
+    """The chosen events whose items are known, with what came before them.
+
+    What has the same moment did not come before: a batch of favourites, or a day's plays where
+    only days are known. Events that all stand at their session's first moment keep their order.
+    """
     known = np.zeros(int(sessions.item.max(initial=-1)) + 1, bool)
     known[train.item] = True
     chosen = chosen[known[sessions.item[chosen]]]
-    begins = sessions.start[:-1][sessions.session[chosen]]
-    histories = [sessions.item[a:b] for a, b in zip(begins, chosen, strict=True)]
+    begins, ends = sessions.start[:-1][sessions.session[chosen]], chosen
+    if sessions.settled is not None and (sessions.settled[chosen] > begins).any():
+        later = sessions.settled[chosen] > begins
+        chosen, begins = chosen[later], begins[later]
+        ends = sessions.settled[chosen]
+    histories = [sessions.item[a:b] for a, b in zip(begins, ends, strict=True)]
     return HeldOut(train, histories, sessions.item[chosen])
 
 

@@ -24,11 +24,14 @@ class SessionTable:
     """Sessions of items in the order in which they ended.
 
     item: int64 [events], rows of items, those of a session in their order. start: int64
-    [sessions + 1], where each session begins, and the end.
+    [sessions + 1], where each session begins, and the end. settled: int64 [events], where the
+    events of the same session and moment begin, among which there is no order; None where moments
+    are not known.
     """
 
     item: Ints
     start: Ints
+    settled: Ints | None = None
 
     @classmethod
     def of(
@@ -42,11 +45,22 @@ class SessionTable:
         """
         check_sessions(sessions)
         order = ended(sessions, times).tolist()
-        found = [in_order(sessions[at], None if times is None else times[at]) for at in order]
-        rows = [[row_of[i] for i in session if i in row_of] for session in found]
+        rows, dated = [], []
+        for at in order:
+            session, when = in_order(sessions[at], None if times is None else times[at])
+            known = [place for place, item in enumerate(session) if item in row_of]
+            rows.append([row_of[session[place]] for place in known])
+            if when is not None:
+                dated.append(when[known])
         start = np.concatenate([[0], np.cumsum([len(session) for session in rows])])
+        start = start.astype(np.int64)
         flat = np.fromiter((row for session in rows for row in session), np.int64, int(start[-1]))
-        return cls(flat, start.astype(np.int64))
+        if len(dated) < len(rows) or not len(flat):
+            return cls(flat, start)
+        when = np.concatenate(dated)
+        new = np.append(True, when[1:] != when[:-1])
+        new[start[:-1][np.diff(start) > 0]] = True
+        return cls(flat, start, np.maximum.accumulate(np.where(new, np.arange(len(flat)), 0)))
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -123,15 +137,21 @@ def ended(sessions: Sequence[Sequence[ItemId]], times: Any) -> Ints:
     return np.argsort(last, kind="stable").astype(np.int64)
 
 
-def in_order(session: Sequence[ItemId], times: Any) -> Sequence[ItemId]:
-    """A session in the order of its times, if it has some; QueryError where not one an item."""
+def in_order(
+    session: Sequence[ItemId], times: Any
+) -> tuple[Sequence[ItemId], NDArray[np.float64] | None]:
+    """A session in the order of its times, and these, if it has some; QueryError where not one an
+    item.
+    """
     if np.ndim(times) == 0:
-        return session
+        return session, None
     if len(times) != len(session):
         raise QueryError(
             f"a session of {len(session):,} items has {len(times):,} times: give one an item"
         )
-    return [session[place] for place in np.argsort(moments(times), kind="stable").tolist()]
+    when = moments(times)
+    order = np.argsort(when, kind="stable")
+    return [session[place] for place in order.tolist()], when[order]
 
 
 def moments(times: Any) -> NDArray[np.float64]:
