@@ -266,3 +266,18 @@ def test_options_all_hold_and_their_values_are_alternatives() -> None:
     assert rows(where_options(min_popularity=0.3)) == [1, 2]
     with pytest.raises(QueryError, match="'soon' is not a date"):
         where_options(released_after="soon")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "popularity <= 0.3",
+        'genres = "hip hop" and not (title contains "say ""so"" (live)")',
+        "(year > 2000 or year is missing) and (a = 1 or b = 2) or not label starts with x",
+        'not in_stock = true and "odd, column" in (and_, "or", "not", "")',
+        "released between 2024-05 and 2024-06-01",
+    ],
+)
+def test_a_condition_is_told_as_the_text_that_it_is_read_from(text: str) -> None:
+    condition = parse_where(text)
+    assert parse_where(str(condition)) == condition

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import fields, replace
 from datetime import date, datetime, timedelta, timezone
@@ -20,6 +21,7 @@ from musicu.candidates import LISTENS, TasteProfile
 from musicu.catalog.identity import artist_keys
 from musicu.errors import MusicuError, QueryError
 from musicu.items.constraints import Constraints
+from musicu.retrieval import parse_where
 from musicu.shelves import RECIPES, Recipe, Shelf, ShelfContext, load_recipes, recipe_of
 from musicu.shelves.page_rankers import GivenOrder, order_page
 from musicu.shelves.recipes.load import typed
@@ -204,6 +206,18 @@ def test_no_seed_no_copy_no_flood_nothing_blocked(
         assert len(set(shown)) == len(shown)
     again = built(name, context_of(memory), size, rules)
     assert [shelf.to_json() for shelf in again] == [shelf.to_json() for shelf in shelves]
+
+
+def test_a_shelf_tells_the_filter_that_it_was_built_with() -> None:
+    rows = [
+        {"track_id": f"t{i}", "title": f"Song {i}", "artists": [f"A{i}"], "duration_seconds": 9.0}
+        for i in range(4)
+    ]
+    context = ShelfContext(MemoryCatalog(rows, np.eye(4, dtype=np.float32)), today=TODAY)
+    for where in ("duration_seconds > 5", parse_where("duration_seconds > 5")):
+        recipe = recipe_of({"recipe": "more-like-track", "track": "t0"})
+        (shelf,) = replace(recipe, where=where).shelves(context)
+        assert json.loads(shelf.to_json())["rules"]["where"] == "duration_seconds > 5"
 
 
 def without(rows: list[dict[str, Any]], track_id: str, kind: str) -> list[dict[str, Any]]:

@@ -53,6 +53,14 @@ class Where:
             return pc.invert(masks[0])
         return reduce(pc.and_kleene if self.join == "and" else pc.or_kleene, masks)
 
+    def __str__(self) -> str:
+        """The condition as text that `parse_where` reads."""
+        if self.join == "not":
+            return f"not ({self.parts[0]})"
+        plain = (isinstance(part, Compare) or part.join == "not" for part in self.parts)
+        texts = zip(self.parts, plain, strict=True)
+        return f" {self.join} ".join(str(part) if bare else f"({part})" for part, bare in texts)
+
     def __and__(self, other: Where) -> Where:
         return Where("and", (self, other))
 
@@ -75,8 +83,15 @@ class Compare(Where):
     value: str
 
     def __init__(self, column: str, op: str, value: str = "") -> None:
-        for name, given in (("column", column), ("op", op), ("value", value)):
+        own = {"join": "", "parts": (), "column": column, "op": op, "value": value}
+        for name, given in own.items():
             object.__setattr__(self, name, given)
+
+    def __str__(self) -> str:
+        """As text: `popularity <= 0.3`, or `title contains "blue (live)"`."""
+        if self.op == "missing":
+            return f"{_quoted(self.column)} is missing"
+        return f"{_quoted(self.column)} {self.op} {_quoted(self.value)}"
 
     def mask(self, table: pa.Table) -> pa.BooleanArray:  # noqa: D102
         values, lists = _elements(column_of(table, self.column))
@@ -134,6 +149,14 @@ class Compare(Where):
 
     def _wrong(self, wanted: str) -> QueryError:
         return QueryError(f"{self.column!r} compares with {wanted}, not {self.value!r}")
+
+
+def _quoted(text: str) -> str:
+    """A column or value as it stands in a filter's text."""
+    if re.fullmatch(r"[\w.:-]+", text) and text.lower() not in ("and", "or", "not"):
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def days_of(text: str) -> tuple[date, date] | None:

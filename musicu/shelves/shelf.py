@@ -173,9 +173,11 @@ class Shelf:
         return text
 
     def _rules(self) -> dict[str, object]:
-        """The constraints; of exposure floors also what they did."""
-        rules: dict[str, object] = asdict(replace(self.rules, floors=None))
+        """The constraints; of exposure floors also what they did, a filter as text."""
+        where = None if self.rules.where is None else str(self.rules.where)
+        rules: dict[str, object] = asdict(replace(self.rules, floors=None, where=None))
         del rules["floors"]
+        rules["where"] = where
         if self.rules.floors is None:
             return rules
         counts = [asdict(count) for count in self.floors]

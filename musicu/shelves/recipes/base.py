@@ -55,7 +55,8 @@ class Recipe(ABC):
 
     def shelf(self, context: ShelfContext, spec: ShelfSpec) -> Shelf:
         """The one shelf that is asked for, under this recipe's constraints and size."""
-        return context.shelf(spec, self.rules, self.size)
+        shelf = context.shelf(spec, self.rules, self.size)
+        return replace(shelf, rules=self.constraints)
 
     def filled(self, context: ShelfContext, spec: Callable[[int], ShelfSpec]) -> Shelf:
         """A shelf from as large a pool of candidates as it takes to fill it.
