@@ -29,7 +29,7 @@ from musicu.embeddings.songs import song_bands
 from musicu.features.powers import SAMPLE_RATE, spectrograms
 from musicu.records import Audio
 from recipes.audio_v2.pool import clips
-from recipes.audio_v2.teachers import RATE, AudioSetTeacher, TaggingTeacher, fast_tagger
+from recipes.audio_v2.teachers import RATE, AudioSetTeacher, TaggingTeacher, fast_hearing
 
 Samples = NDArray[np.float32]
 
@@ -178,19 +178,21 @@ class Teachers:
     def __init__(self, folder: Path) -> None:
         self._first = AudioSetTeacher(folder / "mn04_as.safetensors")
         self._second = TaggingTeacher(folder / "fcn_msd.safetensors")
-        self._tag = fast_tagger(self._second, LENGTH // 2)
+        silence = torch.zeros(_TOGETHER, LENGTH)
+        self._hear = fast_hearing(self._first, self._first.mel_power(silence))
+        self._tag = fast_hearing(self._second, self._second.mel_power(silence[:, ::2]))
 
     def hear(self, sounds: Samples) -> dict[str, NDArray[np.float16]]:
-        """`hidden`, `pooled`, `logits`, `tagger` and `tagger_inner` of [views, samples]."""
-        given = torch.from_numpy(sounds)
+        """`hidden`, `pooled`, `logits`, `tagger` and `tagger_inner` of float32 [views, samples],
+        `_TOGETHER` views.
+        """
+        halved = np.stack([soxr.resample(sound, 2, 1) for sound in sounds])
         with torch.inference_mode():
-            found = self._first.hear(self._first.mel_power(given))
-            halved = np.stack([soxr.resample(sound, 2, 1) for sound in sounds])
-            mel = self._second.mel_power(torch.from_numpy(halved))
-        tags = self._tag(mel.numpy())
+            found = self._hear(self._first.mel_power(torch.from_numpy(sounds)).numpy())
+            tags = self._tag(self._second.mel_power(torch.from_numpy(halved)).numpy())
         names = ("hidden", "pooled", "logits", "tagger", "tagger_inner")
-        arrays = [*(part.numpy() for part in found), *tags]
-        return {n: a.astype(np.float16) for n, a in zip(names, arrays, strict=True)}
+        arrays = zip(names, (*found, *tags), strict=True)
+        return {name: array.astype(np.float16) for name, array in arrays}
 
 
 def make_shard(
