@@ -85,12 +85,10 @@ def export_folder(card: ModelCard, out: Path, catalog: Catalog | None = None) ->
     with tempfile.TemporaryDirectory(
         prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True
     ) as unfinished:
-        whole = Path(unfinished) / out.name
-        whole.mkdir()
-        count = _write_folder(card, whole, catalog)
-        if out.exists():
-            out.rmdir()
-        whole.rename(out)
+        count = _write_folder(card, Path(unfinished), catalog)
+        out.mkdir(exist_ok=True)
+        for file in Path(unfinished).iterdir():
+            file.rename(out / file.name)
     return count
 
 
