@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from safetensors.numpy import load_file, save_file
 from musicu.embeddings.cards import DEFAULT_MODEL, SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.onnx_embedder import AudioEmbedder
-from musicu.embeddings.songs import N_BANDS, SONG_FRAMES, songs_input
-from musicu.embeddings.stats import flat_statistics
+from musicu.embeddings.songs import N_BANDS, SONG_FRAMES, evenly, songs_input, songs_map_file
+from musicu.embeddings.stats import flat_statistics, project
 from musicu.errors import ModelError
 from musicu.features.powers import SAMPLE_RATE, spectrograms
 from musicu.records import Audio
@@ -115,25 +116,45 @@ def test_the_last_map_is_over_the_vector_and_the_songs_numbers(folder: Path) -> 
     np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-5)
 
 
-def test_of_many_windows_the_songs_network_reads_some_from_end_to_end(folder: Path) -> None:
-    embedder = Embedder.load(folder)
-    assert isinstance(embedder, AudioEmbedder)
-    assert embedder.songs is not None
-    assert [embedder.songs.last.heard(count) for count in (0, 3, 4, 16)] == [
+def test_of_many_windows_the_networks_read_some_from_end_to_end(
+    folder: Path, tmp_path: Path
+) -> None:
+    assert [evenly(count, 3) for count in (0, 3, 4, 16)] == [
         [],
         [0, 1, 2],
         [0, 2, 3],
         [0, 8, 15],
     ]
+    assert evenly(16, 0) == list(range(16))
+    embedder = Embedder.load(folder)
+    assert isinstance(embedder, AudioEmbedder)
+    assert embedder.songs is not None
     sound = tune(3, 80.0, SAMPLE_RATE)
     audio = embedder._windowed(Audio.of(sound, SAMPLE_RATE))
-    inputs = [songs_input(power) for power in spectrograms(audio)]
+    powers = list(spectrograms(audio))
+    inputs = [songs_input(power) for power in powers]
     assert len(inputs) == 16
     few = np.concatenate([inputs[k] for k in (0, 8, 15)])
     np.testing.assert_array_equal(embedder.songs.numbers(inputs), embedder.songs.numbers([few]))
     first = Embedder.load("musicu-audio-v1").embed(audio)
     expected = embedder.songs.last.join(first, embedder.songs.numbers([few]))
     np.testing.assert_allclose(embedder.embed(audio), expected, atol=1e-6)
+
+    for path in folder.iterdir():
+        shutil.copyfile(path, tmp_path / path.name)
+    (tmp_path / "songs.safetensors").write_bytes(
+        songs_map_file(replace(embedder.songs.last, beside=4))
+    )
+    quicker = Embedder.load(tmp_path)
+    assert isinstance(quicker, AudioEmbedder)
+    assert quicker.songs is not None
+    assert quicker.fingerprint != embedder.fingerprint
+    heard = np.concatenate([quicker.network_input(powers[k]) for k in (0, 5, 10, 15)])
+    constants = quicker._constants
+    assert constants is not None
+    vector = project(flat_statistics(audio), constants, quicker.learned(heard))
+    expected = quicker.songs.last.join(vector, quicker.songs.numbers([few]))
+    np.testing.assert_allclose(quicker.embed(audio), expected, atol=1e-6)
 
 
 def test_gain_changes_nothing_that_the_songs_network_reads() -> None:
@@ -178,6 +199,16 @@ def test_a_map_of_another_size_is_refused(folder: Path, tmp_path: Path) -> None:
     small = {"centre": np.zeros(9, np.float32), "matrix": np.zeros((9, DIM), np.float32)}
     save_file(small | {"most": np.array([8])}, tmp_path / "songs.safetensors")
     with pytest.raises(ModelError, match=r"centre and matrix have shapes \(9,\)"):
+        Embedder.load(tmp_path)
+
+
+@pytest.mark.parametrize("most", [[1], [8, 1], [-3, 8]])
+def test_a_map_of_too_few_inputs_is_refused(folder: Path, tmp_path: Path, most: list[int]) -> None:
+    for path in folder.iterdir():
+        shutil.copyfile(path, tmp_path / path.name)
+    kept = load_file(folder / "songs.safetensors") | {"most": np.array(most)}
+    save_file(kept, tmp_path / "songs.safetensors")
+    with pytest.raises(ModelError, match="where 2 are the least"):
         Embedder.load(tmp_path)
 
 

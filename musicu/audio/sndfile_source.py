@@ -74,7 +74,7 @@ class SndfileSource:
         done = 0
         while done < frames:
             try:
-                got = len(self._file.read(out=block[done : done + BLOCK]))
+                got = self._file.buffer_read_into(block[done : done + BLOCK], "float32")
             except (sf.SoundFileError, OSError):
                 break
             if got == 0:

@@ -12,7 +12,7 @@ from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_bands
 from musicu.embeddings.neighbours import NEIGHBOURS, read_neighbours
 from musicu.embeddings.onnx_session import open_session, plain_errors
-from musicu.embeddings.songs import SONGS_NETWORK, read_songs, songs_input
+from musicu.embeddings.songs import SONGS_NETWORK, evenly, read_songs, songs_input
 from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
 from musicu.features.powers import spectrograms, sum_up
@@ -68,15 +68,20 @@ class AudioEmbedder(Embedder):
     def _one(self, audio: Audio) -> NDArray[np.float32]:
         """The vector as it is without neighbours."""
         chunks, sums, songs = [], [], []
-        heard = self.songs.last.heard(len(audio.starts)) if self.songs is not None else []
+        last = self.songs.last if self.songs is not None else None
+        windows, beside = len(audio.starts), last.beside if last is not None else 0
+        own = evenly(windows, beside)
+        theirs = evenly(windows, last.most) if last is not None else []
         # one Fourier transform for networks and statistics
         for number, power in enumerate(spectrograms(audio)):
-            chunks.append(self.network_input(power))
+            if number in own:
+                chunks.append(self.network_input(power))
             if self._constants is not None:
                 sums.append(sum_up(power))
-            if number in heard:
+            if number in theirs:
                 songs.append(songs_input(power))
-        vector = self.learned(np.concatenate(chunks))
+        inputs = np.concatenate(chunks)
+        vector = self.learned(inputs[evenly(len(inputs), beside)])
         if self._constants is not None:
             vector = project(flat_statistics(audio, sums), self._constants, vector)
         if self.songs is None:

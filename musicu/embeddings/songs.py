@@ -41,21 +41,13 @@ class SongsMap:
     """The last map, over a unit vector and the songs network's numbers side by side, D together.
 
     centre: float32 [D]; matrix: float32 [D, dim]. most: inputs of a recording that the network
-    reads.
+    reads. beside: those that the network of the vector reads; 0 for all.
     """
 
     centre: NDArray[np.float32]
     matrix: NDArray[np.float32]
     most: int = MOST_INPUTS
-
-    def heard(self, count: int) -> list[int]:
-        """Which of `count` inputs, or windows, the network reads: all, or `most` from end to end.
-
-        Half of the 16 windows of a longer recording tell it as much: see benchmarks/README.md.
-        """
-        if count <= self.most:
-            return list(range(count))
-        return [round(k * (count - 1) / (self.most - 1)) for k in range(self.most)]
+    beside: int = MOST_INPUTS
 
     def apply(
         self, vectors: NDArray[np.float32], songs: NDArray[np.float32]
@@ -72,6 +64,16 @@ class SongsMap:
         return unit
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """Which of `count` inputs, or windows, a network reads: all, or `most` from end to end.
+
+    Half of the 16 windows of a longer recording tell it as much: see benchmarks/README.md.
+    """
+    if not most or count <= most:
+        return list(range(count))
+    return [round(k * (count - 1) / (most - 1)) for k in range(most)]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SongsPart:
     """A model's songs network and the map that joins its numbers with a vector.
@@ -85,9 +87,9 @@ class SongsPart:
 
     def numbers(self, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The network's numbers, float32 [numbers], of the `songs_input` of a recording, all or
-        those of the windows that are `heard`."""
+        those of the windows that it reads."""
         given = np.concatenate(inputs)
-        given = given[self.last.heard(len(given))]
+        given = given[evenly(len(given), self.last.most)]
         with plain_errors(self.path):
             numbers: NDArray[np.float32] = self.session.run(["vector"], {"logs": given})[0]
         return numbers
@@ -128,8 +130,9 @@ def _read_map(card: ModelCard, wide: int) -> SongsMap:
     path = card.folder / SONGS_MAP
     try:
         found = load_file(path)
-        centre, matrix, most = found["centre"], found["matrix"], int(found["most"][0])
-    except (OSError, SafetensorError, KeyError, IndexError) as error:
+        centre, matrix = found["centre"], found["matrix"]
+        most, beside = map(int, (*found["most"], 0)[:2])  # one number: all beside
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelError(f"{path} does not hold the map of {card.name}: {error}") from error
     right = centre.shape == (wide,) and matrix.shape == (wide, card.dim)
     if not right or not (np.isfinite(centre).all() and np.isfinite(matrix).all()):
@@ -137,14 +140,15 @@ def _read_map(card: ModelCard, wide: int) -> SongsMap:
             f"{path}: centre and matrix have shapes {centre.shape} and {matrix.shape} where "
             f"{(wide,)} and {(wide, card.dim)} of finite numbers are needed"
         )
-    if most < 2:
-        raise ModelError(f"{path}: a recording has {most} inputs at most, where 2 are the least")
-    return SongsMap(centre, matrix, most)
+    if most < 2 or (beside and beside < 2):
+        least = min(most, beside) if beside else most
+        raise ModelError(f"{path}: a recording has {least} inputs at most, where 2 are the least")
+    return SongsMap(centre, matrix, most, beside)
 
 
 def songs_map_file(songs: SongsMap) -> bytes:
     """The map as the file of a model folder."""
-    most = np.array([songs.most], np.int64)
+    most = np.array([songs.most, songs.beside], np.int64)
     arrays = {"centre": songs.centre, "matrix": songs.matrix, "most": most}
     content: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     return content
