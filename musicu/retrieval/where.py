@@ -173,12 +173,13 @@ def days_of(text: str) -> tuple[date, date] | None:
 
 
 def column_of(table: pa.Table, name: str) -> pa.Array:
-    """A table's column; raises QueryError with the nearest name where there is none."""
+    """A table's column; raises QueryError with the nearest names where there is none."""
     names = table.column_names
     if names.count(name) != 1:
-        near = difflib.get_close_matches(name, names, 1, cutoff=0.6)
-        meant = f"; did you mean {near[0]!r}?" if near else "."
-        raise QueryError(f"no column {name!r}{meant} There are: {', '.join(names)}")
+        near = difflib.get_close_matches(name, names, 3, cutoff=0.6)
+        meant = f"did you mean {' or '.join(map(repr, near))}?"
+        told = meant if near else f"there are {', '.join(names)}"
+        raise QueryError(f"no column {name!r}: {told}")
     column = table[name]
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
