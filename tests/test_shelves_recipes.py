@@ -277,6 +277,18 @@ def test_journey_goes_by_even_steps_from_end_to_end() -> None:
     assert "closer in sound to “Song 0”" in shelf.items[0].reason.lower().replace("song", "Song")
 
 
+def test_no_step_of_a_journey_leads_back() -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(60, 8))  # sparse: no step has a track on it
+    world = world_of([{"track_id": f"t{i:02}"} for i in range(60)], vectors)
+    shelf = recipe_of({"recipe": "journey", "start": "t00", "end": "t01"}).shelves(world)[0]
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    chosen = units[[int(t[1:]) for t in shelf.track_ids]]
+    way = chosen @ (units[1] - units[0])
+    assert len(way) == 20
+    assert (np.diff(way) > 0).all()
+
+
 @pytest.mark.parametrize(
     ("shape", "turn"), [("rise", None), ("fall", None), ("peak", 1), ("valley", -1)]
 )

@@ -27,10 +27,12 @@ POOL_A_STEP = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey(Recipe):
-    """The tracks nearest to even steps on the way from `start` to `end`, in that order.
+    """The tracks nearest to even steps on the way from `start` to `end`, each nearer to the end.
 
     A step is a point on the arc between the two vectors (slerp, Shoemake 1985); a score is the
-    cosine with it, which is a sum of two: of the likeness to either end, each by its weight.
+    cosine with it, which is a sum of two: of the likeness to either end, each by its weight. The
+    tracks that fit the steps best, taken together, come in the order of how much more like the end
+    than like the start they are.
     """
 
     name: ClassVar[str] = "journey"
@@ -52,7 +54,7 @@ class Journey(Recipe):
             items=self._choices(context, way),
             excluded=list(rows.values()),
             seed=rows[ids[0]],
-            order=slotted(way.fits, way.tell),
+            order=slotted(way.fits, way.tell, way.in_order),
         )
         return [self.shelf(context, ask)]
 
@@ -99,6 +101,11 @@ class _Way:
     def fits(self, choices: Sequence[ScoredItem], slots: int) -> Fits:
         """Cosines of choices with steps."""
         return self.weights(slots) @ self._cosines([c.track_id for c in choices])
+
+    def in_order(self, choices: list[ScoredItem]) -> list[ScoredItem]:
+        """The same choices, so that none is further on the way than the one after it."""
+        start, end = self._cosines([c.track_id for c in choices])
+        return [choices[i] for i in np.argsort(end - start, kind="stable")]
 
     def tell(self, choice: ScoredItem, slot: int, slots: int) -> ScoredItem:
         """The choice in its place, with its likeness to both ends."""
