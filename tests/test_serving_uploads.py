@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ pytest.importorskip("fastapi")
 from serving_samples import WRITES, client_of
 
 from musicu import Catalog
+from musicu.catalog.incomplete import incomplete_tracks
 from musicu.catalog.store import Store
 from musicu.pipeline.run import EmbedOptions, run
 
@@ -25,9 +28,9 @@ SECONDS = 6
 
 def sound(path: Path, seed: int) -> Path:
     rng = np.random.default_rng(seed)
-    time = np.arange(22_050 * SECONDS) / 22_050
-    tone = sum(np.sin(2 * np.pi * f * time) for f in rng.uniform(100, 2_000, 4))
-    sf.write(path, 0.1 * tone + 0.01 * rng.standard_normal(len(time)), 22_050)
+    seconds = np.arange(22_050 * SECONDS) / 22_050
+    tone = sum(np.sin(2 * np.pi * f * seconds) for f in rng.uniform(100, 2_000, 4))
+    sf.write(path, 0.1 * tone + 0.01 * rng.standard_normal(len(seconds)), 22_050)
     return path
 
 
@@ -77,6 +80,26 @@ def test_an_upload_is_found_shown_and_in_the_catalog(client: Any, home: Path) ->
     assert client.get(f"/tracks/{track}").json()["duration_seconds"] == pytest.approx(SECONDS)
     again = upload(client, home / "new.wav", "other name.wav")
     assert (again.status_code, again.json()["track_id"]) == (200, track)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_of_a_file_that_is_cut_the_catalog_knows_how_much_was_heard(
+    client: Any, home: Path, waits: bool
+) -> None:
+    whole = sound(home / "whole.wav", 20 + waits).read_bytes()
+    (home / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    with Store.writing(home / "catalog") if waits else nullcontext():
+        told = upload(client, home / "cut.wav", "cut.wav").json()
+
+    def heard() -> list[float]:
+        rows = incomplete_tracks(Catalog.open(home / "catalog"))
+        return [row["heard_seconds"] for row in rows if row["track_id"] == told["track_id"]]
+
+    for _ in range(100):
+        if heard():
+            break
+        time.sleep(0.1)
+    assert heard() == [pytest.approx(SECONDS / 2, abs=0.1)]
 
 
 def test_what_is_said_anew_of_a_track_with_sound_leaves_it_its_vector(

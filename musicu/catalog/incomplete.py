@@ -21,7 +21,7 @@ def incomplete_tracks(catalog: Catalog) -> list[dict[str, Any]]:
     Each has `track_id`, `path`, `stage` ("part"), `reason`, `heard_seconds` (None where an earlier
     version read the file) and `duration_seconds`, as the file states it.
     """
-    heard = _heard(Store.open(catalog.path))
+    heard = heard_seconds(Store.open(catalog.path))
     names = ["track_id", "path", "content_hash", "complete", "duration_seconds"]
     tracks, found = catalog.columns(names), []
     partial = pc.is_in(tracks["content_hash"], value_set=pa.array([*heard], pa.string()))
@@ -42,8 +42,8 @@ def incomplete_tracks(catalog: Catalog) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (row["path"] or "", row["track_id"]))
 
 
-def _heard(store: Store) -> dict[str, float | None]:
-    """The seconds that could be decoded of each recording of which that is not all."""
+def heard_seconds(store: Store) -> dict[str, float | None]:
+    """Content hash → the seconds that could be decoded, of recordings of which that is not all."""
     found: dict[str, float | None] = {}
     wanted = ["content_hash", "complete", "heard_seconds"]
     for room in _TELLING:

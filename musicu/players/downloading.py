@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from musicu.catalog.catalog import Catalog
 from musicu.catalog.compaction import compact
+from musicu.catalog.incomplete import heard_seconds
 from musicu.catalog.manifest import CONTENT_KEY
 from musicu.catalog.rows import vectors_table
 from musicu.catalog.schema import METADATA
@@ -139,7 +140,9 @@ def _take_in(made: Catalog, catalog: Path, model: str) -> dict[str, str]:
     with Store.writing(catalog) as store:
         standing = _tracks_of_sounds(store, rows)
         entry = {model: made.model_entry(model)[1]}
-        table = vectors_table(hashes, list(vectors.values), rows["complete"].to_pylist())
+        seconds = heard_seconds(Store.open(made.path))
+        complete, heard = rows["complete"].to_pylist(), [seconds.get(each) for each in hashes]
+        table = vectors_table(hashes, list(vectors.values), complete, heard)
         store.commit([Change(f"vectors/{model}", table)], entry)
         new = rows.filter(pa.array([t not in standing for t in rows["track_id"].to_pylist()]))
         if new.num_rows:

@@ -43,12 +43,14 @@ _MOST_PIECES = 200  # of a table, before they are joined
 class Arrival:
     """A track that came in.
 
-    row: the columns of TRACKS. vector: float32 [dim], of the model of `card`.
+    row: the columns of TRACKS. vector: float32 [dim], of the model of `card`. heard_seconds: what
+    could be decoded of a file of which that is not all.
     """
 
     row: Row
     vector: NDArray[np.float32] | None
     card: ModelCard | None
+    heard_seconds: float | None = None
 
     @property
     def track_id(self) -> str:
@@ -130,16 +132,18 @@ class ArrivalStore:
         table = table.append_column("vector", pa.array([vector], pa.list_(pa.float32())))
         model = None if arrival.card is None else arrival.card.name
         table = table.append_column("model", pa.array([model], pa.string()))
+        heard = pa.array([arrival.heard_seconds], pa.float64())
+        table = table.append_column("heard_seconds", heard)
         name = blake2b(arrival.track_id.encode("utf-8", "replace"), digest_size=12).hexdigest()
         path = self._catalog / _PENDING / f"{name}.parquet"
         write_atomically(path, lambda to: pq.write_table(table, to))
 
     def _read_pending(self, path: Path) -> Arrival:
         row: Row = pq.read_table(path).to_pylist()[0]
-        vector, model = row.pop("vector"), row.pop("model")
+        vector, model, heard = row.pop("vector"), row.pop("model"), row.pop("heard_seconds", None)
         card = None if vector is None else self._card_of(model)
         values = None if card is None else np.array(vector, np.float32)
-        return Arrival(row, values, card)
+        return Arrival(row, values, card, heard)
 
     def _card_of(self, model: str) -> ModelCard | None:
         """The model that reads sound, or a track encoder of the catalog; None for another."""
@@ -179,19 +183,20 @@ def _changes(
     """What a commit adds: rows of tracks, and of vectors."""
     changes = [Change("tracks", tracks_table([a.row for a in arrivals], pa.schema([])))]
     models: dict[str, ModelEntry] = {}
-    made: dict[str, list[tuple[Row, NDArray[np.float32], ModelCard]]] = {}
+    made: dict[str, list[tuple[Row, NDArray[np.float32], ModelCard, float | None]]] = {}
     for arrival in arrivals:
         if arrival.card is not None and arrival.vector is not None:
-            each = arrival.row, arrival.vector, arrival.card
+            each = arrival.row, arrival.vector, arrival.card, arrival.heard_seconds
             made.setdefault(arrival.card.name, []).append(each)
     for name, group in made.items():
-        rows, vectors, (card, *_) = zip(*group, strict=True)
+        rows, vectors, (card, *_), heard = zip(*group, strict=True)
         if card.kind == KIND:
             ids = [str(row["track_id"]) for row in rows]
             table = vectors_by_track(ids, np.stack(vectors))
         else:
             hashes = [str(row["content_hash"]) for row in rows]
-            table = vectors_table(hashes, vectors, [row["complete"] is not False for row in rows])
+            complete = [row["complete"] is not False for row in rows]
+            table = vectors_table(hashes, vectors, complete, heard)
         changes.append(Change(f"vectors/{name}", table))
         if name not in store.manifest.models:
             models[name] = ModelEntry(card.fingerprint, card.dim)

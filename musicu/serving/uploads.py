@@ -200,7 +200,8 @@ class Uploads:
         full = {name: row.get(name) for name in TRACKS.names}
         full["title"] = full["title"] or title or None
         vector = made.get("vector")
-        return Arrival(full, None if vector is None else np.asarray(vector, np.float32), self._card)
+        values = None if vector is None else np.asarray(vector, np.float32)
+        return Arrival(full, values, self._card, made.get("heard_seconds"))
 
 
 def _reason(answer: Mapping[str, Any], found: SourceFile) -> str:
