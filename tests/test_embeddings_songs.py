@@ -94,7 +94,9 @@ def test_the_shipped_student_is_what_the_shipped_songs_network_was_made_of() -> 
     pieces = [Audio.of(tune(seed, 9.0, SAMPLE_RATE), SAMPLE_RATE) for seed in (1, 2)]
     inputs = [songs_input(power) for piece in pieces for power in spectrograms(piece)]
     with torch.no_grad():
-        means = [student(torch.from_numpy(each))["hidden"].mean(dim=0).numpy() for each in inputs]
+        means = [
+            student(torch.from_numpy(each))[0]["hidden"].mean(dim=0).numpy() for each in inputs
+        ]
     parts = [embedder.songs.numbers([each])[: len(means[0])] for each in inputs]
     assert np.linalg.norm(parts[0]) == pytest.approx(WEIGHTS["hidden"], rel=1e-3)
     difference = means[0] - means[1]  # in which the block's centre has no part

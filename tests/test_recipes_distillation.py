@@ -16,6 +16,8 @@ from safetensors.numpy import load_file, save_file  # noqa: E402
 
 from musicu.embeddings.songs import N_BANDS, SONG_FRAMES  # noqa: E402
 from recipes.audio_v2 import distil, teachers, views  # noqa: E402
+from recipes.audio_v2.hints import HINTS, hint_losses  # noqa: E402
+from recipes.audio_v2.songs_export import pack_student  # noqa: E402
 from recipes.audio_v2.student import TARGETS  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +68,8 @@ def shards(tmp_path: Path) -> Path:
         rng = np.random.default_rng(shard)
         made = {"logs": rng.standard_normal((8, SONG_FRAMES, N_BANDS)).astype(np.float16)}
         made |= {n: rng.standard_normal((8, k)).astype(np.float16) for n, k in TARGETS.items()}
+        for name, (_, *shape) in HINTS.items():
+            made[name] = rng.standard_normal((8, *shape)).astype(np.float16)
         save_file(made, views.shard_path(tmp_path, shard))
     return tmp_path
 
@@ -74,7 +78,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(shards: Path, tmp_pat
     config = distil.DistillConfig(steps=4, batch=8, first=8, growth=0.0, warmup=2)
     whole = distil.distil(shards, tmp_path / "whole", config)
     (tmp_path / "parts").mkdir()
-    part = distil.Distiller(config, distil.target_scale(shards))
+    part = distil.Distiller(config, distil.target_scale(shards, True))
     for _, batch in zip(range(2), distil.batches(shards, config, 0), strict=False):
         part.network.train()
         part.learn(batch)
@@ -83,6 +87,47 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(shards: Path, tmp_pat
     assert resumed.step == whole.step == 4
     for one, other in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_hints_are_learned_and_handed_on(shards: Path, tmp_path: Path) -> None:
+    config = distil.DistillConfig(batch=16, first=8, growth=0.0, warmup=1, float32=True)
+    distiller = distil.Distiller(config, distil.target_scale(shards, True))
+    batch = next(distil.batches(shards, config, 0))
+    for name in HINTS:  # one deviation above the mean, everywhere
+        scale = distiller.scale
+        batch[name][:] = scale[f"{name}.mean"] + scale[f"{name}.spread"]
+    distiller.network.train()
+    told = [distiller.learn(batch) for _ in range(12)]
+    for name in HINTS:
+        assert told[-1][name] < 0.97 * told[0][name]
+    distiller.save(tmp_path / "whole.safetensors")
+    pack_student(tmp_path / "whole.safetensors", tmp_path / "packed.safetensors")
+    other = distil.Distiller(config, distil.target_scale(shards, True))
+    other.begin_with(tmp_path / "packed.safetensors")
+    for one, two in zip(distiller.hints.parameters(), other.hints.parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-3)
+
+
+def test_without_hints_neither_their_targets_nor_their_heads_are_used(shards: Path) -> None:
+    config = distil.DistillConfig(batch=8, first=8, growth=0.0, hint=0.0)
+    distiller = distil.Distiller(config, distil.target_scale(shards))
+    batch = next(distil.batches(shards, config, 0))
+    assert not set(batch) & set(HINTS)
+    before = [value.clone() for value in distiller.hints.parameters()]
+    assert not set(distiller.learn(batch)) & set(HINTS)
+    for one, other in zip(before, distiller.hints.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_every_map_has_a_head_of_its_shape() -> None:
+    config = distil.DistillConfig()
+    distiller = distil.Distiller(config, {})
+    _, stages = distiller.network(torch.zeros(2, SONG_FRAMES, N_BANDS))
+    assert [stage.shape[2] for stage in stages] == list(distiller.network.bands)
+    maps = {name: torch.zeros(2, *shape) for name, (_, *shape) in HINTS.items()}
+    assert set(hint_losses(distiller.hints, stages, maps)) == set(HINTS)
+    for name, hint in HINTS.items():
+        assert distiller.hints[name](stages[hint.stage]).shape == maps[name].shape
 
 
 def test_the_rate_falls_to_nothing_over_the_last_part() -> None:

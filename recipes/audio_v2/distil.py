@@ -4,7 +4,8 @@
 
 OUT receives `student.safetensors`: weights, running averages and the optimiser's state, from which
 a run goes on, with more steps too as long as its learning rate has not begun to fall. `--start`
-names weights to begin with, such as those that ship. Batches depend on the seed and the step
+names weights to begin with, such as those that ship; `--hint` says what the maps of the teachers'
+inner layers weigh, 0 for none. Batches depend on the seed and the step
 alone; where views are still being made, a run waits for those that its step asks for. `--device
 cuda` trains on a GPU, `--compile` compiles the network. Products are in bfloat16, as for the
 shipped weights; on processors without instructions for it `--float32` is ten times as fast.
@@ -28,6 +29,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file
 
+from recipes.audio_v2.hints import HINTS, hint_heads, hint_losses
 from recipes.audio_v2.student import TARGETS, StudentConfig, StudentNetwork, distillation_loss
 from recipes.audio_v2.views import shard_path
 
@@ -43,8 +45,8 @@ class DistillConfig:
     """How long and how fast; the defaults are those of the shipped weights.
 
     stop: steps to do of these, where it is not all. fall: share of the steps, at the end, in which
-    the learning rate falls to nothing. first,
-    growth: shards that the first block of 64 steps draws from, and how many more each later one.
+    the learning rate falls to nothing. hint: what each of the teachers' maps weighs. first, growth:
+    shards that the first block of 64 steps draws from, and how many more each later one.
     """
 
     steps: int = 5800
@@ -55,6 +57,7 @@ class DistillConfig:
     warmup: int = 200
     fall: float = 0.4
     average: float = 0.998
+    hint: float = 1.0
     first: int = 36
     growth: float = 0.6
     shards: int = 96
@@ -75,10 +78,14 @@ class Distiller:
         self.network = StudentNetwork(StudentConfig()).to(config.device, memory_format=form)
         self.average = StudentNetwork(StudentConfig()).to(config.device)
         self.average.load_state_dict(self.network.state_dict())
+        self.hints = hint_heads(self.network.channels, self.network.bands).to(config.device)
         self.run = torch.compile(self.network) if config.compile else self.network
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.rate, weight_decay=config.weight_decay, fused=True
+            self._learned(), lr=config.rate, weight_decay=config.weight_decay, fused=True
         )
+
+    def _learned(self) -> list[torch.nn.Parameter]:
+        return [*self.network.parameters(), *(self.hints.parameters() if self.config.hint else ())]
 
     def learn(self, batch: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """One step; the losses."""
@@ -87,20 +94,29 @@ class Distiller:
             group["lr"] = config.rate * schedule(self.step, config)
         device = torch.device(config.device).type
         with torch.autocast(device, torch.bfloat16, enabled=not config.float32):
-            predicted = self.run(batch["logs"])
+            predicted, stages = self.run(batch["logs"])
         plain = {name: value.float() for name, value in predicted.items()}
-        targets = {
-            n: (batch[n] - self.scale[f"{n}.mean"]) / self.scale[f"{n}.spread"] for n in TARGETS
-        }
-        losses = distillation_loss(plain, targets)
-        loss = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
+        losses = distillation_loss(plain, {n: self._scaled(n, batch[n]) for n in TARGETS})
+        parts = [WEIGHTS[name] * value for name, value in losses.items()]
+        if config.hint:
+            wanted = {name: self._scaled(name, batch[name]) for name in HINTS}
+            with torch.autocast(device, torch.bfloat16, enabled=not config.float32):
+                hinted = hint_losses(self.hints, stages, wanted)
+            losses |= hinted
+            parts += [config.hint * value for value in hinted.values()]
+        loss = torch.stack(parts).sum()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(self._learned(), 5.0)
         self.optimiser.step()
         self.step += 1
         self._follow()
         return {name: value.item() for name, value in losses.items()}
+
+    def _scaled(self, name: str, target: torch.Tensor) -> torch.Tensor:
+        """A target in units of its deviation."""
+        scaled: torch.Tensor = (target - self.scale[f"{name}.mean"]) / self.scale[f"{name}.spread"]
+        return scaled
 
     def _follow(self) -> None:
         """Move the running average towards the weights."""
@@ -118,6 +134,7 @@ class Distiller:
         tensors = {f"scale.{k}": v for k, v in self.scale.items()}
         tensors |= {f"network.{k}": v for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        tensors |= {f"hints.{k}": v for k, v in self.hints.state_dict().items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in state.items()}
         plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
@@ -126,20 +143,23 @@ class Distiller:
         partial.replace(path)
 
     def begin_with(self, path: Path) -> None:
-        """Take the averaged weights and the scale of another run."""
+        """Take the averaged weights and the scale of another run, and its hints where it has
+        some."""
         tensors = load_tensors(path, self.config.device)
         for module in (self.network, self.average):
             module.load_state_dict(_part(tensors, "average."))
-        self.scale = _part(tensors, "scale.")
+        if hints := _part(tensors, "hints."):
+            self.hints.load_state_dict(hints)
+        self.scale |= _part(tensors, "scale.")
 
     def load(self, path: Path) -> None:
         """Go on from what was saved."""
         tensors = load_tensors(path, self.config.device)
-        for name, module in (("network", self.network), ("average", self.average)):
-            module.load_state_dict(_part(tensors, f"{name}."))
+        for name in ("network", "average", "hints"):
+            getattr(self, name).load_state_dict(_part(tensors, f"{name}."))
         state = self.optimiser.state_dict()
         state["state"] = {}
-        parameters = list(self.network.parameters())
+        parameters = self._learned()
         for key, value in _part(tensors, "optimiser.").items():
             number, _, field = key.partition(".")
             if value.ndim > 0:  # in the layout of its parameter, which the fused step relies on
@@ -180,7 +200,8 @@ def batches(views: Path, config: DistillConfig, step: int) -> Iterator[dict[str,
         newest = np.arange(max(0, known - 2), known)
         others = rng.choice(known - len(newest), _AT_ONCE - len(newest), replace=False)
         parts = [read_shard(views, int(shard)) for shard in (*others, *newest)]
-        data = {k: np.concatenate([p[k] for p in parts]) for k in ("logs", *TARGETS)}
+        names = ("logs", *TARGETS, *(HINTS if config.hint else ()))
+        data = {k: np.concatenate([p[k] for p in parts]) for k in names}
         order = rng.permutation(len(data["logs"]))
         for turn in range(within, _BLOCK):
             places = (turn * config.batch + np.arange(config.batch)) % len(order)
@@ -192,24 +213,28 @@ def batches(views: Path, config: DistillConfig, step: int) -> Iterator[dict[str,
         step = (block + 1) * _BLOCK
 
 
-def target_scale(views: Path) -> dict[str, torch.Tensor]:
-    """Mean and deviation of every target, over the first eight shards."""
-    parts = [read_shard(views, shard) for shard in range(_AT_ONCE)]
+def target_scale(views: Path, hints: bool = False) -> dict[str, torch.Tensor]:
+    """Mean and deviation of every target, over the first eight shards; of a hint, over the first
+    two, for each channel and band."""
     scale = {}
-    for name in TARGETS:
-        values = np.concatenate([part[name] for part in parts]).astype(np.float64)
-        scale[f"{name}.mean"] = torch.from_numpy(values.mean(axis=0).astype(np.float32))
-        spread = values.std(axis=0)
-        scale[f"{name}.spread"] = torch.from_numpy(
-            np.maximum(spread, 0.05 * np.median(spread) + 1e-6).astype(np.float32)
-        )
+    for name in (*TARGETS, *(HINTS if hints else ())):
+        parts = [
+            read_shard(views, shard)[name] for shard in range(2 if name in HINTS else _AT_ONCE)
+        ]
+        values = np.concatenate(parts).astype(np.float64)
+        along = (0, 3) if name in HINTS else (0,)  # views, and frames
+        mean, spread = (f(axis=along, keepdims=True)[0] for f in (values.mean, values.std))
+        least = (0.1 if name in HINTS else 0.05) * np.median(spread) + 1e-6
+        scale[f"{name}.mean"] = torch.from_numpy(mean.astype(np.float32))
+        scale[f"{name}.spread"] = torch.from_numpy(np.maximum(spread, least).astype(np.float32))
     return scale
 
 
 def distil(views: Path, out: Path, config: DistillConfig) -> Distiller:
     """Train to the end, from a checkpoint where there is one."""
     out.mkdir(parents=True, exist_ok=True)
-    scale = {k: v.to(config.device) for k, v in target_scale(views).items()}
+    scale = target_scale(views, bool(config.hint))
+    scale = {k: v.to(config.device) for k, v in scale.items()}
     distiller = Distiller(config, scale)
     if (out / CHECKPOINT).is_file():
         distiller.load(out / CHECKPOINT)

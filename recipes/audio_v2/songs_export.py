@@ -121,10 +121,10 @@ def load_scale(path: Path) -> dict[str, torch.Tensor]:
 
 
 def pack_student(checkpoint: Path, path: Path) -> None:
-    """What learning can start from again, without the optimiser: averaged weights as float16, and
-    the scale of the targets."""
+    """What learning can start from again, without the optimiser: averaged weights and the heads of
+    hints as float16, and the scale of the targets."""
     found = load_file(checkpoint)
-    weights = {k: v.half() for k, v in found.items() if k.startswith("average.")}
+    weights = {k: v.half() for k, v in found.items() if k.startswith(("average.", "hints."))}
     scale = {k: v for k, v in found.items() if k.startswith("scale.")}
     save_file({k: v.contiguous() for k, v in (weights | scale).items()}, path)
 

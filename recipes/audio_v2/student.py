@@ -42,6 +42,8 @@ class StudentNetwork(nn.Module):
         for inputs, outputs in zip(config.channels, stages, strict=False):
             layers += [_convolution(inputs, outputs, 3, 2), _convolution(outputs, outputs, 3, 1)]
         rows = N_BANDS // 24
+        self.channels = tuple(stages)
+        self.bands = tuple(rows * 2**k for k in reversed(range(len(stages))))
         self.layers = nn.Sequential(*layers)
         self.collapse = nn.Sequential(
             nn.Conv2d(stages[-1], config.last, (rows, 1), bias=False),
@@ -55,15 +57,27 @@ class StudentNetwork(nn.Module):
 
     def features(self, logs: torch.Tensor) -> torch.Tensor:
         """The last common layer, float [batch, inner]."""
+        return self._inner(self.stages(logs)[-1])
+
+    def stages(self, logs: torch.Tensor) -> list[torch.Tensor]:
+        """The maps after each stage, float [batch, channels, bands, frames]."""
         x = logs.transpose(1, 2).unsqueeze(1).contiguous(memory_format=torch.channels_last)
-        x = self.collapse(self.layers(x))
+        x, found = self.layers[0](x), []
+        for number in range(1, len(self.layers), 2):
+            x = self.layers[number + 1](self.layers[number](x))
+            found.append(x)
+        return found
+
+    def _inner(self, last: torch.Tensor) -> torch.Tensor:
+        x = self.collapse(last)
         inner: torch.Tensor = self.inner(torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1))
         return inner
 
-    def forward(self, logs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What every head predicts, each float [batch, numbers]."""
-        inner = self.features(logs)
-        return {name: head(inner) for name, head in self.heads.items()}
+    def forward(self, logs: torch.Tensor) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
+        """What every head predicts, each float [batch, numbers]; and the maps of the stages."""
+        found = self.stages(logs)
+        inner = self._inner(found[-1])
+        return {name: head(inner) for name, head in self.heads.items()}, found
 
 
 def distillation_loss(

@@ -47,6 +47,8 @@ _BLOCKS = (
     _Block(3, 1, False, True), _Block(3, 1, True, True), _Block(3, 1, True, True),
     _Block(5, 2, True, True), _Block(5, 1, True, True), _Block(5, 1, True, True),
 )  # fmt: skip
+_TOLD = (6, 12, 15)  # blocks whose maps are hints
+_DIRECTIONS = 48  # of FCN's second block
 _FCN_POOLS = ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4))
 
 
@@ -68,21 +70,25 @@ class AudioSetTeacher:
         mel: torch.Tensor = self.weights["mel.filters"] @ _power(spectrum)
         return mel
 
-    def hear(self, mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """`hidden` [batch, 512], `pooled` [batch, 384] and logits [batch, 527] of mel power."""
+    def hear(self, mel: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """`hidden` [batch, 512], `pooled` [batch, 384] and logits [batch, 527] of mel power, and
+        the maps [batch, channels, bands, frames] of blocks 6, 12 and 15.
+        """
         w = self.weights
         x = ((torch.log(mel + 1e-5) + 4.5) / 5)[:, None]
         x = x.contiguous(memory_format=torch.channels_last)
         x = functional.hardswish(_convolve(x, w, "features.0.0", stride=2))
+        maps = []
         for number, block in enumerate(_BLOCKS, start=1):
             x = _inverted_residual(x, w, f"features.{number}.block", block)
+            maps += [x] if number in _TOLD else []
         x = functional.hardswish(_convolve(x, w, "features.16.0"))
         pooled = x.mean(dim=(2, 3))
         hidden = functional.hardswish(
             functional.linear(pooled, w["classifier.2.weight"], w["classifier.2.bias"])
         )
         logits = functional.linear(hidden, w["classifier.5.weight"], w["classifier.5.bias"])
-        return hidden, pooled, logits
+        return hidden, pooled, logits, *maps
 
 
 class TaggingTeacher:
@@ -93,6 +99,8 @@ class TaggingTeacher:
         self.check = {k: w.pop(k) for k in list(w) if k.startswith("check.")}
         self.weights = w
         self.layers = _folded(w, 1e-5)
+        some = torch.randn(128, 128, generator=torch.Generator().manual_seed(5))
+        self.directions = torch.linalg.qr(some)[0][:, :_DIRECTIONS].contiguous().to(device)
 
     def mel_power(self, sound: torch.Tensor) -> torch.Tensor:
         """Mel power float32 [batch, 96, frames], 62.5 frames a second, of [batch, n] at 16 kHz."""
@@ -100,8 +108,9 @@ class TaggingTeacher:
         spectrum = torch.stft(sound, 512, 256, 512, window, center=True, return_complex=True)
         return self.weights["spec.mel_scale.fb"].T @ _power(spectrum)
 
-    def hear(self, mel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """`hidden` [batch, 64], and the maximum of the layer before [batch, 128].
+    def hear(self, mel: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """`hidden` [batch, 64], the maximum of the layer before [batch, 128], and the maps [batch,
+        channels, bands, frames] of the second block, in 48 random directions, and of the third.
 
         mel: mel power [batch, 96, frames]. Of sound shorter than 29 s the layers hear what is
         there over and over: the last two poolings take all that is left of time.
@@ -112,7 +121,7 @@ class TaggingTeacher:
             x, w["spec_bn.running_mean"], w["spec_bn.running_var"],
             w["spec_bn.weight"], w["spec_bn.bias"],
         ).contiguous(memory_format=torch.channels_last)  # fmt: skip
-        fourth = x
+        maps = []
         for number, (bands, frames) in enumerate(_FCN_POOLS, start=1):
             short = number > 3 and x.shape[3] < frames
             if short:
@@ -121,8 +130,10 @@ class TaggingTeacher:
             if short:
                 x = x[..., 1:-1]
             x = functional.max_pool2d(x, (bands, min(frames, x.shape[3])))
-            fourth = x if number == 4 else fourth
-        return x.amax(dim=(2, 3)), fourth.amax(dim=(2, 3))
+            maps.append(x)
+        _, second, third, fourth, last = maps
+        second = torch.einsum("ncbt,cd->ndbt", second, self.directions)
+        return last.amax(dim=(2, 3)), fourth.amax(dim=(2, 3)), second, third
 
 
 def _power(spectrum: torch.Tensor) -> torch.Tensor:
@@ -200,9 +211,9 @@ def check(folder: Path) -> dict[str, float]:
     with torch.inference_mode():
         mel = teacher.mel_power(teacher.check["check.sound"][None])
         names = ("hidden", "pooled", "logits")
-        for name, found in zip(names, teacher.hear(mel), strict=True):
+        for name, found in zip(names, teacher.hear(mel), strict=False):
             taught[f"mn04 {name}"] = found[0] - teacher.check[f"check.{name}"]
-        hidden, _ = tagger.hear(tagger.mel_power(tagger.check["check.sound"][None]))
+        hidden, *_ = tagger.hear(tagger.mel_power(tagger.check["check.sound"][None]))
         taught["fcn hidden"] = hidden[0] - tagger.check["check.hidden"]
     apart = {name: float(difference.abs().max()) for name, difference in taught.items()}
     if max(apart.values()) > 1e-3:

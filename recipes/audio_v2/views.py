@@ -183,15 +183,16 @@ class Teachers:
         self._tag = fast_hearing(self._second, self._second.mel_power(silence[:, ::2]))
 
     def hear(self, sounds: Samples) -> dict[str, NDArray[np.float16]]:
-        """`hidden`, `pooled`, `logits`, `tagger` and `tagger_inner` of float32 [views, samples],
-        `_TOGETHER` views.
+        """`hidden`, `pooled`, `logits`, `tagger`, `tagger_inner` and the maps of `hints` of float32
+        [views, samples], `_TOGETHER` views.
         """
         halved = np.stack([soxr.resample(sound, 2, 1) for sound in sounds])
         with torch.inference_mode():
             found = self._hear(self._first.mel_power(torch.from_numpy(sounds)).numpy())
             tags = self._tag(self._second.mel_power(torch.from_numpy(halved)).numpy())
-        names = ("hidden", "pooled", "logits", "tagger", "tagger_inner")
-        arrays = zip(names, (*found, *tags), strict=True)
+        names = ("hidden", "pooled", "logits", "m6", "m12", "m15")
+        tagged = ("tagger", "tagger_inner", "f2", "f3")
+        arrays = zip((*names, *tagged), (*found, *tags), strict=True)
         return {name: array.astype(np.float16) for name, array in arrays}
 
 
