@@ -1,6 +1,6 @@
 """Does a copy keep its recording's nearest other: lossy, quieter, a part, faster.
 
-    python benchmarks/audio_robust.py MUSIC [--models NAME_OR_FOLDER...] [--recordings 60]
+    python benchmarks/audio_robust.py MUSIC [--models NAME_OR_FOLDER...] [--recordings 150]
 
 MUSIC is a folder of recordings with `tracks.csv` (path). All of them are embedded; of those that
 are drawn, by `--seed`, copies are made of the decoded sound and read in as many windows as the
@@ -84,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("music", type=Path)
     parser.add_argument("--models", nargs="+", default=["musicu-audio-v1", "musicu-audio-v2"])
-    parser.add_argument("--recordings", type=int, default=60)
+    parser.add_argument("--recordings", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with (options.music / "tracks.csv").open(encoding="utf-8", newline="") as file:
