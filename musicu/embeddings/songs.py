@@ -140,8 +140,8 @@ def _read_map(card: ModelCard, wide: int) -> SongsMap:
             f"{path}: centre and matrix have shapes {centre.shape} and {matrix.shape} where "
             f"{(wide,)} and {(wide, card.dim)} of finite numbers are needed"
         )
-    if most < 2 or (beside and beside < 2):
-        least = min(most, beside) if beside else most
+    least = min(most, beside or most)
+    if least < 2:
         raise ModelError(f"{path}: a recording has {least} inputs at most, where 2 are the least")
     return SongsMap(centre, matrix, most, beside)
 

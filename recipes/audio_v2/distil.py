@@ -5,10 +5,10 @@
 OUT receives `student.safetensors`: weights, running averages and the optimiser's state, from which
 a run goes on, with more steps too as long as its learning rate has not begun to fall. `--start`
 names weights to begin with, such as those that ship; `--hint` says what the maps of the teachers'
-inner layers weigh, 0 for none. Batches depend on the seed and the step
-alone; where views are still being made, a run waits for those that its step asks for. `--device
-cuda` trains on a GPU, `--compile` compiles the network. Products are in bfloat16, as for the
-shipped weights; on processors without instructions for it `--float32` is ten times as fast.
+inner layers weigh, 0 for none. Batches depend on the seed and the step alone; where views are still
+being made, a run waits for those that its step asks for. `--device cuda` trains on a GPU,
+`--compile` compiles the network. Products are in bfloat16; on processors without instructions for
+it `--float32` is ten times as fast.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _AT_ONCE = 8  # shards of a block
 
 @dataclass(frozen=True, slots=True)
 class DistillConfig:
-    """How long and how fast; the defaults are those of the shipped weights.
+    """How long and how fast; the first run of the shipped weights had these, without hints.
 
     stop: steps to do of these, where it is not all. fall: share of the steps, at the end, in which
     the learning rate falls to nothing. hint: what each of the teachers' maps weighs. first, growth:
