@@ -155,9 +155,9 @@ def teacher_vectors(folder: Path, paths: list[Path]) -> dict[str, Rows]:
         sound = sound * np.float32(0.1 / max(float(np.sqrt(np.mean(sound**2))), 1e-6))
         windows = np.stack(np.array_split(sound[: len(sound) // 7 * 7], 7))
         with torch.inference_mode():
-            heard, _, _ = first.hear(first.mel_power(torch.from_numpy(windows)))
+            heard, *_ = first.hear(first.mel_power(torch.from_numpy(windows)))
             half = torch.from_numpy(soxr.resample(sound, 2, 1)[None])
-            tagged, _ = second.hear(second.mel_power(half))
+            tagged, *_ = second.hear(second.mel_power(half))
         hidden.append(heard.numpy().mean(axis=0))
         tags.append(tagged.numpy()[0])
     mn04, fcn = (_standardised(np.stack(rows).astype(float)) for rows in (hidden, tags))
