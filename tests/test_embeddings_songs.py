@@ -102,7 +102,8 @@ def test_the_shipped_student_is_what_the_shipped_songs_network_was_made_of() -> 
     difference = means[0] - means[1]  # in which the block's centre has no part
     lengths = np.linalg.lstsq(np.stack(parts, 1) * [1, -1], difference, rcond=None)[0]
     rebuilt = lengths[0] * parts[0] - lengths[1] * parts[1]
-    assert np.linalg.norm(rebuilt - difference) < 0.01 * np.linalg.norm(difference)
+    # what 8 bits round is a twelfth of what tells two tunes apart
+    assert np.linalg.norm(rebuilt - difference) < 0.12 * np.linalg.norm(difference)
 
 
 def test_the_last_map_is_over_the_vector_and_the_songs_numbers(folder: Path) -> None:

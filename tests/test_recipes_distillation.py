@@ -4,30 +4,72 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from music import tune
 
 torch = pytest.importorskip("torch", reason="distillation needs torch")
 pytest.importorskip("onnxscript", reason="distillation needs onnxscript")
 
 from safetensors.numpy import load_file, save_file  # noqa: E402
+from safetensors.torch import save_file as save_tensors  # noqa: E402
 
+from musicu.embeddings.onnx_session import open_graph  # noqa: E402
 from musicu.embeddings.songs import N_BANDS, SONG_FRAMES  # noqa: E402
 from recipes.audio_v2 import distil, teachers, views  # noqa: E402
 from recipes.audio_v2.hints import HINTS, hint_losses  # noqa: E402
-from recipes.audio_v2.songs_export import pack_student  # noqa: E402
-from recipes.audio_v2.student import TARGETS  # noqa: E402
+from recipes.audio_v2.quantise import quantised  # noqa: E402
+from recipes.audio_v2.songs_export import (  # noqa: E402
+    SingingScore,
+    SongsBlock,
+    VoiceScale,
+    pack_student,
+    songs_graph,
+)
+from recipes.audio_v2.student import (  # noqa: E402
+    TARGETS,
+    ResidualBlock,
+    StudentConfig,
+    StudentNetwork,
+)
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_teachers_passes_are_those_of_their_checks() -> None:
+@pytest.fixture
+def teachers_folder() -> Path:
+    """Where the teachers' weights lie."""
     folder = Path(os.environ.get("MUSICU_SHARED", ROOT.parent / "shared")) / "teachers"
     if not folder.is_dir():
         pytest.skip(f"no teachers at {folder} (set MUSICU_SHARED)")
-    assert max(teachers.check(folder).values()) < 1e-3
+    return folder
+
+
+def test_the_teachers_passes_are_those_of_their_checks(teachers_folder: Path) -> None:
+    assert max(teachers.check(teachers_folder).values()) < 1e-3
+
+
+def test_the_teachers_are_measured_beside_models(
+    teachers_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from audio_songs import teacher_vectors
+
+    paths = [tmp_path / f"{seed}.wav" for seed in (1, 1, 2, 3)]
+    for path in paths:
+        seed = int(path.stem)
+        soundfile.write(path, tune(seed, 29.5, 16_000), 16_000)
+    found = teacher_vectors(teachers_folder, paths)
+    assert {name: rows.shape for name, rows in found.items()} == {
+        "mn04": (4, 512), "fcn": (4, 64), "mn04 and fcn": (4, 576),
+    }  # fmt: skip
+    for rows in found.values():
+        np.testing.assert_allclose(rows[0], rows[1])
+        assert np.abs(rows[0] - rows[2]).max() > 0.1
 
 
 def _clip(seed: int) -> np.ndarray:
@@ -128,6 +170,53 @@ def test_every_map_has_a_head_of_its_shape() -> None:
     assert set(hint_losses(distiller.hints, stages, maps)) == set(HINTS)
     for name, hint in HINTS.items():
         assert distiller.hints[name](stages[hint.stage]).shape == maps[name].shape
+
+
+def test_a_trained_network_may_be_given_residual_blocks(shards: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    plain = StudentNetwork(StudentConfig(blocks=(0, 0, 0))).eval()
+    known = {f"average.{k}": v.contiguous() for k, v in plain.state_dict().items()}
+    save_tensors(known, tmp_path / "plain.safetensors")
+    config = distil.DistillConfig(batch=8, first=8, growth=0.0)
+    distiller = distil.Distiller(config, distil.target_scale(shards, True))
+    distiller.begin_with(tmp_path / "plain.safetensors")
+    logs = torch.randn(2, SONG_FRAMES, N_BANDS)
+    with torch.no_grad():
+        before, after = (n.eval()(logs)[0]["hidden"] for n in (plain, distiller.network))
+        torch.testing.assert_close(before, after)
+    distiller.network.train()
+    for batch in islice(distil.batches(shards, config, 0), 2):
+        distiller.learn(batch)
+    assert all(block.norm.weight.abs().max() > 0 for block in blocks_of(distiller.network))
+
+
+def blocks_of(network: StudentNetwork) -> list[ResidualBlock]:
+    return [module for module in network.modules() if isinstance(module, ResidualBlock)]
+
+
+def test_in_eight_bits_a_network_says_the_same() -> None:
+    torch.manual_seed(2)
+    network = StudentNetwork(StudentConfig()).eval()
+    for block in blocks_of(network):
+        torch.nn.init.ones_(block.norm.weight)
+    scale = {"logits.mean": torch.zeros(527), "logits.spread": torch.ones(527)}
+    block = SongsBlock(np.zeros(TARGETS["hidden"], np.float32), 0.7)
+    score = SingingScore(network, scale)
+    whole = songs_graph(network, {"hidden": block}, score, VoiceScale(1.0, 0.0))
+    rng = np.random.default_rng(3)
+    logs = rng.standard_normal((40, SONG_FRAMES, N_BANDS)).astype(np.float32)
+    logs *= rng.uniform(0.2, 2.0, (40, 1, 1)).astype(np.float32)
+    made = quantised(whole, logs[:32])
+    assert len(made) < 0.6 * len(whole)
+    one, other = (
+        [session.run(None, {"logs": logs[k : k + 1]}) for k in range(32, 40)]
+        for session in (open_graph(graph, Path("songs.onnx")) for graph in (whole, made))
+    )
+    before, after = (np.stack([vector for vector, _ in said]) for said in (one, other))
+    before, after = before - before.mean(axis=0), after - after.mean(axis=0)  # what tells apart
+    cosines = (before * after).sum(axis=1) / np.sqrt((before**2).sum(1) * (after**2).sum(1))
+    assert cosines.min() > 0.95
+    np.testing.assert_allclose([v for _, v in other], [v for _, v in one], atol=0.05)
 
 
 def test_the_rate_falls_to_nothing_over_the_last_part() -> None:

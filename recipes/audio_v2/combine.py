@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+from scipy.linalg import block_diag
 
 from musicu.audio import read_audio
 from musicu.embeddings.cards import find_model
@@ -33,6 +34,7 @@ from musicu.embeddings.songs import (
     songs_map_file,
 )
 from musicu.features.powers import spectrograms
+from recipes.audio_v2.quantise import quantised
 from recipes.audio_v2.songs_export import (
     SingingScore,
     SongsBlock,
@@ -48,12 +50,14 @@ from recipes.audio_v2.views import shard_path
 Rows = NDArray[np.float64]
 BASE, NAME = "musicu-audio-v1", "musicu-audio-v2"
 #: What the vector of musicu-audio-v1 weighs, and the blocks of the student's heads beside it.
-WEIGHTS = {"hidden": 0.7, "tagger": 0.5, "tagger_inner": 0.3}
+WEIGHTS = {"hidden": 0.75, "tagger": 0.5, "tagger_inner": 0.3}
 DIM = 256
+OWN = 128  # directions of musicu-audio-v1's vector that are kept
 #: Fitted to recordings without a voice and to the development half of `benchmarks/audio_songs.py`
 #: by `benchmarks/vocal_probability.py`.
 VOICE = VoiceScale(2.38, 11.67)
 _SHARDS = 4  # of views that the maps know
+_RANGES = 512  # inputs of recordings, and as many of views, whose ranges the network's bytes span
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,29 +98,36 @@ def fit_blocks(
     blocks = {}
     for name, weight in WEIGHTS.items():
         centre = (music[name].mean(axis=0) + views[name].mean(axis=0)) / 2
-        turn = np.eye(len(centre), dtype=np.float32)
-        blocks[name] = SongsBlock(centre.astype(np.float32), turn, weight)
+        blocks[name] = SongsBlock(centre.astype(np.float32), weight)
     return blocks
 
 
 def fit_map(vectors: Rows, songs: Rows, views: Rows) -> SongsMap:
-    """The principal directions of vectors and blocks side by side.
+    """The principal directions of the vectors' OWN first ones and of blocks side by side.
 
     vectors: float64 [n, 256] of recordings; songs, views: their blocks and those of views, which
     know voices that recordings lack. What blocks say of views counts as much as what they say of
     recordings.
     """
-    own, numbers = vectors.mean(axis=0), songs.shape[1]
-    centre = np.concatenate([own, (songs.mean(axis=0) + views.mean(axis=0)) / 2])
+    centre = np.concatenate([vectors.mean(axis=0), (songs.mean(axis=0) + views.mean(axis=0)) / 2])
     sides = np.concatenate([vectors, songs], axis=1) - centre
-    seen = np.concatenate([np.zeros((len(views), len(own))), views], axis=1) - centre
-    seen[:, : len(own)] = 0.0
+    width = vectors.shape[1]
+    first = block_diag(
+        _axes(sides[:, :width].T @ sides[:, :width])[:, :OWN], np.eye(songs.shape[1])
+    )
+    sides, seen = sides @ first, np.zeros((len(views), first.shape[1]))
+    seen[:, -songs.shape[1] :] = views - centre[width:]
     moments = (sides.T @ sides / len(sides) + seen.T @ seen / len(seen)) / 2
-    moments[: len(own), : len(own)] *= 2  # of views nothing is known there
-    assert len(moments) == len(own) + numbers
-    _, axes = np.linalg.eigh(moments)
-    matrix = axes[:, ::-1][:, :DIM]
+    own = first.shape[1] - songs.shape[1]
+    moments[:own, :own] *= 2  # of views nothing is known there
+    matrix = first @ _axes(moments)[:, :DIM]
     return SongsMap(centre.astype(np.float32), matrix.astype(np.float32))
+
+
+def _axes(moments: Rows) -> Rows:
+    """The principal axes as columns, the greatest first."""
+    axes: Rows = np.linalg.eigh(moments)[1][:, ::-1]
+    return axes
 
 
 def combine(music: Path, views: Path, student: Path, work: Path, out: Path, about: Path) -> None:
@@ -134,9 +145,9 @@ def combine(music: Path, views: Path, student: Path, work: Path, out: Path, abou
     out.mkdir(parents=True, exist_ok=True)
     base = find_model(BASE)
     shutil.copyfile(base.folder / "credits.csv", out / "credits.csv")
-    (out / SONGS_NETWORK).write_bytes(
-        songs_graph(network, blocks, SingingScore(network, load_scale(student)), VOICE)
-    )
+    graph = songs_graph(network, blocks, SingingScore(network, load_scale(student)), VOICE)
+    some = np.concatenate([each[:: len(each) // _RANGES] for each in (measured.inputs, logs)])
+    (out / SONGS_NETWORK).write_bytes(quantised(graph, some))
     (out / SONGS_MAP).write_bytes(songs_map_file(last))
     pack_student(student, out / "student.safetensors")
     recipe = (base.folder / "recipe.toml").read_text(encoding="utf-8")

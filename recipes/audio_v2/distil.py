@@ -144,10 +144,12 @@ class Distiller:
 
     def begin_with(self, path: Path) -> None:
         """Take the averaged weights and the scale of another run, and its hints where it has
-        some."""
+        some. Residual blocks that it lacks begin as the identity."""
         tensors = load_tensors(path, self.config.device)
+        known = _part(tensors, "average.")
         for module in (self.network, self.average):
-            module.load_state_dict(_part(tensors, "average."))
+            fresh = {k: v for k, v in module.state_dict().items() if k.startswith("blocks.")}
+            module.load_state_dict(fresh | known)
         if hints := _part(tensors, "hints."):
             self.hints.load_state_dict(hints)
         self.scale |= _part(tensors, "scale.")

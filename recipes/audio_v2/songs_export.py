@@ -23,17 +23,17 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SongsBlock:
-    """How a head's mean over a recording becomes numbers: (mean - centre) @ matrix, to length
-    `weight`. centre: float32 [outputs]; matrix: float32 [outputs, numbers].
+    """How a head's mean over a recording becomes numbers: mean - centre, to length `weight`.
+
+    centre: float32 [outputs].
     """
 
     centre: Floats
-    matrix: Floats
     weight: float
 
     def apply(self, rows: Floats) -> Floats:
-        """Numbers float32 [n, numbers] of means [n, outputs]."""
-        found = (rows - self.centre) @ self.matrix
+        """Numbers float32 [n, outputs] of means [n, outputs]."""
+        found = rows - self.centre
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
         scaled: Floats = (self.weight * found / np.maximum(lengths, 1e-9)).astype(np.float32)
         return scaled
@@ -84,7 +84,6 @@ class _Recording(torch.nn.Module):
         self.weights = {name: block.weight for name, block in blocks.items()}
         for name, block in blocks.items():
             self.register_buffer(f"{name}_centre", torch.from_numpy(block.centre))
-            self.register_buffer(f"{name}_matrix", torch.from_numpy(block.matrix))
 
     def forward(self, logs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """float [chunks, frames, bands] to float [numbers], and a probability."""
@@ -93,7 +92,7 @@ class _Recording(torch.nn.Module):
         parts = []
         for name in self.names:
             mean = self.network.heads[name](inner)  # heads are linear: the mean may come first
-            part = (mean - getattr(self, f"{name}_centre")) @ getattr(self, f"{name}_matrix")
+            part = mean - getattr(self, f"{name}_centre")
             parts.append(self.weights[name] * part / part.norm().clamp_min(1e-9))
         odds = self.voice.slope * self.score(features) + self.voice.shift
         return torch.cat(parts), torch.sigmoid(odds)

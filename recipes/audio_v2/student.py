@@ -17,9 +17,12 @@ KEPT = ("hidden", "tagger")  # what a vector is made of
 
 @dataclass(frozen=True, slots=True)
 class StudentConfig:
-    """Channels of the stem and of three stages that halve time and bands; of the last layers."""
+    """Channels of the stem and of three stages that halve time and bands; residual blocks at the
+    end of each stage; channels of the last layers.
+    """
 
     channels: tuple[int, int, int, int] = (32, 64, 128, 192)
+    blocks: tuple[int, int, int] = (0, 1, 1)
     last: int = 384
     inner: int = 512
 
@@ -32,6 +35,34 @@ def _convolution(inputs: int, outputs: int, size: int, stride: int | tuple[int, 
     )
 
 
+class ResidualBlock(nn.Module):
+    """Two convolutions and a gate of each channel by its mean, beside what came in.
+
+    He et al., "Deep residual learning" (CVPR 2016), with the gate of Hu et al.,
+    "Squeeze-and-excitation networks" (CVPR 2018). It begins as the identity, so that a trained
+    network may be given one.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _convolution(channels, channels, 3, 1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        nn.init.zeros_(self.norm.weight)
+        self.gate = nn.Sequential(
+            nn.Linear(channels, channels // 4),
+            nn.ReLU(),
+            nn.Linear(channels // 4, channels),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """A map of the same shape."""
+        found = self.norm(self.second(self.first(x)))
+        gate = self.gate(found.mean(dim=(2, 3)))[:, :, None, None]
+        return nn.functional.relu(x + gate * found)
+
+
 class StudentNetwork(nn.Module):
     """Level-free log-mel [batch, frames, bands] to what teachers make of it, standardised."""
 
@@ -41,6 +72,10 @@ class StudentNetwork(nn.Module):
         layers = [_convolution(1, stem, 5, (3, 2))]
         for inputs, outputs in zip(config.channels, stages, strict=False):
             layers += [_convolution(inputs, outputs, 3, 2), _convolution(outputs, outputs, 3, 1)]
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(channels) for _ in range(count)))
+            for channels, count in zip(stages, config.blocks, strict=True)
+        )
         rows = N_BANDS // 24
         self.channels = tuple(stages)
         self.bands = tuple(rows * 2**k for k in reversed(range(len(stages))))
@@ -63,8 +98,8 @@ class StudentNetwork(nn.Module):
         """The maps after each stage, float [batch, channels, bands, frames]."""
         x = logs.transpose(1, 2).unsqueeze(1).contiguous(memory_format=torch.channels_last)
         x, found = self.layers[0](x), []
-        for number in range(1, len(self.layers), 2):
-            x = self.layers[number + 1](self.layers[number](x))
+        for number, blocks in enumerate(self.blocks):
+            x = blocks(self.layers[2 * number + 2](self.layers[2 * number + 1](x)))
             found.append(x)
         return found
 
