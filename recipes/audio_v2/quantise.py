@@ -9,7 +9,6 @@ stay in float32: they are a twelfth of the work and carry most of the error.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,7 +42,6 @@ def quantised(graph: bytes, logs: NDArray[Any]) -> bytes:
 
     logs: [n, frames, bands], inputs whose ranges are taken.
     """
-    logging.getLogger().setLevel(logging.ERROR)  # it advises what is done here
     with TemporaryDirectory() as folder:
         whole, ready, made = (Path(folder) / name for name in ("whole", "ready", "made"))
         whole.write_bytes(graph)
