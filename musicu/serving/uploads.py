@@ -230,7 +230,7 @@ def _kept(stream: BinaryIO, folder: Path, suffix: str) -> Path:
                 temporary.unlink()
             else:
                 temporary.replace(file)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no half; it is raised again
             temporary.unlink(missing_ok=True)
             raise
     return file
