@@ -18,13 +18,16 @@ import numpy as np
 from audio_folds import FOLDS, PROTOCOLS, Rows, Scores, summary
 from numpy.typing import NDArray
 
+from musicu.audio import read_audio
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.onnx_embedder import AudioEmbedder
-from musicu.embeddings.stats import project
+from musicu.embeddings.songs import floored
+from musicu.embeddings.stats import flat_statistics, project
 from musicu.embeddings.training.pairs import Grouping, as_numbers
+from musicu.features.powers import sum_up
 from musicu.normalisation import unit_rows
 from recipes.audio_v2.combine import fit_map, measure_music
-from recipes.fit_stats import fit_constants, measure, read_tracks
+from recipes.fit_stats import fit_constants, read_tracks
 
 
 def folds_of(artists: list[str]) -> NDArray[np.int64]:
@@ -50,8 +53,13 @@ def statistics(embedder: AudioEmbedder, music: Path, work: Path) -> Rows:
     """The statistics of every recording, measured once."""
     kept = work / "statistics.npy"
     if not kept.is_file():
-        paths = [music / row["path"] for row in read_tracks(music)]
-        np.save(kept, measure(paths, embedder.windows))
+        assert embedder.songs is not None
+        floor_db, found = embedder.songs.last.reading.floor_db, []
+        for row in read_tracks(music):
+            audio = read_audio(music / row["path"], embedder.sample_rate, embedder.windows)
+            sums = [sum_up(power) for power in floored(audio, floor_db)]
+            found.append(flat_statistics(audio, sums))
+        np.save(kept, np.stack(found))
     rows: Rows = np.load(kept)
     return rows
 

@@ -25,9 +25,8 @@ from scipy.optimize import minimize
 from musicu import Embedder, read_audio
 from musicu.bootstrap import interval
 from musicu.embeddings.onnx_embedder import AudioEmbedder
-from musicu.embeddings.songs import songs_input
+from musicu.embeddings.songs import floored, songs_input
 from musicu.embeddings.voice_meter import VOCAL
-from musicu.features.powers import spectrograms
 
 Rows = NDArray[np.float64]
 BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
@@ -43,7 +42,8 @@ def probabilities(model: str, paths: list[Path]) -> Rows:
     found = []
     for path in paths:
         audio = read_audio(path, embedder.sample_rate, embedder.windows)
-        inputs = np.concatenate([songs_input(power) for power in spectrograms(audio)])
+        powers = floored(audio, embedder.songs.last.reading.floor_db)
+        inputs = np.concatenate([songs_input(power) for power in powers])
         found.append(float(embedder.songs.session.run([VOCAL], {"logs": inputs})[0]))
     return np.array(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,14 @@ from safetensors.numpy import load_file, save_file
 from musicu.embeddings.cards import DEFAULT_MODEL, SHIPPED, read_card
 from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.onnx_embedder import AudioEmbedder
-from musicu.embeddings.songs import N_BANDS, SONG_FRAMES, evenly, songs_input, songs_map_file
+from musicu.embeddings.songs import (
+    N_BANDS,
+    SONG_FRAMES,
+    evenly,
+    floored,
+    songs_input,
+    songs_map_file,
+)
 from musicu.embeddings.stats import flat_statistics, project
 from musicu.errors import ModelError
 from musicu.features.powers import SAMPLE_RATE, spectrograms
@@ -176,9 +184,9 @@ def test_of_many_windows_the_networks_read_some_from_end_to_end(
 
     for path in folder.iterdir():
         shutil.copyfile(path, tmp_path / path.name)
-    (tmp_path / "songs.safetensors").write_bytes(
-        songs_map_file(replace(embedder.songs.last, beside=4))
-    )
+    last = embedder.songs.last
+    fewer = replace(last, reading=last.reading._replace(beside=4))
+    (tmp_path / "songs.safetensors").write_bytes(songs_map_file(fewer))
     quicker = Embedder.load(tmp_path)
     assert isinstance(quicker, AudioEmbedder)
     assert quicker.songs is not None
@@ -197,6 +205,44 @@ def test_gain_changes_nothing_that_the_songs_network_reads() -> None:
         spectrograms(Audio.of(s, SAMPLE_RATE)) for s in (sound, sound * np.float32(0.25))
     )
     np.testing.assert_allclose(songs_input(loud), songs_input(quiet), atol=1e-3)
+
+
+def test_what_rounding_takes_from_a_quiet_copy_is_not_heard_in_the_first_place(
+    tmp_path: Path,
+) -> None:
+    shipped = SHIPPED / DEFAULT_MODEL
+    for name in ("card.json", "songs.onnx", "songs.safetensors"):
+        shutil.copyfile(shipped / name, tmp_path / name)
+    model = Embedder.load(shipped)
+    assert isinstance(model, AudioEmbedder)
+    assert model.songs is not None
+    last = model.songs.last
+    bare = replace(last, reading=last.reading._replace(floor_db=-math.inf))
+    (tmp_path / "songs.safetensors").write_bytes(songs_map_file(bare))
+    sound = tune(4, 12.0, SAMPLE_RATE)
+    spectrum = np.fft.rfft(sound)
+    spectrum[len(spectrum) // 4 :] = 0  # a synthesiser's bands of digital silence
+    sound = np.fft.irfft(spectrum, len(sound)).astype(np.float32)
+    quiet = np.round(sound / 4 * 2**15).astype(np.float32) / 2**15
+    without, with_floor = (
+        np.dot(*(each.embed(Audio.of(s, SAMPLE_RATE)) for s in (sound, quiet)))
+        for each in (Embedder.load(tmp_path), model)
+    )
+    assert with_floor > 0.999
+    assert 1 - with_floor < 0.5 * (1 - without)
+
+
+def test_a_floor_is_white_noise_under_the_recording() -> None:
+    sound = tune(2, 30.0, SAMPLE_RATE)
+    noise = np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
+    noise *= np.float32(10 ** (-40 / 20)) * np.sqrt(np.mean(sound**2)) / noise.std()
+    audio = Audio.of(sound, SAMPLE_RATE)
+    (plain,), (over,) = spectrograms(audio), floored(audio, -40.0)
+    (alone,) = spectrograms(Audio.of(noise, SAMPLE_RATE))
+    np.testing.assert_allclose((over - plain).mean(), alone.mean(), rtol=0.01)
+    silence = Audio.of(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE)
+    (power,) = floored(silence)
+    assert not power.any()
 
 
 @pytest.mark.parametrize("damage", ["songs.onnx", "songs.safetensors"])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from music import tune
 
-from musicu.embeddings.songs import songs_input
+from musicu.embeddings.songs import floored, songs_input
 from musicu.embeddings.voice_meter import VoiceMeter, vocal_probability
 from musicu.features.describing import describe
 from musicu.features.descriptors import NAMES_V1
-from musicu.features.powers import SAMPLE_RATE, spectrograms
+from musicu.features.powers import SAMPLE_RATE
 from musicu.records import Audio
 
 
@@ -31,7 +31,7 @@ def test_the_size_of_the_pieces_does_not_matter() -> None:
 
 def test_a_short_sound_is_what_the_model_reads_of_it() -> None:
     samples = tune(2, 2.5, SAMPLE_RATE)
-    (power,) = spectrograms(Audio.of(samples, SAMPLE_RATE))
+    (power,) = floored(Audio.of(samples, SAMPLE_RATE))
     assert heard(samples, 4_096) == vocal_probability(songs_input(power))
 
 
@@ -42,7 +42,7 @@ def test_of_less_than_a_second_nothing_is_said() -> None:
 def test_level_does_not_matter() -> None:
     samples = tune(3, 9.0, SAMPLE_RATE)
     quiet = heard(samples * np.float32(0.1), 5_000)
-    assert quiet == pytest.approx(heard(samples, 5_000), abs=1e-3)
+    assert quiet == pytest.approx(heard(samples, 5_000), abs=5e-3)  # of a network in 8 bits
 
 
 def test_silence_beside_sound_does_not_count() -> None:

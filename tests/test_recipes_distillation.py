@@ -87,6 +87,21 @@ def test_a_view_depends_on_its_seed_alone_and_is_at_the_teachers_level() -> None
     assert views.student_input(drawn[0]).shape == (SONG_FRAMES, N_BANDS)
 
 
+def test_a_view_may_come_back_from_a_lossy_file() -> None:
+    clip = np.round(tune(1, 8.0, teachers.RATE) * 9000).astype(np.int16)
+    pool = views.SoundPool([clip], [clip], [clip])
+    for seed in range(4):
+        plain, lossy = (
+            views.draw_view(pool, np.random.default_rng(seed), views.ViewMix(lossy=share))
+            for share in (0.0, 1.0)
+        )
+        assert len(lossy) == views.LENGTH
+        assert np.sqrt(np.mean(lossy**2)) == pytest.approx(views.LEVEL, rel=1e-3)
+        assert not np.array_equal(lossy, plain)
+        both = np.abs([np.fft.rfft(view, 2**18) for view in (plain, lossy)])
+        assert np.corrcoef(both)[0, 1] > 0.9  # the same sound, whatever the codec's delay
+
+
 class Deaf:
     """A teacher that makes nothing of anything."""
 
@@ -129,6 +144,23 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(shards: Path, tmp_pat
     assert resumed.step == whole.step == 4
     for one, other in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_views_like_songs_are_learned_more_often(shards: Path) -> None:
+    for shard in range(8):
+        path = views.shard_path(shards, shard)
+        made = load_file(path)
+        made["logits"][:] = -9.0
+        made["logits"][::2, distil.GENRES.start + shard] = 2.0  # every second view is of a genre
+        made["hidden"][:, 0] = made["logits"].max(axis=1)
+        save_file(made, path)
+    shares = {}
+    for songs in (False, True):
+        config = distil.DistillConfig(batch=16, first=8, growth=0.0, songs=songs)
+        batch = next(distil.batches(shards, config, 0))
+        shares[songs] = float((batch["hidden"][:, 0] > 0).float().mean())
+    assert shares[False] < 0.75
+    assert shares[True] > 0.85
 
 
 def test_hints_are_learned_and_handed_on(shards: Path, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from musicu.embeddings.embedder import Embedder
 from musicu.embeddings.frontend import SAMPLE_RATE, cut_chunks, level_free_log, mel_bands
 from musicu.embeddings.neighbours import NEIGHBOURS, read_neighbours
 from musicu.embeddings.onnx_session import open_session, plain_errors
-from musicu.embeddings.songs import SONGS_NETWORK, evenly, read_songs, songs_input
+from musicu.embeddings.songs import SONGS_NETWORK, Reading, evenly, read_songs, songs_input
 from musicu.embeddings.stats import CONSTANTS, flat_statistics, project, read_constants
 from musicu.errors import ModelError
-from musicu.features.powers import spectrograms, sum_up
+from musicu.features.powers import spectrograms, sum_up, white_power
 from musicu.records import Audio
 
 MODEL = "model.onnx"
@@ -67,15 +67,27 @@ class AudioEmbedder(Embedder):
 
     def _one(self, audio: Audio) -> NDArray[np.float32]:
         """The vector as it is without neighbours."""
+        if self.songs is None:
+            return self.hear(audio)[0]
+        vector, songs = self.hear(audio, self.songs.last.reading)
+        return self.songs.last.join(vector, self.songs.numbers(songs))
+
+    def hear(
+        self, audio: Audio, reading: Reading | None = None
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """The vector that a songs network stands beside, float32 [numbers], and what that network
+        reads of a recording, where a reading is given."""
         chunks, sums, songs = [], [], []
-        last = self.songs.last if self.songs is not None else None
-        windows, beside = len(audio.starts), last.beside if last is not None else 0
+        windows, beside = len(audio.starts), reading.beside if reading is not None else 0
         own = evenly(windows, beside)
-        theirs = evenly(windows, last.most) if last is not None else []
+        theirs = evenly(windows, reading.most) if reading is not None else []
+        floor = white_power(audio, reading.floor_db) if reading is not None else 0.0
         # one Fourier transform for networks and statistics
         for number, power in enumerate(spectrograms(audio)):
             if number in own:
                 chunks.append(self.network_input(power))
+            if floor:
+                power += floor
             if self._constants is not None:
                 sums.append(sum_up(power))
             if number in theirs:
@@ -84,9 +96,7 @@ class AudioEmbedder(Embedder):
         vector = self.learned(inputs[evenly(len(inputs), beside)])
         if self._constants is not None:
             vector = project(flat_statistics(audio, sums), self._constants, vector)
-        if self.songs is None:
-            return vector
-        return self.songs.last.join(vector, self.songs.numbers(songs))
+        return vector, songs
 
     def learned(self, chunks: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's vector, float32 [numbers], of all the `network_input` of a recording."""

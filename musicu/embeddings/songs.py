@@ -7,11 +7,12 @@ Fourier transform for everything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,29 +26,42 @@ from musicu.embeddings.onnx_session import open_session, plain_errors
 from musicu.errors import ModelError
 from musicu.features import powers
 from musicu.features.mel import mel_filterbank
+from musicu.records import Audio
 
 SONGS_NETWORK = "songs.onnx"
 SONGS_MAP = "songs.safetensors"
 SONG_FRAMES = 175  # of an input: 4.14 s
 N_BANDS = 96
 LIMITS_HZ = (40.0, 7_800.0)
-MOST_INPUTS = 8
+FLOOR_DB = -66.0  # over a recording's mean square: what rounding to 16 bits leaves 12 dB down
 
 Columns = NDArray[np.float32]
+
+
+class Reading(NamedTuple):
+    """How a recording is read where there is a songs network.
+
+    most: inputs of a recording that the network reads. beside: those that the network of the vector
+    reads. 0 stands for all. floor_db: white noise under the songs network's inputs and under the
+    statistics, in decibels over the recording's mean square, so that what a quieter or coarser
+    copy loses is not heard in the first place.
+    """
+
+    most: int = 8
+    beside: int = 8
+    floor_db: float = FLOOR_DB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SongsMap:
     """The last map, over a unit vector and the songs network's numbers side by side, D together.
 
-    centre: float32 [D]; matrix: float32 [D, dim]. most: inputs of a recording that the network
-    reads. beside: those that the network of the vector reads; 0 for all.
+    centre: float32 [D]; matrix: float32 [D, dim].
     """
 
     centre: NDArray[np.float32]
     matrix: NDArray[np.float32]
-    most: int = MOST_INPUTS
-    beside: int = MOST_INPUTS
+    reading: Reading
 
     def apply(
         self, vectors: NDArray[np.float32], songs: NDArray[np.float32]
@@ -89,17 +103,23 @@ class SongsPart:
         """The network's numbers, float32 [numbers], of the `songs_input` of a recording, all or
         those of the windows that it reads."""
         given = np.concatenate(inputs)
-        given = given[evenly(len(given), self.last.most)]
+        given = given[evenly(len(given), self.last.reading.most)]
         with plain_errors(self.path):
             numbers: NDArray[np.float32] = self.session.run(["vector"], {"logs": given})[0]
         return numbers
 
 
+def floored(audio: Audio, floor_db: float = FLOOR_DB) -> Iterator[Columns]:
+    """The recording's `powers.spectrograms` over a floor of white noise."""
+    floor = powers.white_power(audio, floor_db)
+    return (power + floor for power in powers.spectrograms(audio))
+
+
 def songs_input(power: Columns) -> NDArray[np.float32]:
     """What the songs network reads of a window, float32 [chunks, 175, 96].
 
-    power: one of the recording's `powers.spectrograms`. A longer window makes several chunks, a
-    shorter one is repeated.
+    power: one of the recording's `floored` ones. A longer window makes several chunks, a shorter
+    one is repeated.
     """
     return level_free_log(cut_chunks(song_bands(power), SONG_FRAMES, SONG_FRAMES))
 
@@ -132,7 +152,8 @@ def _read_map(card: ModelCard, wide: int) -> SongsMap:
         found = load_file(path)
         centre, matrix = found["centre"], found["matrix"]
         most, beside = map(int, (*found["most"], 0)[:2])  # one number: all beside
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        floor_db = float(found["floor_db"][0]) if "floor_db" in found else -math.inf
+    except (OSError, SafetensorError, KeyError, IndexError, ValueError) as error:
         raise ModelError(f"{path} does not hold the map of {card.name}: {error}") from error
     right = centre.shape == (wide,) and matrix.shape == (wide, card.dim)
     if not right or not (np.isfinite(centre).all() and np.isfinite(matrix).all()):
@@ -143,12 +164,13 @@ def _read_map(card: ModelCard, wide: int) -> SongsMap:
     least = min(most, beside or most)
     if least < 2:
         raise ModelError(f"{path}: a recording has {least} inputs at most, where 2 are the least")
-    return SongsMap(centre, matrix, most, beside)
+    return SongsMap(centre, matrix, Reading(most, beside, floor_db))
 
 
 def songs_map_file(songs: SongsMap) -> bytes:
     """The map as the file of a model folder."""
-    most = np.array([songs.most, songs.beside], np.int64)
-    arrays = {"centre": songs.centre, "matrix": songs.matrix, "most": most}
+    most, beside, floor_db = songs.reading
+    arrays = {"centre": songs.centre, "matrix": songs.matrix}
+    arrays |= {"most": np.array([most, beside]), "floor_db": np.array([floor_db])}
     content: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     return content

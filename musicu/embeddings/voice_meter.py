@@ -16,8 +16,14 @@ from numpy.typing import NDArray
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.frontend import level_free_log
 from musicu.embeddings.onnx_session import open_session, plain_errors
-from musicu.embeddings.songs import SONG_FRAMES, SONGS_NETWORK, song_bands, songs_input
-from musicu.features.powers import HOP, N_FFT, SAMPLE_RATE, spectrograms
+from musicu.embeddings.songs import (
+    SONG_FRAMES,
+    SONGS_NETWORK,
+    floored,
+    song_bands,
+    songs_input,
+)
+from musicu.features.powers import HOP, N_FFT, SAMPLE_RATE
 from musicu.records import Audio
 
 VOCAL = "vocal"
@@ -49,7 +55,7 @@ class VoiceMeter:
 
     def _take(self, piece: NDArray[np.float32]) -> None:
         if self._seen % self._every == 0:
-            (power,) = spectrograms(Audio.of(piece, SAMPLE_RATE))
+            (power,) = floored(Audio.of(piece, SAMPLE_RATE))
             self._pieces.append(song_bands(power))
             if len(self._pieces) > _MOST:
                 self._pieces, self._every = self._pieces[::2], 2 * self._every
@@ -60,7 +66,7 @@ class VoiceMeter:
         if not self._pieces and len(self._held) < _LEAST:
             return None
         if not self._pieces:
-            (power,) = spectrograms(Audio.of(self._held, SAMPLE_RATE))
+            (power,) = floored(Audio.of(self._held, SAMPLE_RATE))
             return vocal_probability(songs_input(power))
         pieces = np.stack(self._pieces)
         levels = pieces.mean(axis=(1, 2))

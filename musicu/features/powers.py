@@ -40,6 +40,14 @@ def spectrograms(audio: Audio) -> Iterator[Columns]:
     return map(_power, windows or [np.zeros(N_FFT, np.float32)])
 
 
+def white_power(audio: Audio, decibels: float) -> float:
+    """What white noise, so many decibels over the recording's mean square, adds to each bin."""
+    mean = float(np.square(audio.samples).mean(dtype=np.float64))
+    taper = float(np.sum(hann(N_FFT).astype(np.float64) ** 2))
+    power: float = taper * mean * 10.0 ** (decibels / 10.0)
+    return power
+
+
 def _power(samples: NDArray[np.float32]) -> Columns:
     if len(samples) < N_FFT:
         samples = np.pad(samples, (0, N_FFT - len(samples)))

@@ -26,14 +26,14 @@ from scipy.linalg import block_diag
 from musicu.audio import read_audio
 from musicu.embeddings.cards import find_model
 from musicu.embeddings.embedder import Embedder
+from musicu.embeddings.onnx_embedder import AudioEmbedder
 from musicu.embeddings.songs import (
     SONGS_MAP,
     SONGS_NETWORK,
+    Reading,
     SongsMap,
-    songs_input,
     songs_map_file,
 )
-from musicu.features.powers import spectrograms
 from recipes.audio_v2.quantise import quantised
 from recipes.audio_v2.songs_export import (
     SingingScore,
@@ -76,10 +76,12 @@ def measure_music(music: Path, work: Path) -> MeasuredMusic:
     if not kept.is_file():
         work.mkdir(parents=True, exist_ok=True)
         embedder, vectors, inputs = Embedder.load(BASE), [], []
+        assert isinstance(embedder, AudioEmbedder)
         for path in _paths(music):
             audio = read_audio(path, embedder.sample_rate, embedder.windows)
-            vectors.append(embedder.embed(audio))
-            inputs.append(np.concatenate([songs_input(power) for power in spectrograms(audio)]))
+            vector, read = embedder.hear(audio, Reading(most=0, beside=0))
+            vectors.append(vector)
+            inputs.append(np.concatenate(read))
         logs = np.concatenate(inputs).astype(np.float16)
         np.savez(kept, v1=np.stack(vectors), logs=logs, count=[len(each) for each in inputs])
     with np.load(kept) as found:
@@ -121,7 +123,7 @@ def fit_map(vectors: Rows, songs: Rows, views: Rows) -> SongsMap:
     own = first.shape[1] - songs.shape[1]
     moments[:own, :own] *= 2  # of views nothing is known there
     matrix = first @ _axes(moments)[:, :DIM]
-    return SongsMap(centre.astype(np.float32), matrix.astype(np.float32))
+    return SongsMap(centre.astype(np.float32), matrix.astype(np.float32), Reading())
 
 
 def _axes(moments: Rows) -> Rows:

@@ -3,7 +3,8 @@
     python -m recipes.audio_v2.views POOL TEACHERS VIEWS --shards 96
 
 A view is four seconds of one to four clips over each other, at other speeds, sometimes distorted,
-in a room, under noise, through moving formants, an equaliser and a band limit. Teachers and
+in a room, under noise, through moving formants, an equaliser and a band limit, at times through a
+lossy codec; options say how often it is like a song. Teachers and
 student hear the very same view (Beyer et al., "Knowledge distillation: a good teacher is patient
 and consistent", CVPR 2022). VIEWS receives shards of 512; those that are there are kept. A shard
 depends on its number and the seed alone, so several processes may share the work (`--every`).
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 from scipy.signal import fftconvolve
 
+from musicu.audio.encoding import CODECS, encode_and_decode
 from musicu.embeddings.frontend import level_free_log
-from musicu.embeddings.songs import song_bands
-from musicu.features.powers import SAMPLE_RATE, spectrograms
+from musicu.embeddings.songs import floored, song_bands
+from musicu.features.powers import SAMPLE_RATE
 from musicu.records import Audio
 from recipes.audio_v2.pool import clips
 from recipes.audio_v2.teachers import RATE, AudioSetTeacher, TaggingTeacher, fast_hearing
@@ -37,6 +39,18 @@ VIEWS = 512  # of a shard
 LENGTH = round(4.14 * RATE)
 LEVEL = 0.1  # root mean square of what the teachers hear: -20 dB
 _TOGETHER = 4  # views that the teachers hear at once: more leave the processor's cache
+
+
+@dataclass(frozen=True, slots=True)
+class ViewMix:
+    """How often a view begins with a made piece, has a voice over it, is a lossy file decoded."""
+
+    bands: float = 0.3
+    sung: float = 0.4
+    lossy: float = 0.0
+
+
+_MIX = ViewMix()  # of the first 450 shards of the shipped weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +70,13 @@ def open_pool(folder: Path, shard: int) -> SoundPool:
     return SoundPool(music, bands[:200], sung[:voices])
 
 
-def draw_view(pool: SoundPool, rng: np.random.Generator) -> Samples:
+def draw_view(pool: SoundPool, rng: np.random.Generator, mix: ViewMix = _MIX) -> Samples:
     """One view, float32 [samples] at 32 kHz and at LEVEL."""
-    sound = _clip(pool.music if rng.random() < 0.7 else pool.bands, rng)
+    sound = _clip(pool.music if rng.random() < 1 - mix.bands else pool.bands, rng)
     if rng.random() < 0.5:
         over = pool.music if rng.random() < 0.6 else pool.bands
         sound = _over(sound, _clip(over, rng), rng.uniform(-15, 15))
-    if rng.random() < 0.4:
+    if rng.random() < mix.sung:
         sound = _over(sound, _clip(pool.voices, rng), rng.uniform(-9, 9))
     if rng.random() < 0.12:
         drive = 10 ** rng.uniform(0.0, 1.3)
@@ -74,6 +88,8 @@ def draw_view(pool: SoundPool, rng: np.random.Generator) -> Samples:
     sound = _unit(_equalised(sound, rng))
     if rng.random() < 0.2:
         sound = _over(sound, _noise(rng), rng.uniform(-45, -12))
+    if mix.lossy and rng.random() < mix.lossy:
+        sound = _unit(_decoded(sound, rng))
     view: Samples = sound * np.float32(LEVEL)
     return view
 
@@ -133,6 +149,18 @@ def _equalised(sound: Samples, rng: np.random.Generator) -> Samples:
     return filtered
 
 
+def _decoded(sound: Samples, rng: np.random.Generator) -> Samples:
+    """As it comes back from an MP3 of 32 to 160 kbit/s or from an Ogg Vorbis of any quality."""
+    codec = dict(CODECS["MP3" if rng.random() < 0.7 else "Vorbis"])
+    codec["compression_level"] = (
+        rng.uniform(0.55, 0.99) if "bitrate_mode" in codec else rng.random()
+    )
+    loudest = np.float32(max(float(np.abs(sound).max()), 1e-6))
+    decoded = encode_and_decode(sound / loudest, codec, RATE)[: len(sound)]
+    whole: Samples = np.pad(decoded, (0, len(sound) - len(decoded))) * loudest
+    return whole
+
+
 def _formants(sound: Samples, rng: np.random.Generator) -> Samples:
     """Through one to three resonances that move, and an envelope of syllables, as a voice has."""
     window = torch.hann_window(1024)
@@ -167,7 +195,7 @@ def _noise(rng: np.random.Generator) -> Samples:
 def student_input(sound: Samples) -> Samples:
     """What the student reads of a view at 32 kHz, float32 [frames, bands]."""
     samples = soxr.resample(sound, RATE, SAMPLE_RATE)
-    (power,) = spectrograms(Audio.of(samples.astype(np.float32), SAMPLE_RATE))
+    (power,) = floored(Audio.of(samples.astype(np.float32), SAMPLE_RATE))
     logs: Samples = level_free_log(song_bands(power)[None])[0]
     return logs
 
@@ -197,13 +225,18 @@ class Teachers:
 
 
 def make_shard(
-    pool: SoundPool, teachers: Teachers, seed: int, shard: int, count: int = VIEWS
+    pool: SoundPool,
+    teachers: Teachers,
+    seed: int,
+    shard: int,
+    mix: ViewMix = _MIX,
+    count: int = VIEWS,
 ) -> dict[str, Any]:
     """The views of a shard: `logs` float16 [views, frames, bands], and the teachers' outputs."""
     parts: dict[str, list[NDArray[np.float16]]] = {}
     for start in range(0, count, _TOGETHER):
         rngs = (np.random.default_rng([seed, shard, start + k]) for k in range(_TOGETHER))
-        sounds = np.stack([draw_view(pool, rng) for rng in rngs])
+        sounds = np.stack([draw_view(pool, rng, mix) for rng in rngs])
         logs = np.stack([student_input(sound) for sound in sounds]).astype(np.float16)
         for name, array in ({"logs": logs} | teachers.hear(sounds)).items():
             parts.setdefault(name, []).append(array)
@@ -216,7 +249,9 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"{shard:05d}.safetensors"
 
 
-def make_shards(pool: Path, teachers: Path, out: Path, shards: Iterator[int], seed: int) -> None:
+def make_shards(
+    pool: Path, teachers: Path, out: Path, shards: Iterator[int], seed: int, mix: ViewMix
+) -> None:
     """Make those of the shards that are not there."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
@@ -225,7 +260,7 @@ def make_shards(pool: Path, teachers: Path, out: Path, shards: Iterator[int], se
         path = shard_path(out, shard)
         if path.is_file():
             continue
-        made = save(make_shard(open_pool(pool, shard), both, seed, shard))
+        made = save(make_shard(open_pool(pool, shard), both, seed, shard, mix))
         partial = path.with_suffix(".partial")
         partial.write_bytes(made)
         partial.replace(path)
@@ -240,9 +275,12 @@ def main() -> None:
     options.add_argument("--first", type=int, default=0)
     options.add_argument("--every", type=int, default=1)
     options.add_argument("--seed", type=int, default=2)
+    for name, value in asdict(_MIX).items():
+        options.add_argument(f"--{name}", type=float, default=value)
     chosen = options.parse_args()
     numbers = iter(range(chosen.first, chosen.shards, chosen.every))
-    make_shards(chosen.pool, chosen.teachers, chosen.out, numbers, chosen.seed)
+    mix = ViewMix(chosen.bands, chosen.sung, chosen.lossy)
+    make_shards(chosen.pool, chosen.teachers, chosen.out, numbers, chosen.seed, mix)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +17,10 @@ from numpy.typing import NDArray
 from musicu.audio import Span, place_windows
 from musicu.audio.encoding import CODECS, RATE, encode_and_decode
 from musicu.embeddings.frontend import SAMPLE_RATE
-from musicu.embeddings.songs import SongsPart, songs_input
+from musicu.embeddings.songs import SongsPart, floored, songs_input
 from musicu.embeddings.stats import flat_statistics
 from musicu.embeddings.training.windows_cache import WindowsCache
-from musicu.features.powers import spectrograms
+from musicu.features.powers import sum_up
 from musicu.records import Audio, Windows
 
 FORMAT_VERSION = 2
@@ -73,13 +74,15 @@ def crop_statistics(
     read: Callable[[Path], Samples],
     report: Callable[[dict[str, Any]], None],
     crops: Sequence[Crop] = CROPS,
+    floor_db: float = -math.inf,
 ) -> NDArray[np.float64]:
     """Statistics float64 [crops, recordings, S], measured once and kept in `folder`.
 
     recordings: those of `cache` that could be read; `paths` are the files of all of them.
-    report: called at every fiftieth recording.
+    report: called at every fiftieth recording. floor_db: that of a songs network's `Reading`.
     """
     state = [FORMAT_VERSION, [repr(crop) for crop in crops], windows.seconds, windows.count]
+    state += [floor_db]
     state += [cache.keys[recording] for recording in recordings]
     mark = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:20]
     kept = folder / f"statistics-{mark}.npy"
@@ -88,7 +91,7 @@ def crop_statistics(
         return known
     rows = []
     for recording in recordings:
-        rows.append(_measure(read(paths[recording]), windows, crops))
+        rows.append(_measure(read(paths[recording]), windows, crops, floor_db))
         if len(rows) % 50 == 0 or len(rows) == len(recordings):
             report({"event": "statistics", "recordings": len(rows), "of": len(recordings)})
     found = np.stack(rows, axis=1)
@@ -98,7 +101,9 @@ def crop_statistics(
     return found
 
 
-def _measure(samples: Samples, windows: Windows, crops: Sequence[Crop]) -> NDArray[np.float64]:
+def _measure(
+    samples: Samples, windows: Windows, crops: Sequence[Crop], floor_db: float
+) -> NDArray[np.float64]:
     """Statistics of every crop as a model with these windows reads it, float64 [crops, S]."""
     rows = []
     for crop in crops:
@@ -107,7 +112,9 @@ def _measure(samples: Samples, windows: Windows, crops: Sequence[Crop]) -> NDArr
         if crop.speed != 1.0:
             part = soxr.resample(part, SAMPLE_RATE * crop.speed, SAMPLE_RATE)
         audio = as_read(part, crop.windows(windows))
-        rows.append(flat_statistics(as_lossy(audio, crop.codec) if crop.codec else audio))
+        audio = as_lossy(audio, crop.codec) if crop.codec else audio
+        sums = [sum_up(power) for power in floored(audio, floor_db)]
+        rows.append(flat_statistics(audio, sums))
     return np.stack(rows)
 
 
@@ -129,7 +136,8 @@ def crop_songs(
             as_read(samples[start:stop], crop.windows(windows))
             for crop, (start, stop) in zip(crops, spans, strict=True)
         )
-        inputs = ([songs_input(power) for power in spectrograms(audio)] for audio in audios)
+        floor_db = songs.last.reading.floor_db
+        inputs = ([songs_input(power) for power in floored(audio, floor_db)] for audio in audios)
         rows.append([songs.numbers(each) for each in inputs])
     found: NDArray[np.float32] = np.array(rows, dtype=np.float32).swapaxes(0, 1)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +85,8 @@ def measure_fit_data(
 ) -> FitData:
     """The material's recordings with their statistics, where the recipe has some, and with a songs
     network's numbers, where the model has one."""
-    data = _measure_statistics(material, recipe, out, paths, read, report, crops)
+    floor_db = songs.last.reading.floor_db if songs is not None else -math.inf
+    data = _measure_statistics(material, recipe, out, paths, read, report, crops, floor_db)
     if songs is None:
         return data
     found = crop_songs(songs, data.recordings, paths, windows_of(recipe), read, crops)
@@ -99,6 +101,7 @@ def _measure_statistics(
     read: Callable[[Path], NDArray[np.float32]],
     report: Report,
     crops: tuple[Crop, ...],
+    floor_db: float,
 ) -> FitData:
     usable = material.real.chances > 0
     usable[material.held] = True
@@ -106,12 +109,12 @@ def _measure_statistics(
     if not recipe.statistics:
         return FitData(material, recordings, None, crops)
     cache, windows = material.real.cache, windows_of(recipe)
-    found = crop_statistics(out, cache, recordings, paths, windows, read, report, crops)
+    found = crop_statistics(out, cache, recordings, paths, windows, read, report, crops, floor_db)
     made = None
     if material.made is not None and recipe.head.made > 0:
         cache, pieces = material.made.cache, np.arange(len(material.pieces))
         made = crop_statistics(
-            out, cache, pieces, material.pieces, windows, read, report, CROPS[:1]
+            out, cache, pieces, material.pieces, windows, read, report, CROPS[:1], floor_db
         )
     return FitData(material, recordings, found, crops, made)
 
