@@ -392,7 +392,8 @@ def test_runs_killed_at_any_moment_add_up_to_an_undisturbed_one(
         process.kill()
 
     interrupted(music, tmp_path / "killed", kill)
-    assert start(music, tmp_path / "killed").wait() == 1  # for the bad file
+    # 1 for the bad file, or 0 where a run that was killed had told of it already
+    assert start(music, tmp_path / "killed").wait() in (0, 1)
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
